@@ -1,0 +1,41 @@
+"""One lab: its name, where its state is, and the namespace that is its internet."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME = Path(os.environ.get("MAIL_RELAY_LAB_HOME", "/var/lib/mail-relay-lab"))
+API_PORT = 4566
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab by its name: 1 to 12 letters, digits and hyphens, beginning with a letter."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", self.name):
+            raise ValueError(
+                f"a lab's name is 1 to 12 of a-z, 0-9 and '-', letter first: {self.name!r}"
+            )
+
+    @property
+    def directory(self) -> Path:
+        """Everything that the lab keeps; removed by `lab down`."""
+        return HOME / self.name
+
+    @property
+    def namespace(self) -> str:
+        """The network namespace that is the lab's internet and its router."""
+        return f"mr-{self.name}"
+
+    @property
+    def api_url(self) -> str:
+        """The AWS API, as seen inside the namespace."""
+        return f"http://127.0.0.1:{API_PORT}"
+
+    def inside(self, *command: str) -> list[str]:
+        """The command line that runs `command` inside the lab's namespace."""
+        return ["ip", "netns", "exec", self.namespace, *command]
