@@ -38,4 +38,4 @@ class Lab:
 
     def inside(self, *command: str) -> list[str]:
         """The command line that runs `command` inside the lab's namespace."""
-        return ["ip", "netns", "exec", self.namespace, *command]
+        return ["nsenter", f"--net=/run/netns/{self.namespace}", *command]

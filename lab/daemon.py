@@ -1,0 +1,145 @@
+"""The process behind a lab: its services, its inbox, and the reconciler, until SIGTERM.
+
+Runs inside the lab's namespace (`python -m lab.daemon NAME`), started by `relay lab up`. What it
+is doing is in `daemon.log` in the lab's directory; the file `ready` appears when all services are.
+"""
+
+import logging
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from lab.internet import inbox, services
+from lab.internet.authority import Authority
+from lab.lab import Lab
+from lab.machines import image, network
+from lab.machines.machine import EXIT_REBOOT, Machine
+from lab.machines.reconciler import Reconciler
+from lab.machines.state import RegionState
+from lab.region_client import RegionClient
+
+log = logging.getLogger("lab")
+PASS_SECONDS = 0.3
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Daemon:
+    """Starts everything in order, follows the region, takes everything down in order."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.region = RegionClient(lab.api_url)
+        self.services: dict[str, subprocess.Popen[bytes]] = {}
+        self.end = threading.Event()
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.end.set())
+        host_image = image.host_image(log.info)
+        authority = Authority(self.lab.directory / "authority")
+        for name, command in services.commands(self.lab, authority, host_image).items():
+            self._start(name, command)
+        trust = authority.certificate.read_text() + self._acme_root(authority)
+        self.region.wait_until_up(60)
+        self.region.put("dns/records", {"zone": inbox.DOMAIN, "records": inbox.RECORDS})
+        provider = self._start_inbox(authority, trust)
+        reconciler = Reconciler(self.lab, host_image, trust, self.region.instance_stopped)
+        (self.lab.directory / "ready").touch()
+        try:
+            while not self.end.wait(PASS_SECONDS):
+                self._check_services()
+                self._look_after_inbox(provider)
+                try:
+                    state = RegionState.model_validate(self.region.get("state"))
+                    reconciler.follow(state)
+                except Exception:  # a pass that fails is written down and tried again
+                    log.exception("this pass failed")
+                    self.end.wait(2)
+        finally:
+            reconciler.close()
+            provider.power_off()
+            for process in reversed(self.services.values()):
+                process.terminate()
+                process.wait()
+
+    def _start(self, name: str, command: list[str]) -> None:
+        if command[0] == "python":
+            command = [sys.executable, *command[1:]]
+        environment = {
+            **os.environ,
+            "PEBBLE_VA_NOSLEEP": "1",
+            "PEBBLE_WFE_NONCEREJECT": "0",
+            "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
+        }
+        with (self.lab.directory / f"{name}.log").open("ab") as output:
+            self.services[name] = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                cwd=PROJECT,
+            )
+
+    def _check_services(self) -> None:
+        for name, process in self.services.items():
+            if process.poll() is not None:
+                raise SystemExit(
+                    f"the service {name} ended with {process.returncode}; see "
+                    f"{self.lab.directory}/{name}.log"
+                )
+
+    def _acme_root(self, authority: Authority) -> str:
+        """Pebble makes a new root at each start; its management port shows it."""
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        url = f"https://localhost:{services.PEBBLE_MANAGEMENT_PORT}/roots/0"
+        deadline = time.monotonic() + 30
+        while True:
+            self._check_services()
+            try:
+                with urllib.request.urlopen(url, context=context, timeout=5) as answer:  # noqa: S310
+                    return answer.read().decode()
+            except urllib.error.URLError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def _start_inbox(self, authority: Authority, trust: str) -> Machine:
+        machine = inbox.machine(self.lab, image.inbox_image(log.info))
+        network.connect(self.lab, machine.link)
+        network.configure(machine.link)
+        probe = network.other(self.lab, "probe")
+        network.connect(self.lab, probe)
+        network.configure(probe)
+        machine.create(trust)
+        inbox.write_files(machine.root, authority)
+        machine.boot()
+        return machine
+
+    def _look_after_inbox(self, machine: Machine) -> None:
+        if machine.process is not None and machine.process.poll() == EXIT_REBOOT:
+            network.configure(machine.link)
+            machine.boot()
+        leader = machine.leader
+        if leader is not None:
+            (machine.directory / "leader").write_text(str(leader))
+
+
+def main() -> None:
+    """Command line: the lab's name."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    lab = Lab(sys.argv[1])
+    (lab.directory / "daemon.pid").write_text(str(os.getpid()))
+    Daemon(lab).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The rest of the internet: resolver, certificate authority, packages, a receiving provider."""

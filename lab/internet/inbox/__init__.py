@@ -1,0 +1,118 @@
+"""A receiving provider that judges mail as a large one does, by two independent implementations.
+
+Postfix asks for forward-confirmed reverse DNS and a HELO that resolves, as Gmail does
+(550 5.7.25); OpenDKIM and OpenDMARC (with libspf2) judge at SMTP time and refuse by DMARC; the
+program `judge` (dkimpy, pyspf, authheaders) judges again at delivery and keeps both opinions.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lab.internet.authority import Authority
+from lab.internet.inbox.message import Message
+from lab.lab import Lab
+from lab.machines.machine import Machine
+from lab.machines.network import INBOX, RESOLVER, other
+from lab.run import run
+
+DOMAIN = "inbox.example"
+HOST = "mx.inbox.example"
+MESSAGES = "var/lib/inbox"
+FILES = Path(__file__).parent / "files"
+
+# What the provider's own zone holds; its address has a matching PTR.
+RECORDS = [
+    [DOMAIN, "MX", 300, f"10 {HOST}."],
+    [DOMAIN, "TXT", 300, '"v=spf1 mx -all"'],
+    [HOST, "A", 300, INBOX],
+    [INBOX, "PTR", 300, f"{HOST}."],
+]
+
+
+def machine(lab: Lab, image: Path) -> Machine:
+    """The provider's machine; its root is there as long as the lab is."""
+    return Machine("inbox", lab.directory / "machines" / "inbox", image, other(lab, "inbox"))
+
+
+def write_files(root: Path, authority: Authority) -> None:
+    """The provider's configuration, each file at its path."""
+    environment = Environment(
+        loader=FileSystemLoader(FILES),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 (configuration files, not HTML)
+    )
+    values = {"host": HOST, "domain": DOMAIN, "resolver": RESOLVER}
+    for file in sorted(p for p in FILES.rglob("*") if p.is_file()):
+        name = file.relative_to(FILES)
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.write_text(environment.get_template(str(name)).render(values))
+        target.chmod(0o755 if name.parts[0] == "usr" else 0o644)
+    chain, key = authority.issue(HOST)
+    for source, name in ((chain, "chain.pem"), (key, "key.pem")):
+        target = root / "etc/postfix" / name
+        target.touch(mode=0o600)
+        target.write_bytes(source.read_bytes())
+    run("chroot", str(root), "sh", "-e", "/usr/local/lib/inbox/setup")
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The provider as its users and its operator see it."""
+
+    lab: Lab
+
+    @property
+    def directory(self) -> Path:
+        """Where the judged messages are, one JSON file each."""
+        return self.lab.directory / "machines/inbox/root" / MESSAGES
+
+    def messages(self) -> list[Message]:
+        """Every message that arrived, oldest first."""
+        found = [
+            Message.model_validate(json.loads(file.read_text()))
+            for file in self.directory.glob("*.json")
+        ]
+        return sorted(found, key=lambda message: message.arrived)
+
+    def wait_for(
+        self,
+        wanted: Callable[[Message], bool],
+        *,
+        count: int = 1,
+        seconds: float = 120,
+    ) -> list[Message]:
+        """The first `count` messages that are wanted; TimeoutError tells what else was there."""
+        deadline = time.monotonic() + seconds
+        while True:
+            messages = self.messages()
+            found = [message for message in messages if wanted(message)]
+            if len(found) >= count:
+                return found
+            if time.monotonic() > deadline:
+                others = [f"{m.sender} -> {m.recipient}: {m.subject}" for m in messages[-10:]]
+                raise TimeoutError(
+                    f"{len(found)} of {count} messages after {seconds:.0f} s; there are {others}"
+                )
+            time.sleep(0.1)
+
+    def run(self, *command: str) -> str:
+        """Run a command on the provider's machine, as its operator."""
+        return run("nsenter", *self._inside(), *command)
+
+    def _inside(self) -> Iterable[str]:
+        leader = (self.lab.directory / "machines/inbox/leader").read_text()
+        return ("-t", leader, "-m", "-u", "-i", "-n", "-p", "--")
+
+    def defer_everything(self, on: bool) -> None:
+        """Answer 450 to every recipient, as a provider that is overloaded or does not trust yet."""
+        value = "defer" if on else ""
+        self.run("postconf", "-e", f"smtpd_recipient_restrictions={value}")
+        self.run("postfix", "reload")

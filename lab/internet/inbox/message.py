@@ -1,0 +1,68 @@
+"""A message as the provider keeps it: what was said by whom, and what both judges found."""
+
+import email
+import email.policy
+import re
+from email.message import EmailMessage
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Verdict(BaseModel):
+    """Results by the names of RFC 8601: pass, fail, softfail, neutral, none, temperror, ..."""
+
+    model_config = ConfigDict(frozen=True)
+
+    spf: str
+    dkim: str
+    dmarc: str
+
+    def passes(self) -> bool:
+        """Whether all three pass."""
+        return (self.spf, self.dkim, self.dmarc) == ("pass", "pass", "pass")
+
+
+class Message(BaseModel):
+    """One delivered message; `arrived` in seconds since 1970, addresses of the envelope."""
+
+    model_config = ConfigDict(frozen=True)
+
+    queue_id: str
+    arrived: float
+    sender: str
+    recipient: str
+    client_address: str
+    client_name: str
+    helo: str
+    verdicts: dict[str, Verdict]
+    raw: str
+
+    @property
+    def parsed(self) -> EmailMessage:
+        """The message itself; `raw` maps bytes to characters one to one (Latin-1)."""
+        content = self.raw.encode("latin-1")
+        return email.message_from_bytes(content, policy=email.policy.default)
+
+    @property
+    def subject(self) -> str:
+        """Decoded subject."""
+        return str(self.parsed["Subject"] or "")
+
+    @property
+    def verdict(self) -> Verdict:
+        """What both judges say; where they differ, the field reads "python/milter"."""
+        first, second = self.verdicts["python"], self.verdicts["milter"]
+        both = {
+            field: a if a == b else f"{a}/{b}"
+            for field, a in first.model_dump().items()
+            for b in [getattr(second, field)]
+        }
+        return Verdict(**both)
+
+    @property
+    def hops(self) -> list[str]:
+        """TLS of each hop, the first first: a version, or "none", by the Received headers."""
+        received = [str(value) for value in reversed(self.parsed.get_all("Received", []))]
+        smtp = [value for value in received if re.search(r"\bwith E?SMTP", value)]
+        versions = [re.search(r"using (TLSv[\d.]+)", value) for value in smtp]
+        return [match.group(1) if match else "none" for match in versions]

@@ -1,0 +1,268 @@
+"""The services that the lab plays for its machines, each a program of Debian's.
+
+- unbound: the resolver, with real TTLs and negative caching;
+- nginx: the AWS API, the ACME server and the package mirror under their true names, with TLS;
+- pebble: the ACME server (Let's Encrypt's test server, whose state is in memory);
+- a second nginx outside the lab's namespace: the package cache, the only thing with a way out.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from lab.internet.authority import Authority
+from lab.lab import API_PORT, HOME, Lab
+from lab.machines.image import CACHE
+from lab.machines.network import DNS, METADATA, RESOLVER, SERVICES
+
+ACME_NAME = "acme-v02.api.letsencrypt.org"
+REGION = "us-east-1"
+AWS_NAMES = (
+    "amazonaws.com",
+    "*.amazonaws.com",
+    f"*.{REGION}.amazonaws.com",
+    f"*.s3.{REGION}.amazonaws.com",
+    "*.s3.amazonaws.com",
+)
+PEBBLE_PORT, PEBBLE_MANAGEMENT_PORT = 14000, 15000
+PACKAGES = CACHE / "packages"
+
+
+def mirrors(image: Path) -> list[str]:
+    """The host names of the package mirrors that the image's own sources name."""
+    sources = image / "etc/apt"
+    files = [*sources.glob("sources.list"), *sources.glob("sources.list.d/*")]
+    found = re.findall(r"https?://([^/\s]+)/", "\n".join(f.read_text() for f in files))
+    return sorted(set(found))
+
+
+def unbound_configuration(directory: Path) -> str:
+    """A caching resolver whose only upstream is the lab's authoritative server."""
+    return f"""server:
+  interface: {RESOLVER}
+  access-control: 0.0.0.0/0 allow
+  do-ip6: no
+  do-daemonize: no
+  username: ""
+  chroot: ""
+  directory: "{directory}"
+  pidfile: ""
+  use-syslog: no
+  module-config: "iterator"
+  do-not-query-localhost: no
+  num-threads: 1
+remote-control:
+  control-enable: yes
+  control-interface: {directory}/unbound.ctl
+  control-use-cert: no
+forward-zone:
+  name: "."
+  forward-addr: {DNS}
+"""
+
+
+def nginx_configuration(lab: Lab, authority: Authority, image: Path) -> str:
+    """The front that answers under the true names of AWS, of the ACME server, of the mirror."""
+    aws = authority.issue(*AWS_NAMES)
+    acme = authority.issue(ACME_NAME)
+    pebble = f"https://127.0.0.1:{PEBBLE_PORT}"
+    return f"""daemon off;
+worker_processes 1;
+pid {lab.directory}/nginx.pid;
+error_log {lab.directory}/nginx.log;
+events {{}}
+http {{
+  access_log off;
+  client_max_body_size 16m;
+  client_body_temp_path {lab.directory}/nginx-body;
+  proxy_temp_path {lab.directory}/nginx-proxy;
+  fastcgi_temp_path {lab.directory}/nginx-fastcgi;
+  uwsgi_temp_path {lab.directory}/nginx-uwsgi;
+  scgi_temp_path {lab.directory}/nginx-scgi;
+  proxy_http_version 1.1;
+  server {{
+    listen {SERVICES}:443 ssl default_server;
+    ssl_certificate {aws[0]};
+    ssl_certificate_key {aws[1]};
+    location / {{
+      proxy_pass http://127.0.0.1:{API_PORT};
+      proxy_set_header Host $http_host;
+    }}
+    # the lab's own door is for the lab alone
+    location /_lab/ {{ return 404; }}
+    location /moto-api/ {{ return 404; }}
+  }}
+  server {{
+    listen {SERVICES}:443 ssl;
+    server_name {ACME_NAME};
+    ssl_certificate {acme[0]};
+    ssl_certificate_key {acme[1]};
+    proxy_set_header Host $http_host;
+    location = /directory {{ proxy_pass {pebble}/dir; }}
+    location / {{ proxy_pass {pebble}; }}
+  }}
+  server {{
+    listen {SERVICES}:80;
+    server_name {" ".join(mirrors(image))};
+    location / {{
+      proxy_pass http://unix:{PACKAGES}/socket:;
+      proxy_set_header Host $http_host;
+    }}
+  }}
+}}
+"""
+
+
+def pebble_configuration(authority: Authority) -> str:
+    """Pebble with certificates of 90 days, as Let's Encrypt gives them."""
+    chain, key = authority.issue("localhost")
+    return json.dumps(
+        {
+            "pebble": {
+                "listenAddress": f"127.0.0.1:{PEBBLE_PORT}",
+                "managementListenAddress": f"127.0.0.1:{PEBBLE_MANAGEMENT_PORT}",
+                "certificate": str(chain),
+                "privateKey": str(key),
+                "httpPort": 80,
+                "tlsPort": 443,
+                "certificateValidityPeriod": 7776000,
+            }
+        }
+    )
+
+
+def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]]:
+    """Write every service's configuration and give the commands to run in the namespace."""
+    directory = lab.directory
+    (directory / "unbound.conf").write_text(unbound_configuration(directory))
+    (directory / "nginx.conf").write_text(nginx_configuration(lab, authority, image))
+    (directory / "pebble.json").write_text(pebble_configuration(authority))
+    region = ["--port", str(API_PORT), "--dns", f"{DNS}:53", "--metadata", f"{METADATA}:80"]
+    region += ["--service-address", SERVICES, "--ready", str(directory / "region.ready")]
+    for name in (ACME_NAME, *mirrors(image)):
+        region += ["--service-name", name]
+    return {
+        "region": ["python", "-m", "lab.region", *region],
+        "unbound": ["unbound", "-d", "-c", str(directory / "unbound.conf")],
+        "nginx": ["nginx", "-c", str(directory / "nginx.conf")],
+        "pebble": [
+            "pebble",
+            "-config",
+            str(directory / "pebble.json"),
+            "-dnsserver",
+            f"{DNS}:53",
+        ],
+    }
+
+
+def package_cache_configuration() -> str:
+    """Caches by host and path; packages never change, indexes are asked for again."""
+    resolvers = " ".join(
+        line.split()[1]
+        for line in Path("/etc/resolv.conf").read_text().splitlines()
+        if line.startswith("nameserver")
+    )
+    return f"""daemon on;
+worker_processes 1;
+pid {PACKAGES}/nginx.pid;
+error_log {PACKAGES}/error.log;
+user root;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {PACKAGES}/body;
+  proxy_temp_path {PACKAGES}/proxy;
+  fastcgi_temp_path {PACKAGES}/fastcgi;
+  uwsgi_temp_path {PACKAGES}/uwsgi;
+  scgi_temp_path {PACKAGES}/scgi;
+  proxy_cache_path {PACKAGES}/cache levels=2 keys_zone=packages:10m inactive=365d max_size=5g
+                   use_temp_path=off;
+  server {{
+    listen unix:{PACKAGES}/socket;
+    location / {{
+      resolver {resolvers};
+      proxy_pass http://$http_host$uri;
+      proxy_http_version 1.1;
+      proxy_cache packages;
+      proxy_cache_key $http_host$uri;
+      proxy_cache_valid 200 301 302 365d;
+      proxy_cache_valid 404 1m;
+      proxy_cache_lock on;
+      # an index is good for a day; without the internet an older one still is
+      location ~ /dists/ {{
+        resolver {resolvers};
+        proxy_pass http://$http_host$uri;
+        proxy_cache packages;
+        proxy_cache_key $http_host$uri;
+        proxy_cache_valid 200 301 302 1d;
+        proxy_cache_valid 404 1m;
+        proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
+      }}
+    }}
+  }}
+}}
+"""
+
+
+def start_package_cache() -> None:
+    """One cache for all labs of this computer, started by the first."""
+    PACKAGES.mkdir(parents=True, exist_ok=True)
+    with _cache_lock():
+        if _package_cache() is not None:
+            return
+        (PACKAGES / "socket").unlink(missing_ok=True)
+        configuration = PACKAGES / "nginx.conf"
+        configuration.write_text(package_cache_configuration())
+        command = ["nginx", "-c", str(configuration)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def stop_package_cache_after_the_last_lab() -> None:
+    """The cache's files stay, the process does not, once no lab is left."""
+    with contextlib.suppress(FileNotFoundError), _cache_lock():
+        pid = _package_cache()
+        if pid is None or (HOME.exists() and any(HOME.iterdir())):
+            return
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _cache_lock():
+    with (PACKAGES / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _package_cache() -> int | None:
+    """The process id of the running cache."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        pid = int((PACKAGES / "nginx.pid").read_text())
+        if b"nginx" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    return None
+
+
+def missing_tools() -> list[str]:
+    """Which of the lab's system tools are not installed here, by Debian's package names."""
+    tools = {
+        "mmdebstrap": "mmdebstrap",
+        "systemd-nspawn": "systemd-container",
+        "nginx": "nginx-light",
+        "pebble": "pebble",
+        "dnsmasq": "dnsmasq-base",
+        "nft": "nftables",
+        "ip": "iproute2",
+        "unbound": "unbound",
+    }
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    return [package for tool, package in tools.items() if shutil.which(tool, path=path) is None]

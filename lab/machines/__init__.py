@@ -1,0 +1,1 @@
+"""What the API says, made real: hosts, addresses, security groups, disks."""

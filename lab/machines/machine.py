@@ -1,0 +1,156 @@
+"""A machine: an overlay over a root file system, booted with its own systemd by systemd-nspawn."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.machines.network import Link
+from lab.run import attempt, run
+
+# A host is given as long to power off as systemd gives its slowest service.
+POWER_OFF_SECONDS = 90
+EXIT_REBOOT = 133
+
+
+@dataclass
+class Machine:
+    """One machine and the process that runs it; `directory` holds all that it owns on disk."""
+
+    name: str
+    directory: Path
+    image: Path
+    link: Link
+    process: subprocess.Popen[bytes] | None = None
+    devices: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The mounted root file system."""
+        return self.directory / "root"
+
+    def create(self, trust: str) -> None:
+        """A fresh root over the image, trusting the lab's certificate authorities (PEM)."""
+        for part in ("upper", "work", "root"):
+            (self.directory / part).mkdir(parents=True, exist_ok=True)
+        lower, upper, work = self.image, self.directory / "upper", self.directory / "work"
+        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        run("mount", "-t", "overlay", "overlay", "-o", options, str(self.root))
+        authorities = self.root / "usr/local/share/ca-certificates/lab.crt"
+        authorities.parent.mkdir(parents=True, exist_ok=True)
+        for number, pem in enumerate(_split(trust)):
+            authorities.with_name(f"lab-{number}.crt").write_text(pem)
+        with (self.root / "etc/ssl/certs/ca-certificates.crt").open("a") as bundle:
+            bundle.write(trust)
+
+    def boot(self, *binds: str) -> None:
+        """Start the machine; `binds` are nspawn's --bind arguments."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+            "SYSTEMD_NSPAWN_LOCK": "0",
+        }
+        command = [
+            "systemd-nspawn",
+            "--quiet",
+            "--register=no",
+            "--keep-unit",
+            f"--directory={self.root}",
+            f"--machine={self.name}",
+            "--boot",
+            f"--network-namespace-path=/run/netns/{self.link.namespace}",
+            "--capability=CAP_NET_ADMIN",
+            "--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--console=pipe",
+            *(f"--bind={bind}" for bind in binds),
+            *(f"--bind={loop}:{device}" for device, loop in self.devices.items()),
+        ]
+        run("ip", "-n", self.link.namespace, "link", "set", "eth0", "up")
+        console = (self.directory / "console.log").open("ab")
+        # Each machine's systemd manages the cgroup that it is started in: it gets one of its own.
+        # A shell joins them and then becomes nspawn, since a hook between fork and exec may hang.
+        join = "".join(f'mkdir -p "{c}"; echo $$ > "{c}/cgroup.procs"; ' for c in self._cgroups())
+        self.process = subprocess.Popen(
+            ["sh", "-c", f'{join}exec "$@"', "sh", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+            env=environment,
+            start_new_session=True,
+        )
+        console.close()
+
+    def _cgroups(self) -> list[Path]:
+        base = Path("/sys/fs/cgroup")
+        trees = [base / tree for tree in ("systemd", "unified") if (base / tree).is_dir()]
+        return [tree / f"{self.link.namespace}" for tree in trees or [base]]
+
+    @property
+    def leader(self) -> int | None:
+        """The process id of the machine's own init, outside."""
+        if self.process is None or self.process.poll() is not None:
+            return None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        with contextlib.suppress(FileNotFoundError):
+            pids = children.read_text().split()
+            return int(pids[0]) if pids else None
+        return None
+
+    def attach(self, device: str, loop: str) -> None:
+        """Show a block device to the running machine, and to it at later boots."""
+        self.devices[device] = loop
+        if self.leader is not None:
+            number = os.minor(Path(loop).stat().st_rdev)
+            inside = ["nsenter", "-t", str(self.leader), "-m"]
+            run(*inside, "mknod", "-m", "600", device, "b", "7", str(number))
+
+    def detach(self, device: str) -> None:
+        """Take the device away."""
+        del self.devices[device]
+        if self.leader is not None:
+            attempt("nsenter", "-t", str(self.leader), "-m", "rm", "-f", device)
+
+    def power_off(self) -> None:
+        """Orderly shutdown; what does not end in time is killed, as AWS forces a stop."""
+        if self.process is None:
+            return
+        deadline = time.monotonic() + POWER_OFF_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            if (leader := self.leader) is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(leader, signal.SIGRTMIN + 4)  # systemd: power off
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(15)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the machine as a power loss does."""
+        if self.process is not None and self.process.poll() is None:
+            if (leader := self.leader) is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(leader, signal.SIGKILL)
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+        for cgroup in self._cgroups():
+            for path, _, _ in os.walk(cgroup, topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(path).rmdir()
+
+    @staticmethod
+    def remove_directory(directory: Path) -> None:
+        """Unmount and delete everything that a machine had on disk."""
+        attempt("umount", "--recursive", "--lazy", str(directory / "root"))
+        shutil.rmtree(directory)
+
+
+def _split(pem: str) -> list[str]:
+    end = "-----END CERTIFICATE-----\n"
+    return [part + end for part in pem.split(end) if part.strip()]

@@ -1,0 +1,203 @@
+"""The lab's network: one router namespace, a veth pair for each machine, rules by nftables.
+
+Every machine hangs on the router by a link of its own and the router answers ARP for its
+neighbours (proxy ARP), so that all traffic, inside a subnet too, passes the security groups. An
+Elastic IP is a pair of NAT rules, as AWS's own internet gateway does it.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.lab import Lab
+from lab.machines.state import Instance, Rule
+from lab.run import attempt, run
+
+METADATA = "169.254.169.254"
+RESOLVER = "169.254.169.253"
+# Documentation ranges (RFC 5737): the services that everybody uses, and the others on the internet.
+DNS = "192.0.2.53"
+SERVICES = "192.0.2.80"
+INBOX = "198.51.100.10"
+PROBE = "198.51.100.20"
+OTHERS = {"inbox": INBOX, "probe": PROBE}
+OTHERS_CIDR = "198.51.100.0/24"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A machine's connection: its namespace, the router's interface, and its address."""
+
+    namespace: str
+    interface: str
+    address: str
+    cidr: str
+    mac: str | None = None
+
+    @property
+    def router(self) -> str:
+        """The router's address in the subnet: its first, as in a VPC."""
+        return str(ipaddress.ip_network(self.cidr)[1])
+
+
+def link_of(lab: Lab, instance: Instance) -> Link:
+    """The connection of an instance."""
+    short = instance.id.removeprefix("i-")[:8]
+    return Link(
+        f"{lab.namespace}-{short}",
+        f"m-{short}",
+        instance.private_address,
+        instance.subnet_cidr,
+        instance.mac,
+    )
+
+
+def other(lab: Lab, name: str) -> Link:
+    """The connection of one of the others on the internet: the inbox or the probe."""
+    return Link(f"{lab.namespace}-{name}", name, OTHERS[name], OTHERS_CIDR)
+
+
+def make_router(lab: Lab) -> None:
+    """The namespace with the addresses of the lab's services; nothing leads out of it."""
+    ns = lab.namespace
+    run("ip", "netns", "add", ns)
+    run("ip", "-n", ns, "link", "set", "lo", "up")
+    for address in (METADATA, RESOLVER, DNS, SERVICES):
+        run("ip", "-n", ns, "address", "add", f"{address}/32", "dev", "lo")
+    run(*lab.inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0"))
+
+
+def connect(lab: Lab, link: Link) -> None:
+    """Lay the link anew: namespace, veth pair, route, proxy ARP. Addresses of AWS come by DHCP."""
+    disconnect(lab, link)
+    ns = lab.namespace
+    run("ip", "netns", "add", link.namespace)
+    peer = ["peer", "name", "eth0", "netns", link.namespace]
+    if link.mac:
+        peer += ["address", link.mac]
+    run("ip", "-n", ns, "link", "add", link.interface, "type", "veth", *peer)
+    run("ip", "-n", link.namespace, "link", "set", "lo", "up")
+    run("ip", "-n", link.namespace, "link", "set", "eth0", "up")
+    prefix = link.cidr.partition("/")[2]
+    address = f"{link.router}/{prefix}"
+    run("ip", "-n", ns, "address", "add", address, "dev", link.interface, "noprefixroute")
+    # loose, because the answer to a machine leaves by another link than the kernel would guess
+    settings = f"net.ipv4.conf.{link.interface}"
+    run(*lab.inside("sysctl", "-qw", f"{settings}.proxy_arp=1", f"{settings}.rp_filter=0"))
+    run("ip", "-n", ns, "neigh", "flush", "dev", link.interface)
+    run("ip", "-n", ns, "link", "set", link.interface, "up")
+    run("ip", "-n", ns, "route", "replace", f"{link.address}/32", "dev", link.interface)
+
+
+def configure(link: Link) -> None:
+    """The static address of a machine that is not AWS's."""
+    ns = link.namespace
+    prefix = link.cidr.partition("/")[2]
+    run("ip", "-n", ns, "link", "set", "eth0", "up")
+    run("ip", "-n", ns, "address", "replace", f"{link.address}/{prefix}", "dev", "eth0")
+    run("ip", "-n", ns, "route", "replace", "default", "via", link.router)
+
+
+def disconnect(lab: Lab, link: Link) -> None:
+    """Take the link away; fine if it is gone."""
+    attempt("ip", "-n", lab.namespace, "link", "delete", link.interface)
+    attempt("ip", "netns", "delete", link.namespace)
+
+
+def dhcp_server(lab: Lab, link: Link) -> list[str]:
+    """The command of the DHCP server on one machine's link: AWS gives out the address by DHCP."""
+    net = ipaddress.ip_network(link.cidr)
+    return lab.inside(
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--port=0",
+        "--bind-interfaces",
+        "--except-interface=lo",
+        f"--interface={link.interface}",
+        f"--dhcp-range={net.network_address},static,{net.netmask},1h",
+        f"--dhcp-host={link.mac},{link.address}",
+        f"--dhcp-option=option:router,{link.router}",
+        f"--dhcp-option=option:dns-server,{RESOLVER}",
+        "--dhcp-option=option:domain-name,ec2.internal",
+        "--dhcp-leasefile=/dev/null",
+        "--leasefile-ro",
+        "--log-facility=-",
+    )
+
+
+def apply_rules(lab: Lab, instances: Iterable[Instance], file: Path) -> None:
+    """Put the ruleset in force as a whole, if it is not yet."""
+    text = ruleset([(link_of(lab, i).interface, i) for i in instances])
+    if file.exists() and file.read_text() == text:
+        return
+    run(*lab.inside("nft", "-f", "-"), stdin=text)
+    file.write_text(text)
+
+
+def ruleset(machines: list[tuple[str, Instance]]) -> str:
+    """The nftables ruleset: security groups out and in, and the NAT of Elastic IPs."""
+    lines = [
+        "flush ruleset",
+        "table inet lab {",
+    ]
+    for interface, instance in machines:
+        lines += _chain(f"out-{interface}", "daddr", instance.egress)
+        lines += _chain(f"in-{interface}", "saddr", instance.ingress)
+    lines += [
+        "  chain forward {",
+        "    type filter hook forward priority 0; policy accept;",
+        "    ct state established,related accept",
+    ]
+    for interface, instance in machines:
+        if not instance.internet:
+            lines.append(f'    iifname "{interface}" ip daddr != {instance.vpc_cidr} drop')
+        lines.append(f'    iifname "{interface}" jump out-{interface}')
+    lines += [f'    oifname "{interface}" jump in-{interface}' for interface, _ in machines]
+    # What the router itself answers is either link-local (no group filters that) or the internet.
+    lines += [
+        "  }",
+        "  chain input {",
+        "    type filter hook input priority 0; policy accept;",
+        "    ct state established,related accept",
+        "    ip daddr 169.254.0.0/16 accept",
+        "    udp dport 67 accept",
+    ]
+    for interface, instance in machines:
+        if not instance.internet:
+            lines.append(f'    iifname "{interface}" drop')
+        lines.append(f'    iifname "{interface}" jump out-{interface}')
+    lines += [
+        "  }",
+        "}",
+        "table ip elastic {",
+        "  chain prerouting {",
+        "    type nat hook prerouting priority -100;",
+    ]
+    elastic = [(i.public_address, i) for _, i in machines if i.public_address and i.internet]
+    lines += [f"    ip daddr {public} dnat to {i.private_address}" for public, i in elastic]
+    lines += [
+        "  }",
+        "  chain postrouting {",
+        "    type nat hook postrouting priority 100;",
+    ]
+    # By the address that the sender meant: a neighbour's Elastic IP is outside the VPC.
+    lines += [
+        f"    ip saddr {i.private_address} ct original ip daddr != {i.vpc_cidr} snat to {public}"
+        for public, i in elastic
+    ]
+    lines += ["  }", "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _chain(name: str, field: str, rules: Iterable[Rule]) -> list[str]:
+    lines = [f"  chain {name} {{"]
+    for rule in rules:
+        match = f"ip {field} {rule.cidr}"
+        if rule.protocol in ("tcp", "udp"):
+            match += f" {rule.protocol} dport {rule.from_}-{rule.to}"
+        elif rule.protocol in ("icmp", "1"):
+            match += " ip protocol icmp"
+        lines.append(f"    {match} return")
+    return [*lines, "    drop", "  }"]

@@ -1,0 +1,161 @@
+"""Makes machines, links, disks and rules be what the region's state says, again and again."""
+
+import logging
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.lab import Lab
+from lab.machines import network
+from lab.machines.machine import EXIT_REBOOT, Machine
+from lab.machines.state import AttachedVolume, Instance, RegionState
+from lab.run import run
+
+log = logging.getLogger(__name__)
+GIB = 1024**3
+
+
+@dataclass
+class Host:
+    """A machine that is an instance: what was seen of it, and what is being done to it."""
+
+    instance: Instance
+    machine: Machine
+    dhcp: subprocess.Popen[bytes]
+    boots: int
+    closing: threading.Thread | None = None
+
+
+@dataclass
+class Reconciler:
+    """Owns the instances' machines. `stopped(id)` tells the region that one powered itself off."""
+
+    lab: Lab
+    image: Path
+    trust: str
+    stopped: Callable[[str], None]
+    hosts: dict[str, Host] = field(default_factory=dict)
+    loops: dict[str, str] = field(default_factory=dict)
+
+    def follow(self, state: RegionState) -> None:
+        """One pass; what must wait (an address or a disk still in use) is done by a later one."""
+        instances = {i.id: i for i in state.instances}
+        wanted = {i.id: i for i in state.instances if i.state in ("pending", "running")}
+        for identity, host in list(self.hosts.items()):
+            self._look_after(identity, host, instances.get(identity))
+        self._remove_terminated({i.id for i in state.instances if i.state != "terminated"})
+        addresses = {host.instance.private_address for host in self.hosts.values()}
+        for identity, instance in wanted.items():
+            if identity not in self.hosts and instance.private_address not in addresses:
+                self._start(instance)
+        for host in self.hosts.values():
+            if host.closing is None:
+                self._disks(host, host.instance.volumes)
+        self._forget_volumes({volume.id for volume in state.volumes})
+        known = [h.instance for h in self.hosts.values() if h.closing is None]
+        network.apply_rules(self.lab, known, self.lab.directory / "rules.nft")
+
+    def close(self) -> None:
+        """Power everything off, side by side, and keep the disks."""
+        threads = [host.closing or self._close(host) for host in self.hosts.values()]
+        for thread in threads:
+            thread.join()
+
+    def _look_after(self, identity: str, host: Host, instance: Instance | None) -> None:
+        if host.closing is not None:
+            if not host.closing.is_alive():
+                del self.hosts[identity]
+            return
+        if instance is None or instance.state not in ("pending", "running"):
+            log.info("%s is to end: %s", identity, instance.state if instance else "gone")
+            self._close(host)
+            return
+        host.instance = instance
+        process = host.machine.process
+        ended = process.poll() if process is not None else None
+        if ended is not None and ended != EXIT_REBOOT and instance.boots == host.boots:
+            log.info("%s powered itself off (%s)", identity, ended)
+            self.stopped(identity)
+        elif ended is not None:
+            self._boot(host)
+        elif instance.boots != host.boots:
+            log.info("%s is to reboot", identity)
+            host.machine.power_off()
+            self._boot(host)
+
+    def _remove_terminated(self, existing: set[str]) -> None:
+        """A stopped instance keeps its root disk; a terminated one does not."""
+        for directory in (self.lab.directory / "machines").glob("i-*"):
+            if directory.name not in existing and directory.name not in self.hosts:
+                Machine.remove_directory(directory)
+
+    def _start(self, instance: Instance) -> None:
+        log.info("%s starts at %s", instance.id, instance.private_address)
+        link = network.link_of(self.lab, instance)
+        network.connect(self.lab, link)
+        directory = self.lab.directory / "machines" / instance.id
+        machine = Machine(instance.id, directory, self.image, link)
+        if not directory.exists():
+            machine.create(self.trust)
+        # The rules must hold before the first packet.
+        known = [h.instance for h in self.hosts.values() if h.closing is None]
+        network.apply_rules(self.lab, [*known, instance], self.lab.directory / "rules.nft")
+        with (self.lab.directory / "dhcp.log").open("ab") as output:
+            dhcp = subprocess.Popen(
+                network.dhcp_server(self.lab, link), stdout=output, stderr=output
+            )
+        host = Host(instance, machine, dhcp, instance.boots)
+        self.hosts[instance.id] = host
+        self._disks(host, instance.volumes)
+        self._boot(host)
+
+    def _boot(self, host: Host) -> None:
+        host.boots = host.instance.boots
+        host.machine.boot()
+
+    def _close(self, host: Host) -> threading.Thread:
+        def close() -> None:
+            host.machine.power_off()
+            host.dhcp.terminate()
+            host.dhcp.wait()
+            network.disconnect(self.lab, host.machine.link)
+
+        host.closing = threading.Thread(target=close)
+        host.closing.start()
+        return host.closing
+
+    def _disks(self, host: Host, volumes: tuple[AttachedVolume, ...]) -> None:
+        wanted = {volume.device: volume for volume in volumes}
+        for device in set(host.machine.devices) - set(wanted):
+            host.machine.detach(device)
+        for device, volume in wanted.items():
+            if device in host.machine.devices:
+                continue
+            loop = self._loop(volume)
+            busy = any(
+                loop in other.machine.devices.values()
+                for other in self.hosts.values()
+                if other is not host
+            )
+            if not busy:
+                host.machine.attach(device, loop)
+
+    def _loop(self, volume: AttachedVolume) -> str:
+        """The loop device that shows the volume's sparse file."""
+        if volume.id not in self.loops:
+            file = self.lab.directory / "volumes" / volume.id
+            file.parent.mkdir(exist_ok=True)
+            with file.open("ab") as disk:
+                disk.truncate(volume.size_gi_b * GIB)
+            self.loops[volume.id] = run("losetup", "--find", "--show", str(file)).strip()
+        return self.loops[volume.id]
+
+    def _forget_volumes(self, existing: set[str]) -> None:
+        for identity in set(self.loops) - existing:
+            loop = self.loops[identity]
+            if not any(loop in h.machine.devices.values() for h in self.hosts.values()):
+                run("losetup", "--detach", loop)
+                (self.lab.directory / "volumes" / identity).unlink()
+                del self.loops[identity]

@@ -1,0 +1,62 @@
+"""The region's state as the machines' side reads it: `GET /_lab/state`, typed."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, populate_by_name=True)
+
+
+class Rule(_Model):
+    """One rule of a security group; protocol "-1" is everything and has no ports."""
+
+    protocol: str
+    from_: int | None = None
+    to: int | None = None
+    cidr: str
+
+    model_config = ConfigDict(
+        alias_generator=lambda name: "from" if name == "from_" else to_camel(name), frozen=True
+    )
+
+
+class AttachedVolume(_Model):
+    """A data volume and the device name that the attachment asked for, such as /dev/sdf."""
+
+    id: str
+    device: str
+    size_gi_b: int
+
+
+class Instance(_Model):
+    """An instance as the API has it; `boots` rises with each start and reboot request."""
+
+    id: str
+    state: Literal["pending", "running", "shutting-down", "stopping", "stopped", "terminated"]
+    boots: int
+    private_address: str
+    public_address: str | None
+    mac: str
+    subnet_cidr: str
+    vpc_cidr: str
+    internet: bool
+    volumes: tuple[AttachedVolume, ...]
+    ingress: tuple[Rule, ...]
+    egress: tuple[Rule, ...]
+
+
+class Volume(_Model):
+    """A data volume that exists, attached or not."""
+
+    id: str
+    size_gi_b: int
+
+
+class RegionState(_Model):
+    """Everything that the reconciler follows."""
+
+    instances: tuple[Instance, ...]
+    volumes: tuple[Volume, ...]

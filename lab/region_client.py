@@ -1,0 +1,50 @@
+"""The lab's own door to its region: state for the machines, switches for the tests."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RegionClient:
+    """Speaks JSON with `/_lab/...` of the region at `url`, from inside the lab's namespace."""
+
+    url: str
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One request; the answer decoded."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.url}/_lab/{path}", data, headers, method=method
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            content = answer.read()
+        return json.loads(content) if content else None
+
+    def get(self, path: str) -> Any:
+        """Read."""
+        return self.call("GET", path)
+
+    def put(self, path: str, body: Any) -> None:
+        """Write."""
+        self.call("PUT", path, body)
+
+    def instance_stopped(self, identity: str) -> None:
+        """Tell the region that an instance powered itself off."""
+        self.call("POST", f"instances/{identity}/stopped")
+
+    def wait_until_up(self, seconds: float) -> None:
+        """Return once the region answers."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.get("state")
+                return
+            except (urllib.error.URLError, ConnectionError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)

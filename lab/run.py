@@ -1,0 +1,21 @@
+"""Running the system's own tools: quiet when they work, whole when they do not."""
+
+import subprocess
+
+
+class ToolError(Exception):
+    """A command of the system failed; the text holds the command and what it said."""
+
+
+def run(*command: str, stdin: str | None = None) -> str:
+    """Standard output of a command that must succeed."""
+    result = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        said = (result.stderr or result.stdout).strip()
+        raise ToolError(f"`{' '.join(command)}` failed with {result.returncode}: {said}")
+    return result.stdout
+
+
+def attempt(*command: str) -> bool:
+    """Whether the command succeeded; for taking away what may be gone already."""
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
