@@ -1,0 +1,1 @@
+"""The program on a host that fetches its lookup tables and installs them safely."""

@@ -1,0 +1,98 @@
+"""What a tables object may hold. A bundle is valid as a whole or not used at all."""
+
+import json
+import re
+from typing import Any
+
+DOMAIN = re.compile(
+    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
+)
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LOCAL = re.compile(r"[a-z0-9!#$%&'*/=?^_`{|}~.-]+(\+[a-z0-9.-]*)?")
+PASSWORD = re.compile(r"[!-9;-~]{8,128}")
+
+
+class BadBundle(Exception):
+    """The tables object cannot be used; the text says where and why, and holds no secret."""
+
+
+def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
+    """The bundle of this host and role, checked; raises BadBundle."""
+    try:
+        bundle = json.loads(content)
+    except ValueError as error:
+        raise BadBundle(f"it is not JSON ({len(content)} bytes)") from error
+    keys = {
+        "gateway": {"version", "host", "operator", "domains", "logins"},
+        "client": {"version", "host", "gateway", "login", "password"},
+    }[role]
+    _need(isinstance(bundle, dict) and set(bundle) == keys, f"its keys are not {sorted(keys)}")
+    _need(bundle["version"] == 1, f"its version is {bundle['version']!r}, this agent reads 1")
+    _need(bundle["host"] == host, f"it is for {bundle['host']!r}, this host is {host!r}")
+    if role == "client":
+        _need(_is_domain(bundle["gateway"]), "gateway: not a host name")
+        _need(_is_address(bundle["login"]), "login: not an address")
+        _need(_is_password(bundle["password"]), "password: not usable in Postfix's table")
+        return bundle
+    _mapping(bundle["domains"], "domains")
+    for name, domain in bundle["domains"].items():
+        _need(_is_domain(name), f"domains.{name}: not a domain")
+        _need(isinstance(domain, dict) and set(domain) == {"selectors"}, f"domains.{name}: keys")
+        _selectors(name, domain["selectors"])
+    _mapping(bundle["logins"], "logins")
+    for name, login in bundle["logins"].items():
+        where = f"logins.{name}"
+        _need(_is_address(name), f"{where}: not an address in lower case")
+        _need(isinstance(login, dict) and set(login) == {"password", "sendAs"}, f"{where}: keys")
+        _need(_is_password(login["password"]), f"{where}.password: not usable")
+        _need(isinstance(login["sendAs"], list), f"{where}.sendAs: not a list")
+        for item in login["sendAs"]:
+            _need(
+                isinstance(item, str) and (_is_address(item) or _is_domain(item.removeprefix("@"))),
+                f"{where}.sendAs: {item!r} is neither an address nor @domain",
+            )
+            domain = item.rpartition("@")[2]
+            _need(domain in bundle["domains"], f"{where}.sendAs: {item!r} is not in our domains")
+    return bundle
+
+
+def _selectors(domain: str, selectors: Any) -> None:
+    _need(isinstance(selectors, list) and selectors != [], f"domains.{domain}: no selectors")
+    for selector in selectors:
+        _need(
+            isinstance(selector, dict) and set(selector) == {"name", "privateKey"},
+            f"domains.{domain}.selectors: keys",
+        )
+        _need(
+            isinstance(selector["name"], str) and LABEL.fullmatch(selector["name"]) is not None,
+            f"domains.{domain}.selectors: bad name",
+        )
+        key = selector["privateKey"]
+        _need(
+            isinstance(key, str) and key.startswith("-----BEGIN PRIVATE KEY-----"),
+            f"domains.{domain}.selectors.{selector['name']}: not a private key in PEM (PKCS #8)",
+        )
+
+
+def _is_domain(value: Any) -> bool:
+    return isinstance(value, str) and DOMAIN.fullmatch(value) is not None
+
+
+def _is_address(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    local, at, domain = value.rpartition("@")
+    return at == "@" and LOCAL.fullmatch(local) is not None and _is_domain(domain)
+
+
+def _is_password(value: Any) -> bool:
+    return isinstance(value, str) and PASSWORD.fullmatch(value) is not None
+
+
+def _mapping(value: Any, where: str) -> None:
+    _need(isinstance(value, dict), f"{where}: not an object")
+
+
+def _need(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise BadBundle(otherwise)

@@ -1,0 +1,67 @@
+"""The gateway's tables as files, from a checked bundle: text in, text out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Bundle = Mapping[str, Any]
+TABLES = "/srv/mail/tables/current"
+
+
+def sender_logins(bundle: Bundle) -> str:
+    """Postfix's smtpd_sender_login_maps: which logins own an envelope sender.
+
+    Postfix stops at the first key that it finds (address, then @domain), so an address lists the
+    logins that own its whole domain too.
+    """
+    owners: dict[str, set[str]] = {}
+    for login, entry in bundle["logins"].items():
+        for item in entry["sendAs"]:
+            owners.setdefault(item, set()).add(login)
+    for item, logins in owners.items():
+        logins |= owners.get("@" + item.rpartition("@")[2], set())
+    # a sender of ours that nobody owns is nobody's: no login has an empty name
+    return "".join(f"{item} {','.join(sorted(owners[item]))}\n" for item in sorted(owners))
+
+
+def own_domains(bundle: Bundle) -> str:
+    """Postfix's check_sender_access on port 25: strangers do not send as us."""
+    names = sorted({*bundle["domains"], bundle["host"]})
+    text = "our users send by port 587 or 465, with their login"
+    return "".join(f"{name} 550 5.7.1 {text}\n" for name in names)
+
+
+def key_table(signing: Mapping[str, str]) -> str:
+    """OpenDKIM's KeyTable; `signing` gives each domain's selector."""
+    return "".join(
+        f"{domain} {domain}:{selector}:{TABLES}/keys/{domain}/{selector}.pem\n"
+        for domain, selector in sorted(signing.items())
+    )
+
+
+def signing_table(bundle: Bundle, signing: Mapping[str, str]) -> str:
+    """OpenDKIM's SigningTable (refile); the host's own name is signed by the domain above it."""
+    lines = [f"*@{domain} {domain}\n" for domain in sorted(signing)]
+    parent = bundle["host"].partition(".")[2]
+    if parent in signing and bundle["host"] not in signing:
+        lines.append(f"*@{bundle['host']} {parent}\n")
+    return "".join(lines)
+
+
+def policy(script: str, bundle: Bundle, signing: Mapping[str, str]) -> str:
+    """OpenDKIM's SetupPolicyScript: the tables as Lua, then the script that uses them."""
+    host = bundle["host"]
+    ready = {domain: domain in signing for domain in bundle["domains"]}
+    ready.setdefault(host, host.partition(".")[2] in signing)
+    lines = ["local signing = {"]
+    lines += [f"  [{_lua(name)}] = {str(on).lower()}," for name, on in sorted(ready.items())]
+    lines += ["}", "local logins = {"]
+    for login, entry in sorted(bundle["logins"].items()):
+        items = ", ".join(f"[{_lua(item)}] = true" for item in sorted(entry["sendAs"]))
+        lines.append(f"  [{_lua(login)}] = {{{items}}},")
+    lines += ["}", script]
+    return "\n".join(lines)
+
+
+def _lua(text: str) -> str:
+    # names and addresses hold no control characters (bundle.py)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,165 @@
+"""Fetch the tables object, check it, install it: `main.py gateway|client s3://BUCKET/KEY`.
+
+Run by a systemd timer. Exit 0: the tables are in place, or not there yet; exit 1: what was found
+cannot be used, the last good tables keep serving, and the journal says why.
+"""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from agent import bundle as bundles
+from agent import gateway_files
+from agent.install import File, current, install
+
+BASES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
+
+
+def fetch(url: str, etag: str | None) -> tuple[bytes, str] | None:
+    """Content and ETag of the object; None if it has not changed or is not to be had yet."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    condition = {"IfNoneMatch": etag} if etag else {}
+    settings = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
+    try:
+        answer = boto3.client("s3", config=settings).get_object(Bucket=bucket, Key=key, **condition)
+        return answer["Body"].read(), answer["ETag"]
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 304:
+            return None
+        # A role takes seconds to spread, and a missing object reads as 403 to who may not list.
+        say(f"{url} is not to be had now ({error.response['Error']['Code']}); asking again")
+        return None
+    except BotoCoreError as error:
+        say(f"{url} is not to be had now ({error}); asking again")
+        return None
+
+
+def say(text: str, level: int = 6) -> None:
+    """One line to the journal, at a syslog level."""
+    print(f"<{level}>{text}", flush=True)
+
+
+def gateway(bundle: dict[str, Any], base: Path) -> None:
+    """Install the gateway's files if the bundle, or what DNS shows of our keys, has changed."""
+    from agent.published import usable
+
+    seen_file = base / "seen.json"
+    seen = json.loads(seen_file.read_text()) if seen_file.exists() else {}
+    signing: dict[str, str] = {}
+    for domain, entry in bundle["domains"].items():
+        for selector in reversed(entry["selectors"]):
+            name, key = selector["name"], selector["privateKey"]
+            digest = hashlib.sha256(key.encode()).hexdigest()
+            if usable(name, domain, key, seen.get(domain) == digest):
+                signing[domain], seen[domain] = name, digest
+                break
+        else:
+            say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
+    script = (Path(__file__).parent / "policy.lua").read_text()
+    texts = {
+        "sender_logins": gateway_files.sender_logins(bundle),
+        "own_domains": gateway_files.own_domains(bundle),
+        "KeyTable": gateway_files.key_table(signing),
+        "SigningTable": gateway_files.signing_table(bundle, signing),
+        "policy.lua": gateway_files.policy(script, bundle, signing),
+    }
+    files = {name: File(text, mode=0o644) for name, text in texts.items()}
+    for domain, entry in bundle["domains"].items():
+        for selector in entry["selectors"]:
+            path = f"keys/{domain}/{selector['name']}.pem"
+            files[path] = File(selector["privateKey"], "opendkim", "opendkim")
+    passwords = {login: entry["password"] for login, entry in bundle["logins"].items()}
+    fingerprint = _fingerprint(files, passwords)
+    if (current(base) / "fingerprint").exists() and (
+        (current(base) / "fingerprint").read_text() == fingerprint
+    ):
+        return
+    files["sasldb2"] = File(sasldb(passwords, base), "root", "sasl", 0o640)
+    files["fingerprint"] = File(fingerprint)
+    install(base, files)
+    seen_file.write_text(json.dumps(seen))
+    systemctl("reload-or-restart", "opendkim.service")
+    systemctl("reload-or-restart", "postfix.service")
+    ready = ", ".join(f"{d} by {s}" for d, s in sorted(signing.items())) or "nothing yet"
+    say(f"tables installed: {len(passwords)} logins; signing {ready}")
+
+
+def sasldb(passwords: dict[str, str], base: Path) -> bytes:
+    """Cyrus SASL's password file, made by its own tool; passwords go by a pipe."""
+    work = base / "sasldb2.new"
+    work.unlink(missing_ok=True)
+    for login, password in sorted(passwords.items()):
+        user, _, realm = login.rpartition("@")
+        command = ["saslpasswd2", "-p", "-c", "-f", str(work), "-u", realm, "--", user]
+        result = subprocess.run(command, input=password.encode(), capture_output=True, check=False)
+        if result.returncode != 0:
+            raise bundles.BadBundle(f"saslpasswd2 refused {login}: {result.stderr.decode()}")
+    content = work.read_bytes() if passwords else b""
+    work.unlink(missing_ok=True)
+    return content
+
+
+def client(bundle: dict[str, Any], base: Path) -> None:
+    """Install the client's login."""
+    destination = f"[{bundle['gateway']}]:587"
+    line = f"{destination} {bundle['login']}:{bundle['password']}\n"
+    files = {"sasl_passwords": File(line)}
+    fingerprint = _fingerprint(files, {})
+    if (current(base) / "fingerprint").exists() and (
+        (current(base) / "fingerprint").read_text() == fingerprint
+    ):
+        return
+    install(base, {**files, "fingerprint": File(fingerprint)})
+    systemctl("reload-or-restart", "postfix.service")
+    say(f"tables installed: login {bundle['login']} at {destination}")
+
+
+def _fingerprint(files: dict[str, File], passwords: dict[str, str]) -> str:
+    content = [[name, str(file.content)] for name, file in sorted(files.items())]
+    return hashlib.sha256(json.dumps([content, passwords], sort_keys=True).encode()).hexdigest()
+
+
+def systemctl(*arguments: str) -> None:
+    """Tell systemd; a unit that cannot start is its own journal's story, not a bad bundle."""
+    subprocess.run(["systemctl", "--no-block", *arguments], check=False)
+
+
+def main() -> int:
+    """Command line: role and URL."""
+    role, url = sys.argv[1:]
+    os.umask(0o022)
+    base = BASES[role]
+    base.mkdir(mode=0o755, parents=True, exist_ok=True)
+    kept, etag_file = base / "bundle.json", base / "etag"
+    etag = etag_file.read_text() if etag_file.exists() and kept.exists() else None
+    fetched = fetch(url, etag)
+    content = fetched[0] if fetched else (kept.read_bytes() if kept.exists() else None)
+    if content is None:
+        return 0
+    try:
+        bundle = bundles.parse(content, socket.getfqdn(), role)
+        {"gateway": gateway, "client": client}[role](bundle, base)
+    except bundles.BadBundle as error:
+        say(f"{url} cannot be used: {error}. The last good tables keep serving.", 3)
+        return 1
+    if fetched:
+        kept.touch(mode=0o600)
+        kept.write_bytes(content)
+        etag_file.write_text(fetched[1])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The parts of a host's user data: the files that land on it, and the script that sets it up."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+PROJECT = Path(__file__).resolve().parent.parent
+TEMPLATES = PROJECT / "templates"
+AGENT = "usr/local/lib/mail-relay/agent"
+SETUP = "usr/local/lib/mail-relay/setup"
+# What each role's agent needs; what it does not need does not take room in the user data.
+AGENT_FILES = {
+    "gateway": (
+        "__init__.py",
+        "bundle.py",
+        "gateway_files.py",
+        "install.py",
+        "main.py",
+        "policy.lua",
+        "published.py",
+    ),
+    "client": ("__init__.py", "bundle.py", "gateway_files.py", "install.py", "main.py"),
+}
+
+_environment = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+    autoescape=False,  # noqa: S701 (configuration files and shell, not HTML)
+)
+
+
+@dataclass(frozen=True)
+class GatewayHost:
+    """What is fixed for a gateway; `tables` is an s3:// URL, no `acme_directory` the default one."""
+
+    name: str
+    domain: str
+    operator: str
+    region: str
+    tables: str
+    acme_directory: str | None
+    acme_email: str
+    ssh_public_key: str | None
+
+
+@dataclass(frozen=True)
+class ClientHost:
+    """What is fixed for a client host; `gateway` is a host name."""
+
+    name: str
+    domain: str
+    gateway: str
+    operator: str
+    region: str
+    tables: str
+    ssh_public_key: str | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One MIME part."""
+
+    filename: str
+    content_type: str
+    content: str
+
+
+def gateway_parts(host: GatewayHost) -> list[Part]:
+    """The gateway's user data."""
+    return _parts("gateway", host)
+
+
+def client_parts(host: ClientHost) -> list[Part]:
+    """The client host's user data."""
+    return _parts("client", host)
+
+
+def files(role: str, host: GatewayHost | ClientHost) -> dict[str, str]:
+    """Every file that the role lays on its host, by path without the leading slash."""
+    found: dict[str, str] = {}
+    for folder in ("common", role):
+        for template in sorted((TEMPLATES / folder).rglob("*.j2")):
+            name = template.relative_to(TEMPLATES).as_posix()
+            path = template.relative_to(TEMPLATES / folder).as_posix().removesuffix(".j2")
+            found[path] = _environment.get_template(name).render(role=role, host=host)
+    for name in AGENT_FILES[role]:
+        found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
+    return found
+
+
+def _parts(role: str, host: GatewayHost | ClientHost) -> list[Part]:
+    laid = files(role, host)
+    setup = laid.pop(SETUP)
+    config: dict[str, object] = {
+        "fqdn": host.name,
+        "hostname": host.name,
+        "prefer_fqdn_over_hostname": True,
+        "manage_etc_hosts": True,
+        "ssh_pwauth": False,
+        "disable_root": True,
+        "write_files": [
+            {
+                "path": f"/{path}",
+                "content": content,
+                "permissions": "0755" if content.startswith("#!/bin/sh") else "0644",
+            }
+            for path, content in laid.items()
+        ],
+    }
+    if host.ssh_public_key:
+        config["ssh_authorized_keys"] = [host.ssh_public_key]
+    return [
+        # JSON is YAML: no string of ours is ever read as something else
+        Part("cloud-config", "text/cloud-config", "#cloud-config\n" + json.dumps(config) + "\n"),
+        Part("setup", "text/x-shellscript", setup),
+    ]
