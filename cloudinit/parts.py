@@ -34,7 +34,7 @@ _environment = Environment(
 
 @dataclass(frozen=True)
 class GatewayHost:
-    """What is fixed for a gateway; `tables` is an s3:// URL, no `acme_directory` the default one."""
+    """What is fixed for a gateway; `tables` is an s3:// URL, no `acme_directory` the default."""
 
     name: str
     domain: str
