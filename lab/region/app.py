@@ -1,0 +1,128 @@
+"""The AWS API: our rules before moto, moto, and what has to follow after it."""
+
+import io
+import re
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.wrappers import Request, Response
+
+import lab.region.backends  # noqa: F401 (sets moto up before it loads)
+from lab.region import door
+from lab.region.errors import ApiError, answer
+from lab.region.rules import ec2, permissions, route53
+
+CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
+FORM = "application/x-www-form-urlencoded"
+BUCKET_HOST = re.compile(r"^(.+)\.s3(\.[a-z0-9-]+)?\.amazonaws\.com$")
+S3_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class Region:
+    """The WSGI application. One request at a time: moto's backends know no locks."""
+
+    def __init__(self) -> None:
+        self._moto: WsgiApp = DomainDispatcherApplication(create_backend_app)
+        self._lock = threading.RLock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """WSGI."""
+        request = Request(environ)
+        body = request.get_data()
+        environ["wsgi.input"] = io.BytesIO(body)
+        with self._lock:
+            if request.path.startswith("/_lab/"):
+                return door.handle(request)(environ, start_response)
+            credential = CREDENTIAL.search(request.headers.get("Authorization", ""))
+            key, service = (credential[1], credential[3]) if credential else ("", "")
+            try:
+                return self._serve(service, key, request, body, environ, start_response)
+            except ApiError as error:
+                return answer(service, error)(environ, start_response)
+
+    def _serve(
+        self,
+        service: str,
+        key: str,
+        request: Request,
+        body: bytes,
+        environ: dict[str, Any],
+        start_response: Any,
+    ) -> Iterable[bytes]:
+        if service == "ec2":
+            return self._ec2(key, body, environ, start_response)
+        if service == "route53":
+            return self._route53(key, request, body, environ, start_response)
+        if service == "s3":
+            self._s3(key, request)
+        elif key in permissions.sessions:
+            action = dict(parse_qsl(body.decode("latin-1"))).get("Action", request.method)
+            permissions.judge(key, f"{service}:{action}", "*", {})
+        return self._moto(environ, start_response)
+
+    def _ec2(
+        self, key: str, body: bytes, environ: dict[str, Any], start_response: Any
+    ) -> Iterable[bytes]:
+        parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        action = parameters.get("Action", "")
+        permissions.judge(key, f"ec2:{action}", "*", {})
+        if action in ec2.INSTEAD:
+            content = ec2.INSTEAD[action](parameters)
+            return Response(content, content_type="text/xml")(environ, start_response)
+        if action in ec2.BEFORE:
+            ec2.BEFORE[action](parameters)
+            changed = urlencode(parameters).encode()
+            environ["wsgi.input"] = io.BytesIO(changed)
+            environ["CONTENT_LENGTH"] = str(len(changed))
+        result = list(self._moto(environ, start_response))
+        if action in ec2.AFTER:
+            ec2.AFTER[action](parameters)
+        return result
+
+    def _route53(
+        self,
+        key: str,
+        request: Request,
+        body: bytes,
+        environ: dict[str, Any],
+        start_response: Any,
+    ) -> Iterable[bytes]:
+        path = route53.PATH.match(request.path)
+        if path and request.method == "POST":
+            batch = route53.changes(body)
+            context = {
+                "route53:ChangeResourceRecordSetsNormalizedRecordNames": [
+                    given["Name"].rstrip(".") for _, given in batch
+                ],
+                "route53:ChangeResourceRecordSetsRecordTypes": [g["Type"] for _, g in batch],
+                "route53:ChangeResourceRecordSetsActions": [action for action, _ in batch],
+            }
+            zone = f"arn:aws:route53:::hostedzone/{path[1]}"
+            permissions.judge(key, "route53:ChangeResourceRecordSets", zone, context)
+            content = route53.change(path[1], batch)
+            return Response(content, content_type="text/xml")(environ, start_response)
+        if "/change/" in request.path:
+            identity = request.path.rpartition("/")[2]
+            arn = f"arn:aws:route53:::change/{identity}"
+            permissions.judge(key, "route53:GetChange", arn, {})
+        elif request.path.rstrip("/").endswith("/hostedzone") and request.method == "GET":
+            permissions.judge(key, "route53:ListHostedZones", "*", {})
+        else:
+            arn = f"arn:aws:route53:::{request.path.removeprefix('/2013-04-01/')}"
+            permissions.judge(key, f"route53:{request.method}", arn, {})
+        return self._moto(environ, start_response)
+
+    def _s3(self, key: str, request: Request) -> None:
+        host = BUCKET_HOST.match(request.host.partition(":")[0])
+        path = unquote(request.path).lstrip("/")
+        bucket, _, name = (host[1], "", path) if host else path.partition("/")
+        action = S3_ACTIONS.get(request.method, request.method) if name else "ListBucket"
+        if request.args and request.method == "GET" and not name:
+            action = "ListBucket"
+        arn = f"arn:aws:s3:::{bucket}/{name}" if name else f"arn:aws:s3:::{bucket}"
+        permissions.judge(key, f"s3:{action}", arn, {})

@@ -1,0 +1,70 @@
+"""moto's objects, reached in one place. Importing this sets moto up, so it comes first."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "1"
+os.environ["MOTO_ENABLE_AMI_VALIDATION"] = "1"
+os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("images.json"))
+
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
+
+REGION = "us-east-1"
+
+
+def ec2() -> Any:
+    """moto's EC2 of the account in the lab's region."""
+    return get_backend("ec2")[ACCOUNT][REGION]
+
+
+def route53() -> Any:
+    """moto's Route53 of the account."""
+    return get_backend("route53")[ACCOUNT]["aws"]
+
+
+def iam() -> Any:
+    """moto's IAM of the account."""
+    return get_backend("iam")[ACCOUNT]["aws"]
+
+
+def s3() -> Any:
+    """moto's S3 of the account."""
+    return get_backend("s3")[ACCOUNT]["aws"]
+
+
+def instances() -> list[Any]:
+    """Every instance, terminated ones too."""
+    return [i for r in ec2().reservations.values() for i in r.instances]
+
+
+def primary_interface(instance: Any) -> Any:
+    """The instance's first network interface, or None once it is terminated."""
+    return instance.nics.get(0)
+
+
+def public_address(interface: Any) -> str | None:
+    """The Elastic IP on a network interface."""
+    for address in ec2().addresses:
+        if address.eni is not None and address.eni.id == interface.id:
+            return address.public_ip
+    return None
+
+
+def has_internet_route(subnet: Any) -> bool:
+    """Whether the subnet's route table leads 0.0.0.0/0 to an internet gateway."""
+    tables = list(ec2().route_tables.values())
+    own = [t for t in tables if subnet.id in _subnets(t)]
+    main = [t for t in tables if t.vpc_id == subnet.vpc_id and t.main_association_id]
+    return any(
+        route.destination_cidr_block == "0.0.0.0/0"  # (a route, no address to listen on)
+        and route.gateway is not None
+        and str(getattr(route.gateway, "id", "")).startswith("igw-")
+        for table in (own or main)[:1]
+        for route in table.routes
+    )
+
+
+def _subnets(table: Any) -> list[str]:
+    return list(table._associations.values())

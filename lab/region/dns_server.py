@@ -1,0 +1,112 @@
+"""The authoritative server of every name in the lab, reading the region at each query.
+
+It answers as the root does too, so that the lab's resolver can take everything from it; TTLs and
+negative answers (RFC 2308) are the zones' own, and caching is the resolver's.
+"""
+
+import socketserver
+import struct
+import threading
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from lab.region.names import SOA, Found, lookup
+
+CHAIN = 8
+
+
+def respond(query: dns.message.Message) -> dns.message.Message:
+    """The answer to a query."""
+    response = dns.message.make_response(query)
+    if query.opcode() != dns.opcode.QUERY or len(query.question) != 1:
+        response.set_rcode(dns.rcode.NOTIMP)
+        return response
+    response.flags |= dns.flags.AA
+    question = query.question[0]
+    name = question.name
+    kind = dns.rdatatype.to_text(question.rdtype)
+    found, records = Found(".", [], False), []
+    for _ in range(CHAIN):
+        found = lookup(name.to_text().lower())
+        records = [(t, v) for k, t, v in found.records if kind in (k, "ANY")]
+        aliases = [(t, v) for k, t, v in found.records if k == "CNAME"]
+        if records or not aliases or kind == "CNAME":
+            break
+        _add(response, name, "CNAME", aliases)
+        name = dns.name.from_text(aliases[0][1])
+    if records:
+        kinds = sorted({k for k, _, _ in found.records}) if kind == "ANY" else [kind]
+        for each in kinds:
+            _add(response, name, each, [(t, v) for k, t, v in found.records if k == each])
+        return response
+    if not found.exists:
+        response.set_rcode(dns.rcode.NXDOMAIN)
+    _negative(response, found)
+    return response
+
+
+def _add(
+    response: dns.message.Message, name: dns.name.Name, kind: str, records: list[tuple[int, str]]
+) -> None:
+    if records:
+        ttl = min(t for t, _ in records)
+        texts = [value for _, value in records]
+        response.answer.append(dns.rrset.from_text_list(name, ttl, "IN", kind, texts))
+
+
+def _negative(response: dns.message.Message, found: Found) -> None:
+    zone = lookup(found.zone) if found.zone not in (".", "in-addr.arpa.") else None
+    soa = next(((t, v) for k, t, v in zone.records if k == "SOA"), None) if zone else None
+    ttl, text = soa or (found.minimum, SOA.format(minimum=found.minimum))
+    minimum = int(text.split()[-1])
+    response.authority.append(dns.rrset.from_text(found.zone, min(ttl, minimum), "IN", "SOA", text))
+
+
+class _Udp(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        data, socket = self.request
+        try:
+            query = dns.message.from_wire(data)
+        except dns.exception.DNSException:
+            return
+        size = query.payload if query.edns >= 0 else 512
+        try:
+            wire = respond(query).to_wire(max_size=size)
+        except dns.exception.TooBig:
+            short = dns.message.make_response(query)
+            short.flags |= dns.flags.TC | dns.flags.AA
+            wire = short.to_wire()
+        socket.sendto(wire, self.client_address)
+
+
+class _Tcp(socketserver.StreamRequestHandler):
+    timeout = 10
+
+    def handle(self) -> None:
+        while len(header := self.rfile.read(2)) == 2:
+            (size,) = struct.unpack("!H", header)
+            wire = respond(dns.message.from_wire(self.rfile.read(size))).to_wire()
+            self.wfile.write(struct.pack("!H", len(wire)) + wire)
+
+
+class _UdpServer(socketserver.ThreadingUDPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+class _TcpServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+def serve(address: str, port: int) -> None:
+    """Listen on UDP and TCP, in threads of their own."""
+    for server in (_UdpServer((address, port), _Udp), _TcpServer((address, port), _Tcp)):
+        threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,0 +1,140 @@
+"""The lab's own door, /_lab/...: the state for the machines, switches for tests, what is left."""
+
+import json
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from lab.region import backends, names
+from lab.region.rules import ec2 as rules
+
+
+def handle(request: Request) -> Response:
+    """One request; JSON in, JSON out."""
+    path = request.path.removeprefix("/_lab/")
+    body = json.loads(request.data or b"{}")
+    match (request.method, path.split("/")):
+        case ("GET", ["state"]):
+            return _json(state())
+        case ("GET", ["leftovers"]):
+            return _json(leftovers())
+        case ("POST", ["instances", identity, "stopped"]):
+            backends.ec2().stop_instances([identity])
+            return _json({})
+        case ("PUT", ["dns", "withhold"]):
+            names.elsewhere.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}
+            return _json({})
+        case ("DELETE", ["dns", "withhold"]):
+            names.elsewhere.withheld = set()
+            return _json({})
+        case ("PUT", ["dns", "records"]):
+            names.put_zone(body["zone"], body["records"])
+            return _json({})
+    return Response("no such door\n", 404)
+
+
+def _json(value: Any) -> Response:
+    return Response(json.dumps(value), content_type="application/json")
+
+
+def state() -> dict[str, Any]:
+    """What the machines' side follows; see lab/machines/state.py."""
+    data_volumes = []
+    for volume in backends.ec2().volumes.values():
+        attachment = volume.attachment
+        root = attachment is not None and attachment.device in ("/dev/xvda", "/dev/sda1")
+        if not root:
+            data_volumes.append(volume)
+    found = []
+    for instance in backends.instances():
+        interface = backends.primary_interface(instance)
+        if interface is None:
+            found.append(_gone(instance))
+            continue
+        public = backends.public_address(interface)
+        subnet = interface.subnet
+        found.append(
+            {
+                **_gone(instance),
+                "privateAddress": interface.private_ip_address,
+                "publicAddress": public,
+                "mac": interface.mac_address,
+                "subnetCidr": subnet.cidr_block,
+                "vpcCidr": backends.ec2().get_vpc(subnet.vpc_id).cidr_block,
+                "internet": public is not None and backends.has_internet_route(subnet),
+                "volumes": [
+                    {"id": v.id, "device": v.attachment.device, "sizeGiB": v.size}
+                    for v in data_volumes
+                    if v.attachment is not None and v.attachment.instance.id == instance.id
+                ],
+                "ingress": _rules(interface.group_set, "ingress_rules"),
+                "egress": _rules(interface.group_set, "egress_rules"),
+            }
+        )
+    volumes = [{"id": v.id, "sizeGiB": v.size} for v in data_volumes]
+    return {"instances": found, "volumes": volumes}
+
+
+def _gone(instance: Any) -> dict[str, Any]:
+    """A terminated instance has no network any more."""
+    return {
+        "id": instance.id,
+        "state": instance._state.name,
+        "boots": rules.boots.get(instance.id, 1),
+        "privateAddress": "",
+        "publicAddress": None,
+        "mac": "",
+        "subnetCidr": "",
+        "vpcCidr": "",
+        "internet": False,
+        "volumes": [],
+        "ingress": [],
+        "egress": [],
+    }
+
+
+def _rules(groups: list[Any], direction: str) -> list[dict[str, Any]]:
+    found = []
+    for group in groups:
+        for rule in getattr(group, direction):
+            ports = {"from": rule.from_port, "to": rule.to_port}
+            if str(rule.ip_protocol) in ("-1", "icmp", "1"):
+                ports = {"from": None, "to": None}
+            entry = {"protocol": str(rule.ip_protocol), **ports}
+            if "CidrIp" in rule.ip_range:
+                found.append({**entry, "cidr": rule.ip_range["CidrIp"]})
+            if source := rule.source_group.get("GroupId"):
+                found += [
+                    {**entry, "cidr": f"{member.private_ip_address}/32"}
+                    for member in backends.ec2().enis.values()
+                    if source in [g.id for g in member.group_set]
+                ]
+    return found
+
+
+def leftovers() -> list[str]:
+    """Every object that a user made and that is still in the account."""
+    ec2 = backends.ec2()
+    left = [f"instance {i.id}" for i in backends.instances() if i._state.name != "terminated"]
+    default = {v.id for v in ec2.vpcs.values() if v.is_default == "true" or v.is_default is True}
+    left += [f"network interface {i}" for i in ec2.enis]
+    left += [f"elastic ip {a.public_ip}" for a in ec2.addresses]
+    left += [f"volume {v}" for v in ec2.volumes]
+    left += [f"vpc {v}" for v in ec2.vpcs if v not in default]
+    left += [
+        f"security group {g.id}"
+        for vpc in ec2.groups.values()
+        for g in vpc.values()
+        if g.name != "default"
+    ]
+    left += [f"internet gateway {g}" for g in ec2.internet_gateways]
+    left += [f"bucket {name}" for name in backends.s3().buckets]
+    left += [f"role {r.name}" for r in backends.iam().roles.values()]
+    left += [f"instance profile {p.name}" for p in backends.iam().instance_profiles.values()]
+    for zone in backends.route53().zones.values():
+        left += [
+            f"record set {r.name} {r.type}"
+            for r in zone.rrsets
+            if not (r.type in ("NS", "SOA") and r.name == zone.name)
+        ]
+    return left

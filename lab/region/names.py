@@ -1,0 +1,144 @@
+"""What names and addresses lead to: Route53's zones, Amazon's own names, the rest of the lab."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.region import backends
+
+AMAZON_TTL = 60
+SOA = "ns.lab. hostmaster.lab. 1 7200 900 1209600 {minimum}"
+
+
+@dataclass
+class Elsewhere:
+    """Zones that others host, and services; all by name in lower case with the final dot."""
+
+    zones: dict[str, list[tuple[str, str, int, str]]] = field(default_factory=dict)
+    services: list[str] = field(default_factory=list)
+    service_address: str | None = None
+    own_address: str = "127.0.0.1"
+    withheld: set[str] = field(default_factory=set)
+
+
+elsewhere = Elsewhere()
+
+
+def put_zone(zone: str, records: list[list[Any]]) -> None:
+    """A zone that somebody else on the lab's internet hosts; PTR records go by address."""
+    elsewhere.zones[_absolute(zone)] = [
+        (_reverse(name) if kind == "PTR" else _absolute(name), kind, int(ttl), value)
+        for name, kind, ttl, value in records
+    ]
+
+
+def _absolute(name: str) -> str:
+    return name.lower().rstrip(".") + "."
+
+
+def _reverse(address: str) -> str:
+    return ipaddress.ip_address(address).reverse_pointer + "."
+
+
+def public_zones() -> dict[str, Any]:
+    """Route53's public zones by name."""
+    return {z.name: z for z in backends.route53().zones.values() if not z.private_zone}
+
+
+def public_addresses(name: str) -> list[str]:
+    """The A records of a name."""
+    found = lookup(_absolute(name))
+    return [value for kind, _, value in found.records if kind == "A"]
+
+
+@dataclass
+class Found:
+    """Everything at a name: (type, TTL, value) each; `exists` also for names with others below."""
+
+    zone: str
+    records: list[tuple[str, int, str]]
+    exists: bool
+    minimum: int = 900
+
+
+def lookup(name: str) -> Found:
+    """What there is at an absolute name in lower case."""
+    zones = [*public_zones(), *elsewhere.zones]
+    parent = max((z for z in zones if name == z or name.endswith("." + z)), key=len, default=None)
+    if parent is None:
+        return _infrastructure(name)
+    entries = _entries(parent)
+    if name in elsewhere.withheld:
+        return Found(parent, [], False)
+    at = [(kind, ttl, value) for n, kind, ttl, value in entries if n == name]
+    if not at:
+        labels = name.split(".")
+        star = {n for n, *_ in entries if n.startswith("*.")}
+        for index in range(1, len(labels) - 1):
+            candidate = ".".join(["*", *labels[index:]])
+            if candidate in star:
+                at = [(k, t, v) for n, k, t, v in entries if n == candidate]
+                break
+            if any(n == ".".join(labels[index:]) for n, *_ in entries):
+                break  # RFC 4592: the closest encloser exists, a star above it does not reach
+    exists = bool(at) or any(n.endswith("." + name) for n, *_ in entries)
+    return Found(parent, at, exists)
+
+
+def _entries(zone: str) -> list[tuple[str, str, int, str]]:
+    hosted = public_zones().get(zone)
+    if hosted is None:
+        soa = (zone, "SOA", 300, SOA.format(minimum=300))
+        return [soa, (zone, "NS", 300, "ns.lab."), *elsewhere.zones[zone]]
+    servers = [f"{s.rstrip('.')}." for s in hosted.delegation_set.name_servers]
+    soa = f"{servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
+    entries = [(zone, "SOA", 900, soa), *((zone, "NS", 172800, s) for s in servers)]
+    for record in hosted.rrsets:
+        if record.type in ("SOA", "NS") and record.name == zone:
+            continue
+        name = record.name.replace("\\052", "*")
+        entries += [(name, record.type, int(record.ttl or 0), v) for v in record.records]
+    return entries
+
+
+def _infrastructure(name: str) -> Found:
+    """Names of nobody's zone: name servers, services, Amazon's names for addresses, reverse."""
+    own, service = elsewhere.own_address, elsewhere.service_address
+    plain = name.rstrip(".")
+    if name == ".":
+        return Found(".", [("NS", 3600, "ns.lab."), ("SOA", 3600, SOA.format(minimum=60))], True)
+    if name == "ns.lab." or ".awsdns-" in name or name.startswith("ns-"):
+        return Found(".", [("A", 3600, own)], True)
+    if plain.endswith(".compute-1.amazonaws.com") and plain.startswith("ec2-"):
+        return Found(".", [("A", AMAZON_TTL, _dashed(plain, "ec2-"))], True)
+    if plain.endswith(".ec2.internal") and plain.startswith("ip-"):
+        return Found(".", [("A", AMAZON_TTL, _dashed(plain, "ip-"))], True)
+    if service and (plain in elsewhere.services or plain.endswith("amazonaws.com")):
+        return Found(".", [("A", AMAZON_TTL, service)], True)
+    if name.endswith(".in-addr.arpa."):
+        return _pointer(name)
+    return Found(".", [], False, 60)
+
+
+def _dashed(name: str, prefix: str) -> str:
+    return name.removeprefix(prefix).partition(".")[0].replace("-", ".")
+
+
+def _pointer(name: str) -> Found:
+    from lab.region.rules.ec2 import pointers
+
+    address = ".".join(reversed(name.removesuffix(".in-addr.arpa.").split(".")))
+    for elastic in backends.ec2().addresses:
+        if elastic.public_ip == address:
+            own = f"ec2-{address.replace('.', '-')}.compute-1.amazonaws.com"
+            target = pointers.get(elastic.allocation_id, own)
+            return Found("in-addr.arpa.", [("PTR", 300, f"{target}.")], True)
+    for records in elsewhere.zones.values():
+        at = [(k, t, v) for n, k, t, v in records if n == name]
+        if at:
+            return Found("in-addr.arpa.", at, True)
+    if address.startswith("10."):
+        return Found(
+            "in-addr.arpa.", [("PTR", 60, f"ip-{address.replace('.', '-')}.ec2.internal.")], True
+        )
+    return Found("in-addr.arpa.", [], False, 60)

@@ -1,0 +1,1 @@
+"""The rules of AWS that moto misses, with the codes that AWS answers."""

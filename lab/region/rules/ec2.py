@@ -1,0 +1,309 @@
+"""EC2's rules: called with the request's parameters before moto sees them, or instead of it."""
+
+import base64
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from lab.region import backends, names
+from lab.region.errors import REQUEST_ID, ApiError
+
+Parameters = dict[str, str]
+USER_DATA_LIMIT = 16_384
+ELASTIC_LIMIT = 5
+ELASTIC = ipaddress.ip_network("203.0.113.0/24")
+DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+ARM = re.compile(r"(t4g|a1|[cmr][6-9]g[a-z]*)\.")
+
+# Elastic IP -> its reverse name; moto has nothing like it.
+pointers: dict[str, str] = {}
+# instance -> how often it was started, for whoever follows the API
+boots: dict[str, int] = {}
+
+
+def run_instances(parameters: Parameters) -> None:
+    """Limits on user data, architecture, metadata options, addresses."""
+    data = base64.b64decode(parameters.get("UserData", ""))
+    if len(data) > USER_DATA_LIMIT:
+        raise ApiError("InvalidParameterValue", "User data is limited to 16384 bytes")
+    image = backends.ec2().amis.get(parameters.get("ImageId", ""))
+    kind = parameters.get("InstanceType", "")
+    if image is not None and (image.architecture == "arm64") != bool(ARM.match(kind)):
+        wants = "arm64" if ARM.match(kind) else "x86_64"
+        raise ApiError(
+            "InvalidParameterValue",
+            f"The architecture '{wants}' of the specified instance type does not match the "
+            f"architecture '{image.architecture}' of the specified AMI. Specify an instance type "
+            "and an AMI that have matching architectures, and try again.",
+        )
+    hops = parameters.get("MetadataOptions.HttpPutResponseHopLimit", "1")
+    if not 1 <= int(hops) <= 64:
+        raise ApiError(
+            "InvalidParameterValue", f"HttpPutResponseHopLimit {hops} is not between 1 and 64"
+        )
+    interface = parameters.get("NetworkInterface.1.NetworkInterfaceId")
+    if interface:
+        found = backends.ec2().get_network_interface(interface)
+        if found.instance is not None and found.instance._state.name != "terminated":
+            raise ApiError("InvalidNetworkInterface.InUse", f"Interface: [{interface}] in use.")
+
+
+def after_run_instances(_: Parameters) -> None:
+    """Interfaces that stood before the launch outlive the instance."""
+    for instance in backends.instances():
+        boots.setdefault(instance.id, 1)
+
+
+def _identities(parameters: Parameters) -> list[str]:
+    return [v for k, v in parameters.items() if k.startswith("InstanceId.")]
+
+
+def count_boot(parameters: Parameters) -> None:
+    """StartInstances, RebootInstances."""
+    for identity in _identities(parameters):
+        boots[identity] = boots.get(identity, 1) + 1
+
+
+def after_terminate(parameters: Parameters) -> None:
+    """Standing interfaces and data volumes are free again."""
+    for instance in backends.instances():
+        if instance.id not in _identities(parameters) or instance._state.name != "terminated":
+            continue
+        for interface in list(instance.nics.values()):
+            instance.detach_eni(interface)
+        for volume in backends.ec2().volumes.values():
+            if volume.attachment is not None and volume.attachment.instance is instance:
+                volume.attachment = None
+
+
+def allocate_address(parameters: Parameters) -> None:
+    """Addresses of the lab's range, five at most."""
+    used = {a.public_ip for a in backends.ec2().addresses}
+    if len(used) >= ELASTIC_LIMIT:
+        raise ApiError("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+    parameters["Address"] = next(str(a) for a in ELASTIC.hosts() if str(a) not in used)
+
+
+def associate_address(parameters: Parameters) -> None:
+    """An address works in a VPC only that has an internet gateway."""
+    interface_id = parameters.get("NetworkInterfaceId")
+    if not interface_id:
+        return
+    interface = backends.ec2().get_network_interface(interface_id)
+    vpc = interface.subnet.vpc_id
+    gateways = backends.ec2().internet_gateways.values()
+    if not any(g.vpc is not None and g.vpc.id == vpc for g in gateways):
+        raise ApiError(
+            "Gateway.NotAttached", f"Network {vpc} is not attached to any internet gateway"
+        )
+
+
+def release_address(parameters: Parameters) -> None:
+    """Neither while it is in use nor while it has a reverse name."""
+    address = _address(parameters)
+    if address.eni is not None:
+        raise ApiError(
+            "InvalidIPAddress.InUse",
+            f"Address {address.public_ip} is in use.",
+        )
+    if address.allocation_id in pointers:
+        raise ApiError(
+            "InvalidAddress.PtrSet",
+            f"The address {address.public_ip} with allocation id {address.allocation_id} cannot be "
+            "released because it has a reverse DNS record",
+        )
+
+
+def _address(parameters: Parameters) -> Any:
+    identity = parameters.get("AllocationId", "")
+    for address in backends.ec2().addresses:
+        if address.allocation_id == identity:
+            return address
+    raise ApiError("InvalidAllocationID.NotFound", f"The allocation ID '{identity}' does not exist")
+
+
+def modify_address_attribute(parameters: Parameters) -> str:
+    """The PTR of an address, once the name leads to it."""
+    address = _address(parameters)
+    name = parameters.get("DomainName", "").rstrip(".")
+    if address.public_ip not in names.public_addresses(name):
+        raise ApiError(
+            "InvalidParameterValue",
+            f"The domain name {name} does not resolve to the address {address.public_ip}: create "
+            "an A record for it first",
+        )
+    pointers[address.allocation_id] = name
+    return _attribute("ModifyAddressAttributeResponse", [address], single=True)
+
+
+def reset_address_attribute(parameters: Parameters) -> str:
+    """Back to Amazon's own name."""
+    address = _address(parameters)
+    pointers.pop(address.allocation_id, None)
+    return _attribute("ResetAddressAttributeResponse", [address], single=True)
+
+
+def describe_addresses_attribute(parameters: Parameters) -> str:
+    """The reverse names of the addresses asked for."""
+    wanted = [v for k, v in parameters.items() if k.startswith("AllocationId.")]
+    chosen = [_address({"AllocationId": identity}) for identity in wanted]
+    return _attribute("DescribeAddressesAttributeResponse", chosen, single=False)
+
+
+def _attribute(name: str, addresses: list[Any], *, single: bool) -> str:
+    items = "".join(
+        ("" if single else "<item>")
+        + f"<publicIp>{a.public_ip}</publicIp><allocationId>{a.allocation_id}</allocationId>"
+        + (
+            f"<ptrRecord>{escape(pointers[a.allocation_id])}.</ptrRecord>"
+            if a.allocation_id in pointers
+            else ""
+        )
+        + ("" if single else "</item>")
+        for a in addresses
+    )
+    inner = f"<address>{items}</address>" if single else f"<addressSet>{items}</addressSet>"
+    return (
+        f'<{name} xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+        f"<requestId>{REQUEST_ID}</requestId>{inner}</{name}>"
+    )
+
+
+def create_security_group(parameters: Parameters) -> None:
+    """Characters of the description, and names that look like ids."""
+    if not DESCRIPTION.fullmatch(parameters.get("GroupDescription", "")):
+        raise ApiError(
+            "InvalidParameterValue",
+            "Invalid security group description. Valid descriptions are strings less than 256 "
+            "characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*",
+        )
+    if parameters.get("GroupName", "").startswith("sg-"):
+        raise ApiError("InvalidParameterValue", "Group names may not be in the format sg-*.")
+
+
+def authorize(parameters: Parameters) -> None:
+    """Ports in order, networks without host bits."""
+    for key, value in parameters.items():
+        if key.endswith(".CidrIp"):
+            try:
+                ipaddress.ip_network(value)
+            except ValueError:
+                raise ApiError(
+                    "InvalidParameterValue", f"CIDR block {value} is malformed"
+                ) from None
+        if key.endswith(".FromPort"):
+            to = parameters.get(key.replace("FromPort", "ToPort"), value)
+            if int(value) > int(to) and int(to) >= 0:
+                raise ApiError(
+                    "InvalidParameterValue",
+                    f"Invalid TCP/UDP port range ({value}:{to})",
+                )
+
+
+def _depends(kind: str, identity: str, why: str) -> ApiError:
+    return ApiError("DependencyViolation", f"{kind} {identity} {why}")
+
+
+def delete_security_group(parameters: Parameters) -> None:
+    """Not while an interface has it."""
+    identity = parameters.get("GroupId", "")
+    for interface in backends.ec2().enis.values():
+        if identity in [group.id for group in interface.group_set]:
+            raise _depends("resource", identity, "has a dependent object")
+
+
+def delete_subnet(parameters: Parameters) -> None:
+    """Not while an interface is in it."""
+    identity = parameters.get("SubnetId", "")
+    if any(i.subnet.id == identity for i in backends.ec2().enis.values()):
+        raise _depends("The subnet", f"'{identity}'", "has dependencies and cannot be deleted.")
+
+
+def delete_vpc(parameters: Parameters) -> None:
+    """Not while it has anything of its own."""
+    identity = parameters.get("VpcId", "")
+    ec2 = backends.ec2()
+    busy = (
+        any(s.vpc_id == identity for zone in ec2.subnets.values() for s in zone.values())
+        or any(g.vpc is not None and g.vpc.id == identity for g in ec2.internet_gateways.values())
+        or any(g.name != "default" for g in ec2.groups[identity].values())
+    )
+    if busy:
+        raise _depends("The vpc", f"'{identity}'", "has dependencies and cannot be deleted.")
+
+
+def detach_internet_gateway(parameters: Parameters) -> None:
+    """Not while an address of its VPC is in use."""
+    vpc = parameters.get("VpcId", "")
+    for address in backends.ec2().addresses:
+        if address.eni is not None and address.eni.subnet.vpc_id == vpc:
+            raise ApiError(
+                "DependencyViolation",
+                f"Network {vpc} has some mapped public address(es). Please unmap those public "
+                "address(es) before detaching the gateway.",
+            )
+
+
+def create_network_interface(parameters: Parameters) -> None:
+    """An address of the subnet that is neither reserved nor taken."""
+    wanted = parameters.get("PrivateIpAddress") or parameters.get(
+        "PrivateIpAddresses.1.PrivateIpAddress"
+    )
+    subnet = backends.ec2().get_subnet(parameters["SubnetId"])
+    network = ipaddress.ip_network(subnet.cidr_block)
+    taken = {i.private_ip_address for i in backends.ec2().enis.values()}
+    reserved = {str(network[n]) for n in (0, 1, 2, 3, -1)}
+    if wanted is None:
+        free = (str(a) for a in network.hosts() if str(a) not in taken | reserved)
+        parameters["PrivateIpAddress"] = next(free)
+        return
+    if ipaddress.ip_address(wanted) not in network:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"Address {wanted} does not fall within the subnet's address range",
+        )
+    if wanted in reserved:
+        raise ApiError(
+            "InvalidParameterValue", f"Address {wanted} is in subnet's reserved address range"
+        )
+    if wanted in taken:
+        raise ApiError("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
+
+
+def after_associate(_: Parameters) -> None:
+    """moto forgets which interface an address left."""
+    used = {a.eni.id for a in backends.ec2().addresses if a.eni is not None}
+    for interface in backends.ec2().enis.values():
+        if interface.id not in used:
+            interface.public_ip = None
+
+
+BEFORE: Mapping[str, Callable[[Parameters], None]] = {
+    "RunInstances": run_instances,
+    "AllocateAddress": allocate_address,
+    "AssociateAddress": associate_address,
+    "ReleaseAddress": release_address,
+    "CreateSecurityGroup": create_security_group,
+    "AuthorizeSecurityGroupIngress": authorize,
+    "AuthorizeSecurityGroupEgress": authorize,
+    "DeleteSecurityGroup": delete_security_group,
+    "DeleteSubnet": delete_subnet,
+    "DeleteVpc": delete_vpc,
+    "DetachInternetGateway": detach_internet_gateway,
+    "CreateNetworkInterface": create_network_interface,
+}
+INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
+    "ModifyAddressAttribute": modify_address_attribute,
+    "ResetAddressAttribute": reset_address_attribute,
+    "DescribeAddressesAttribute": describe_addresses_attribute,
+}
+AFTER: Mapping[str, Callable[[Parameters], None]] = {
+    "RunInstances": after_run_instances,
+    "StartInstances": count_boot,
+    "RebootInstances": count_boot,
+    "TerminateInstances": after_terminate,
+    "DisassociateAddress": after_associate,
+    "ReleaseAddress": after_associate,
+}

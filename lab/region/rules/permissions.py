@@ -1,0 +1,74 @@
+"""What a role may do, judged by its inline policies; moto judges few services rightly.
+
+Only keys that the metadata service gave out are a role's; every other key is the administrator's.
+"""
+
+import fnmatch
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from lab.region import backends
+from lab.region.errors import ApiError
+
+# access key -> role, for the sessions that the metadata service handed out
+sessions: dict[str, str] = {}
+
+Context = Mapping[str, list[str]]
+
+
+def judge(key: str, action: str, resource: str, context: Context) -> None:
+    """Raise AccessDenied unless an Allow matches and no Deny does."""
+    role_name = sessions.get(key)
+    if role_name is None:
+        return
+    roles = {role.name: role for role in backends.iam().roles.values()}
+    allowed = False
+    if role_name in roles:
+        for text in roles[role_name].policies.values():
+            document = json.loads(unquote(text))
+            for statement in _list(document["Statement"]):
+                if _matches(statement, action, resource, context):
+                    if statement["Effect"] == "Deny":
+                        allowed = False
+                        break
+                    allowed = True
+    if not allowed:
+        arn = f"arn:aws:sts::{backends.ACCOUNT}:assumed-role/{role_name}/instance"
+        raise ApiError(
+            "AccessDenied",
+            f"User: {arn} is not authorized to perform: {action} on resource: {resource} because "
+            "no identity-based policy allows the action",
+            403,
+        )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _matches(statement: dict[str, Any], action: str, resource: str, context: Context) -> bool:
+    actions = _list(statement.get("Action", []))
+    resources = _list(statement.get("Resource", "*"))
+    return (
+        any(fnmatch.fnmatchcase(action.lower(), a.lower()) for a in actions)
+        and any(fnmatch.fnmatchcase(resource, r) for r in resources)
+        and all(
+            _condition(operator, name, _list(wanted), context)
+            for operator, tests in statement.get("Condition", {}).items()
+            for name, wanted in tests.items()
+        )
+    )
+
+
+def _condition(operator: str, key: str, wanted: list[Any], context: Context) -> bool:
+    values = {k.lower(): v for k, v in context.items()}.get(key.lower())
+    texts = [str(w).lower() if isinstance(w, bool) else str(w) for w in wanted]
+    if operator == "Null":
+        return (values is None) == (texts == ["true"])
+    if operator == "ForAllValues:StringEquals":  # true of an absent key, as in AWS
+        return all(value in texts for value in values or [])
+    if operator in ("StringEquals", "Bool"):
+        return values is not None and any(value in texts for value in values)
+    raise ApiError("MalformedPolicyDocument", f"the lab does not know the operator {operator}")
