@@ -138,7 +138,7 @@ def _call(command: list[str], work_dir: Path, env: Mapping[str, str], output: in
             stdin=None if sys.stdin.isatty() else subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         return process.wait()
     finally:

@@ -1,0 +1,132 @@
+"""Functions that programs call: look-ups in the API, and cloudinit's configuration."""
+
+import base64
+import gzip
+import re
+from collections.abc import Callable, Mapping
+
+from lab.provider.kinds import Clients, Properties
+
+
+class InvokeError(Exception):
+    """A function cannot answer; the text is the provider's own."""
+
+
+def get_ami(c: Clients, p: Properties) -> Properties:
+    """aws:ec2/getAmi: one image by owner and name."""
+    filters = [{"Name": f["name"], "Values": list(f["values"])} for f in p.get("filters") or []]
+    images = c.ec2.describe_images(Owners=list(p.get("owners") or []), Filters=filters)["Images"]
+    if pattern := p.get("nameRegex"):
+        images = [image for image in images if re.search(pattern, image["Name"])]
+    if not images:
+        raise InvokeError(
+            "Your query returned no results. Please change your search criteria and try again."
+        )
+    if len(images) > 1 and not p.get("mostRecent"):
+        raise InvokeError(
+            "Your query returned more than one result. Please try a more specific search criteria, "
+            "or set `most_recent` attribute to true."
+        )
+    image = max(images, key=lambda image: image["CreationDate"])
+    return {
+        "id": image["ImageId"],
+        "imageId": image["ImageId"],
+        "name": image["Name"],
+        "architecture": image["Architecture"],
+    }
+
+
+def get_zone(c: Clients, p: Properties) -> Properties:
+    """aws:route53/getZone: one zone by name."""
+    name = p["name"].rstrip(".") + "."
+    private = bool(p.get("privateZone", False))
+    for page in c.route53.get_paginator("list_hosted_zones").paginate():
+        for zone in page["HostedZones"]:
+            if zone["Name"] == name and zone["Config"].get("PrivateZone", False) == private:
+                identity = zone["Id"].rpartition("/")[2]
+                return {
+                    "id": identity,
+                    "zoneId": identity,
+                    "name": zone["Name"].rstrip("."),
+                    "arn": f"arn:aws:route53:::hostedzone/{identity}",
+                }
+    raise InvokeError(f"no matching Route 53 Hosted Zone found: {p['name']}")
+
+
+def get_records(c: Clients, p: Properties) -> Properties:
+    """aws:route53/getRecords: the record sets of a zone."""
+    found = []
+    pages = c.route53.get_paginator("list_resource_record_sets")
+    for page in pages.paginate(HostedZoneId=p["zoneId"]):
+        for held in page["ResourceRecordSets"]:
+            if re.search(p.get("nameRegex") or "", held["Name"]):
+                values = [record["Value"] for record in held.get("ResourceRecords", [])]
+                found.append(
+                    {
+                        "name": held["Name"],
+                        "type": held["Type"],
+                        "ttl": held.get("TTL", 0),
+                        "values": values,
+                    }
+                )
+    return {"id": p["zoneId"], "zoneId": p["zoneId"], "resourceRecordSets": found}
+
+
+def get_caller_identity(c: Clients, _: Properties) -> Properties:
+    """aws:index/getCallerIdentity."""
+    found = c.sts.get_caller_identity()
+    return {
+        "id": found["Account"],
+        "accountId": found["Account"],
+        "arn": found["Arn"],
+        "userId": found["UserId"],
+    }
+
+
+def get_region(c: Clients, _: Properties) -> Properties:
+    """aws:index/getRegion."""
+    return {"id": c.region, "name": c.region, "region": c.region, "endpoint": "", "description": ""}
+
+
+def get_availability_zones(c: Clients, _: Properties) -> Properties:
+    """aws:index/getAvailabilityZones."""
+    zones = c.ec2.describe_availability_zones()["AvailabilityZones"]
+    found = sorted(zone["ZoneName"] for zone in zones)
+    return {"id": c.region, "names": found, "zoneIds": [z["ZoneId"] for z in zones]}
+
+
+def get_config(_: Clients, p: Properties) -> Properties:
+    """cloudinit:index/getConfig: MIME as the provider renders it; gzip'ed, in base64."""
+    boundary = p.get("boundary") or "MIMEBOUNDARY"
+    lines = [
+        f'Content-Type: multipart/mixed; boundary="{boundary}"',
+        "MIME-Version: 1.0\r\n",
+    ]
+    for part in p.get("parts") or []:
+        lines += [
+            f"--{boundary}",
+            "Content-Transfer-Encoding: 7bit",
+            f"Content-Type: {part.get('contentType') or 'text/plain'}",
+            "Mime-Version: 1.0",
+        ]
+        if part.get("filename"):
+            lines.append(f'Content-Disposition: attachment; filename="{part["filename"]}"')
+        if part.get("mergeType"):
+            lines.append(f"X-Merge-Type: {part['mergeType']}")
+        lines += ["", part["content"]]
+    content = ("\r\n".join([*lines, f"--{boundary}--", ""])).encode()
+    if p.get("gzip", True):
+        content = gzip.compress(content, mtime=0)
+    rendered = base64.b64encode(content).decode() if p.get("base64Encode", True) else None
+    return {**p, "rendered": rendered or content.decode(), "id": "cloudinit"}
+
+
+INVOKES: Mapping[str, Callable[[Clients, Properties], Properties]] = {
+    "aws:ec2/getAmi:getAmi": get_ami,
+    "aws:route53/getZone:getZone": get_zone,
+    "aws:route53/getRecords:getRecords": get_records,
+    "aws:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
+    "aws:index/getRegion:getRegion": get_region,
+    "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
+    "cloudinit:index/getConfig:getConfig": get_config,
+}

@@ -1,0 +1,131 @@
+"""What a resource type is to the plug-in, and the clients that its functions use."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+Properties = dict[str, Any]
+RETRY_SECONDS = 60.0
+
+
+@dataclass
+class Clients:
+    """boto3 clients with the provider's settings; endpoint and keys come from the environment."""
+
+    region: str = "us-east-1"
+    default_tags: dict[str, str] = field(default_factory=dict)
+
+    def _client(self, name: str) -> Any:
+        config = Config(retries={"max_attempts": 3}, s3={"addressing_style": "path"})
+        return boto3.client(name, region_name=self.region, config=config)
+
+    @cached_property
+    def ec2(self) -> Any:
+        """EC2."""
+        return self._client("ec2")
+
+    @cached_property
+    def iam(self) -> Any:
+        """IAM."""
+        return self._client("iam")
+
+    @cached_property
+    def route53(self) -> Any:
+        """Route53."""
+        return self._client("route53")
+
+    @cached_property
+    def s3(self) -> Any:
+        """S3."""
+        return self._client("s3")
+
+    @cached_property
+    def sts(self) -> Any:
+        """STS."""
+        return self._client("sts")
+
+    def tags(self, properties: Mapping[str, Any]) -> dict[str, str]:
+        """The resource's tags over the default ones."""
+        return {**self.default_tags, **(properties.get("tags") or {})}
+
+    def tag_list(self, properties: Mapping[str, Any]) -> list[dict[str, str]]:
+        """Tags in the API's form."""
+        return [{"Key": k, "Value": v} for k, v in sorted(self.tags(properties).items())]
+
+    def tag_specification(self, kind: str, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """EC2's TagSpecifications for one kind of resource."""
+        tags = self.tag_list(properties)
+        return [{"ResourceType": kind, "Tags": tags}] if tags else []
+
+
+Create = Callable[[Clients, Properties], str]
+Read = Callable[[Clients, str, Properties], Properties | None]
+Update = Callable[[Clients, str, Properties, Properties], None]
+Delete = Callable[[Clients, str, Properties], None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One resource type.
+
+    `read` gives what the API holds, as properties, or None where the resource is gone; what it
+    does not give stays as the program said. A change of an input in `replaces` makes a new one;
+    without `update`, a change of any does.
+    """
+
+    inputs: frozenset[str]
+    create: Create
+    read: Read
+    delete: Delete
+    update: Update | None = None
+    replaces: frozenset[str] = frozenset()
+    auto_named: str | None = None
+    delete_before_replace: bool = False
+
+
+def names(text: str) -> frozenset[str]:
+    """A set of property names from words."""
+    return frozenset(text.split())
+
+
+def code(error: ClientError) -> str:
+    """AWS's error code."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def gone(error: ClientError) -> bool:
+    """Whether the API says that there is no such thing."""
+    return "NotFound" in code(error) or code(error) in ("NoSuchEntity", "404", "NoSuchBucket")
+
+
+def retried(call: Callable[[], Any], *codes: str) -> Any:
+    """Call again while AWS answers one of the codes, as its own provider does."""
+    deadline = time.monotonic() + RETRY_SECONDS
+    while True:
+        try:
+            return call()
+        except ClientError as error:
+            if code(error) not in codes or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def forgiving(call: Callable[[], Any]) -> None:
+    """Delete something that may be gone already."""
+    try:
+        call()
+    except ClientError as error:
+        if not gone(error):
+            raise
+
+
+def same_json(one: str, two: str) -> bool:
+    """Whether two JSON texts say the same: AWS gives policies back in its own spelling."""
+    return json.loads(one) == json.loads(two)

@@ -1,0 +1,285 @@
+"""VPC and its parts."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
+
+Api = dict[str, Any]
+
+
+def _first(call: Any, key: str, **arguments: Any) -> Api | None:
+    """The first thing described, or None."""
+    try:
+        found = call(**arguments)[key]
+    except ClientError as error:
+        if gone(error):
+            return None
+        raise
+    return found[0] if found else None
+
+
+def tags_of(found: Api) -> dict[str, str]:
+    """Tags as a map."""
+    return {tag["Key"]: tag["Value"] for tag in found.get("Tags", found.get("TagSet", []))}
+
+
+def retag(c: Clients, identity: str, old: Properties, new: Properties) -> None:
+    """Bring an EC2 resource's tags up to date."""
+    removed = set(c.tags(old)) - set(c.tags(new))
+    if removed:
+        c.ec2.delete_tags(Resources=[identity], Tags=[{"Key": key} for key in sorted(removed)])
+    if c.tags(new):
+        c.ec2.create_tags(Resources=[identity], Tags=c.tag_list(new))
+
+
+def create_vpc(c: Clients, p: Properties) -> str:
+    vpc = c.ec2.create_vpc(
+        CidrBlock=p["cidrBlock"], TagSpecifications=c.tag_specification("vpc", p)
+    )["Vpc"]["VpcId"]
+    update_vpc(c, vpc, p, p)
+    return vpc
+
+
+def update_vpc(c: Clients, i: str, old: Properties, new: Properties) -> None:
+    c.ec2.modify_vpc_attribute(
+        VpcId=i, EnableDnsSupport={"Value": new.get("enableDnsSupport", True)}
+    )
+    c.ec2.modify_vpc_attribute(
+        VpcId=i, EnableDnsHostnames={"Value": new.get("enableDnsHostnames", False)}
+    )
+    retag(c, i, old, new)
+
+
+def read_vpc(c: Clients, i: str, _: Properties) -> Properties | None:
+    found = _first(c.ec2.describe_vpcs, "Vpcs", VpcIds=[i])
+    if found is None:
+        return None
+    return {"cidrBlock": found["CidrBlock"], "tagsAll": tags_of(found)}
+
+
+def create_subnet(c: Clients, p: Properties) -> str:
+    arguments = {"AvailabilityZone": p["availabilityZone"]} if p.get("availabilityZone") else {}
+    return c.ec2.create_subnet(
+        VpcId=p["vpcId"],
+        CidrBlock=p["cidrBlock"],
+        TagSpecifications=c.tag_specification("subnet", p),
+        **arguments,
+    )["Subnet"]["SubnetId"]
+
+
+def read_subnet(c: Clients, i: str, _: Properties) -> Properties | None:
+    found = _first(c.ec2.describe_subnets, "Subnets", SubnetIds=[i])
+    if found is None:
+        return None
+    return {
+        "cidrBlock": found["CidrBlock"],
+        "availabilityZone": found["AvailabilityZone"],
+        "tagsAll": tags_of(found),
+    }
+
+
+def create_gateway(c: Clients, p: Properties) -> str:
+    gateway = c.ec2.create_internet_gateway(
+        TagSpecifications=c.tag_specification("internet-gateway", p)
+    )["InternetGateway"]["InternetGatewayId"]
+    c.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=p["vpcId"])
+    return gateway
+
+
+def read_gateway(c: Clients, i: str, _: Properties) -> Properties | None:
+    found = _first(c.ec2.describe_internet_gateways, "InternetGateways", InternetGatewayIds=[i])
+    return None if found is None else {"tagsAll": tags_of(found)}
+
+
+def delete_gateway(c: Clients, i: str, p: Properties) -> None:
+    forgiving(
+        lambda: retried(
+            lambda: c.ec2.detach_internet_gateway(InternetGatewayId=i, VpcId=p["vpcId"]),
+            "DependencyViolation",
+        )
+    )
+    forgiving(lambda: c.ec2.delete_internet_gateway(InternetGatewayId=i))
+
+
+def create_table(c: Clients, p: Properties) -> str:
+    return c.ec2.create_route_table(
+        VpcId=p["vpcId"], TagSpecifications=c.tag_specification("route-table", p)
+    )["RouteTable"]["RouteTableId"]
+
+
+def read_table(c: Clients, i: str, _: Properties) -> Properties | None:
+    found = _first(c.ec2.describe_route_tables, "RouteTables", RouteTableIds=[i])
+    return None if found is None else {"tagsAll": tags_of(found)}
+
+
+def create_route(c: Clients, p: Properties) -> str:
+    c.ec2.create_route(
+        RouteTableId=p["routeTableId"],
+        DestinationCidrBlock=p["destinationCidrBlock"],
+        GatewayId=p["gatewayId"],
+    )
+    return f"r-{p['routeTableId']}-{p['destinationCidrBlock']}"
+
+
+def read_route(c: Clients, _: str, p: Properties) -> Properties | None:
+    table = _first(c.ec2.describe_route_tables, "RouteTables", RouteTableIds=[p["routeTableId"]])
+    routes = table["Routes"] if table else []
+    wanted = p["destinationCidrBlock"]
+    found = [r for r in routes if r.get("DestinationCidrBlock") == wanted]
+    return {"gatewayId": found[0].get("GatewayId")} if found else None
+
+
+def delete_route(c: Clients, _: str, p: Properties) -> None:
+    table, network = p["routeTableId"], p["destinationCidrBlock"]
+    forgiving(lambda: c.ec2.delete_route(RouteTableId=table, DestinationCidrBlock=network))
+
+
+def create_association(c: Clients, p: Properties) -> str:
+    return c.ec2.associate_route_table(RouteTableId=p["routeTableId"], SubnetId=p["subnetId"])[
+        "AssociationId"
+    ]
+
+
+def read_association(c: Clients, i: str, p: Properties) -> Properties | None:
+    table = _first(c.ec2.describe_route_tables, "RouteTables", RouteTableIds=[p["routeTableId"]])
+    held = [a["RouteTableAssociationId"] for a in table["Associations"]] if table else []
+    return {} if i in held else None
+
+
+def create_group(c: Clients, p: Properties) -> str:
+    group = c.ec2.create_security_group(
+        GroupName=p["name"],
+        Description=p.get("description", "Managed by Pulumi"),
+        VpcId=p["vpcId"],
+        TagSpecifications=c.tag_specification("security-group", p),
+    )["GroupId"]
+    # as the true provider: nothing goes out that the program did not allow
+    everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    c.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[everything])
+    return group
+
+
+def read_group(c: Clients, i: str, _: Properties) -> Properties | None:
+    found = _first(c.ec2.describe_security_groups, "SecurityGroups", GroupIds=[i])
+    if found is None:
+        return None
+    return {"name": found["GroupName"], "tagsAll": tags_of(found)}
+
+
+def delete_group(c: Clients, i: str, _: Properties) -> None:
+    forgiving(
+        lambda: retried(lambda: c.ec2.delete_security_group(GroupId=i), "DependencyViolation")
+    )
+
+
+def _permission(p: Properties) -> Api:
+    permission: Api = {"IpProtocol": p["ipProtocol"]}
+    if p["ipProtocol"] != "-1":
+        permission |= {"FromPort": int(p["fromPort"]), "ToPort": int(p["toPort"])}
+    if "cidrIpv4" in p:
+        permission["IpRanges"] = [{"CidrIp": p["cidrIpv4"]}]
+    else:
+        permission["UserIdGroupPairs"] = [{"GroupId": p["referencedSecurityGroupId"]}]
+    return permission
+
+
+def create_ingress(c: Clients, p: Properties) -> str:
+    return c.ec2.authorize_security_group_ingress(
+        GroupId=p["securityGroupId"], IpPermissions=[_permission(p)]
+    )["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+
+
+def create_egress(c: Clients, p: Properties) -> str:
+    return c.ec2.authorize_security_group_egress(
+        GroupId=p["securityGroupId"], IpPermissions=[_permission(p)]
+    )["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+
+
+def read_rule(c: Clients, i: str, _: Properties) -> Properties | None:
+    found = _first(
+        c.ec2.describe_security_group_rules, "SecurityGroupRules", SecurityGroupRuleIds=[i]
+    )
+    return None if found is None else {}
+
+
+def delete_ingress(c: Clients, i: str, p: Properties) -> None:
+    group = p["securityGroupId"]
+    forgiving(
+        lambda: c.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[_permission(p)])
+    )
+
+
+def delete_egress(c: Clients, i: str, p: Properties) -> None:
+    group = p["securityGroupId"]
+    forgiving(
+        lambda: c.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[_permission(p)])
+    )
+
+
+RULE = names(
+    "securityGroupId ipProtocol fromPort toPort cidrIpv4 referencedSecurityGroupId description tags"
+)
+KINDS = {
+    "aws:ec2/vpc:Vpc": Kind(
+        names("cidrBlock enableDnsSupport enableDnsHostnames tags"),
+        create_vpc,
+        read_vpc,
+        lambda c, i, _: forgiving(
+            lambda: retried(lambda: c.ec2.delete_vpc(VpcId=i), "DependencyViolation")
+        ),
+        update_vpc,
+        names("cidrBlock"),
+    ),
+    "aws:ec2/subnet:Subnet": Kind(
+        names("vpcId cidrBlock availabilityZone mapPublicIpOnLaunch tags"),
+        create_subnet,
+        read_subnet,
+        lambda c, i, _: forgiving(
+            lambda: retried(lambda: c.ec2.delete_subnet(SubnetId=i), "DependencyViolation")
+        ),
+        retag,
+        names("vpcId cidrBlock availabilityZone"),
+    ),
+    "aws:ec2/internetGateway:InternetGateway": Kind(
+        names("vpcId tags"), create_gateway, read_gateway, delete_gateway, retag, names("vpcId")
+    ),
+    "aws:ec2/routeTable:RouteTable": Kind(
+        names("vpcId tags"),
+        create_table,
+        read_table,
+        lambda c, i, _: forgiving(lambda: c.ec2.delete_route_table(RouteTableId=i)),
+        retag,
+        names("vpcId"),
+    ),
+    "aws:ec2/route:Route": Kind(
+        names("routeTableId destinationCidrBlock gatewayId"),
+        create_route,
+        read_route,
+        delete_route,
+        delete_before_replace=True,
+    ),
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": Kind(
+        names("routeTableId subnetId"),
+        create_association,
+        read_association,
+        lambda c, i, _: forgiving(lambda: c.ec2.disassociate_route_table(AssociationId=i)),
+        delete_before_replace=True,
+    ),
+    "aws:ec2/securityGroup:SecurityGroup": Kind(
+        names("name description vpcId tags revokeRulesOnDelete"),
+        create_group,
+        read_group,
+        delete_group,
+        retag,
+        names("name description vpcId"),
+        auto_named="name",
+    ),
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": Kind(
+        RULE, create_ingress, read_rule, delete_ingress, delete_before_replace=True
+    ),
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": Kind(
+        RULE, create_egress, read_rule, delete_egress, delete_before_replace=True
+    ),
+}
