@@ -115,7 +115,6 @@ def run(
         command += [f"--client=127.0.0.1:{port}", "--exec-kind=auto.inline"]
         return _call(command, work_dir, environment, output)
     finally:
-        language.on_pulumi_exit()
         server.stop(0)
 
 

@@ -46,7 +46,7 @@ def put_policy(c: Clients, p: Properties) -> str:
     return f"{p['role']}:{p['name']}"
 
 
-def update_policy(c: Clients, _: str, __: Properties, new: Properties) -> None:
+def update_policy(c: Clients, _id: str, _old: Properties, new: Properties) -> None:
     put_policy(c, new)
 
 

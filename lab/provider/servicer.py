@@ -144,9 +144,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if olds.get(name) != news.get(name) and name not in ignored
         )
         held = to_python(request.olds).get("tagsAll")
-        if "tags" in kind.inputs and kind.update and held is not None and "tags" not in ignored:
-            if held != self.clients.tags(news) and "tags" not in changed:
-                changed.append("tags")
+        tagged = "tags" in kind.inputs and kind.update is not None and held is not None
+        if tagged and held != self.clients.tags(news) and "tags" not in {*ignored, *changed}:
+            changed.append("tags")
         replaces = [name for name in changed if name in kind.replaces or kind.update is None]
         if not changed:
             return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)

@@ -1,0 +1,76 @@
+"""The standing identity of a host: what stays when the host is replaced."""
+
+import pulumi
+import pulumi_aws as aws
+
+from components import records
+from components.naming import Tags
+from components.network import Network
+from mail import spf
+
+PTR_TIMEOUT = "20m"
+
+
+class Identity(pulumi.ComponentResource):
+    """Network interface, Elastic IP, A record, PTR, the name's own SPF; a data volume if asked."""
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        network: Network,
+        group: aws.ec2.SecurityGroup,
+        zone_id: str,
+        data_volume_gib: int | None,
+        protect: bool,
+        tags: Tags,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mail-relay:index:Identity", host, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        lasting = pulumi.ResourceOptions(parent=self, protect=protect)
+        self.interface = aws.ec2.NetworkInterface(
+            host,
+            subnet_id=network.subnet.id,
+            security_groups=[group.id],
+            description=host,
+            tags=tags.named(host),
+            opts=child,
+        )
+        self.address = aws.ec2.Eip(
+            host,
+            domain="vpc",
+            network_interface=self.interface.id,
+            tags=tags.named(host),
+            opts=pulumi.ResourceOptions.merge(
+                lasting,
+                # an address works only once the way out is there
+                pulumi.ResourceOptions(
+                    depends_on=[network.gateway, network.route, network.association]
+                ),
+            ),
+        )
+        name = records.record(host, "A", zone_id, [self.address.public_ip], child)
+        # EC2 sets a PTR only if the name leads to the address by then
+        self.pointer = aws.ec2.EipDomainName(
+            host,
+            allocation_id=self.address.allocation_id,
+            domain_name=host,
+            timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[name]),
+        )
+        records.text(host, zone_id, [spf.host()], child)
+        self.volume = (
+            aws.ebs.Volume(
+                host,
+                availability_zone=network.zone,
+                size=data_volume_gib,
+                type="gp3",
+                encrypted=True,
+                tags=tags.named(f"{host} data"),
+                opts=lasting,
+            )
+            if data_volume_gib
+            else None
+        )
+        self.register_outputs({"address": self.address.public_ip})

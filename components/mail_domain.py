@@ -1,0 +1,43 @@
+"""A domain that sends: its keys and the records that receivers check."""
+
+import pulumi
+
+from components import records, secrets
+from components.records import Zones
+from mail import dkim, dmarc, spf
+from settings import MailDomain, Settings
+
+
+class Domain(pulumi.ComponentResource):
+    """SPF (with other strings of the apex), DKIM for each selector, DMARC, MX if given."""
+
+    def __init__(
+        self,
+        domain: MailDomain,
+        *,
+        settings: Settings,
+        zones: Zones,
+        spf_include: str,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mail-relay:index:MailDomain", domain.name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        lasting = pulumi.ResourceOptions(parent=self, protect=settings.protect)
+        zone = zones.id(settings.zone_of(domain.name))
+        policy = spf.domain(spf_include, domain.spf.extra, domain.spf.all)
+        records.text(domain.name, zone, [policy, *domain.txt], child)
+        self.keys = {
+            selector: secrets.dkim_key(domain.name, selector, lasting)
+            for selector in domain.selectors
+        }
+        for selector, key in self.keys.items():
+            public = pulumi.Output.unsecret(key.apply(dkim.record))
+            records.text(dkim.name(selector, domain.name), zone, [public], child)
+        reports = domain.dmarc.reports
+        rua = [settings.operator] if reports is None else reports
+        text = dmarc.record(domain.dmarc.policy, rua, domain.dmarc.pct)
+        records.text(dmarc.name(domain.name), zone, [text], child)
+        if domain.mx:
+            exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]
+            records.record(domain.name, "MX", zone, exchanges, child)
+        self.register_outputs({})

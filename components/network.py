@@ -1,0 +1,136 @@
+"""The VPC with its public subnet, and the security group of each kind of host."""
+
+import ipaddress
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.naming import Tags
+
+EVERYWHERE = "0.0.0.0/0"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One row of a security group: a protocol and its port, or "icmp" with none."""
+
+    protocol: str
+    port: int
+
+    @property
+    def name(self) -> str:
+        """As part of a resource's name."""
+        return f"{self.protocol}-{self.port}" if self.port >= 0 else self.protocol
+
+
+SMTP, SUBMISSION, SUBMISSIONS = Service("tcp", 25), Service("tcp", 587), Service("tcp", 465)
+SSH = Service("tcp", 22)
+# What every host needs to live: names, packages and AWS's API, time. Path MTU needs ICMP.
+LIVING = (
+    Service("udp", 53),
+    Service("tcp", 53),
+    Service("tcp", 80),
+    Service("tcp", 443),
+    Service("udp", 123),
+    Service("icmp", -1),
+)
+GATEWAY_IN = (SMTP, SUBMISSION, SUBMISSIONS)
+GATEWAY_OUT = (SMTP, *LIVING)
+CLIENT_OUT = (SUBMISSION, SUBMISSIONS, *LIVING)
+
+
+class Network(pulumi.ComponentResource):
+    """One VPC, one public subnet, no address given out by itself."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cidr: str,
+        tags: Tags,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mail-relay:index:Network", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self._name, self._tags = name, tags
+        zones = aws.get_availability_zones(state="available")
+        self.zone = zones.names[0]
+        self.vpc = aws.ec2.Vpc(
+            name,
+            cidr_block=cidr,
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            tags=tags.named(name),
+            opts=child,
+        )
+        self.gateway = aws.ec2.InternetGateway(
+            f"{name}-internet", vpc_id=self.vpc.id, tags=tags.named(name), opts=child
+        )
+        self.subnet = aws.ec2.Subnet(
+            f"{name}-public",
+            vpc_id=self.vpc.id,
+            cidr_block=str(next(ipaddress.IPv4Network(cidr).subnets(new_prefix=24))),
+            availability_zone=self.zone,
+            # hosts bring an Elastic IP on an interface of their own
+            map_public_ip_on_launch=False,
+            tags=tags.named(f"{name}-public"),
+            opts=child,
+        )
+        table = aws.ec2.RouteTable(
+            f"{name}-public", vpc_id=self.vpc.id, tags=tags.named(f"{name}-public"), opts=child
+        )
+        self.route = aws.ec2.Route(
+            f"{name}-public-internet",
+            route_table_id=table.id,
+            destination_cidr_block=EVERYWHERE,
+            gateway_id=self.gateway.id,
+            opts=child,
+        )
+        self.association = aws.ec2.RouteTableAssociation(
+            f"{name}-public", route_table_id=table.id, subnet_id=self.subnet.id, opts=child
+        )
+        self.register_outputs({"vpc_id": self.vpc.id, "subnet_id": self.subnet.id})
+
+    def security_group(
+        self,
+        role: str,
+        *,
+        ingress: tuple[Service, ...],
+        egress: tuple[Service, ...],
+        ssh_from: tuple[str, ...],
+    ) -> aws.ec2.SecurityGroup:
+        """The group of one kind of host: what may come in, and what may go out."""
+        name = f"{self._name}-{role}"
+        group = aws.ec2.SecurityGroup(
+            name,
+            vpc_id=self.vpc.id,
+            description=f"{role} of {pulumi.get_stack()}",
+            tags=self._tags.named(name),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        child = pulumi.ResourceOptions(parent=group)
+        open_ = [(service, EVERYWHERE) for service in ingress]
+        open_ += [(SSH, network) for network in ssh_from]
+        for service, network in open_:
+            suffix = "" if network == EVERYWHERE else f"-{network}"
+            aws.vpc.SecurityGroupIngressRule(
+                f"{name}-in-{service.name}{suffix}",
+                security_group_id=group.id,
+                ip_protocol=service.protocol,
+                from_port=service.port,
+                to_port=service.port,
+                cidr_ipv4=network,
+                opts=child,
+            )
+        for service in egress:
+            aws.vpc.SecurityGroupEgressRule(
+                f"{name}-out-{service.name}",
+                security_group_id=group.id,
+                ip_protocol=service.protocol,
+                from_port=service.port,
+                to_port=service.port,
+                cidr_ipv4=EVERYWHERE,
+                opts=child,
+            )
+        return group

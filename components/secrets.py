@@ -1,0 +1,37 @@
+"""Secrets made in code and kept for life in the state, encrypted: DKIM keys and passwords."""
+
+import secrets as random
+from collections.abc import Callable
+
+import pulumi
+
+from mail import dkim
+
+PASSWORD_BYTES = 24
+
+
+def kept(name: str, make: Callable[[], str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """What `make` gave at the first `up`; a preview makes nothing.
+
+    The stash keeps its first value. Its input changes at each run and is ignored.
+    """
+    if pulumi.runtime.is_dry_run():
+        value = pulumi.Output.from_input(pulumi.runtime.rpc.UNKNOWN)
+    else:
+        value = pulumi.Output.from_input(make())
+    options = pulumi.ResourceOptions.merge(
+        opts,
+        pulumi.ResourceOptions(ignore_changes=["input"], additional_secret_outputs=["output"]),
+    )
+    stash = pulumi.Stash(name, pulumi.Output.secret(value), options)
+    return pulumi.Output.secret(stash.output)
+
+
+def dkim_key(domain: str, selector: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """The private key of a selector, PEM."""
+    return kept(f"{selector}.{domain}-key", dkim.generate, opts)
+
+
+def password(login: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """The generated password of a login."""
+    return kept(f"{login}-password", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)

@@ -1,0 +1,217 @@
+"""The whole stack from its settings: one gateway, its clients, its domains."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from cloudinit import ClientHost, GatewayHost, client_parts, gateway_parts, user_data
+from components import records, secrets
+from components.host import Host, certificate_statements, read_object
+from components.identity import Identity
+from components.mail_domain import Domain
+from components.naming import Tags
+from components.network import CLIENT_OUT, GATEWAY_IN, GATEWAY_OUT, Network
+from components.records import Zones
+from components.tables import Tables
+from mail import names, spf
+from settings import Client, Settings
+
+GATEWAY_KEY = "gateway.json"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A host with its identity."""
+
+    name: str
+    identity: Identity
+    host: Host
+
+    def output(self) -> dict[str, Any]:
+        """As a stack output."""
+        return {
+            "name": self.name,
+            "address": self.identity.address.public_ip,
+            "privateAddress": self.identity.interface.private_ip,
+            "instanceId": self.host.instance.id,
+        }
+
+
+class Stack:
+    """Declares everything; `outputs` is what the stack exports."""
+
+    def __init__(self, settings: Settings, region: str) -> None:
+        self.settings, self.region = settings, region
+        self.tags = Tags(settings.tags)
+        self.zones = Zones(settings.hosted_zones)
+        self.network = Network("network", cidr=settings.network.cidr, tags=self.tags)
+        account = aws.get_caller_identity().account_id
+        self.tables = Tables("tables", account=account, tags=self.tags)
+        include = f"_spf.{settings.gateway_domain}"
+        self.domains = {
+            domain.name: Domain(domain, settings=settings, zones=self.zones, spf_include=include)
+            for domain in settings.mail_domains
+        }
+        self.passwords = self._passwords()
+        self.gateway = self._gateway()
+        records.text(
+            include,
+            self.zones.id(settings.zone_of(settings.gateway_domain)),
+            [self.gateway.identity.address.public_ip.apply(lambda ip: spf.gateways([ip]))],
+            pulumi.ResourceOptions(parent=self.gateway.identity),
+        )
+        self.clients = self._clients()
+
+    def _passwords(self) -> dict[str, pulumi.Output[str]]:
+        lasting = pulumi.ResourceOptions(protect=self.settings.protect)
+        found = {c.login: secrets.password(c.login, lasting) for c in self.settings.clients}
+        for login in self.settings.logins:
+            found[login.address] = (
+                pulumi.Output.secret(login.password)
+                if login.password
+                else secrets.password(login.address, lasting)
+            )
+        return found
+
+    def _gateway_tables(self) -> pulumi.Output[dict[str, object]]:
+        send_as = {c.login: self.settings.send_as(c) for c in self.settings.clients}
+        send_as |= {x.address: self.settings.send_as(x) for x in self.settings.logins}
+        content = {
+            "version": 1,
+            "host": self.settings.gateway.name,
+            "operator": self.settings.operator,
+            "domains": {
+                name: {
+                    "selectors": [
+                        {"name": selector, "privateKey": key}
+                        for selector, key in domain.keys.items()
+                    ]
+                }
+                for name, domain in self.domains.items()
+            },
+            "logins": {
+                login: {"password": self.passwords[login], "sendAs": list(items)}
+                for login, items in send_as.items()
+            },
+        }
+        return pulumi.Output.from_input(content)
+
+    def _gateway(self) -> Placed:
+        s, gateway = self.settings, self.settings.gateway
+        zone_id = self.zones.id(s.zone_of(gateway.name))
+        group = self.network.security_group(
+            "gateway", ingress=GATEWAY_IN, egress=GATEWAY_OUT, ssh_from=s.ssh.allow_from
+        )
+        identity = Identity(
+            gateway.name,
+            network=self.network,
+            group=group,
+            zone_id=zone_id,
+            data_volume_gib=gateway.data_volume_gi_b,
+            protect=s.protect,
+            tags=self.tags,
+        )
+        parts = gateway_parts(
+            GatewayHost(
+                name=gateway.name,
+                domain=s.gateway_domain,
+                operator=s.operator,
+                region=self.region,
+                tables=self.tables.url(GATEWAY_KEY),
+                acme_directory=s.acme.directory,
+                acme_email=s.acme.email or s.operator,
+                ssh_public_key=s.ssh.public_key,
+            )
+        )
+        host = Host(
+            gateway.name,
+            identity=identity,
+            image=s.image_of(gateway.instance_type),
+            instance_type=gateway.instance_type,
+            user_data=user_data(parts),
+            statements=[
+                read_object(self.tables.arn(GATEWAY_KEY)),
+                *certificate_statements(gateway.name, zone_id),
+            ],
+            tables=self.tables.put(GATEWAY_KEY, self._gateway_tables()),
+            tags=self.tags,
+        )
+        return Placed(gateway.name, identity, host)
+
+    def _clients(self) -> list[Placed]:
+        if not self.settings.clients:
+            return []
+        group = self.network.security_group(
+            "client", ingress=(), egress=CLIENT_OUT, ssh_from=self.settings.ssh.allow_from
+        )
+        return [self._client(client, group) for client in self.settings.clients]
+
+    def _client(self, client: Client, group: aws.ec2.SecurityGroup) -> Placed:
+        s, key = self.settings, f"clients/{client.name}.json"
+        identity = Identity(
+            client.name,
+            network=self.network,
+            group=group,
+            zone_id=self.zones.id(s.zone_of(client.name)),
+            data_volume_gib=None,
+            protect=s.protect,
+            tags=self.tags,
+        )
+        parts = client_parts(
+            ClientHost(
+                name=client.name,
+                domain=names.parent(client.name),
+                gateway=s.gateway.name,
+                operator=s.operator,
+                region=self.region,
+                tables=self.tables.url(key),
+                ssh_public_key=s.ssh.public_key,
+            )
+        )
+        content: pulumi.Output[dict[str, object]] = pulumi.Output.from_input(
+            {
+                "version": 1,
+                "host": client.name,
+                "gateway": s.gateway.name,
+                "login": client.login,
+                "password": self.passwords[client.login],
+            }
+        )
+        host = Host(
+            client.name,
+            identity=identity,
+            image=s.image_of(client.instance_type),
+            instance_type=client.instance_type,
+            user_data=user_data(parts),
+            statements=[read_object(self.tables.arn(key))],
+            tables=self.tables.put(key, content),
+            tags=self.tags,
+        )
+        return Placed(client.name, identity, host)
+
+    def outputs(self) -> dict[str, Any]:
+        """What the stack exports."""
+        gateway = self.settings.gateway.name
+        logins = [login.address for login in self.settings.logins]
+        user = logins[0] if logins else "a login of the stack"
+        return {
+            "gateway": self.gateway.output(),
+            "clients": [client.output() for client in self.clients],
+            "submission": {"host": gateway, "startTls": 587, "tls": 465},
+            "logins": logins,
+            "passwords": pulumi.Output.secret({login: self.passwords[login] for login in logins}),
+            "mailProgram": (
+                f"Outgoing server {gateway}, port 465 with SSL/TLS (or 587 with STARTTLS), "
+                f"authentication by normal password, user name {user}"
+            ),
+            "nextSteps": [
+                "A new AWS account cannot send on port 25: ask for it with the form 'Request to "
+                "remove reverse DNS and email sending limitations'.",
+                "The gateway takes about five minutes for its first boot; mail that comes "
+                "earlier waits at its sender.",
+                "Show a password: pulumi stack output passwords --show-secrets",
+                "When reports show that SPF and DKIM pass, raise each domain's dmarc.policy.",
+            ],
+        }

@@ -1,0 +1,113 @@
+"""The lookup tables: a private bucket with one object for each reader."""
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+
+from components.naming import Tags
+
+OLD_VERSIONS_DAYS = 7
+
+
+class Tables(pulumi.ComponentResource):
+    """The bucket. Its name is known before it is made, so that user data is known in a preview."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        account: str,
+        tags: Tags,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mail-relay:index:Tables", name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        # S3 names are global, lower case, at most 63 characters
+        self.bucket_name = f"{pulumi.get_project()}-{pulumi.get_stack()}-{account}".lower()[:63]
+        self.bucket = aws.s3.Bucket(
+            name,
+            bucket=self.bucket_name,
+            force_destroy=True,
+            tags=tags.named(self.bucket_name),
+            opts=self._child,
+        )
+        inside = pulumi.ResourceOptions(parent=self.bucket)
+        self._versioning = aws.s3.BucketVersioning(
+            name,
+            bucket=self.bucket.bucket,
+            versioning_configuration={"status": "Enabled"},
+            opts=inside,
+        )
+        encryption = aws.s3.BucketServerSideEncryptionConfiguration(
+            name,
+            bucket=self.bucket.bucket,
+            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+            opts=inside,
+        )
+        closed = aws.s3.BucketPublicAccessBlock(
+            name,
+            bucket=self.bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=inside,
+        )
+        policy = aws.s3.BucketPolicy(
+            name, bucket=self.bucket.bucket, policy=_tls_only(self.bucket_name), opts=inside
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            name,
+            bucket=self.bucket.bucket,
+            rules=[
+                {
+                    "id": "old-versions",
+                    "status": "Enabled",
+                    "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSIONS_DAYS},
+                }
+            ],
+            opts=inside,
+        )
+        # nothing is put in before the bucket is closed
+        self._ready = [self._versioning, encryption, closed, policy]
+        self.register_outputs({"bucket": self.bucket.bucket})
+
+    def url(self, key: str) -> str:
+        """The object's s3:// URL."""
+        return f"s3://{self.bucket_name}/{key}"
+
+    def arn(self, key: str) -> str:
+        """The object's ARN."""
+        return f"arn:aws:s3:::{self.bucket_name}/{key}"
+
+    def put(self, key: str, content: pulumi.Input[dict[str, object]]) -> aws.s3.BucketObjectv2:
+        """The object of one reader; its content is secret."""
+        text = pulumi.Output.secret(content).apply(lambda c: json.dumps(c, sort_keys=True))
+        return aws.s3.BucketObjectv2(
+            f"tables-{key}",
+            bucket=self.bucket.bucket,
+            key=key,
+            content=text,
+            content_type="application/json",
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=self._ready, additional_secret_outputs=["content"]
+            ),
+        )
+
+
+def _tls_only(bucket: str) -> str:
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:*",
+                    "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ],
+        }
+    )

@@ -1,0 +1,1 @@
+"""What the RFCs say about sending mail: text in, text out, no network."""

@@ -1,0 +1,398 @@
+"""The stack's configuration: read once, typed, checked whole before any resource is made."""
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from mail import names, spf
+
+PASSWORD = re.compile(r"[!-9;-~]{8,128}")
+IMAGES = {
+    "arm64": "debian-13-arm64-20251117-2299",
+    "amd64": "debian-13-amd64-20251117-2299",
+}
+# Instance families with Graviton processors: "g" follows the generation's number.
+ARM_TYPE = re.compile(r"(a1|[a-z]+\d+g[a-z]*)\.")
+INSTANCE_TYPE = re.compile(r"[a-z]+\d*[a-z0-9-]*\.(nano|micro|small|medium|large|metal|\d*xlarge)")
+
+
+class SettingsError(Exception):
+    """Wrong settings; `lines` has one line for each: the key, the value, what would be right."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def _wrong(remedy: str) -> PydanticCustomError:
+    # the remedy is text, not a format
+    return PydanticCustomError("setting", "{remedy}", {"remedy": remedy})
+
+
+def _domain(value: str) -> str:
+    if problem := names.domain_problem(value):
+        raise _wrong(problem)
+    return value
+
+
+def _address(value: str) -> str:
+    if problem := names.address_problem(value):
+        raise _wrong(problem)
+    return value
+
+
+def _send_as(value: str) -> str:
+    if value.startswith("@"):
+        _domain(value[1:])
+        return value
+    return _address(value)
+
+
+def _selector(value: str) -> str:
+    if not names.LABEL.fullmatch(value):
+        raise _wrong("a selector is one label of a-z, 0-9 and '-', such as s1 (RFC 6376, 3.1)")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.IPv4Network(value)
+    except ValueError:
+        raise _wrong("give an IPv4 network without host bits, such as 10.20.0.0/16") from None
+    return value
+
+
+def _password(value: str) -> str:
+    if not PASSWORD.fullmatch(value):
+        raise _wrong("give 8 to 128 printable ASCII characters without spaces and colons")
+    return value
+
+
+def _instance_type(value: str) -> str:
+    if not INSTANCE_TYPE.fullmatch(value):
+        raise _wrong("give an EC2 instance type, such as t4g.small")
+    return value
+
+
+def _mechanism(value: str) -> str:
+    if not spf.MECHANISM.fullmatch(value) or value.lstrip("+-~?") == "all":
+        raise _wrong("give an SPF mechanism, such as include:_spf.example.net (RFC 7208, 5)")
+    return value
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+Address = Annotated[str, AfterValidator(_address)]
+SendAs = Annotated[str, AfterValidator(_send_as)]
+Selector = Annotated[str, AfterValidator(_selector)]
+Password = Annotated[str, AfterValidator(_password)]
+Network = Annotated[str, AfterValidator(_network)]
+InstanceType = Annotated[str, AfterValidator(_instance_type)]
+Mechanism = Annotated[str, AfterValidator(_mechanism)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+
+class Gateway(_Model):
+    """The gateway: its host name, which is its HELO, its PTR and its certificate's name."""
+
+    name: Domain
+    instance_type: InstanceType = "t4g.small"
+    data_volume_gi_b: int = Field(8, ge=1, le=16384)
+
+
+class Dmarc(_Model):
+    """A domain's DMARC policy; reports go to the operator unless addresses are given."""
+
+    policy: Literal["none", "quarantine", "reject"] = "none"
+    pct: int | None = Field(None, ge=0, le=100)
+    reports: tuple[Address, ...] | None = None
+
+
+class Spf(_Model):
+    """What a domain's SPF record says besides our gateways."""
+
+    all: Literal["-all", "~all", "?all"] = "~all"
+    extra: tuple[Mechanism, ...] = ()
+
+
+class Exchange(_Model):
+    """A mail exchanger elsewhere (RFC 5321, 5.1)."""
+
+    host: Domain
+    preference: int = Field(10, ge=0, le=65535)
+
+
+class MailDomain(_Model):
+    """A domain that sends through us; `selectors` oldest first, `txt` are other apex strings."""
+
+    name: Domain
+    selectors: tuple[Selector, ...] = Field(("s1",), min_length=1)
+    dmarc: Dmarc = Dmarc()
+    spf: Spf = Spf()
+    txt: tuple[str, ...] = ()
+    mx: tuple[Exchange, ...] = ()
+
+
+class Client(_Model):
+    """A client host; it logs in as `relay@NAME` and may send as these."""
+
+    name: Domain
+    instance_type: InstanceType = "t4g.micro"
+    send_as: tuple[SendAs, ...] | None = None
+
+    @property
+    def login(self) -> str:
+        """The host's own login."""
+        return f"relay@{self.name}"
+
+
+class Login(_Model):
+    """A login from the internet; without a password one is generated. May send as itself."""
+
+    address: Address
+    password: Password | None = None
+    send_as: tuple[SendAs, ...] | None = None
+
+
+class Acme(_Model):
+    """The certificate authority: Let's Encrypt unless a directory's URL is given."""
+
+    directory: Annotated[str, Field(pattern=r"^https://\S+$")] | None = None
+    email: Address | None = None
+
+
+class Ssh(_Model):
+    """SSH: closed unless networks are named."""
+
+    public_key: str | None = None
+    allow_from: tuple[Network, ...] = ()
+
+
+class Vpc(_Model):
+    """The VPC's network."""
+
+    cidr: Network = "10.20.0.0/16"
+
+
+class Settings(_Model):
+    """Everything that a stack sets; Pulumi.yaml describes the keys."""
+
+    gateway: Gateway
+    domains: tuple[MailDomain, ...] = Field(min_length=1)
+    operator: Address
+    zones: tuple[Domain, ...] = ()
+    image: str | None = None
+    clients: tuple[Client, ...] = ()
+    logins: tuple[Login, ...] = ()
+    acme: Acme = Acme()
+    ssh: Ssh = Ssh()
+    network: Vpc = Vpc()
+    protect: bool = False
+    tags: dict[str, str] = {}
+
+    @property
+    def gateway_domain(self) -> str:
+        """The domain above the gateway's name."""
+        return names.parent(self.gateway.name)
+
+    @property
+    def mail_domains(self) -> tuple[MailDomain, ...]:
+        """The domains, with the gateway's own: its bounces and its operator's mail are signed."""
+        if any(domain.name == self.gateway_domain for domain in self.domains):
+            return self.domains
+        return (MailDomain.model_validate({"name": self.gateway_domain}), *self.domains)
+
+    @property
+    def hosted_zones(self) -> tuple[str, ...]:
+        """The Route53 zones: those listed, or one for each domain that is below no other."""
+        if self.zones:
+            return self.zones
+        all_ = sorted({domain.name for domain in self.mail_domains}, key=lambda n: n.count("."))
+        found: list[str] = []
+        for name in all_:
+            if not any(names.is_within(name, zone) for zone in found):
+                found.append(name)
+        return tuple(found)
+
+    def zone_of(self, name: str) -> str:
+        """The zone that holds a name."""
+        return max((z for z in self.hosted_zones if names.is_within(name, z)), key=len)
+
+    def image_of(self, instance_type: str) -> str:
+        """The image's name for an instance type."""
+        return self.image or IMAGES[architecture(instance_type)]
+
+    def send_as(self, given: Client | Login) -> tuple[str, ...]:
+        """What a client or a login may send as."""
+        if given.send_as is not None:
+            return given.send_as
+        if isinstance(given, Login):
+            return (given.address,)
+        return (f"@{names.parent(given.name)}",)
+
+
+def architecture(instance_type: str) -> str:
+    """arm64 or amd64, as Debian names them."""
+    return "arm64" if ARM_TYPE.match(instance_type) else "amd64"
+
+
+def read(raw: Mapping[str, Any]) -> Settings:
+    """The settings, or SettingsError with everything that is wrong in them."""
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        raise SettingsError([_line(raw, dict(detail)) for detail in details]) from None
+    if lines := list(_conflicts(settings)):
+        raise SettingsError(lines)
+    return settings
+
+
+def _line(raw: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
+    path = [str(part) for part in detail["loc"]]
+    key = _key(detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        known = _known(detail["loc"])
+        near = difflib.get_close_matches(path[-1], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
+        return f"{key}: there is no such key; {hint}"
+    if detail["type"] == "missing":
+        return f"{key}: missing; {_EXAMPLES.get(path[-1], 'it must be given')}"
+    remedy = detail.get("ctx", {}).get("remedy") or detail["msg"]
+    if "password" in path:
+        return f"{key}: {remedy}"
+    return f"{key}: {_value(raw, detail['loc'])!r}: {remedy}"
+
+
+_EXAMPLES = {
+    "gateway": "give the gateway's host name, as `gateway: {name: mail.example.com}`",
+    "domains": "list the domains that send, as `domains: [{name: example.com}]`",
+    "operator": "give the address that gets what the hosts and receivers report",
+    "name": "give a name, such as mail.example.com",
+}
+
+
+def _key(path: tuple[Any, ...]) -> str:
+    text = "mail-relay:"
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else ("" if text[-1] == ":" else ".") + part
+    return text
+
+
+def _value(raw: Any, path: tuple[Any, ...]) -> Any:
+    for part in path:
+        raw = raw[part]
+    return raw
+
+
+def _known(path: tuple[Any, ...]) -> list[str]:
+    """The keys beside the last of the path."""
+    model: Any = Settings
+    for part in path[:-1]:
+        if isinstance(part, str):
+            fields = {f.alias: f.annotation for f in model.model_fields.values()}
+            model = _model_in(fields[part])
+    return [str(field.alias) for field in model.model_fields.values()]
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_in(a) for a in getattr(annotation, "__args__", ()) if a is not type(None))
+    return next((model for model in inner if model is not None), None)
+
+
+def _conflicts(s: Settings) -> Iterator[str]:
+    """What is wrong between settings that are right by themselves."""
+    ours = {domain.name for domain in s.mail_domains}
+    yield from _twice("domains", [d.name for d in s.domains])
+    yield from _twice("zones", list(s.zones))
+    yield from _twice("clients", [c.name for c in s.clients])
+    yield from _twice("logins", [x.address for x in s.logins])
+    if "." not in s.gateway_domain:
+        yield (
+            f"mail-relay:gateway.name: {s.gateway.name!r}: give a host name below your domain, "
+            f"such as mail.{s.gateway.name}"
+        )
+        return
+    placed = [("gateway.name", s.gateway.name)]
+    placed += [(f"clients[{n}].name", c.name) for n, c in enumerate(s.clients)]
+    placed += [(f"domains[{n}].name", d.name) for n, d in enumerate(s.domains)]
+    for key, name in placed:
+        if not any(names.is_within(name, zone) for zone in s.hosted_zones):
+            zones = ", ".join(s.hosted_zones)
+            yield (
+                f"mail-relay:{key}: {name!r}: it is in none of the zones {zones}; add its zone to "
+                "mail-relay:zones or its domain to mail-relay:domains"
+            )
+    for number, client in enumerate(s.clients):
+        if client.name == s.gateway.name or client.name in ours:
+            yield (
+                f"mail-relay:clients[{number}].name: {client.name!r}: this name is taken by the "
+                "gateway or a domain; give the host a name of its own"
+            )
+    for number, domain in enumerate(s.domains):
+        if s.gateway.name == domain.name:
+            yield (
+                f"mail-relay:domains[{number}].name: {domain.name!r}: the gateway's host name is "
+                f"no domain that sends; list {s.gateway_domain}"
+            )
+        yield from _twice(f"domains[{number}].selectors", list(domain.selectors))
+        if (cost := 1 + spf.look_ups(domain.spf.extra)) > spf.LOOK_UPS:
+            yield (
+                f"mail-relay:domains[{number}].spf.extra: {len(domain.spf.extra)} mechanisms: they "
+                f"and ours cost {cost} DNS look-ups, SPF allows {spf.LOOK_UPS} (RFC 7208, 4.6.4)"
+            )
+    yield from _login_conflicts(s, ours)
+    hosts = [("gateway", s.gateway.instance_type)]
+    hosts += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
+    for key, kind in hosts:
+        if s.image and f"-{architecture(kind)}-" not in s.image:
+            yield (
+                f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "
+                f"{s.image} is not; choose a type or an image of the same architecture"
+            )
+    for number, network in enumerate(s.ssh.allow_from):
+        if ipaddress.IPv4Network(network).prefixlen < 8:
+            yield (
+                f"mail-relay:ssh.allowFrom[{number}]: {network!r}: SSH is not opened to the "
+                "world; name the network that you come from"
+            )
+    if not 16 <= ipaddress.IPv4Network(s.network.cidr).prefixlen <= 24:
+        yield f"mail-relay:network.cidr: {s.network.cidr!r}: give a network of /16 to /24"
+
+
+def _login_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    for number, client in enumerate(s.clients):
+        yield from _foreign(f"clients[{number}]", s.send_as(client), ours)
+    own = {client.login for client in s.clients}
+    for number, login in enumerate(s.logins):
+        key = f"mail-relay:logins[{number}]"
+        if login.address in own:
+            yield f"{key}.address: {login.address!r}: a client host has this login"
+        yield from _foreign(f"logins[{number}]", s.send_as(login), ours)
+
+
+def _foreign(key: str, send_as: tuple[str, ...], ours: set[str]) -> Iterator[str]:
+    for item in send_as:
+        if item.rpartition("@")[2] not in ours:
+            yield (
+                f"mail-relay:{key}.sendAs: {item!r}: its domain is none of ours "
+                f"({', '.join(sorted(ours))}); add it to mail-relay:domains"
+            )
+
+
+def _twice(key: str, values: list[str]) -> Iterator[str]:
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            yield f"mail-relay:{key}[{number}]: {value!r}: it is listed twice; remove one"
