@@ -1,5 +1,8 @@
 """mail-relay: mail relays in the cloud, from one stack file."""
 
+import json
+from typing import Any
+
 import pulumi
 
 from cloudinit import UserDataTooLong
@@ -9,12 +12,18 @@ from settings import Settings, SettingsError, read
 KEYS = [str(field.alias) for field in Settings.model_fields.values()]
 
 
+def parsed(text: str) -> Any:
+    """A setting as Pulumi hands it on: objects and numbers as JSON, text as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def main() -> None:
     """Read the settings, declare the stack, export what its user needs."""
     config = pulumi.Config("mail-relay")
-    raw = {key: value for key in KEYS if (value := config.get_object(key)) is not None}
-    # Text settings are no JSON of their own
-    raw |= {key: text for key in ("operator", "image") if (text := config.get(key)) is not None}
+    raw = {key: parsed(text) for key in KEYS if (text := config.get(key)) is not None}
     # What is wrong is told before there is any resource, and without a traceback.
     try:
         settings = read(raw)

@@ -114,7 +114,7 @@ class Dmarc(_Model):
     """A domain's DMARC policy; reports go to the operator unless addresses are given."""
 
     policy: Literal["none", "quarantine", "reject"] = "none"
-    pct: int | None = Field(None, ge=0, le=100)
+    pct: Annotated[int, Field(ge=0, le=100)] | None = None
     reports: tuple[Address, ...] | None = None
 
 

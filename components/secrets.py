@@ -23,7 +23,7 @@ def kept(name: str, make: Callable[[], str], opts: pulumi.ResourceOptions) -> pu
         opts,
         pulumi.ResourceOptions(ignore_changes=["input"], additional_secret_outputs=["output"]),
     )
-    stash = pulumi.Stash(name, pulumi.Output.secret(value), options)
+    stash = pulumi.Stash(name, input=pulumi.Output.secret(value), opts=options)
     return pulumi.Output.secret(stash.output)
 
 

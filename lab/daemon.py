@@ -128,9 +128,7 @@ class Daemon:
         if machine.process is not None and machine.process.poll() == EXIT_REBOOT:
             network.configure(machine.link)
             machine.boot()
-        leader = machine.leader
-        if leader is not None:
-            (machine.directory / "leader").write_text(str(leader))
+        machine.note_leader()
 
 
 def main() -> None:

@@ -11,14 +11,14 @@ API_PORT = 4566
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab by its name: 1 to 12 letters, digits and hyphens, beginning with a letter."""
+    """A lab by its name: 1 to 10 letters and digits, beginning with a letter."""
 
     name: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", self.name):
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,9}", self.name):
             raise ValueError(
-                f"a lab's name is 1 to 12 of a-z, 0-9 and '-', letter first: {self.name!r}"
+                f"a lab's name is 1 to 10 of a-z and 0-9, a letter first: {self.name!r}"
             )
 
     @property

@@ -128,7 +128,7 @@ def _program(directory: Path) -> None:
 
 def _call(command: list[str], work_dir: Path, env: Mapping[str, str], output: int | None) -> int:
     """The engine shares our terminal: Ctrl-C reaches it directly, and we wait for its end."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # a handler, so the child has none
     try:
         process = subprocess.Popen(
             command,
@@ -137,7 +137,6 @@ def _call(command: list[str], work_dir: Path, env: Mapping[str, str], output: in
             stdin=None if sys.stdin.isatty() else subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         return process.wait()
     finally:

@@ -102,6 +102,10 @@ class Machine:
             return int(pids[0]) if pids else None
         return None
 
+    def note_leader(self) -> None:
+        """Write the leader's process id where commands find it (lab/access.py)."""
+        (self.directory / "leader").write_text(str(self.leader or ""))
+
     def attach(self, device: str, loop: str) -> None:
         """Show a block device to the running machine, and to it at later boots."""
         self.devices[device] = loop

@@ -53,6 +53,7 @@ class Reconciler:
         for host in self.hosts.values():
             if host.closing is None:
                 self._disks(host, host.instance.volumes)
+                host.machine.note_leader()
         self._forget_volumes({volume.id for volume in state.volumes})
         known = [h.instance for h in self.hosts.values() if h.closing is None]
         network.apply_rules(self.lab, known, self.lab.directory / "rules.nft")

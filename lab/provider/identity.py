@@ -51,7 +51,7 @@ def update_policy(c: Clients, _id: str, _old: Properties, new: Properties) -> No
 
 
 def read_policy(c: Clients, i: str, p: Properties) -> Properties | None:
-    role, _, name = i.partition(":")
+    role, _colon, name = i.partition(":")
     try:
         found = c.iam.get_role_policy(RoleName=role, PolicyName=name)
     except ClientError as error:
@@ -64,7 +64,7 @@ def read_policy(c: Clients, i: str, p: Properties) -> Properties | None:
 
 
 def delete_policy(c: Clients, i: str, _: Properties) -> None:
-    role, _, name = i.partition(":")
+    role, _colon, name = i.partition(":")
     forgiving(lambda: c.iam.delete_role_policy(RoleName=role, PolicyName=name))
 
 

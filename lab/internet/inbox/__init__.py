@@ -7,12 +7,13 @@ program `judge` (dkimpy, pyspf, authheaders) judges again at delivery and keeps 
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from lab.access import inside
 from lab.internet.authority import Authority
 from lab.internet.inbox.message import Message
 from lab.lab import Lab
@@ -105,11 +106,7 @@ class Inbox:
 
     def run(self, *command: str) -> str:
         """Run a command on the provider's machine, as its operator."""
-        return run("nsenter", *self._inside(), *command)
-
-    def _inside(self) -> Iterable[str]:
-        leader = (self.lab.directory / "machines/inbox/leader").read_text()
-        return ("-t", leader, "-m", "-u", "-i", "-n", "-p", "--")
+        return run(*inside(self.lab, "inbox"), *command)
 
     def defer_everything(self, on: bool) -> None:
         """Answer 450 to every recipient, as a provider that is overloaded or does not trust yet."""

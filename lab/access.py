@@ -1,0 +1,56 @@
+"""Ways into a lab: a command on a machine, a connection from one of its namespaces."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.lab import Lab
+
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NotRunning(Exception):
+    """The lab, or a machine of it, is not up."""
+
+
+def inside(lab: Lab, machine: str) -> list[str]:
+    """The beginning of a command line that runs on a machine, as its root."""
+    file = lab.directory / "machines" / machine / "leader"
+    leader = file.read_text() if file.exists() else ""
+    if not leader:
+        raise NotRunning(f"the machine {machine} of the lab {lab.name} is not running")
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    into = ["nsenter", "-t", leader, "-m", "-u", "-i", "-n", "-p", "--wd=/", "--"]
+    return [*into, "env", "-i", path, "HOME=/root", "LC_ALL=C.UTF-8", f"TERM={_terminal()}"]
+
+
+def _terminal() -> str:
+    return os.environ.get("TERM", "dumb")
+
+
+def _enter(descriptor: int) -> None:
+    if _libc.setns(descriptor, CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+@contextmanager
+def entered(namespace: str) -> Iterator[None]:
+    """Sockets that this thread opens meanwhile are the namespace's, also afterwards."""
+    path = Path("/run/netns") / namespace
+    if not path.exists():
+        raise NotRunning(f"there is no network namespace {namespace}: is the lab up?")
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(path, os.O_RDONLY)
+    try:
+        _enter(there)
+        try:
+            yield
+        finally:
+            _enter(home)
+    finally:
+        os.close(home)
+        os.close(there)

@@ -1,0 +1,152 @@
+"""Bringing a lab up and down, from whatever an interrupted run has left."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.internet import services
+from lab.lab import HOME, Lab
+from lab.machines import network
+from lab.machines.image import host_image, inbox_image
+from lab.run import attempt, run
+
+PROJECT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90
+STOP_SECONDS = 150
+
+Progress = Callable[[str], None]
+
+
+class LabError(Exception):
+    """The lab cannot do it; the text says what to do."""
+
+
+def running(lab: Lab) -> bool:
+    """Whether the lab's process lives and its services are up."""
+    return _daemon(lab) is not None and (lab.directory / "ready").exists()
+
+
+def start(lab: Lab, progress: Progress) -> None:
+    """Network, services, inbox; nothing to do if they run."""
+    if running(lab):
+        return
+    if os.geteuid() != 0:
+        raise LabError("the lab makes network namespaces and machines: run it as root")
+    if missing := services.missing_tools():
+        raise LabError(f"install what the lab needs: apt-get install {' '.join(missing)}")
+    if remains(lab):
+        progress("clearing away what an interrupted run left")
+        remove(lab)
+    host_image(progress)
+    inbox_image(progress)
+    progress("starting network, DNS, AWS API, ACME, package cache and inbox")
+    services.start_package_cache()
+    lab.directory.mkdir(parents=True, mode=0o700)
+    network.make_router(lab)
+    with (lab.directory / "daemon.log").open("ab") as output:
+        process = subprocess.Popen(
+            lab.inside(sys.executable, "-m", "lab.daemon", lab.name),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=PROJECT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while not (lab.directory / "ready").exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise LabError(f"the lab did not start; see {lab.directory}/daemon.log")
+        time.sleep(0.1)
+
+
+def _daemon(lab: Lab) -> int | None:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        pid = int((lab.directory / "daemon.pid").read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if b"lab.daemon" in command and lab.name.encode() in command:
+            return pid
+    return None
+
+
+def remove(lab: Lab) -> None:
+    """Take everything away by the lab's name, in whatever state it is."""
+    if (pid := _daemon(lab)) is not None:
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while _daemon(lab) is not None and time.monotonic() < deadline:
+            time.sleep(0.1)
+    deadline = time.monotonic() + 30
+    while (pids := _processes(lab)) and time.monotonic() < deadline:
+        for process in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.1)
+    for mount in reversed(_mounts(lab)):
+        attempt("umount", "--lazy", mount)
+    for loop in _loops(lab):
+        attempt("losetup", "--detach", loop)
+    for namespace in _namespaces(lab):
+        attempt("ip", "netns", "delete", namespace)
+    for cgroup in _cgroups(lab):
+        for path, _, _ in os.walk(cgroup, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(path).rmdir()
+    shutil.rmtree(lab.directory, ignore_errors=True)
+    services.stop_package_cache_after_the_last_lab()
+
+
+def remains(lab: Lab) -> list[str]:
+    """What there is of the lab on this computer: empty once it is down."""
+    found = [f"namespace {name}" for name in _namespaces(lab)]
+    found += [f"process {pid}" for pid in _processes(lab)]
+    found += [f"mount {path}" for path in _mounts(lab)]
+    found += [f"loop device {loop}" for loop in _loops(lab)]
+    found += [f"cgroup {path}" for path in _cgroups(lab)]
+    return found + ([f"directory {lab.directory}"] if lab.directory.exists() else [])
+
+
+def _namespaces(lab: Lab) -> list[str]:
+    netns = Path("/run/netns")
+    names = [path.name for path in netns.iterdir()] if netns.is_dir() else []
+    return [n for n in sorted(names) if n == lab.namespace or n.startswith(f"{lab.namespace}-")]
+
+
+def _processes(lab: Lab) -> list[int]:
+    found: set[int] = set()
+    for namespace in _namespaces(lab):
+        pids = subprocess.run(
+            ["ip", "netns", "pids", namespace], capture_output=True, text=True, check=False
+        )
+        found |= {int(pid) for pid in pids.stdout.split()}
+    return sorted(found - {os.getpid()})
+
+
+def _mounts(lab: Lab) -> list[str]:
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    return [p for line in lines if (p := line.split()[1]).startswith(f"{lab.directory}/")]
+
+
+def _loops(lab: Lab) -> list[str]:
+    listed = run("losetup", "--list", "--json", "--output", "NAME,BACK-FILE").strip()
+    devices = json.loads(listed)["loopdevices"] if listed else []
+    inside = f"{lab.directory}/"
+    return [d["name"] for d in devices if (d["back-file"] or "").startswith(inside)]
+
+
+def _cgroups(lab: Lab) -> list[Path]:
+    base = Path("/sys/fs/cgroup")
+    patterns = (f"{lab.namespace}-*", f"*/{lab.namespace}-*")
+    return [path for pattern in patterns for path in base.glob(pattern) if path.is_dir()]
+
+
+def labs() -> list[Lab]:
+    """Every lab that has left something here, by its directory."""
+    names = sorted(path.name for path in HOME.iterdir()) if HOME.exists() else []
+    return [Lab(name) for name in names]

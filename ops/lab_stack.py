@@ -1,0 +1,130 @@
+"""The stack in a lab: its settings, Pulumi's commands, its outputs, its zones.
+
+`python -m ops.lab_stack NAME ARGS...`, inside the lab's namespace, is `pulumi ARGS` there.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+
+from lab.access import entered
+from lab.lab import Lab
+from ops import engine
+from settings import read
+
+PROJECT = engine.PROJECT
+STACK = "lab"
+# Commands of Pulumi that take a stack.
+PASSPHRASE_BYTES = 24
+
+
+class StackError(Exception):
+    """A command of the stack failed; its own output said why."""
+
+
+def work_dir(lab: Lab) -> Path:
+    """Where the copies of the stack's files are."""
+    return lab.directory / "pulumi"
+
+
+def prepare(lab: Lab, source: Path) -> None:
+    """Copy the project's and the stack's files; the user's own are never touched."""
+    folder = work_dir(lab)
+    folder.mkdir(exist_ok=True)
+    (folder / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
+    target = folder / f"Pulumi.{STACK}.yaml"
+    content = yaml.safe_load(source.read_text()) or {}
+    if target.exists():  # the copy's own salt goes with the state
+        kept = yaml.safe_load(target.read_text()) or {}
+        content.update({k: v for k, v in kept.items() if k == "encryptionsalt"})
+    target.write_text(yaml.safe_dump(content, sort_keys=False))
+    passphrase = lab.directory / "passphrase"
+    if not passphrase.exists():
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(secrets.token_urlsafe(PASSPHRASE_BYTES))
+
+
+def settings_of(lab: Lab) -> Any:
+    """The lab's settings, checked."""
+    content = yaml.safe_load((work_dir(lab) / f"Pulumi.{STACK}.yaml").read_text())
+    prefix = "mail-relay:"
+    config = content.get("config", {})
+    return read({k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)})
+
+
+def client(lab: Lab, service: str) -> Any:
+    """A boto3 client of the lab's region, as the administrator; use it inside `entered`."""
+    return boto3.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=lab.api_url,
+        aws_access_key_id="lab",
+        aws_secret_access_key="lab",  # noqa: S106 (the region takes any)
+    )
+
+
+def make_zones(lab: Lab, zones: Sequence[str]) -> None:
+    """The hosted zones that a user has before the first `up`."""
+    with entered(lab.namespace):
+        route53 = client(lab, "route53")
+        held = {zone["Name"] for zone in route53.list_hosted_zones()["HostedZones"]}
+        for zone in zones:
+            if f"{zone}." not in held:
+                route53.create_hosted_zone(Name=zone, CallerReference=secrets.token_hex(8))
+
+
+def pulumi(
+    lab: Lab, *arguments: str, capture: bool = False, quiet: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run Pulumi in the lab; output goes to the terminal unless captured."""
+    command = lab.inside(sys.executable, "-m", "ops.lab_stack", lab.name, *arguments)
+    pipe = subprocess.PIPE if capture else (subprocess.DEVNULL if quiet else None)
+    return subprocess.run(
+        command,
+        cwd=PROJECT,
+        stdout=pipe,
+        stderr=subprocess.STDOUT if capture else None,
+        stdin=subprocess.DEVNULL if capture or quiet else None,
+        text=True,
+        check=False,
+    )
+
+
+def outputs(lab: Lab) -> dict[str, Any]:
+    """The stack's outputs, secret ones too."""
+    arguments = ("stack", "output", "--json", "--show-secrets", "--stack", STACK)
+    result = pulumi(lab, *arguments, capture=True)
+    if result.returncode != 0:
+        raise StackError(result.stdout.strip())
+    return json.loads(result.stdout)
+
+
+def main() -> int:
+    """Inside the lab's namespace: `pulumi ARGS`."""
+    lab = Lab(sys.argv[1])
+    home = lab.directory / "pulumi-home"
+    engine.install_plugins(home)
+    return engine.run(
+        sys.argv[2:],
+        work_dir=work_dir(lab),
+        home=home,
+        env={
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(lab.directory / "passphrase"),
+            "AWS_ENDPOINT_URL": lab.api_url,
+            "AWS_ACCESS_KEY_ID": "lab",
+            "AWS_SECRET_ACCESS_KEY": "lab",
+            "AWS_CA_BUNDLE": os.environ.get("AWS_CA_BUNDLE", ""),
+        },
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
