@@ -146,8 +146,12 @@ def find(instance: Any, path: str) -> bytes | None:
     if rest == ["user-data"]:
         data = instance.user_data
         return base64.b64decode(str(data)) if data else None
-    if rest == ["dynamic", "instance-identity", "document"]:
-        return document(instance).encode()
+    if rest[0] == "dynamic":
+        document_path = ["dynamic", "instance-identity", "document"]
+        if rest == document_path:
+            return document(instance).encode()
+        below = document_path[len(rest)] if rest == document_path[: len(rest)] else None
+        return below.encode() if below else None
     if rest[0] != "meta-data":
         return None
     node: Any = tree(instance)
