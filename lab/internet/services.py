@@ -74,6 +74,7 @@ def nginx_configuration(lab: Lab, authority: Authority, image: Path) -> str:
     acme = authority.issue(ACME_NAME)
     pebble = f"https://127.0.0.1:{PEBBLE_PORT}"
     return f"""daemon off;
+user root;
 worker_processes 1;
 pid {lab.directory}/nginx.pid;
 error_log {lab.directory}/nginx.log;
