@@ -17,12 +17,12 @@ import yaml
 
 from lab.access import entered
 from lab.lab import Lab
+from lab.region_client import RegionClient
 from ops import engine
 from settings import read
 
 PROJECT = engine.PROJECT
 STACK = "lab"
-# Commands of Pulumi that take a stack.
 PASSPHRASE_BYTES = 24
 
 
@@ -105,6 +105,12 @@ def outputs(lab: Lab) -> dict[str, Any]:
     if result.returncode != 0:
         raise StackError(result.stdout.strip())
     return json.loads(result.stdout)
+
+
+def leftovers(lab: Lab) -> list[str]:
+    """What a user made that is still in the region's account."""
+    with entered(lab.namespace):
+        return RegionClient(lab.api_url).get("leftovers")
 
 
 def main() -> int:

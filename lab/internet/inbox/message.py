@@ -60,9 +60,28 @@ class Message(BaseModel):
         return Verdict(**both)
 
     @property
-    def hops(self) -> list[str]:
-        """TLS of each hop, the first first: a version, or "none", by the Received headers."""
+    def _received(self) -> list[str]:
+        """The Received headers of SMTP hops, the first first."""
         received = [str(value) for value in reversed(self.parsed.get_all("Received", []))]
-        smtp = [value for value in received if re.search(r"\bwith E?SMTP", value)]
-        versions = [re.search(r"using (TLSv[\d.]+)", value) for value in smtp]
+        return [value for value in received if re.search(r"\bwith E?SMTP", value)]
+
+    @property
+    def hops(self) -> list[str]:
+        """TLS of each hop: a version, or "none", by the Received headers (RFC 5321, 4.4)."""
+        versions = [re.search(r"using (TLSv[\d.]+)", value) for value in self._received]
         return [match.group(1) if match else "none" for match in versions]
+
+    @property
+    def receivers(self) -> list[str]:
+        """Who received at each hop."""
+        return [_word("by", value) for value in self._received]
+
+    @property
+    def senders(self) -> list[str]:
+        """Who handed over at each hop, by its own word; "" where the gateway hides its user."""
+        return [_word("from", value) for value in self._received]
+
+
+def _word(keyword: str, received: str) -> str:
+    match = re.search(rf"\b{keyword} ([\w.-]+)", received)
+    return match.group(1) if match else ""

@@ -1,0 +1,75 @@
+"""`./relay`: the command line."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lab.access import NotRunning
+from lab.control import LabError
+from lab.lab import Lab
+from lab.machines.image import ImageError
+from lab.run import ToolError
+from ops import lab_commands, lab_stack
+from ops.engine import EngineMissing, engine
+from ops.output import notes
+from settings import SettingsError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="mail-relay: mail relays in the cloud whose mail arrives.",
+)
+app.add_typer(lab_commands.app, name="lab")
+
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+# What a user can put right: one line, no traceback.
+EXPECTED = (
+    EngineMissing,
+    ImageError,
+    LabError,
+    NotRunning,
+    SettingsError,
+    ToolError,
+    TimeoutError,
+    ValueError,
+    lab_stack.StackError,
+)
+
+
+@app.command(context_settings=PASS_ON, add_help_option=False)
+def pulumi(
+    context: typer.Context,
+    lab: Annotated[str, typer.Option("--lab", help="The lab whose stack is meant.")] = "dev",
+) -> None:
+    """Pulumi's own commands on the stack of a lab, such as `./relay pulumi preview`."""
+    target = Lab(lab)
+    if not lab_stack.work_dir(target).exists():
+        raise LabError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
+    raise typer.Exit(lab_stack.pulumi(target, *context.args).returncode)
+
+
+@app.command()
+def setup() -> None:
+    """Find or build Pulumi's engine, and make the lab's root file systems."""
+    from lab.machines.image import host_image, inbox_image
+
+    print(engine())
+    print(host_image(notes.print))
+    print(inbox_image(notes.print))
+
+
+def main() -> None:
+    """Run; a user's mistake is one line and exit code 1."""
+    try:
+        app()
+    except EXPECTED as error:
+        notes.print(f"[red]error:[/red] {str(error) or type(error).__name__}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        notes.print("interrupted; `./relay lab up` goes on, `./relay lab down` takes it away")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""`relay lab ...`: the lab's commands."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lab import control, send
+from lab.access import inside
+from lab.internet.inbox import Inbox
+from lab.lab import Lab
+from ops import lab_stack
+from ops.output import notes, print_json, print_table, step
+from settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
+READY_SECONDS = 600
+ARRIVAL_SECONDS = 300
+
+Name = Annotated[str, typer.Option("--name", help="The lab's name: several can run side by side.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Host = Annotated[str, typer.Argument(help="gateway, inbox, or a host's name.")]
+
+
+def _source(example: str | None, file: Path | None) -> Path:
+    if example and file:
+        raise control.LabError("give --example or --file, not both")
+    if example:
+        path = lab_stack.PROJECT / "examples" / f"Pulumi.{example}.yaml"
+        if not path.exists():
+            known = sorted(p.name.split(".")[1] for p in path.parent.glob("Pulumi.*.yaml"))
+            raise control.LabError(f"--example {example}: there is {', '.join(known) or 'none'}")
+        return path
+    path = file or lab_stack.PROJECT / "Pulumi.dev.yaml"
+    if not path.exists():
+        raise control.LabError(f"--file {path}: there is no such file")
+    return path
+
+
+@app.command()
+def up(
+    name: Name = "dev",
+    example: Annotated[str | None, typer.Option(help="A set-up of examples/.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A stack file; Pulumi.dev.yaml.")] = None,
+    json: Json = False,
+) -> None:
+    """Start the lab, `pulumi up` the stack in it, and wait until its hosts serve."""
+    lab, started = Lab(name), time.monotonic()
+    source = _source(example, file)
+    with step(f"lab {name}"):
+        control.start(lab, notes.print)
+    outputs = apply(lab, source)
+    with step("hosts set themselves up (cloud-init, certificate)"):
+        wait_for_hosts(lab, outputs)
+    seconds = round(time.monotonic() - started, 1)
+    result = {"lab": name, "seconds": seconds, **_shown(outputs)}
+    if json:
+        print_json(result)
+    else:
+        notes.print(f"Up in {seconds} s. Next: ./relay lab send --name {name}")
+
+
+def apply(lab: Lab, source: Path) -> dict[str, Any]:
+    """Copy the stack file, make its zones, `pulumi up`; gives the outputs."""
+    lab_stack.prepare(lab, source)
+    settings: Settings = lab_stack.settings_of(lab)
+    lab_stack.make_zones(lab, settings.hosted_zones)
+    stack = lab_stack.STACK
+    with step("pulumi up"):
+        made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
+        if made.returncode != 0:
+            raise lab_stack.StackError(made.stdout)
+        result = lab_stack.pulumi(
+            lab, "up", "--yes", "--skip-preview", "--stack", stack, capture=True
+        )
+        if result.returncode != 0:
+            raise lab_stack.StackError(result.stdout)
+    return lab_stack.outputs(lab)
+
+
+def wait_for_hosts(lab: Lab, outputs: dict[str, Any]) -> None:
+    """Return once every host serves; LabError with what is missing if one does not."""
+    deadline = time.monotonic() + READY_SECONDS
+    while missing := send.hosts_ready(lab, outputs):
+        if time.monotonic() > deadline:
+            raise control.LabError(f"after {READY_SECONDS} s there is still no {missing}")
+        time.sleep(0.5)
+    for host in [outputs["gateway"], *outputs["clients"]]:
+        if errors := send.cloud_init_errors(lab, host["instanceId"]):
+            raise control.LabError(
+                f"cloud-init failed on {host['name']}: {errors}; ./relay lab logs {host['name']}"
+            )
+
+
+def _shown(outputs: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in outputs.items() if key != "passwords"}
+
+
+@app.command("send")
+def send_(name: Name = "dev", json: Json = False) -> None:
+    """Send by every way in, and show what the receiving provider found."""
+    lab = Lab(name)
+    outputs = lab_stack.outputs(lab)
+    with step("three messages to the inbox"):
+        sent = send.three(lab, outputs)
+        messages = [send.arrived(lab, item, ARRIVAL_SECONDS) for item in sent]
+    rows = [
+        send.report(lab, item, message, outputs)
+        for item, message in zip(sent, messages, strict=True)
+    ]
+    if json:
+        print_json(rows)
+        return
+    print_table("What the receiving provider found (both judges)", rows)
+    notes.print("\nHeaders of the last one, as it arrived:\n")
+    for key, value in messages[-1].parsed.items():
+        if key.lower() in ("received", "authentication-results", "dkim-signature", "from"):
+            notes.print(f"  {key}: {' '.join(str(value).split())[:400]}", markup=False)
+    notes.print(
+        f"\nLook next: ./relay lab shell gateway --name {name}, ./relay lab logs gateway, "
+        f"./relay pulumi --lab {name} preview"
+    )
+    if not all(message.verdict.passes() for message in messages):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(name: Name = "dev", json: Json = False) -> None:
+    """What runs, and where."""
+    lab = Lab(name)
+    result: dict[str, Any] = {"lab": name, "running": control.running(lab)}
+    if result["running"]:
+        outputs = lab_stack.outputs(lab)
+        result |= _shown(outputs)
+        result["missing"] = send.hosts_ready(lab, outputs) if outputs else ["the stack"]
+        result["messages"] = len(Inbox(lab).messages())
+    elif control.remains(lab):
+        result["remains"] = control.remains(lab)
+    if json:
+        print_json(result)
+    else:
+        print_table(f"lab {name}", [{"what": k, "is": str(v)} for k, v in result.items()])
+
+
+def _machine(lab: Lab, host: str) -> str:
+    if host == "inbox":
+        return host
+    outputs = lab_stack.outputs(lab)
+    hosts = {"gateway": outputs["gateway"], outputs["gateway"]["name"]: outputs["gateway"]}
+    hosts |= {client["name"]: client for client in outputs["clients"]}
+    if host not in hosts:
+        raise control.LabError(f"{host}: there is inbox, {', '.join(hosts)}")
+    return hosts[host]["instanceId"]
+
+
+@app.command()
+def shell(
+    host: Host,
+    command: Annotated[list[str] | None, typer.Argument(help="A command instead.")] = None,
+    name: Name = "dev",
+) -> None:
+    """A shell on a host, as its root."""
+    lab = Lab(name)
+    argv = [*inside(lab, _machine(lab, host)), *(command or ["bash", "-l"])]
+    os.execvp(argv[0], argv)  # noqa: S606 (no shell in between)
+
+
+@app.command()
+def logs(
+    host: Host,
+    name: Name = "dev",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on.")] = False,
+) -> None:
+    """A host's journal."""
+    lab = Lab(name)
+    command = ["journalctl", "--no-pager", "--lines=200", *(["--follow"] if follow else [])]
+    argv = [*inside(lab, _machine(lab, host)), *command]
+    raise typer.Exit(subprocess.run(argv, check=False).returncode)
+
+
+@app.command()
+def down(name: Name = "dev", json: Json = False) -> None:
+    """`pulumi destroy`, then take the lab away and prove that nothing is left."""
+    lab = Lab(name)
+    left: list[str] = []
+    if control.running(lab) and lab_stack.work_dir(lab).exists():
+        with step("pulumi destroy"):
+            result = lab_stack.pulumi(
+                lab, "destroy", "--yes", "--skip-preview", "--stack", lab_stack.STACK, capture=True
+            )
+        if result.returncode != 0:
+            notes.print(result.stdout, markup=False)
+        left += lab_stack.leftovers(lab)
+    with step(f"lab {name} away"):
+        control.remove(lab)
+    left += control.remains(lab)
+    if json:
+        print_json({"lab": name, "left": left})
+    else:
+        notes.print("Nothing is left." if not left else f"Left: {', '.join(left)}")
+    if left:
+        raise typer.Exit(1)

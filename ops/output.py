@@ -1,0 +1,40 @@
+"""What commands print: results to standard output, everything else to standard error."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+notes = Console(stderr=True, highlight=False)
+PIPE_WIDTH = 200
+results = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def print_json(value: Any) -> None:
+    """A result for programs."""
+    print(json.dumps(value, indent=2))
+
+
+def print_table(title: str, rows: list[dict[str, Any]]) -> None:
+    """A result for people: one column for each key."""
+    table = Table(title=title, title_justify="left")
+    for key in rows[0] if rows else ():
+        table.add_column(key, overflow="fold")
+    for row in rows:
+        cells = [", ".join(v) if isinstance(v, list) else str(v) for v in row.values()]
+        table.add_row(*cells)
+    results.print(table)
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Something that takes a while: told when it begins, and how long it took."""
+    started = time.monotonic()
+    notes.print(f"[dim]...[/dim] {text}")
+    yield
+    notes.print(f"[green]ok[/green]  {text} ({time.monotonic() - started:.1f} s)")
