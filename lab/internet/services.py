@@ -58,6 +58,11 @@ def unbound_configuration(directory: Path) -> str:
   module-config: "iterator"
   do-not-query-localhost: no
   num-threads: 1
+  # the lab's own addresses have names; unbound would answer that such ranges have none (AS112)
+  local-zone: "113.0.203.in-addr.arpa." nodefault
+  local-zone: "100.51.198.in-addr.arpa." nodefault
+  local-zone: "2.0.192.in-addr.arpa." nodefault
+  local-zone: "10.in-addr.arpa." nodefault
 remote-control:
   control-enable: yes
   control-interface: {directory}/unbound.ctl

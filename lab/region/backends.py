@@ -46,7 +46,7 @@ def instances() -> list[Any]:
 
 def primary_interface(instance: Any) -> Any:
     """The instance's first network interface, or None once it is terminated."""
-    return instance.nics.get(0)
+    return None if instance._state.name == "terminated" else instance.nics.get(0)
 
 
 def public_address(interface: Any) -> str | None:

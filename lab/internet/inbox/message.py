@@ -76,11 +76,6 @@ class Message(BaseModel):
         """Who received at each hop."""
         return [_word("by", value) for value in self._received]
 
-    @property
-    def senders(self) -> list[str]:
-        """Who handed over at each hop, by its own word; "" where the gateway hides its user."""
-        return [_word("from", value) for value in self._received]
-
 
 def _word(keyword: str, received: str) -> str:
     match = re.search(rf"\b{keyword} ([\w.-]+)", received)

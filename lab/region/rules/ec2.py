@@ -71,8 +71,9 @@ def after_terminate(parameters: Parameters) -> None:
     for instance in backends.instances():
         if instance.id not in _identities(parameters) or instance._state.name != "terminated":
             continue
-        for interface in list(instance.nics.values()):
+        for index, interface in list(instance.nics.items()):
             instance.detach_eni(interface)
+            instance.nics[index] = interface  # moto describes terminated ones by it
         for volume in backends.ec2().volumes.values():
             if volume.attachment is not None and volume.attachment.instance is instance:
                 volume.attachment = None
