@@ -16,6 +16,7 @@ from lab.lab import HOME, Lab
 from lab.machines import network
 from lab.machines.image import host_image, inbox_image
 from lab.run import attempt, run
+from lab.tools import missing
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
@@ -39,8 +40,8 @@ def start(lab: Lab, progress: Progress) -> None:
         return
     if os.geteuid() != 0:
         raise LabError("the lab makes network namespaces and machines: run it as root")
-    if missing := services.missing_tools():
-        raise LabError(f"install what the lab needs: apt-get install {' '.join(missing)}")
+    if packages := missing():
+        raise LabError(f"install what the lab needs: apt-get install {' '.join(packages)}")
     if remains(lab):
         progress("clearing away what an interrupted run left")
         remove(lab)

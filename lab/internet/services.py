@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -256,19 +255,3 @@ def _package_cache() -> int | None:
         if b"nginx" in Path(f"/proc/{pid}/cmdline").read_bytes():
             return pid
     return None
-
-
-def missing_tools() -> list[str]:
-    """Which of the lab's system tools are not installed here, by Debian's package names."""
-    tools = {
-        "mmdebstrap": "mmdebstrap",
-        "systemd-nspawn": "systemd-container",
-        "nginx": "nginx-light",
-        "pebble": "pebble",
-        "dnsmasq": "dnsmasq-base",
-        "nft": "nftables",
-        "ip": "iproute2",
-        "unbound": "unbound",
-    }
-    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    return [package for tool, package in tools.items() if shutil.which(tool, path=path) is None]

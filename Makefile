@@ -1,0 +1,35 @@
+# `make lab` runs everything on this computer; `make test` proves it. Both do their own set-up.
+PYTHON ?= python3
+VENV := .venv
+NAME ?= dev
+
+.PHONY: setup lab lab-down test test-fast format
+
+$(VENV)/installed: requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+setup: $(VENV)/installed
+	$(VENV)/bin/python -m lab.tools --yes
+	./relay setup
+
+lab: setup
+	./relay lab up --name $(NAME)
+	./relay lab send --name $(NAME)
+
+lab-down: setup
+	./relay lab down --name $(NAME)
+
+test: setup
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/pyright --warnings
+	$(VENV)/bin/pytest
+
+test-fast: $(VENV)/installed
+	$(VENV)/bin/pytest tests/unit tests/engine
+
+format: $(VENV)/installed
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .

@@ -1,0 +1,65 @@
+"""The system's own tools that the lab needs; `python -m lab.tools [--yes]` installs them.
+
+Each is a package of Debian (or Ubuntu); nothing is installed without `--yes` or a yes.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+WHY = {
+    "mmdebstrap": ("mmdebstrap", "makes the machines' root file system"),
+    "systemd-nspawn": ("systemd-container", "runs the machines"),
+    "ip": ("iproute2", "makes the lab's network"),
+    "nft": ("nftables", "holds security groups and Elastic IPs"),
+    "dnsmasq": ("dnsmasq-base", "gives addresses by DHCP"),
+    "unbound": ("unbound", "is the lab's resolver"),
+    "nginx": ("nginx-light", "answers under the true names of AWS and others, caches packages"),
+    "pebble": ("pebble", "is the certificate authority"),
+}
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+def missing() -> dict[str, str]:
+    """Debian packages that are not installed here, and what each is for."""
+    found = {tool: shutil.which(tool, path=PATH) for tool in WHY}
+    return {WHY[tool][0]: WHY[tool][1] for tool, path in found.items() if path is None}
+
+
+def main() -> int:
+    """Install what is missing; exit 1 if that is refused or impossible."""
+    packages = missing()
+    if not packages:
+        return 0
+    print("The lab needs these packages of Debian:", file=sys.stderr)
+    for package, why in packages.items():
+        print(f"  {package}: {why}", file=sys.stderr)
+    if "--yes" not in sys.argv[1:] and input("Install them? [y/N] ").lower() != "y":
+        return 1
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        print("Install them as root: apt-get install " + " ".join(packages), file=sys.stderr)
+        return 1
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # A service that a package starts would take ports of this computer.
+    policy = Path("/usr/sbin/policy-rc.d")
+    quiet = not policy.exists()
+    if quiet:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        for command in (
+            ["apt-get", "-q", "update"],
+            ["apt-get", "-q", "-y", "install", "--no-install-recommends", *packages],
+        ):
+            if subprocess.run(command, env=environment, check=False).returncode != 0:
+                return 1
+    finally:
+        if quiet:
+            policy.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
