@@ -188,7 +188,7 @@ class Settings(_Model):
     """Everything that a stack sets; Pulumi.yaml describes the keys."""
 
     gateway: Gateway
-    domains: tuple[MailDomain, ...] = Field(min_length=1)
+    domains: tuple[MailDomain, ...]
     operator: Address
     zones: tuple[Domain, ...] = ()
     image: str | None = None
@@ -315,6 +315,8 @@ def _model_in(annotation: Any) -> Any:
 def _conflicts(s: Settings) -> Iterator[str]:
     """What is wrong between settings that are right by themselves."""
     ours = {domain.name for domain in s.mail_domains}
+    if not s.domains:
+        yield f"mail-relay:domains: []: {_EXAMPLES['domains']}"
     yield from _twice("domains", [d.name for d in s.domains])
     yield from _twice("zones", list(s.zones))
     yield from _twice("clients", [c.name for c in s.clients])

@@ -4,7 +4,7 @@ import re
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # The local parts that people have: RFC 5322's dot-atom, in lower case.
-LOCAL_PART = re.compile(r"[a-z0-9!#$%&'*/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*/=?^_`{|}~-]+)*")
+LOCAL_PART = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
 def domain_problem(name: str) -> str | None:
@@ -39,7 +39,7 @@ def address_problem(address: str) -> str | None:
     if address != address.lower():
         return f"write it in lower case: {address.lower()}"
     if len(local) > 64 or not LOCAL_PART.fullmatch(local):
-        return f"{local!r} is not a local part of letters, digits and .!#$%&'*/=?^_`{{|}}~-"
+        return f"{local!r} is not a local part of letters, digits and .!#$%&'*+/=?^_`{{|}}~-"
     return domain_problem(domain)
 
 

@@ -1,0 +1,89 @@
+"""One recorder of the whole resource graph under Pulumi's mocks."""
+
+import base64
+import gzip
+import runpy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks as runtime_mocks
+
+from lab.provider.invokes import get_config
+from lab.provider.kinds import Clients
+
+PROJECT, STACK = "mail-relay", "test"
+
+
+@dataclass
+class Recorded:
+    """A resource as the engine would see it."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+
+
+@dataclass
+class Recorder(runtime_mocks.Mocks):
+    """Answers for the engine, and keeps what it was asked."""
+
+    resources: list[Recorded] = field(default_factory=list)
+
+    def new_resource(self, args: runtime_mocks.MockResourceArgs) -> tuple[str | None, dict]:
+        self.resources.append(Recorded(args.typ, args.name, dict(args.inputs)))
+        outputs: dict[str, Any] = {**args.inputs}
+        if args.typ == "aws:ec2/eip:Eip":
+            outputs |= {"publicIp": "203.0.113.9", "allocationId": f"eipalloc-{args.name}"}
+        if args.typ == "pulumi:index:Stash":
+            outputs["output"] = args.inputs["input"]
+        outputs.setdefault("name", args.name)
+        return f"{args.name}-id", outputs
+
+    def call(self, args: runtime_mocks.MockCallArgs) -> Any:
+        answers: dict[str, Any] = {
+            "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ["us-east-1a"]},
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
+            "aws:ec2/getAmi:getAmi": {"id": "ami-1"},
+        }
+        if args.token == "aws:route53/getZone:getZone":
+            return {"zoneId": f"Z-{args.args['name']}", "name": args.args["name"]}
+        if args.token == "cloudinit:index/getConfig:getConfig":
+            return get_config(Clients(), dict(args.args))
+        return answers[args.token]
+
+    def of(self, kind: str) -> list[Recorded]:
+        """The resources whose type ends so."""
+        return [r for r in self.resources if r.type.endswith(f":{kind}")]
+
+    def one(self, kind: str, name: str) -> Recorded:
+        """Exactly one resource."""
+        (found,) = [r for r in self.of(kind) if r.name == name]
+        return found
+
+
+@contextmanager
+def _mocked(recorder: Recorder, config: dict[str, str]) -> Iterator[None]:
+    pulumi.runtime.set_mocks(recorder, PROJECT, STACK, preview=False)
+    pulumi.runtime.set_all_config(config)
+    yield
+
+
+def declare(config: dict[str, str]) -> Recorder:
+    """Run the program with these settings."""
+    recorder = Recorder()
+
+    @pulumi.runtime.test
+    def run() -> None:
+        with _mocked(recorder, config):
+            runpy.run_path("__main__.py", run_name="__main__")
+
+    run()
+    return recorder
+
+
+def user_data(instance: Recorded) -> str:
+    """What cloud-init gets, readable."""
+    return gzip.decompress(base64.b64decode(instance.inputs["userDataBase64"])).decode()

@@ -1,0 +1,125 @@
+"""The agent's decisions: which bundle is good, what the files say, which key may be used."""
+
+import copy
+import grp
+import json
+import os
+import pwd
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import gateway_files, published
+from agent.bundle import BadBundle, parse
+from agent.install import File, current, install
+from mail import dkim
+
+KEY = dkim.generate()
+GATEWAY: dict[str, Any] = {
+    "version": 1,
+    "host": "mail.relay.example",
+    "operator": "ops@inbox.example",
+    "domains": {
+        "relay.example": {"selectors": [{"name": "s1", "privateKey": KEY}]},
+        "shop.example": {"selectors": [{"name": "s1", "privateKey": KEY}]},
+    },
+    "logins": {
+        "me@shop.example": {"password": "secret-123", "sendAs": ["me@shop.example"]},
+        "relay@app.shop.example": {"password": "secret-456", "sendAs": ["@shop.example"]},
+    },
+}
+
+
+def bad(path: list[Any], value: Any) -> bytes:
+    bundle = copy.deepcopy(GATEWAY)
+    node = bundle
+    for part in path[:-1]:
+        node = node[part]
+    node[path[-1]] = value
+    return json.dumps(bundle).encode()
+
+
+def test_a_good_bundle_is_taken() -> None:
+    parsed = parse(json.dumps(GATEWAY).encode(), "mail.relay.example", "gateway")
+    assert parsed == GATEWAY
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[]", "keys"),
+        (bad(["version"], 2), "version"),
+        (bad(["host"], "other.example"), "it is for 'other.example'"),
+        (bad(["extra"], 1), "keys"),
+        (bad(["domains", "a b"], {"selectors": []}), "not a domain"),
+        (bad(["domains", "shop.example"], {"selectors": []}), "no selectors"),
+        (bad(["domains", "shop.example", "selectors", 0, "privateKey"], "x"), "PEM"),
+        (bad(["logins", "me@shop.example", "password"], "a\nb-34567"), "password"),
+        (bad(["logins", "me@shop.example", "sendAs"], ["@else.example"]), "our domains"),
+        (bad(["logins", "Me\n@x.example"], {}), "not an address"),
+    ],
+)
+def test_a_bad_bundle_is_refused_as_a_whole(content: bytes, why: str) -> None:
+    with pytest.raises(BadBundle, match=why) as caught:
+        parse(content, "mail.relay.example", "gateway")
+    assert "secret" not in str(caught.value)
+
+
+def test_an_address_lists_the_logins_that_own_its_whole_domain() -> None:
+    assert gateway_files.sender_logins(GATEWAY) == (
+        "@shop.example relay@app.shop.example\n"
+        "me@shop.example me@shop.example,relay@app.shop.example\n"
+    )
+
+
+def test_the_hosts_own_name_is_signed_by_the_domain_above_it() -> None:
+    signing = {"relay.example": "s1", "shop.example": "s2"}
+    assert gateway_files.signing_table(GATEWAY, signing) == (
+        "*@relay.example relay.example\n"
+        "*@shop.example shop.example\n"
+        "*@mail.relay.example relay.example\n"
+    )
+    assert "shop.example shop.example:s2:" in gateway_files.key_table(signing)
+
+
+def answers(*given: list[str] | None) -> Any:
+    def ask(name: str, domain: str) -> Iterable[list[str] | None]:
+        assert (name, domain) == ("s1._domainkey.shop.example", "shop.example")
+        return given
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("given", "seen", "usable"),
+    [
+        ([[dkim.record(KEY)], [dkim.record(KEY)]], False, True),
+        ([[dkim.record(KEY)], []], False, False),
+        ([[dkim.record(KEY)], []], True, False),
+        ([[dkim.record(KEY)], None], False, False),
+        ([[dkim.record(KEY)], None], True, True),
+        ([None, None], True, True),
+        ([None], False, False),
+        ([["v=DKIM1; k=rsa; p="]], True, False),
+        ([[dkim.record(dkim.generate())]], True, False),
+        ([[dkim.record(KEY), dkim.record(KEY)]], False, False),
+    ],
+)
+def test_a_key_is_used_once_every_name_server_shows_it(
+    given: list[list[str] | None], seen: bool, usable: bool
+) -> None:
+    found = published.usable("s1", "shop.example", KEY, seen, answers(*given))
+    assert found is usable
+
+
+def test_files_are_swapped_as_a_whole_and_one_older_set_is_kept(tmp_path: Path) -> None:
+    owner, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    for number in range(1, 5):
+        install(tmp_path, {"table": File(f"{number}\n", owner, group, 0o640)})
+        assert (current(tmp_path) / "table").read_text() == f"{number}\n"
+    assert oct((current(tmp_path) / "table").stat().st_mode & 0o777) == "0o640"
+    assert sorted(p.name for p in (tmp_path / "versions").iterdir()) == ["3", "4"]

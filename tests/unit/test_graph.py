@@ -1,0 +1,142 @@
+"""The resource graph under Pulumi's mocks: what would be made from the example stack."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from recorder import Recorder, declare, user_data
+
+CONFIG = {
+    key: value if isinstance(value, str) else json.dumps(value)
+    for key, value in yaml.safe_load(open("Pulumi.dev.yaml"))["config"].items()  # noqa: SIM115, PTH123
+}
+
+
+@pytest.fixture(scope="module")
+def graph() -> Recorder:
+    return declare(CONFIG)
+
+
+def test_every_host_has_an_identity_that_outlives_it(graph: Recorder) -> None:
+    names = {"mail.relay.example", "app.shop.example"}
+    for kind in ("NetworkInterface", "Eip", "EipDomainName", "Instance", "Role"):
+        assert {r.name for r in graph.of(kind)} == names
+    assert [r.name for r in graph.of("Volume")] == ["mail.relay.example"]
+    for instance in graph.of("Instance"):
+        interface = instance.inputs["primaryNetworkInterface"]["networkInterfaceId"]
+        assert interface == f"{instance.name}-id"
+        assert "associatePublicIpAddress" not in instance.inputs
+
+
+def test_hosts_are_closed_by_default(graph: Recorder) -> None:
+    for instance in graph.of("Instance"):
+        options = instance.inputs["metadataOptions"]
+        assert options["httpTokens"] == "required"
+        assert options["httpPutResponseHopLimit"] == 1
+        assert instance.inputs["rootBlockDevice"]["encrypted"] is True
+        assert instance.inputs["creditSpecification"] == {"cpuCredits": "standard"}
+        assert instance.inputs["userDataReplaceOnChange"] is True
+    assert graph.one("Volume", "mail.relay.example").inputs["encrypted"] is True
+    opened = {
+        (r.inputs["securityGroupId"], int(r.inputs["fromPort"]))
+        for r in graph.of("SecurityGroupIngressRule")
+    }
+    assert opened == {("network-gateway-id", port) for port in (25, 465, 587)}
+    client_out = {
+        int(r.inputs["fromPort"])
+        for r in graph.of("SecurityGroupEgressRule")
+        if r.inputs["securityGroupId"] == "network-client-id"
+    }
+    assert 25 not in client_out
+
+
+def test_each_domain_has_the_records_that_receivers_check(graph: Recorder) -> None:
+    records = {(r.inputs["name"], r.inputs["type"]): r.inputs for r in graph.of("Record")}
+    for domain in ("relay.example", "shop.example"):
+        spf = records[(domain, "TXT")]["records"]
+        assert spf == ["v=spf1 include:_spf.relay.example ~all"]
+        dkim = records[(f"s1._domainkey.{domain}", "TXT")]["records"][0]
+        assert dkim.startswith("v=DKIM1; k=rsa; p=")
+        assert '""' in dkim  # cut into strings
+        dmarc = records[(f"_dmarc.{domain}", "TXT")]["records"]
+        assert dmarc == ["v=DMARC1; p=none; rua=mailto:ops@inbox.example"]
+        assert (domain, "MX") not in records
+    assert records[("_spf.relay.example", "TXT")]["records"] == ["v=spf1 ip4:203.0.113.9 -all"]
+    assert records[("mail.relay.example", "A")]["records"] == ["203.0.113.9"]
+    assert records[("mail.relay.example", "TXT")]["records"] == ["v=spf1 a -all"]
+
+
+def test_a_role_reads_its_own_tables_and_answers_its_own_challenge(graph: Recorder) -> None:
+    allowed = {
+        role.name: [
+            (s["Action"], s["Resource"]) for s in json.loads(role.inputs["policy"])["Statement"]
+        ]
+        for role in graph.of("RolePolicy")
+    }
+    bucket = "arn:aws:s3:::mail-relay-test-123456789012"
+    assert allowed["app.shop.example"] == [
+        ("s3:GetObject", f"{bucket}/clients/app.shop.example.json")
+    ]
+    assert ("s3:GetObject", f"{bucket}/gateway.json") in allowed["mail.relay.example"]
+    statements = json.loads(graph.one("RolePolicy", "mail.relay.example").inputs["policy"])
+    (change,) = [
+        s for s in statements["Statement"] if s["Action"] == "route53:ChangeResourceRecordSets"
+    ]
+    names = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+    assert change["Condition"]["ForAllValues:StringEquals"][names] == [
+        "_acme-challenge.mail.relay.example"
+    ]
+    assert change["Condition"]["Null"][names] == "false"
+
+
+def tables(graph: Recorder) -> dict[str, Any]:
+    """The objects by key; their content comes as a secret, or this fails."""
+    return {
+        r.inputs["key"]: json.loads(r.inputs["content"]["value"])
+        for r in graph.of("BucketObjectv2")
+    }
+
+
+def test_no_secret_is_in_user_data(graph: Recorder) -> None:
+    objects = tables(graph)
+    secrets = [login["password"] for login in objects["gateway.json"]["logins"].values()]
+    secrets += [
+        selector["privateKey"].splitlines()[1]
+        for domain in objects["gateway.json"]["domains"].values()
+        for selector in domain["selectors"]
+    ]
+    assert len(secrets) == 4
+    for instance in graph.of("Instance"):
+        text = user_data(instance)
+        assert "s3://mail-relay-test-123456789012/" in text
+        assert not [s for s in secrets if s in text]
+
+
+def test_a_client_gets_no_more_than_its_own_login(graph: Recorder) -> None:
+    objects = tables(graph)
+    client = objects["clients/app.shop.example.json"]
+    assert set(client) == {"version", "host", "gateway", "login", "password"}
+    gateway = objects["gateway.json"]["logins"]
+    assert gateway["relay@app.shop.example"] == {
+        "password": client["password"],
+        "sendAs": ["@shop.example"],
+    }
+
+
+def test_every_tagged_resource_says_whose_it_is(graph: Recorder) -> None:
+    tagged = [r for r in graph.resources if "tags" in r.inputs]
+    assert len(tagged) > 15
+    for resource in tagged:
+        assert resource.inputs["tags"]["Project"] == "mail-relay"
+        assert resource.inputs["tags"]["Stack"] == "test"
+
+
+def test_the_bucket_is_private(graph: Recorder) -> None:
+    (closed,) = graph.of("BucketPublicAccessBlock")
+    flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+    assert all(closed.inputs[flag] is True for flag in flags)
+    (policy,) = graph.of("BucketPolicy")
+    (statement,) = json.loads(policy.inputs["policy"])["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

@@ -1,0 +1,86 @@
+"""What is published about mail, as RFCs have it."""
+
+import base64
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from mail import dkim, dmarc, names, spf, txt
+
+
+@pytest.mark.parametrize("length", [0, 1, 255, 256, 510, 511, 1000])
+def test_a_long_text_is_cut_into_strings_of_255_octets(length: int) -> None:
+    text = "x" * length
+    pieces = txt.pieces(text)
+    assert "".join(pieces) == text
+    assert all(len(piece) <= 255 for piece in pieces)
+
+
+def test_quotation_marks_are_escaped_for_route53() -> None:
+    assert txt.route53_value('say "hi" \\') == 'say \\"hi\\" \\\\'
+    assert txt.route53_value("a" * 256) == "a" * 255 + '""' + "a"
+
+
+def test_spf_policies() -> None:
+    assert spf.gateways(["192.0.2.1", "192.0.2.2"]) == "v=spf1 ip4:192.0.2.1 ip4:192.0.2.2 -all"
+    assert (
+        spf.domain("_spf.relay.example", ["mx"], "~all")
+        == "v=spf1 include:_spf.relay.example mx ~all"
+    )
+    assert spf.look_ups(["include:a", "a", "mx:b", "ip4:192.0.2.1", "-exists:c"]) == 4
+
+
+def test_the_published_key_is_the_private_keys_other_half() -> None:
+    pem = dkim.generate()
+    key = serialization.load_pem_private_key(pem.encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    assert key.key_size == 2048
+    record = dkim.record(pem)
+    assert record.startswith("v=DKIM1; k=rsa; p=")
+    published = serialization.load_der_public_key(base64.b64decode(record.partition("p=")[2]))
+    assert published == key.public_key()
+
+
+def test_dmarc_policies() -> None:
+    assert dmarc.record("none", []) == "v=DMARC1; p=none"
+    assert (
+        dmarc.record("quarantine", ["a@x.example", "b@x.example"], 50)
+        == "v=DMARC1; p=quarantine; pct=50; rua=mailto:a@x.example,mailto:b@x.example"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("example.com", True),
+        ("a.b-c.example", True),
+        ("xn--bcher-kva.example", True),
+        ("example", False),
+        ("Example.com", False),
+        ("example.com.", False),
+        ("a..example", False),
+        ("a_b.example", False),
+        ("x" * 64 + ".example", False),
+        (".".join(["x" * 60] * 5), False),
+    ],
+)
+def test_domain_names(name: str, right: bool) -> None:
+    assert (names.domain_problem(name) is None) is right
+
+
+@pytest.mark.parametrize(
+    ("address", "right"),
+    [
+        ("me@example.com", True),
+        ("first.last+tag@example.com", True),
+        ("me", False),
+        ("@example.com", False),
+        ("a..b@example.com", False),
+        ('"a b"@example.com', False),
+        ("Me@example.com", False),
+        ("x" * 65 + "@example.com", False),
+    ],
+)
+def test_addresses(address: str, right: bool) -> None:
+    assert (names.address_problem(address) is None) is right

@@ -1,0 +1,185 @@
+"""A wrong setting fails before any resource, with the key, the value and what would be right."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from settings import SettingsError, read
+
+RIGHT: dict[str, Any] = {
+    "gateway": {"name": "mail.relay.example"},
+    "domains": [{"name": "shop.example"}],
+    "operator": "ops@inbox.example",
+    "clients": [{"name": "app.shop.example"}],
+    "logins": [{"address": "me@shop.example"}],
+}
+
+
+def changed(**keys: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(RIGHT), **keys}
+
+
+def lines(raw: dict[str, Any]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        read(raw)
+    return caught.value.lines
+
+
+def test_the_smallest_settings_have_safe_defaults() -> None:
+    settings = read(RIGHT)
+    assert [d.name for d in settings.mail_domains] == ["relay.example", "shop.example"]
+    assert settings.hosted_zones == ("relay.example", "shop.example")
+    assert settings.domains[0].dmarc.policy == "none"
+    assert settings.domains[0].spf.all == "~all"
+    assert settings.domains[0].mx == ()
+    assert settings.send_as(settings.clients[0]) == ("@shop.example",)
+    assert settings.send_as(settings.logins[0]) == ("me@shop.example",)
+    assert settings.ssh.allow_from == ()
+
+
+def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
+    raw = changed()
+    del raw["gateway"]
+    assert lines(raw) == [
+        "mail-relay:gateway: missing; give the gateway's host name, as "
+        "`gateway: {name: mail.example.com}`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "key", "value", "remedy"),
+    [
+        (changed(gatewy={}), "mail-relay:gatewy", "", "did you mean gateway?"),
+        (
+            changed(gateway={"name": "mail.relay.example", "instancetype": "t4g.nano"}),
+            "mail-relay:gateway.instancetype",
+            "",
+            "did you mean instanceType?",
+        ),
+        (
+            changed(domains=[{"name": "shop.example", "selector": ["s1"]}]),
+            "mail-relay:domains[0].selector",
+            "",
+            "did you mean selectors?",
+        ),
+        (
+            changed(domains=[{"name": "Shop.example"}]),
+            "mail-relay:domains[0].name",
+            "'Shop.example'",
+            "write it in lower case: shop.example",
+        ),
+        (changed(domains=[{"name": "shop"}]), "domains[0].name", "'shop'", "the whole name"),
+        (changed(domains=[{"name": "-a.example"}]), "domains[0].name", "'-a'", "no '-'"),
+        (changed(domains=[{"name": "bücher.example"}]), "domains[0].name", "", "xn--bcher-kva"),
+        (
+            changed(domains=[{"name": "shop.example"}, {"name": "shop.example"}]),
+            "mail-relay:domains[1]",
+            "'shop.example'",
+            "listed twice",
+        ),
+        (
+            changed(domains=[{"name": "shop.example", "selectors": ["s_1"]}]),
+            "domains[0].selectors[0]",
+            "'s_1'",
+            "one label",
+        ),
+        (
+            changed(domains=[{"name": "shop.example", "dmarc": {"policy": "rejct"}}]),
+            "domains[0].dmarc.policy",
+            "'rejct'",
+            "'reject'",
+        ),
+        (
+            changed(domains=[{"name": "shop.example", "spf": {"extra": ["+all"]}}]),
+            "domains[0].spf.extra[0]",
+            "'+all'",
+            "SPF mechanism",
+        ),
+        (
+            changed(
+                domains=[
+                    {
+                        "name": "shop.example",
+                        "spf": {"extra": [f"include:{n}.example" for n in range(10)]},
+                    }
+                ]
+            ),
+            "domains[0].spf.extra",
+            "11 DNS look-ups",
+            "SPF allows 10",
+        ),
+        (changed(operator="ops"), "mail-relay:operator", "'ops'", "a whole address"),
+        (changed(operator="Ops@a.example"), "mail-relay:operator", "'Ops@a", "lower case"),
+        (
+            changed(gateway={"name": "mail.relay.example", "instanceType": "small"}),
+            "gateway.instanceType",
+            "'small'",
+            "t4g.small",
+        ),
+        (
+            changed(
+                gateway={"name": "mail.relay.example", "instanceType": "t3.small"},
+                image="debian-13-arm64-20251117-2299",
+            ),
+            "gateway.instanceType",
+            "'t3.small'",
+            "same architecture",
+        ),
+        (
+            changed(clients=[{"name": "app.other.example"}]),
+            "clients[0].name",
+            "'app.other.example'",
+            "none of the zones",
+        ),
+        (
+            changed(clients=[{"name": "mail.relay.example"}]),
+            "clients[0].name",
+            "'mail.relay.example'",
+            "a name of its own",
+        ),
+        (
+            changed(clients=[{"name": "app.shop.example", "sendAs": ["@else.example"]}]),
+            "clients[0].sendAs",
+            "'@else.example'",
+            "none of ours",
+        ),
+        (
+            changed(logins=[{"address": "me@else.example"}]),
+            "logins[0].sendAs",
+            "'me@else.example'",
+            "add it to mail-relay:domains",
+        ),
+        (
+            changed(logins=[{"address": "relay@app.shop.example", "sendAs": ["@shop.example"]}]),
+            "logins[0].address",
+            "'relay@app.shop.example'",
+            "a client host has this login",
+        ),
+        (changed(ssh={"allowFrom": ["0.0.0.0/0"]}), "ssh.allowFrom[0]", "0.0.0.0/0", "the world"),
+        (changed(ssh={"allowFrom": ["10.0.0.1/8"]}), "ssh.allowFrom[0]", "10.0.0.1/8", "host bits"),
+        (changed(network={"cidr": "10.0.0.0/28"}), "network.cidr", "10.0.0.0/28", "/16 to /24"),
+    ],
+)
+def test_a_wrong_setting_names_key_value_and_remedy(
+    raw: dict[str, Any], key: str, value: str, remedy: str
+) -> None:
+    found = "\n".join(lines(raw))
+    assert key in found
+    assert value in found
+    assert remedy in found
+
+
+@pytest.mark.parametrize("password", ["short", "with space 123", "col:on:1234", "ümlaut-123456"])
+def test_a_password_that_the_files_cannot_hold_is_refused_and_not_shown(password: str) -> None:
+    found = lines(changed(logins=[{"address": "me@shop.example", "password": password}]))
+    assert found == [
+        "mail-relay:logins[0].password: give 8 to 128 printable ASCII characters without spaces "
+        "and colons"
+    ]
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    raw = changed(operator="ops", domains=[{"name": "x"}], protect="perhaps")
+    keys = [line.split(": ")[0] for line in lines(raw)]
+    assert keys == ["mail-relay:domains[0].name", "mail-relay:operator", "mail-relay:protect"]

@@ -1,0 +1,87 @@
+"""User data: what lands on a host, and the limit of EC2."""
+
+import gzip
+import json
+import random
+import string
+
+import pulumi
+import pytest
+
+from cloudinit import ClientHost, GatewayHost, Part, UserDataTooLong, client_parts, gateway_parts
+from cloudinit import user_data as make
+from cloudinit.parts import AGENT_FILES, files
+from cloudinit.user_data import LIMIT
+
+GATEWAY = GatewayHost(
+    name="mail.relay.example",
+    domain="relay.example",
+    operator="ops@inbox.example",
+    region="us-east-1",
+    tables="s3://bucket/gateway.json",
+    acme_directory=None,
+    acme_email="ops@inbox.example",
+    ssh_public_key=None,
+)
+CLIENT = ClientHost(
+    name="app.shop.example",
+    domain="shop.example",
+    gateway="mail.relay.example",
+    operator="ops@inbox.example",
+    region="us-east-1",
+    tables="s3://bucket/clients/app.shop.example.json",
+    ssh_public_key="ssh-ed25519 AAAA me",
+)
+
+
+def main_cf(text: str) -> dict[str, str]:
+    pairs = [line.split(" = ", 1) for line in text.splitlines() if " = " in line]
+    return {key: value for key, value in pairs if not key.startswith("#")}
+
+
+def test_the_gateway_relays_for_nobody_by_default() -> None:
+    settings = main_cf(files("gateway", GATEWAY)["etc/postfix/main.cf"])
+    assert settings["mynetworks"] == "127.0.0.0/8"
+    assert settings["smtpd_relay_restrictions"] == "reject_unauth_destination"
+    assert settings["smtpd_sasl_auth_enable"] == "no"
+    assert settings["smtpd_tls_auth_only"] == "yes"
+    assert settings["milter_default_action"] == "tempfail"
+    assert settings["inet_protocols"] == "ipv4"
+
+
+def test_the_client_trusts_only_a_gateway_that_proves_its_name() -> None:
+    settings = main_cf(files("client", CLIENT)["etc/postfix/main.cf"])
+    assert settings["relayhost"] == "[mail.relay.example]:587"
+    assert settings["smtp_tls_security_level"] == "secure"
+    assert settings["smtp_sasl_security_options"] == "noanonymous, noplaintext"
+
+
+def test_every_file_of_the_agent_that_a_role_imports_is_there() -> None:
+    for role, host in (("gateway", GATEWAY), ("client", CLIENT)):
+        laid = files(role, host)
+        for name in AGENT_FILES[role]:
+            assert laid[f"usr/local/lib/mail-relay/agent/{name}"]
+
+
+def test_both_hosts_fit_with_room_to_spare() -> None:
+    for parts in (gateway_parts(GATEWAY), client_parts(CLIENT)):
+        size = len(gzip.compress("".join(part.content for part in parts).encode()))
+        assert size < LIMIT - 1_500
+
+
+def test_cloud_config_is_json_behind_its_first_line() -> None:
+    config, setup = client_parts(CLIENT)
+    first, _, rest = config.content.partition("\n")
+    assert first == "#cloud-config"
+    assert json.loads(rest)["ssh_authorized_keys"] == ["ssh-ed25519 AAAA me"]
+    assert setup.content.startswith("#!/bin/sh\n")
+
+
+def test_user_data_over_the_limit_names_the_parts_that_take_the_room() -> None:
+    letters = random.Random(1)  # noqa: S311 (incompressible, not secret)
+    noise = "".join(letters.choices(string.printable, k=40_000))
+    from recorder import Recorder
+
+    pulumi.runtime.set_mocks(Recorder(), preview=False)
+    with pytest.raises(UserDataTooLong, match=r"EC2 takes 16,384; its parts: small 2\d, large 3"):
+        make([Part("small", "text/plain", "hi"), Part("large", "text/plain", noise)])
