@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
 from lab.region import backends, names
 from lab.region.errors import REQUEST_ID, ApiError
 
@@ -30,6 +32,8 @@ def run_instances(parameters: Parameters) -> None:
         raise ApiError("InvalidParameterValue", "User data is limited to 16384 bytes")
     image = backends.ec2().amis.get(parameters.get("ImageId", ""))
     kind = parameters.get("InstanceType", "")
+    if kind not in INSTANCE_TYPES:
+        raise ApiError("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
     if image is not None and (image.architecture == "arm64") != bool(ARM.match(kind)):
         wants = "arm64" if ARM.match(kind) else "x86_64"
         raise ApiError(

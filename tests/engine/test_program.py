@@ -1,0 +1,184 @@
+"""The whole program with the real engine: a story, in the order of the tests."""
+
+import copy
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import Region, Stack
+
+
+def records(stack: Stack, zone: str) -> dict[tuple[str, str], list[str]]:
+    route53 = stack.region.client("route53")
+    zones = {z["Name"]: z["Id"] for z in route53.list_hosted_zones()["HostedZones"]}
+    sets = route53.list_resource_record_sets(HostedZoneId=zones[f"{zone}."])["ResourceRecordSets"]
+    return {(s["Name"], s["Type"]): [r["Value"] for r in s["ResourceRecords"]] for s in sets}
+
+
+def instances(stack: Stack) -> set[str]:
+    state = stack.region.door.get("state")
+    return {i["id"] for i in state["instances"] if i["state"] == "running"}
+
+
+def config() -> dict[str, Any]:
+    with open("Pulumi.dev.yaml") as file:  # noqa: PTH123
+        return copy.deepcopy(yaml.safe_load(file)["config"])
+
+
+def test_01_a_preview_needs_nothing_that_is_not_there_yet(stack: Stack) -> None:
+    code, said = stack.pulumi("preview", "--stack=test")
+    assert code == 0, said
+    assert "+ 7" in said  # 70-odd resources
+    assert instances(stack) == set()
+
+
+def test_02_up_makes_hosts_and_records(stack: Stack) -> None:
+    stack.up()
+    outputs = stack.outputs()
+    assert len(instances(stack)) == 2
+    address = outputs["gateway"]["address"]
+    relay, shop = records(stack, "relay.example"), records(stack, "shop.example")
+    assert relay[("mail.relay.example.", "A")] == [address]
+    assert relay[("_spf.relay.example.", "TXT")] == [f'"v=spf1 ip4:{address} -all"']
+    assert shop[("shop.example.", "TXT")] == ['"v=spf1 include:_spf.relay.example ~all"']
+    assert len(outputs["passwords"]["me@shop.example"]) >= 24
+    (state,) = [
+        i
+        for i in stack.region.door.get("state")["instances"]
+        if i["id"] == outputs["gateway"]["instanceId"]
+    ]
+    assert state["publicAddress"] == address
+    assert [v["device"] for v in state["volumes"]] == ["/dev/sdf"]
+
+
+def test_03_a_second_up_changes_nothing(stack: Stack) -> None:
+    said = stack.up("--expect-no-changes")
+    assert "unchanged" in said
+    code, said = stack.pulumi("refresh", "--yes", "--skip-preview", "--stack=test")
+    assert code == 0, said
+    stack.up("--expect-no-changes")
+
+
+def test_04_the_state_holds_no_secret_in_plain(stack: Stack) -> None:
+    outputs = stack.outputs()
+    files = [p for p in (stack.directory / "home" / "state").rglob("*") if p.is_file()]
+    assert files
+    for file in files:
+        content = file.read_bytes()
+        text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        assert b"BEGIN PRIVATE KEY" not in text, file
+        assert outputs["passwords"]["me@shop.example"].encode() not in text, file
+
+
+def test_05_a_domain_is_added_without_touching_a_host(stack: Stack) -> None:
+    before, relay = instances(stack), records(stack, "relay.example")
+    stack.region.client("route53").create_hosted_zone(Name="new.example", CallerReference="n")
+    wanted = config()
+    wanted["mail-relay:domains"].append({"name": "new.example", "dmarc": {"policy": "reject"}})
+    stack.write(wanted)
+    stack.up()
+    assert instances(stack) == before
+    assert records(stack, "relay.example") == relay
+    new = records(stack, "new.example")
+    assert new[("_dmarc.new.example.", "TXT")][0].startswith('"v=DMARC1; p=reject')
+    assert "p=" in new[("s1._domainkey.new.example.", "TXT")][0]
+
+
+def test_06_a_domain_is_removed_with_its_records(stack: Stack) -> None:
+    before = instances(stack)
+    stack.write(config())
+    stack.up()
+    assert instances(stack) == before
+    assert {kind for _, kind in records(stack, "new.example")} == {"NS", "SOA"}
+
+
+def test_07_drift_is_seen(stack: Stack) -> None:
+    route53 = stack.region.client("route53")
+    zones = {z["Name"]: z["Id"] for z in route53.list_hosted_zones()["HostedZones"]}
+    record = {
+        "Name": "_dmarc.shop.example",
+        "Type": "TXT",
+        "TTL": 300,
+        "ResourceRecords": [{"Value": '"v=DMARC1; p=none; by=hand"'}],
+    }
+    changes = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+    route53.change_resource_record_sets(HostedZoneId=zones["shop.example."], ChangeBatch=changes)
+    code, said = stack.pulumi("preview", "--refresh", "--diff", "--stack=test")
+    assert code == 0, said
+    assert "by=hand" in said
+    stack.up("--refresh")
+    restored = records(stack, "shop.example")[("_dmarc.shop.example.", "TXT")]
+    assert restored == ['"v=DMARC1; p=none; rua=mailto:ops@inbox.example"']
+
+
+def test_08_another_image_replaces_the_host_and_keeps_its_identity(stack: Stack) -> None:
+    before, outputs = instances(stack), stack.outputs()
+    wanted = config()
+    wanted["mail-relay:operator"] = "other@inbox.example"  # in the hosts' user data
+    stack.write(wanted)
+    stack.up()
+    after = stack.outputs()
+    assert instances(stack).isdisjoint(before)
+    assert after["gateway"]["address"] == outputs["gateway"]["address"]
+    assert after["gateway"]["privateAddress"] == outputs["gateway"]["privateAddress"]
+    assert after["passwords"] == outputs["passwords"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("mail-relay:operator", "ops", "mail-relay:operator: 'ops': give a whole address"),
+        ("mail-relay:domains", [{"nam": "x.example"}], "did you mean name?"),
+    ],
+)
+def test_09_wrong_settings_are_one_clear_error(
+    stack: Stack, key: str, value: Any, said: str
+) -> None:
+    before = instances(stack)
+    stack.write({**config(), key: value})
+    code, output = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
+    assert code != 0
+    assert said in output
+    assert "Traceback" not in output
+    assert instances(stack) == before
+
+
+def test_10_a_zone_that_is_not_there_is_named(stack: Stack) -> None:
+    wanted = config()
+    wanted["mail-relay:domains"].append({"name": "nowhere.example"})
+    stack.write(wanted)
+    code, output = stack.pulumi("preview", "--stack=test")
+    assert code != 0
+    assert "nowhere.example" in output
+    assert "Hosted Zone" in output
+
+
+def test_11_destroy_leaves_nothing(stack: Stack) -> None:
+    stack.write(config())
+    code, said = stack.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
+    assert code == 0, said
+    assert stack.region.door.get("leftovers") == []
+
+
+@pytest.mark.parametrize(
+    ("resource", "error"),
+    [
+        (
+            "ec2.Vpc('v', cidr_block='10.0.0.0/16', instance_tenancy='default')",
+            "has no property 'instanceTenancy'; it has cidrBlock",
+        ),
+        ("sqs.Queue('q')", "does not have the resource type aws:sqs/queue:Queue"),
+    ],
+)
+def test_12_an_unknown_type_or_property_is_a_clear_error(
+    region: Region, tmp_path: Path, resource: str, error: str
+) -> None:
+    small = Stack(region, tmp_path, tmp_path)
+    small.write({"aws:region": "us-east-1"}, '{"name": "small", "runtime": "python"}')
+    (tmp_path / "__main__.py").write_text(f"import pulumi_aws as aws\naws.{resource}\n")
+    assert small.pulumi("stack", "init", "test")[0] == 0
+    code, said = small.pulumi("preview", "--stack=test")
+    assert code != 0
+    assert error in said
