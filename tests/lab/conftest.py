@@ -1,0 +1,27 @@
+"""One lab for all tests that can share it; it is taken away at the end, and nothing may be left."""
+
+from collections.abc import Iterator
+
+import pytest
+from world import World
+
+from lab import control
+from lab.lab import Lab
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--keep-lab", action="store_true", help="leave the lab `test` running")
+
+
+@pytest.fixture(scope="session")
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    lab = Lab("test")
+    keep = request.config.getoption("--keep-lab")
+    if not (keep and control.running(lab)):
+        control.remove(lab)
+    made = World(lab)
+    made.start()
+    yield made
+    if not keep:
+        control.remove(lab)
+        assert control.remains(lab) == []

@@ -1,0 +1,74 @@
+"""What users do on the first day, and what they get."""
+
+import pytest
+from world import CLIENT, GATEWAY, LOGIN, World, wait_until
+
+from lab import send
+
+
+def test_mail_from_every_way_in_arrives_and_passes(world: World) -> None:
+    sent = send.three(world.lab, world.outputs)
+    assert [s.via for s in sent] == ["client's shell", "login on 587", "login on 465"]
+    for item in sent:
+        message = send.arrived(world.lab, item, 120)
+        for judge in ("python", "milter"):
+            assert message.verdicts[judge].passes(), message.verdicts
+        assert message.client_name == GATEWAY
+        assert message.helo == GATEWAY
+        hops = send.hops(world.lab, item, message, world.outputs)
+        assert hops == ["TLSv1.3 verified", "TLSv1.3 trusted"]
+
+
+@pytest.mark.parametrize("host", [GATEWAY, CLIENT])
+def test_every_unit_of_a_host_is_well(world: World, host: str) -> None:
+    assert world.failed_units(host) == ""
+
+
+def test_a_users_address_is_hidden_and_its_mail_has_date_and_id(world: World) -> None:
+    subject = send.unique("bare")
+    text = f"From: {LOGIN}\r\nTo: {send.RECIPIENT}\r\nSubject: {subject}\r\n\r\nHello.\r\n"
+    with world.session(587, login=LOGIN) as session:
+        session.sendmail(LOGIN, [send.RECIPIENT], text)
+    message = world.arrived(subject)
+    assert message.verdict.passes()
+    assert message.parsed["Date"]
+    assert message.parsed["Message-ID"]
+    assert "198.51.100.20" not in message.raw
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [
+        ("8-bit text", "Grüße aus Köln, schöne Straße.\n"),
+        ("long lines", "x" * 5000 + "\n"),
+        ("dots", ".\n..\n.dot at the beginning\n"),
+        ("a megabyte", "0123456789abcdef\n" * 61_681),
+    ],
+)
+def test_unusual_bodies_arrive_whole_and_signed(world: World, what: str, body: str) -> None:
+    subject = send.unique(f"Ümlaut and {what}")
+    world.submit(send.compose(LOGIN, send.RECIPIENT, subject, body))
+    message = world.arrived(subject)
+    assert message.verdict.passes()
+    assert message.parsed.get_content().replace("\r\n", "\n") == body
+
+
+def test_a_bounce_goes_to_the_sender_signed(world: World) -> None:
+    # the inbox is asked for a recipient it does not have, in a domain nobody has
+    subject = send.unique("to nowhere")
+    world.submit(send.compose(LOGIN, "who@nowhere.invalid", subject))
+    wait_until(
+        "the gateway tells of the failure",
+        lambda: "to=<who@nowhere.invalid>" in world.log(GATEWAY)
+        and "status=bounced" in world.log(GATEWAY),
+    )
+
+
+def test_mail_for_root_goes_to_the_operator_signed(world: World) -> None:
+    for host in (GATEWAY, CLIENT):
+        subject = send.unique("cron")
+        command = f"printf 'Subject: {subject}\\n\\nFrom cron.\\n' | sendmail -i root"
+        world.run(host, "sh", "-c", command)
+        message = world.arrived(subject)
+        assert message.recipient == "ops@inbox.example"
+        assert message.verdict.passes()

@@ -1,0 +1,155 @@
+"""The shared lab as tests see it: hosts, mail, settings, and waiting for conditions."""
+
+import copy
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab import control, send
+from lab.access import entered, inside
+from lab.internet.inbox import Inbox
+from lab.internet.inbox.message import Message
+from lab.lab import Lab
+from lab.region_client import RegionClient
+from ops import lab_commands, lab_stack
+
+PROJECT = Path(__file__).resolve().parents[2]
+GATEWAY, CLIENT = "mail.relay.example", "app.shop.example"
+LOGIN, OTHER_LOGIN = "me@shop.example", "you@relay.example"
+# Hosts look for new tables twice a minute, and a domain's new records may be cached as missing.
+EFFECT_SECONDS = 120
+
+
+def wait_until(what: str, condition: Callable[[], Any], seconds: float = EFFECT_SECONDS) -> Any:
+    """The condition's value once it is true; TimeoutError names what did not come."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
+        time.sleep(0.2)
+
+
+@dataclass
+class World:
+    """A running lab with the example stack and one login more."""
+
+    lab: Lab
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def settings(self) -> dict[str, Any]:
+        """The stack's settings, to change."""
+        config = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
+        config["mail-relay:logins"].append({"address": OTHER_LOGIN})
+        return copy.deepcopy(config)
+
+    def start(self) -> None:
+        """Up, and every host serves."""
+        control.start(self.lab, print)
+        self.apply(self.settings())
+        lab_commands.wait_for_hosts(self.lab, self.outputs)
+
+    def apply(self, config: dict[str, Any]) -> None:
+        """`pulumi up` with these settings."""
+        file = self.lab.directory / "Pulumi.test.yaml"
+        file.write_text(yaml.safe_dump({"config": config}))
+        self.outputs = lab_commands.apply(self.lab, file)
+
+    @property
+    def region(self) -> "Door":
+        """The lab's own door to its region."""
+        return Door(self.lab)
+
+    @property
+    def inbox(self) -> Inbox:
+        """The receiving provider."""
+        return Inbox(self.lab)
+
+    def client(self, service: str) -> Any:
+        """boto3, as the administrator; use it inside `self.network()`."""
+        return lab_stack.client(self.lab, service)
+
+    def network(self) -> Any:
+        """The lab's internet, for this thread's sockets."""
+        return entered(self.lab.namespace)
+
+    def machine(self, host: str) -> str:
+        """The instance of a host."""
+        hosts = [self.outputs["gateway"], *self.outputs["clients"]]
+        (found,) = [h["instanceId"] for h in hosts if h["name"] == host]
+        return found
+
+    def root(self, host: str) -> Path:
+        """A host's root file system."""
+        return self.lab.directory / "machines" / self.machine(host) / "root"
+
+    def run(self, host: str, *command: str, check: bool = True) -> str:
+        """A command on a host as its root; its output."""
+        result = subprocess.run(
+            [*inside(self.lab, self.machine(host)), *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert not check or result.returncode == 0, result.stdout + result.stderr
+        return result.stdout + ("" if check else result.stderr)
+
+    def log(self, host: str) -> str:
+        """A host's mail log."""
+        return (self.root(host) / "var/log/mail.log").read_text(errors="replace")
+
+    def failed_units(self, host: str) -> str:
+        """`systemctl --failed`, empty when all is well."""
+        return self.run(host, "systemctl", "--failed", "--plain", "--no-legend").strip()
+
+    def password(self, login: str = LOGIN) -> str:
+        """A login's password."""
+        return self.outputs["passwords"][login]
+
+    def session(self, port: int, *, tls: bool = True, login: str | None = None) -> Any:
+        """SMTP with the gateway from the internet, logged in if asked."""
+        gateway = self.outputs["gateway"]
+        internet = send.Internet(self.lab)
+        session = internet.connect(GATEWAY, gateway["address"], port, tls=tls)
+        if login:
+            session.login(login, self.password(login))
+        return session
+
+    def submit(self, message: EmailMessage, login: str = LOGIN, sender: str | None = None) -> None:
+        """Hand a message in by 587."""
+        with self.session(587, login=login) as session:
+            session.send_message(message, from_addr=sender or login)
+
+    def arrived(self, subject: str, seconds: float = 120) -> Message:
+        """The message with this subject, in the inbox."""
+        return self.inbox.wait_for(lambda m: m.subject == subject, seconds=seconds)[0]
+
+    def flush_resolver(self) -> None:
+        """What a test changed of somebody else's zone counts at once."""
+        control_ = ["unbound-control", "-c", str(self.lab.directory / "unbound.conf")]
+        command = self.lab.inside(*control_, "flush_zone", ".")
+        subprocess.run(command, check=True, capture_output=True)
+
+    def queue(self, host: str = GATEWAY) -> str:
+        """Postfix's queue, empty when it is."""
+        said = self.run(host, "postqueue", "-p").strip()
+        return "" if said == "Mail queue is empty" else said
+
+
+@dataclass(frozen=True)
+class Door:
+    """RegionClient, called from inside the lab's namespace."""
+
+    lab: Lab
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        with entered(self.lab.namespace):
+            return RegionClient(self.lab.api_url).call(method, path, body)
