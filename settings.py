@@ -217,7 +217,7 @@ class Settings(_Model):
         """The Route53 zones: those listed, or one for each domain that is below no other."""
         if self.zones:
             return self.zones
-        all_ = sorted({domain.name for domain in self.mail_domains}, key=lambda n: n.count("."))
+        all_ = sorted((domain.name for domain in self.mail_domains), key=lambda n: n.count("."))
         found: list[str] = []
         for name in all_:
             if not any(names.is_within(name, zone) for zone in found):

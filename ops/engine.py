@@ -1,24 +1,18 @@
 """Pulumi's engine: the one on PATH, or one built from its published Go module.
 
 The Python language host is no module that can be had, so the program runs in the SDK's own
-language server here and the engine is told its address: `--client` and `--exec-kind auto.inline`,
-as Pulumi's Automation API does it. Display, flags and exit codes are the CLI's own.
+language server (language_host.py) and the engine is told its address: `--client` and `--exec-kind
+auto.inline`, as Pulumi's Automation API does it. Display, flags and exit codes are the CLI's own.
 """
 
 import os
-import runpy
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent import futures
 from importlib.metadata import version
 from pathlib import Path
-
-import grpc
-from pulumi.automation._server import LanguageServer
-from pulumi.runtime.proto import language_pb2_grpc
 
 VERSION = "3.259.0"
 PROJECT = Path(__file__).resolve().parent.parent
@@ -26,7 +20,6 @@ MODULE = PROJECT / "ops" / "engine"
 CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-relay"))
 # The commands that run the program.
 RUNS_THE_PROGRAM = ("preview", "up", "update", "refresh", "destroy", "watch")
-MESSAGE_SIZE = 400 * 1024 * 1024
 
 
 class EngineMissing(Exception):
@@ -78,10 +71,9 @@ def run(
     home: Path,
     env: Mapping[str, str],
     program_dir: Path = PROJECT,
-    launcher: Sequence[str] = (),
     output: int | None = None,
 ) -> int:
-    """Run `pulumi ARGUMENTS` and give its exit code; `launcher` is a command to run it by.
+    """Run `pulumi ARGUMENTS` and give its exit code.
 
     `work_dir` holds Pulumi.yaml and the stack file, `home` is PULUMI_HOME, and the state is kept
     in `home/state`: nothing of the user's own Pulumi is read or written.
@@ -96,34 +88,25 @@ def run(
         "PULUMI_DIY_BACKEND_GZIP": "true",
         **env,
     }
-    command = [*launcher, str(engine()), *arguments]
+    command = [str(engine()), *arguments]
     runs = next((a for a in arguments if not a.startswith("-")), "") in RUNS_THE_PROGRAM
     if not runs:
         return _call(command, work_dir, environment, output)
-    server = grpc.server(
-        futures.ThreadPoolExecutor(max_workers=4),
-        options=[
-            ("grpc.max_receive_message_length", MESSAGE_SIZE),
-            ("grpc.max_send_message_length", MESSAGE_SIZE),
-        ],
-    )
-    language = LanguageServer(lambda: _program(program_dir))
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(language, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        command += [f"--client=127.0.0.1:{port}", "--exec-kind=auto.inline"]
-        return _call(command, work_dir, environment, output)
-    finally:
-        server.stop(0)
-
-
-def _program(directory: Path) -> None:
-    """The program, as Pulumi's language host runs it."""
-    os.chdir(directory)
-    if str(directory) not in sys.path:
-        sys.path.insert(0, str(directory))
-    runpy.run_path(str(directory / "__main__.py"), run_name="__main__")
+    with subprocess.Popen(
+        [sys.executable, "-m", "ops.language_host", str(program_dir)],
+        cwd=PROJECT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as host:
+        assert host.stdin and host.stdout
+        port = int(host.stdout.readline())
+        try:
+            command += [f"--client=127.0.0.1:{port}", "--exec-kind=auto.inline"]
+            return _call(command, work_dir, environment, output)
+        finally:
+            host.stdin.close()
 
 
 def _call(command: list[str], work_dir: Path, env: Mapping[str, str], output: int | None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Region, Stack
+from stacks import Region, Stack
 
 
 def records(stack: Stack, zone: str) -> dict[tuple[str, str], list[str]]:

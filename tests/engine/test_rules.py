@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Region
+from stacks import Region
 
 ARM = {"InstanceType": "t4g.micro", "MinCount": 1, "MaxCount": 1}
 

@@ -9,10 +9,6 @@ from lab import control
 from lab.lab import Lab
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--keep-lab", action="store_true", help="leave the lab `test` running")
-
-
 @pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     lab = Lab("test")

@@ -1,0 +1,189 @@
+"""What changes every week reaches the hosts by tables and DNS: no host is replaced."""
+
+import json
+import re
+import smtplib
+from collections.abc import Iterator
+
+import pytest
+from world import CLIENT, GATEWAY, LOGIN, World, wait_until
+
+from lab import send
+
+
+@pytest.fixture
+def same_hosts(world: World) -> Iterator[None]:
+    """Whatever the test changes, the instances stay, and the settings come back."""
+    before = (world.machine(GATEWAY), world.machine(CLIENT))
+    yield
+    world.apply(world.settings())
+    assert (world.machine(GATEWAY), world.machine(CLIENT)) == before
+    wait_until("the old settings are back", lambda: logs_in(world, LOGIN, world.password()))
+
+
+def logs_in(world: World, login: str, password: str) -> bool:
+    with world.session(587) as session:
+        try:
+            session.login(login, password)
+        except smtplib.SMTPAuthenticationError:
+            return False
+        return True
+
+
+def test_a_domain_is_added_used_and_removed(world: World, same_hosts: None) -> None:
+    settings = world.settings()
+    settings["mail-relay:domains"].append({"name": "new.example"})
+    settings["mail-relay:logins"].append({"address": "hi@new.example"})
+    world.apply(settings)
+    password = world.password("hi@new.example")
+    wait_until("the new login works", lambda: logs_in(world, "hi@new.example", password))
+
+    def accepted() -> str:
+        subject = send.unique("from the new domain")
+        try:
+            world.submit(send.compose("hi@new.example", send.RECIPIENT, subject), "hi@new.example")
+        except smtplib.SMTPDataError as error:
+            assert error.smtp_code == 451  # no visible key yet: it waits at the sender
+            return ""
+        return subject
+
+    subject = wait_until("mail of the new domain is signed", accepted)
+    assert world.arrived(subject).verdict.passes()
+
+    world.apply(world.settings())
+    wait_until(
+        "the removed login is refused", lambda: not logs_in(world, "hi@new.example", password)
+    )
+
+
+def test_a_password_is_changed(world: World, same_hosts: None) -> None:
+    old = world.password()
+    settings = world.settings()
+    settings["mail-relay:logins"][0]["password"] = "-a-new-Password!"
+    world.apply(settings)
+    wait_until("the new password works", lambda: logs_in(world, LOGIN, "-a-new-Password!"))
+    assert not logs_in(world, LOGIN, old)
+
+
+def test_what_a_login_may_send_as_is_changed(world: World, same_hosts: None) -> None:
+    settings = world.settings()
+    settings["mail-relay:logins"][0]["sendAs"] = ["@shop.example"]
+    world.apply(settings)
+
+    def sent() -> str:
+        subject = send.unique("as sales")
+        message = send.compose("sales@shop.example", send.RECIPIENT, subject)
+        try:
+            world.submit(message, sender="sales@shop.example")
+        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused):
+            return ""
+        return subject
+
+    assert world.arrived(wait_until("it may send as sales", sent)).verdict.passes()
+
+
+def test_mail_waits_until_its_key_is_visible(world: World, same_hosts: None) -> None:
+    hidden = "s1._domainkey.late.example"
+    world.region.call("PUT", "dns/withhold", {"names": [hidden]})
+    try:
+        settings = world.settings()
+        settings["mail-relay:domains"].append({"name": "late.example"})
+        settings["mail-relay:clients"][0]["sendAs"] = ["@shop.example", "@late.example"]
+        settings["mail-relay:logins"][0]["sendAs"] = ["me@late.example"]
+        world.apply(settings)
+
+        def told_to_wait() -> bool:
+            try:
+                world.submit(
+                    send.compose("me@late.example", send.RECIPIENT, "x"), sender="me@late.example"
+                )
+            except smtplib.SMTPRecipientsRefused:
+                return False  # the new tables are not there yet
+            except smtplib.SMTPDataError as error:
+                return error.smtp_code == 451
+            raise AssertionError("mail left before its key was visible")
+
+        wait_until("a sender is told to wait", told_to_wait)
+        journal = world.run(GATEWAY, "journalctl", "-u", "mail-relay-tables", "-o", "cat")
+        assert "late.example: no selector is visible" in journal
+        subject = send.unique("early")
+        send.by_shell(world.lab, world.machine(CLIENT), "app@late.example", subject)
+        wait_until(
+            "the mail waits in the client's queue",
+            lambda: re.search("to=<me@inbox.example>.*status=deferred.*451", world.log(CLIENT)),
+        )
+        assert "app@late.example" in world.queue(CLIENT)
+    finally:
+        world.region.call("DELETE", "dns/withhold")
+
+    def signing() -> bool:
+        table = world.run(GATEWAY, "cat", "/srv/mail/tables/current/SigningTable")
+        return "late.example" in table
+
+    wait_until("the gateway has seen the key", signing)
+
+    def here() -> bool:
+        world.run(CLIENT, "postqueue", "-f")
+        return any(m.subject == subject for m in world.inbox.messages())
+
+    wait_until("the mail has gone", here)
+    assert world.arrived(subject).verdict.passes()
+
+
+def test_with_opendkim_stopped_nothing_leaves_unsigned(world: World) -> None:
+    world.run(GATEWAY, "systemctl", "stop", "opendkim.service")
+    subject = send.unique("while nobody signs")
+    try:
+        with pytest.raises(smtplib.SMTPException) as caught:
+            world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
+        assert 400 <= getattr(caught.value, "smtp_code", 0) < 500
+    finally:
+        world.run(GATEWAY, "systemctl", "start", "opendkim.service")
+
+    def accepted() -> bool:
+        try:
+            world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
+        except smtplib.SMTPException:
+            return False
+        return True
+
+    wait_until("mail is taken again", accepted)
+    assert world.arrived(subject).verdict.passes()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it is not JSON (0 bytes)"),
+        (b'{"version": 1', "it is not JSON"),
+        (b'{"version": 1, "host": "x"}', "its keys are not"),
+        ("foreign", "it is for 'mail.other.example'"),
+    ],
+)
+def test_a_bad_tables_object_leaves_the_last_good_one_serving(
+    world: World, content: bytes | str, why: str
+) -> None:
+    with world.network():
+        s3 = world.client("s3")
+        name = s3.list_buckets()["Buckets"][0]["Name"]
+        good = s3.get_object(Bucket=name, Key="gateway.json")["Body"].read()
+        if content == "foreign":
+            content = json.dumps({**json.loads(good), "host": "mail.other.example"}).encode()
+        s3.put_object(Bucket=name, Key="gateway.json", Body=content)
+    fetch = ["systemctl", "start", "mail-relay-tables.service"]
+    try:
+        world.run(GATEWAY, *fetch, check=False)
+        journal = ["journalctl", "-u", "mail-relay-tables", "-o", "cat", "-n", "20"]
+        wait_until("the journal says why", lambda: why in world.run(GATEWAY, *journal), 60)
+        subject = send.unique("all the same")
+        world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
+        assert world.arrived(subject).verdict.passes()
+    finally:
+        with world.network():
+            world.client("s3").put_object(Bucket=name, Key="gateway.json", Body=good)
+        wait_until(
+            "the good tables are taken again",
+            lambda: (
+                world.run(GATEWAY, *fetch, check=False) == "" and not world.failed_units(GATEWAY)
+            ),
+        )
