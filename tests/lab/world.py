@@ -1,6 +1,7 @@
 """The shared lab as tests see it: hosts, mail, settings, and waiting for conditions."""
 
 import copy
+import smtplib
 import subprocess
 import time
 from collections.abc import Callable
@@ -26,7 +27,9 @@ LOGIN, OTHER_LOGIN = "me@shop.example", "you@relay.example"
 EFFECT_SECONDS = 120
 
 
-def wait_until(what: str, condition: Callable[[], Any], seconds: float = EFFECT_SECONDS) -> Any:
+def wait_until(
+    what: str, condition: Callable[[], Any], seconds: float = EFFECT_SECONDS, every: float = 0.2
+) -> Any:
     """The condition's value once it is true; TimeoutError names what did not come."""
     deadline = time.monotonic() + seconds
     while True:
@@ -34,7 +37,7 @@ def wait_until(what: str, condition: Callable[[], Any], seconds: float = EFFECT_
             return value
         if time.monotonic() > deadline:
             raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
-        time.sleep(0.2)
+        time.sleep(every)
 
 
 @dataclass
@@ -62,6 +65,22 @@ class World:
         file.write_text(yaml.safe_dump({"config": config}))
         self.outputs = lab_commands.apply(self.lab, file)
 
+    def pull_tables(self) -> None:
+        """Have the hosts fetch their tables now, and wait until these serve."""
+        with self.network():
+            s3 = self.client("s3")
+            (bucket,) = [b["Name"] for b in s3.list_buckets()["Buckets"]]
+            keys = {GATEWAY: "gateway.json", CLIENT: f"clients/{CLIENT}.json"}
+            wanted = {
+                host: s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+                for host, key in keys.items()
+            }
+        kept = {GATEWAY: "/srv/mail/tables", CLIENT: "/var/lib/mail-relay/tables"}
+        for host, content in wanted.items():
+            self.run(host, "systemctl", "start", "mail-relay-tables.service")
+            assert self.run(host, "cat", f"{kept[host]}/bundle.json").encode() == content
+            self.run(host, "systemctl", "reload", "postfix.service")
+
     @property
     def region(self) -> "Door":
         """The lab's own door to its region."""
@@ -85,6 +104,11 @@ class World:
         hosts = [self.outputs["gateway"], *self.outputs["clients"]]
         (found,) = [h["instanceId"] for h in hosts if h["name"] == host]
         return found
+
+    def leader(self, host: str) -> str:
+        """A machine's first process, another one at each boot; empty while it is down."""
+        file = self.lab.directory / "machines" / self.machine(host) / "leader"
+        return file.read_text() if file.exists() else ""
 
     def root(self, host: str) -> Path:
         """A host's root file system."""
@@ -120,8 +144,23 @@ class World:
         internet = send.Internet(self.lab)
         session = internet.connect(GATEWAY, gateway["address"], port, tls=tls)
         if login:
-            session.login(login, self.password(login))
+            assert self.authenticates(session, login, self.password(login)), login
         return session
+
+    def authenticates(self, session: Any, login: str, password: str) -> bool:
+        """Whether the gateway takes this login; its limit of AUTH commands a minute is waited for.
+
+        The suite has one address on the internet, so its tests count together.
+        """
+
+        def answer() -> str:
+            try:
+                session.login(login, password)
+            except smtplib.SMTPAuthenticationError as error:
+                return "" if error.smtp_code == 450 else "no"
+            return "yes"
+
+        return wait_until("the gateway answers AUTH", answer, every=5) == "yes"
 
     def submit(self, message: EmailMessage, login: str = LOGIN, sender: str | None = None) -> None:
         """Hand a message in by 587."""

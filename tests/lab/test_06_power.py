@@ -1,0 +1,93 @@
+"""Hosts that go and come back: a reboot changes nothing, a rebuild loses nothing."""
+
+import ssl
+
+import pytest
+from world import CLIENT, GATEWAY, LOGIN, World, wait_until
+
+from lab import send
+from ops import lab_commands
+
+BOOT_SECONDS = 240
+MESSAGES = 200
+UNITS = {
+    GATEWAY: ("postfix.service", "opendkim.service", "mail-relay-tables.timer"),
+    CLIENT: ("postfix.service", "mail-relay-tables.timer"),
+}
+
+
+def condition(world: World, host: str) -> dict[str, list[str]]:
+    """Configuration, listening sockets and enabled units of a host."""
+    files = "find /etc -xdev -type f -print0 | sort -z | xargs -0 sha256sum"
+    listening = "ss -Hltn | awk '{print $4}' | sort -u"
+    enabled = "systemctl list-unit-files --state=enabled --plain --no-legend"
+    return {
+        what: world.run(host, "sh", "-c", command).splitlines()
+        for what, command in (("files", files), ("ports", listening), ("units", enabled))
+    }
+
+
+def serves(world: World, host: str) -> bool:
+    state = world.run(host, "systemctl", "is-system-running", check=False).strip()
+    active = world.run(host, "systemctl", "is-active", *UNITS[host], check=False).split()
+    return state in ("running", "degraded") and set(active) == {"active"}
+
+
+@pytest.mark.parametrize("host", [GATEWAY, CLIENT])
+def test_a_reboot_changes_nothing(world: World, host: str) -> None:
+    before, leader = condition(world, host), world.leader(host)
+    with world.network():
+        world.client("ec2").reboot_instances(InstanceIds=[world.machine(host)])
+    wait_until("the host is another boot", lambda: world.leader(host) not in ("", leader), 120)
+    wait_until("the host serves", lambda: serves(world, host), BOOT_SECONDS, every=1)
+    assert world.failed_units(host) == ""
+    wait_until("everything is as before", lambda: condition(world, host) == before, 60, every=2)
+    subject = send.unique("after the reboot")
+    send.by_shell(world.lab, world.machine(CLIENT), "app@shop.example", subject)
+    assert world.arrived(subject).verdict.passes()
+
+
+def certificate(world: World) -> bytes:
+    with world.session(465) as session:
+        assert isinstance(session.sock, ssl.SSLSocket)
+        found = session.sock.getpeercert(binary_form=True)
+    assert found
+    return found
+
+
+def pointers(world: World) -> list[str]:
+    with world.network():
+        addresses = world.client("ec2").describe_addresses_attribute(Attribute="domain-name")
+    return sorted(a["PtrRecord"] for a in addresses["Addresses"])
+
+
+def test_a_rebuild_keeps_the_queue(world: World) -> None:
+    kept = certificate(world), pointers(world), world.outputs["gateway"]["address"]
+    old = world.machine(GATEWAY)
+    subject = send.unique("kept")
+    world.inbox.defer_everything(True)
+    try:
+        with world.session(587, login=LOGIN) as session:
+            for number in range(MESSAGES):
+                message = send.compose(LOGIN, send.RECIPIENT, f"{subject} {number}")
+                session.send_message(message)
+        assert f"{MESSAGES} Requests" in world.queue().splitlines()[-1]
+
+        settings = world.settings()
+        settings["mail-relay:operator"] = "root@inbox.example"
+        world.apply(settings)
+        assert world.machine(GATEWAY) != old
+        lab_commands.wait_for_hosts(world.lab, world.outputs)
+        assert world.failed_units(GATEWAY) == ""
+        assert kept == (certificate(world), pointers(world), world.outputs["gateway"]["address"])
+    finally:
+        world.inbox.defer_everything(False)
+
+    def flushed() -> bool:
+        world.run(GATEWAY, "postqueue", "-f")
+        return world.queue() == ""
+
+    wait_until("the queue is empty", flushed, 300, every=3)
+    found = world.inbox.wait_for(lambda m: m.subject.startswith(subject), count=MESSAGES)
+    assert sorted(m.subject for m in found) == sorted(f"{subject} {n}" for n in range(MESSAGES))
+    assert [m.subject for m in found if not m.verdict.passes()] == []
