@@ -51,6 +51,9 @@ def up(
     lab, started = Lab(name), time.monotonic()
     source = _source(example, file)
     with step(f"lab {name}"):
+        if control.running(lab) and not lab_stack.settle(lab):
+            notes.print("the last `pulumi` here was cut off while it made things: starting anew")
+            control.remove(lab)
         control.start(lab, notes.print)
     outputs = apply(lab, source)
     with step("hosts set themselves up (cloud-init, certificate)"):
@@ -181,19 +184,26 @@ def logs(
     raise typer.Exit(subprocess.run(argv, check=False).returncode)
 
 
+def _destroy(lab: Lab) -> list[str]:
+    """`pulumi destroy`; what is left in the account."""
+    arguments = ("destroy", "--yes", "--skip-preview", "--stack", lab_stack.STACK)
+    result = lab_stack.pulumi(lab, *arguments, capture=True)
+    if result.returncode != 0:
+        notes.print(result.stdout, markup=False)
+    return lab_stack.leftovers(lab)
+
+
 @app.command()
 def down(name: Name = "dev", json: Json = False) -> None:
     """`pulumi destroy`, then take the lab away and prove that nothing is left."""
     lab = Lab(name)
     left: list[str] = []
     if control.running(lab) and lab_stack.work_dir(lab).exists():
-        with step("pulumi destroy"):
-            result = lab_stack.pulumi(
-                lab, "destroy", "--yes", "--skip-preview", "--stack", lab_stack.STACK, capture=True
-            )
-        if result.returncode != 0:
-            notes.print(result.stdout, markup=False)
-        left += lab_stack.leftovers(lab)
+        if lab_stack.settle(lab):
+            with step("pulumi destroy"):
+                left += _destroy(lab)
+        else:
+            notes.print("the last `pulumi` here was cut off: the region goes with what is in it")
     with step(f"lab {name} away"):
         control.remove(lab)
     left += control.remains(lab)

@@ -3,11 +3,13 @@
 `python -m ops.lab_stack NAME ARGS...`, inside the lab's namespace, is `pulumi ARGS` there.
 """
 
+import contextlib
 import json
 import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,31 @@ def pulumi(
         text=True,
         check=False,
     )
+
+
+def settle(lab: Lab) -> bool:
+    """Wait for a Pulumi that still works on the stack, and unlock it after one that was killed.
+
+    False if that one was cut off while it made things: then nobody knows what there is.
+    """
+    locks = lab.directory / "pulumi-home" / "state" / ".pulumi" / "locks"
+    for lock in locks.rglob("*.json"):
+        with contextlib.suppress(FileNotFoundError):
+            pid = json.loads(lock.read_text())["pid"]
+            while lock.exists() and _is_pulumi(pid):
+                time.sleep(0.2)
+            lock.unlink()
+    result = pulumi(lab, "stack", "export", "--stack", STACK, capture=True)
+    if result.returncode != 0:  # no stack yet
+        return True
+    return not json.loads(result.stdout)["deployment"].get("pending_operations")
+
+
+def _is_pulumi(pid: int) -> bool:
+    try:
+        return b"pulumi" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def outputs(lab: Lab) -> dict[str, Any]:

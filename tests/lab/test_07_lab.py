@@ -1,0 +1,107 @@
+"""The lab as its users meet it: `./relay`, labs side by side, and what a kill leaves."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from world import PROJECT, World, wait_until
+
+from lab import control
+from lab.lab import Lab
+
+SECOND = Lab("test2")
+
+
+def relay(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(PROJECT / "relay"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
+
+
+@pytest.fixture
+def second() -> Iterator[Lab]:
+    control.remove(SECOND)
+    yield SECOND
+    control.remove(SECOND)
+
+
+def test_a_second_up_changes_nothing(world: World) -> None:
+    result = relay("pulumi", "--lab=test", "preview", "--expect-no-changes", "--stack=lab")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_send_tells_what_became_of_three_messages(world: World) -> None:
+    result = relay("lab", "send", "--name=test", "--json")
+    assert result.returncode == 0, result.stderr
+    rows = json.loads(result.stdout)
+    assert [row["via"] for row in rows] == ["client's shell", "login on 587", "login on 465"]
+    for row in rows:
+        assert (row["spf"], row["dkim"], row["dmarc"]) == ("pass", "pass", "pass")
+        assert all(hop.startswith("TLSv1.3 ") for hop in row["tls"])
+        assert row["tls"][0].endswith(" verified")
+        assert set(row) == {"from", "to", "via", "spf", "dkim", "dmarc", "tls", "seconds"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lab", "up", "--name=Not_A_Name"], "'Not_A_Name'"),
+        (["lab", "up", "--name=nobody", "--file=/nowhere.yaml"], "/nowhere.yaml: there is no such"),
+        (["lab", "shell", "nobody", "--name=test"], "nobody: there is inbox, gateway"),
+        (["lab", "send", "--name=nobody"], "nobody"),
+        (["pulumi", "--lab=nobody", "preview"], "./relay lab up --name nobody"),
+    ],
+)
+def test_a_users_mistake_is_one_line(world: World, arguments: list[str], said: str) -> None:
+    result = relay(*arguments)
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_killed_up_is_finished_by_up_beside_another_lab(world: World, second: Lab) -> None:
+    process = subprocess.Popen(
+        [str(PROJECT / "relay"), "lab", "up", f"--name={second.name}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    # the first machine is being made: Pulumi is in the middle of its work
+    machines = second.directory / "machines"
+    wait_until("a host of the second lab", lambda: list(machines.glob("i-*")))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    result = relay("lab", "up", f"--name={second.name}", "--json")
+    assert result.returncode == 0, result.stderr
+    for name in (second.name, world.lab.name):
+        sent = relay("lab", "send", f"--name={name}", "--json")
+        assert sent.returncode == 0, sent.stderr
+        assert {row["dmarc"] for row in json.loads(sent.stdout)} == {"pass"}
+
+    down = relay("lab", "down", f"--name={second.name}", "--json")
+    assert (down.returncode, json.loads(down.stdout)["left"]) == (0, []), down.stderr
+    assert control.remains(second) == []
+    assert control.running(world.lab)
+
+
+def test_down_finishes_what_an_interrupted_up_left(world: World, second: Lab) -> None:
+    process = subprocess.Popen(
+        [str(PROJECT / "relay"), "lab", "up", f"--name={second.name}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    machines = second.directory / "machines"
+    wait_until("a host of the second lab", lambda: list(machines.glob("i-*")))
+    os.killpg(process.pid, signal.SIGINT)  # Ctrl-C reaches the whole foreground group
+    _, said = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "Traceback" not in said
+    down = relay("lab", "down", f"--name={second.name}", "--json")
+    assert (down.returncode, json.loads(down.stdout)["left"]) == (0, []), down.stderr
+    assert control.remains(second) == []
