@@ -68,6 +68,7 @@ def test_a_password_is_changed(world: World, same_hosts: None) -> None:
     settings = world.settings()
     settings["mail-relay:logins"][0]["password"] = "-a-new-Password!"
     world.apply(settings)
+    world.pull_tables()
     wait_for_login(world, LOGIN, "-a-new-Password!")
     assert not logs_in(world, LOGIN, old)
 
@@ -76,6 +77,7 @@ def test_what_a_login_may_send_as_is_changed(world: World, same_hosts: None) -> 
     settings = world.settings()
     settings["mail-relay:logins"][0]["sendAs"] = ["@shop.example"]
     world.apply(settings)
+    world.pull_tables()
 
     def sent() -> str:
         subject = send.unique("as sales")
