@@ -19,6 +19,8 @@ IMAGES = {
 }
 # Instance families with Graviton processors: "g" follows the generation's number.
 ARM_TYPE = re.compile(r"(a1|[a-z]+\d+g[a-z]*)\.")
+# Addresses that every domain that receives mail must have (RFC 2142, 2 and 4).
+ROLES = ("postmaster", "abuse")
 INSTANCE_TYPE = re.compile(r"[a-z]+\d*[a-z0-9-]*\.(nano|micro|small|medium|large|metal|\d*xlarge)")
 
 
@@ -164,6 +166,19 @@ class Login(_Model):
     send_as: tuple[SendAs, ...] | None = None
 
 
+class Forward(_Model):
+    """Inbound mail of an address, or of all others of a domain (`@domain`), goes to these."""
+
+    address: SendAs
+    to: tuple[Address, ...] = Field(min_length=1)
+
+
+class Inbound(_Model):
+    """Mail that fails its sender's DMARC policy: refused where that says so, or only marked."""
+
+    dmarc: Literal["enforce", "mark"] = "enforce"
+
+
 class Acme(_Model):
     """The certificate authority: Let's Encrypt unless a directory's URL is given."""
 
@@ -194,6 +209,8 @@ class Settings(_Model):
     image: str | None = None
     clients: tuple[Client, ...] = ()
     logins: tuple[Login, ...] = ()
+    forwards: tuple[Forward, ...] = ()
+    inbound: Inbound = Inbound()
     acme: Acme = Acme()
     ssh: Ssh = Ssh()
     network: Vpc = Vpc()
@@ -211,6 +228,11 @@ class Settings(_Model):
         if any(domain.name == self.gateway_domain for domain in self.domains):
             return self.domains
         return (MailDomain.model_validate({"name": self.gateway_domain}), *self.domains)
+
+    @property
+    def receiving(self) -> tuple[str, ...]:
+        """The domains whose inbound mail we take: those with a forward."""
+        return tuple(dict.fromkeys(f.address.rpartition("@")[2] for f in self.forwards))
 
     @property
     def hosted_zones(self) -> tuple[str, ...]:
@@ -356,6 +378,7 @@ def _conflicts(s: Settings) -> Iterator[str]:
                 f"and ours cost {cost} DNS look-ups, SPF allows {spf.LOOK_UPS} (RFC 7208, 4.6.4)"
             )
     yield from _login_conflicts(s, ours)
+    yield from _forward_conflicts(s, ours)
     hosts = [("gateway", s.gateway.instance_type)]
     hosts += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
     for key, kind in hosts:
@@ -383,6 +406,53 @@ def _login_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         if login.address in own:
             yield f"{key}.address: {login.address!r}: a client host has this login"
         yield from _foreign(f"logins[{number}]", s.send_as(login), ours)
+
+
+def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    yield from _twice("forwards", [f.address for f in s.forwards])
+    targets = {f.address: f.to for f in s.forwards}
+    for domain in s.receiving:
+        for role in ROLES:
+            targets.setdefault(f"{role}@{domain}", (s.operator,))
+    for number, forward in enumerate(s.forwards):
+        key = f"mail-relay:forwards[{number}]"
+        if forward.address.rpartition("@")[2] not in ours:
+            yield (
+                f"{key}.address: {forward.address!r}: its domain is none of ours "
+                f"({', '.join(sorted(ours))}); add it to mail-relay:domains"
+            )
+        if path := _loop(forward.address, targets):
+            yield f"{key}.to: {' -> '.join(path)}: this goes in a circle; remove one step"
+    wanted = [("operator", s.operator)]
+    wanted += [(f"forwards[{n}].to", t) for n, f in enumerate(s.forwards) for t in f.to]
+    for key, target in wanted:
+        domain = target.rpartition("@")[2]
+        if domain in s.receiving and _next(target, targets) is None:
+            yield (
+                f"mail-relay:{key}: {target!r}: {domain} is received here and has no such "
+                "address; add it to mail-relay:forwards or name one elsewhere"
+            )
+
+
+def _next(address: str, targets: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Where Postfix's virtual aliases lead: the address, without its extension, its domain."""
+    local, _, domain = address.rpartition("@")
+    for key in (address, f"{local.partition('+')[0]}@{domain}", f"@{domain}"):
+        if key in targets:
+            return targets[key]
+    return None
+
+
+def _loop(address: str, targets: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """A way from the address back to one it has passed, or []."""
+    ways = [[address]]
+    while ways:
+        way = ways.pop()
+        for target in _next(way[-1], targets) or ():
+            if target in way or (target == address):
+                return [*way, target]
+            ways.append([*way, target])
+    return []
 
 
 def _foreign(key: str, send_as: tuple[str, ...], ours: set[str]) -> Iterator[str]:

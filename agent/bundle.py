@@ -23,7 +23,7 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     except ValueError as error:
         raise BadBundle(f"it is not JSON ({len(content)} bytes)") from error
     keys = {
-        "gateway": {"version", "host", "operator", "domains", "logins"},
+        "gateway": {"version", "host", "operator", "domains", "logins", "forwards", "srsSecret"},
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
     _need(isinstance(bundle, dict) and set(bundle) == keys, f"its keys are not {sorted(keys)}")
@@ -53,6 +53,16 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
             )
             domain = item.rpartition("@")[2]
             _need(domain in bundle["domains"], f"{where}.sendAs: {item!r} is not in our domains")
+    _mapping(bundle["forwards"], "forwards")
+    for address, targets in bundle["forwards"].items():
+        where = f"forwards.{address}"
+        known = _is_address(address) or (address[:1] == "@" and _is_domain(address[1:]))
+        _need(known, f"{where}: neither an address nor @domain")
+        _need(address.rpartition("@")[2] in bundle["domains"], f"{where}: not in our domains")
+        _need(isinstance(targets, list) and targets != [], f"{where}: no targets")
+        _need(all(_is_address(target) for target in targets), f"{where}: a target is no address")
+    _need(_is_address(bundle["operator"]), "operator: not an address")
+    _need(_is_password(bundle["srsSecret"]), "srsSecret: not usable")
     return bundle
 
 

@@ -30,6 +30,26 @@ def own_domains(bundle: Bundle) -> str:
     return "".join(f"{name} 550 5.7.1 {text}\n" for name in names)
 
 
+def receives(bundle: Bundle) -> str:
+    """Postfix's virtual_alias_domains: those with a forward, and the host for what comes back."""
+    domains = {address.rpartition("@")[2] for address in bundle["forwards"]}
+    return "".join(f"{name} -\n" for name in sorted({*domains, bundle["host"]}))
+
+
+def forwards(bundle: Bundle) -> str:
+    """Postfix's virtual_alias_maps; the roles of RFC 2142 are the operator's unless given."""
+    found = {address: ", ".join(targets) for address, targets in bundle["forwards"].items()}
+    for domain in {address.rpartition("@")[2] for address in bundle["forwards"]}:
+        for role in ("postmaster", "abuse"):
+            found.setdefault(f"{role}@{domain}", bundle["operator"])
+    return "".join(f"{address} {found[address]}\n" for address in sorted(found))
+
+
+def postsrsd(bundle: Bundle) -> str:
+    """postsrsd's environment: senders of our own are not rewritten."""
+    return f"OWN_DOMAINS={','.join(sorted({*bundle['domains'], bundle['host']}))}\n"
+
+
 def key_table(signing: Mapping[str, str]) -> str:
     """OpenDKIM's KeyTable; `signing` gives each domain's selector."""
     return "".join(

@@ -71,11 +71,15 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     texts = {
         "sender_logins": gateway_files.sender_logins(bundle),
         "own_domains": gateway_files.own_domains(bundle),
+        "receives": gateway_files.receives(bundle),
+        "forwards": gateway_files.forwards(bundle),
+        "postsrsd": gateway_files.postsrsd(bundle),
         "KeyTable": gateway_files.key_table(signing),
         "SigningTable": gateway_files.signing_table(bundle, signing),
         "policy.lua": gateway_files.policy(script, bundle, signing),
     }
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
+    files["srs.secret"] = File(bundle["srsSecret"] + "\n")
     for domain, entry in bundle["domains"].items():
         for selector in entry["selectors"]:
             path = f"keys/{domain}/{selector['name']}.pem"
@@ -91,6 +95,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     install(base, files)
     seen_file.write_text(json.dumps(seen))
     systemctl("reload-or-restart", "opendkim.service")
+    systemctl("restart", "postsrsd.service")
     systemctl("reload-or-restart", "postfix.service")
     ready = ", ".join(f"{d} by {s}" for d, s in sorted(signing.items())) or "nothing yet"
     say(f"tables installed: {len(passwords)} logins; signing {ready}")

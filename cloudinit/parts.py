@@ -42,6 +42,7 @@ class GatewayHost:
     region: str
     tables: str
     acme_directory: str | None
+    reject_by_dmarc: bool
     acme_email: str
     ssh_public_key: str | None
 

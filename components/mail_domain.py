@@ -7,9 +7,11 @@ from components.records import Zones
 from mail import dkim, dmarc, spf
 from settings import MailDomain, Settings
 
+MX_PREFERENCE = 10
+
 
 class Domain(pulumi.ComponentResource):
-    """SPF (with other strings of the apex), DKIM for each selector, DMARC, MX if given."""
+    """SPF (with other strings of the apex), DKIM for each selector, DMARC, MX if mail is taken."""
 
     def __init__(
         self,
@@ -37,7 +39,9 @@ class Domain(pulumi.ComponentResource):
         rua = [settings.operator] if reports is None else reports
         text = dmarc.record(domain.dmarc.policy, rua, domain.dmarc.pct)
         records.text(dmarc.name(domain.name), zone, [text], child)
-        if domain.mx:
-            exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]
+        exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]
+        if not exchanges and domain.name in settings.receiving:
+            exchanges = [f"{MX_PREFERENCE} {settings.gateway.name}."]
+        if exchanges:
             records.record(domain.name, "MX", zone, exchanges, child)
         self.register_outputs({})

@@ -32,6 +32,11 @@ def dkim_key(domain: str, selector: str, opts: pulumi.ResourceOptions) -> pulumi
     return kept(f"{selector}.{domain}-key", dkim.generate, opts)
 
 
+def srs_secret(opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """What the addresses of forwarded mail are signed with: one for all gateways."""
+    return kept("srs-secret", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
+
+
 def password(login: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """The generated password of a login."""
     return kept(f"{login}-password", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)

@@ -91,6 +91,8 @@ class Stack:
                 }
                 for name, domain in self.domains.items()
             },
+            "forwards": {f.address: list(f.to) for f in self.settings.forwards},
+            "srsSecret": secrets.srs_secret(pulumi.ResourceOptions(protect=self.settings.protect)),
             "logins": {
                 login: {"password": self.passwords[login], "sendAs": list(items)}
                 for login, items in send_as.items()
@@ -121,6 +123,7 @@ class Stack:
                 region=self.region,
                 tables=self.tables.url(GATEWAY_KEY),
                 acme_directory=s.acme.directory,
+                reject_by_dmarc=s.inbound.dmarc == "enforce",
                 acme_email=s.acme.email or s.operator,
                 ssh_public_key=s.ssh.public_key,
             )

@@ -50,7 +50,15 @@ class World:
     def settings(self) -> dict[str, Any]:
         """The stack's settings, to change."""
         config = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
-        config["mail-relay:logins"].append({"address": OTHER_LOGIN})
+        config["mail-relay:logins"].append(
+            {"address": OTHER_LOGIN, "sendAs": [OTHER_LOGIN, "info@shop.example"]}
+        )
+        config["mail-relay:forwards"] = [
+            {"address": "info@shop.example", "to": ["me@inbox.example"]},
+            {"address": "team@shop.example", "to": ["me@inbox.example", "you@inbox.example"]},
+            {"address": "gone@shop.example", "to": ["me@nowhere.inbox.example"]},
+            {"address": "@relay.example", "to": ["all@inbox.example"]},
+        ]
         return copy.deepcopy(config)
 
     def start(self) -> None:

@@ -29,6 +29,8 @@ GATEWAY: dict[str, Any] = {
         "me@shop.example": {"password": "secret-123", "sendAs": ["me@shop.example"]},
         "relay@app.shop.example": {"password": "secret-456", "sendAs": ["@shop.example"]},
     },
+    "forwards": {"info@shop.example": ["me@far.example", "you@far.example"]},
+    "srsSecret": "a-secret-of-SRS",
 }
 
 
@@ -55,6 +57,11 @@ def test_a_good_bundle_is_taken() -> None:
         (bad(["version"], 2), "version"),
         (bad(["host"], "other.example"), "it is for 'other.example'"),
         (bad(["extra"], 1), "keys"),
+        (bad(["forwards", "info@else.example"], ["me@far.example"]), "not in our domains"),
+        (bad(["forwards", "info@shop.example"], []), "no targets"),
+        (bad(["forwards", "info@shop.example"], ["|/bin/sh"]), "a target is no address"),
+        (bad(["forwards", "info"], ["me@far.example"]), "neither an address nor @domain"),
+        (bad(["srsSecret"], ""), "srsSecret"),
         (bad(["domains", "a b"], {"selectors": []}), "not a domain"),
         (bad(["domains", "shop.example"], {"selectors": []}), "no selectors"),
         (bad(["domains", "shop.example", "selectors", 0, "privateKey"], "x"), "PEM"),
@@ -123,3 +130,20 @@ def test_files_are_swapped_as_a_whole_and_one_older_set_is_kept(tmp_path: Path) 
         assert (current(tmp_path) / "table").read_text() == f"{number}\n"
     assert oct((current(tmp_path) / "table").stat().st_mode & 0o777) == "0o640"
     assert sorted(p.name for p in (tmp_path / "versions").iterdir()) == ["3", "4"]
+
+
+def test_a_domain_that_receives_has_its_forwards_and_its_roles() -> None:
+    assert gateway_files.receives(GATEWAY) == "mail.relay.example -\nshop.example -\n"
+    assert gateway_files.forwards(GATEWAY).splitlines() == [
+        "abuse@shop.example ops@inbox.example",
+        "info@shop.example me@far.example, you@far.example",
+        "postmaster@shop.example ops@inbox.example",
+    ]
+    own = {**GATEWAY, "forwards": {"abuse@shop.example": ["me@far.example"]}}
+    assert "abuse@shop.example me@far.example\n" in gateway_files.forwards(own)
+
+
+def test_forwarded_mail_of_our_own_senders_is_not_rewritten() -> None:
+    assert gateway_files.postsrsd(GATEWAY) == (
+        "OWN_DOMAINS=mail.relay.example,relay.example,shop.example\n"
+    )

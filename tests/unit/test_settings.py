@@ -156,6 +156,51 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
             "'relay@app.shop.example'",
             "a client host has this login",
         ),
+        (
+            changed(forwards=[{"address": "info@else.example", "to": ["me@far.example"]}]),
+            "forwards[0].address",
+            "'info@else.example'",
+            "add it to mail-relay:domains",
+        ),
+        (
+            changed(forwards=[{"address": "info@shop.example", "to": []}]),
+            "forwards[0].to",
+            "[]",
+            "at least 1 item",
+        ),
+        (
+            changed(forwards=[{"address": "info@shop.example", "to": ["b@shop.example"]}]),
+            "forwards[0].to",
+            "'b@shop.example'",
+            "has no such address",
+        ),
+        (
+            changed(
+                forwards=[
+                    {"address": "a@shop.example", "to": ["b+x@shop.example"]},
+                    {"address": "b@shop.example", "to": ["a@shop.example"]},
+                ]
+            ),
+            "forwards[0].to",
+            "a@shop.example -> b+x@shop.example -> a@shop.example",
+            "in a circle",
+        ),
+        (
+            changed(
+                operator="ops@shop.example",
+                forwards=[{"address": "info@shop.example", "to": ["me@far.example"]}],
+            ),
+            "mail-relay:operator",
+            "'ops@shop.example'",
+            "name one elsewhere",
+        ),
+        (
+            changed(forwards=[{"address": "@shop.example", "to": ["x@shop.example"]}]),
+            "forwards[0].to",
+            "x@shop.example",
+            "in a circle",
+        ),
+        (changed(inbound={"dmarc": "reject"}), "inbound.dmarc", "'reject'", "'enforce'"),
         (changed(ssh={"allowFrom": ["0.0.0.0/0"]}), "ssh.allowFrom[0]", "0.0.0.0/0", "the world"),
         (changed(ssh={"allowFrom": ["10.0.0.1/8"]}), "ssh.allowFrom[0]", "10.0.0.1/8", "host bits"),
         (changed(network={"cidr": "10.0.0.0/28"}), "network.cidr", "10.0.0.0/28", "/16 to /24"),

@@ -20,6 +20,7 @@ GATEWAY = GatewayHost(
     region="us-east-1",
     tables="s3://bucket/gateway.json",
     acme_directory=None,
+    reject_by_dmarc=True,
     acme_email="ops@inbox.example",
     ssh_public_key=None,
 )
