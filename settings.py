@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from mail import names, spf
+from mail import dkim, names, spf
 
 PASSWORD = re.compile(r"[!-9;-~]{8,128}")
 IMAGES = {
@@ -76,6 +76,13 @@ def _password(value: str) -> str:
     return value
 
 
+def _private_key(value: str) -> str:
+    try:
+        return dkim.brought_in(value)
+    except ValueError as error:
+        raise _wrong(f"{error}; give the private key in PEM, RSA of {dkim.BITS} bits") from None
+
+
 def _instance_type(value: str) -> str:
     if not INSTANCE_TYPE.fullmatch(value):
         raise _wrong("give an EC2 instance type, such as t4g.small")
@@ -94,6 +101,7 @@ SendAs = Annotated[str, AfterValidator(_send_as)]
 Selector = Annotated[str, AfterValidator(_selector)]
 Password = Annotated[str, AfterValidator(_password)]
 Network = Annotated[str, AfterValidator(_network)]
+PrivateKey = Annotated[str, AfterValidator(_private_key)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
 Mechanism = Annotated[str, AfterValidator(_mechanism)]
 
@@ -135,10 +143,15 @@ class Exchange(_Model):
 
 
 class MailDomain(_Model):
-    """A domain that sends through us; `selectors` oldest first, `txt` are other apex strings."""
+    """A domain that sends through us.
+
+    `selectors` are oldest first, `keys` are those made elsewhere (PEM by selector), `txt` are
+    other strings of the apex.
+    """
 
     name: Domain
     selectors: tuple[Selector, ...] = Field(("s1",), min_length=1)
+    keys: dict[Selector, PrivateKey] = {}
     dmarc: Dmarc = Dmarc()
     spf: Spf = Spf()
     txt: tuple[str, ...] = ()
@@ -246,10 +259,6 @@ class Settings(_Model):
                 found.append(name)
         return tuple(found)
 
-    def zone_of(self, name: str) -> str:
-        """The zone that holds a name."""
-        return max((z for z in self.hosted_zones if names.is_within(name, z)), key=len)
-
     def image_of(self, instance_type: str) -> str:
         """The image's name for an instance type."""
         return self.image or IMAGES[architecture(instance_type)]
@@ -291,7 +300,7 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
     if detail["type"] == "missing":
         return f"{key}: missing; {_EXAMPLES.get(path[-1], 'it must be given')}"
     remedy = detail.get("ctx", {}).get("remedy") or detail["msg"]
-    if "password" in path:
+    if "password" in path or "keys" in path:
         return f"{key}: {remedy}"
     return f"{key}: {_value(raw, detail['loc'])!r}: {remedy}"
 
@@ -372,6 +381,12 @@ def _conflicts(s: Settings) -> Iterator[str]:
                 f"no domain that sends; list {s.gateway_domain}"
             )
         yield from _twice(f"domains[{number}].selectors", list(domain.selectors))
+        for selector in domain.keys:
+            if selector not in domain.selectors:
+                yield (
+                    f"mail-relay:domains[{number}].keys.{selector}: it is none of the domain's "
+                    f"selectors ({', '.join(domain.selectors)}); add it to them"
+                )
         if (cost := 1 + spf.look_ups(domain.spf.extra)) > spf.LOOK_UPS:
             yield (
                 f"mail-relay:domains[{number}].spf.extra: {len(domain.spf.extra)} mechanisms: they "

@@ -3,9 +3,9 @@
 import pulumi
 import pulumi_aws as aws
 
-from components import records
 from components.naming import Tags
 from components.network import Network
+from components.records import Zones
 from mail import spf
 
 PTR_TIMEOUT = "20m"
@@ -20,7 +20,7 @@ class Identity(pulumi.ComponentResource):
         *,
         network: Network,
         group: aws.ec2.SecurityGroup,
-        zone_id: str,
+        zones: Zones,
         data_volume_gib: int | None,
         protect: bool,
         tags: Tags,
@@ -50,7 +50,7 @@ class Identity(pulumi.ComponentResource):
                 ),
             ),
         )
-        name = records.record(host, "A", zone_id, [self.address.public_ip], child)
+        name = zones.record(host, "A", [self.address.public_ip], child)
         # EC2 sets a PTR only if the name leads to the address by then
         self.pointer = aws.ec2.EipDomainName(
             host,
@@ -59,7 +59,7 @@ class Identity(pulumi.ComponentResource):
             timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[name]),
         )
-        records.text(host, zone_id, [spf.host()], child)
+        zones.text(host, [spf.host()], child)
         self.volume = (
             aws.ebs.Volume(
                 host,

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components import records, secrets
+from components import secrets
 from components.records import Zones
 from mail import dkim, dmarc, spf
 from settings import MailDomain, Settings
@@ -25,23 +25,26 @@ class Domain(pulumi.ComponentResource):
         super().__init__("mail-relay:index:MailDomain", domain.name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         lasting = pulumi.ResourceOptions(parent=self, protect=settings.protect)
-        zone = zones.id(settings.zone_of(domain.name))
         policy = spf.domain(spf_include, domain.spf.extra, domain.spf.all)
-        records.text(domain.name, zone, [policy, *domain.txt], child)
+        zones.text(domain.name, [policy, *domain.txt], child)
         self.keys = {
-            selector: secrets.dkim_key(domain.name, selector, lasting)
+            selector: (
+                pulumi.Output.secret(domain.keys[selector])
+                if selector in domain.keys
+                else secrets.dkim_key(domain.name, selector, lasting)
+            )
             for selector in domain.selectors
         }
         for selector, key in self.keys.items():
             public = pulumi.Output.unsecret(key.apply(dkim.record))
-            records.text(dkim.name(selector, domain.name), zone, [public], child)
+            zones.text(dkim.name(selector, domain.name), [public], child)
         reports = domain.dmarc.reports
         rua = [settings.operator] if reports is None else reports
         text = dmarc.record(domain.dmarc.policy, rua, domain.dmarc.pct)
-        records.text(dmarc.name(domain.name), zone, [text], child)
+        zones.text(dmarc.name(domain.name), [text], child)
         exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]
         if not exchanges and domain.name in settings.receiving:
             exchanges = [f"{MX_PREFERENCE} {settings.gateway.name}."]
         if exchanges:
-            records.record(domain.name, "MX", zone, exchanges, child)
+            zones.record(domain.name, "MX", exchanges, child)
         self.register_outputs({})

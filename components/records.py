@@ -5,38 +5,78 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
+from mail import names
 from mail.txt import route53_value
 
 TTL = 300
 
 
+class RecordExists(Exception):
+    """A zone holds a record set that the stack would make."""
+
+
 class Zones:
-    """The hosted zones of the stack, looked up by name; they exist before it."""
+    """The hosted zones of the stack, which exist before it, and the record sets made in them."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._ids = {name: aws.route53.get_zone(name=name).zone_id for name in names}
+    def __init__(self, names_: Sequence[str]) -> None:
+        self._ids = {name: aws.route53.get_zone(name=name).zone_id for name in names_}
+        self._held: dict[tuple[str, str], dict[str, list[str]]] = {}
+        for zone in self._ids.values():
+            for held in aws.route53.get_records(zone_id=zone).resource_record_sets:
+                values = [record.value for record in held.resource_records]
+                self._held.setdefault((zone, held.name.rstrip(".")), {})[held.type] = values
+        # AWS would refuse such a record as well, but only in the middle of an update
+        self._guard = pulumi.ResourceHook(
+            "record-is-new", self._refuse_existing, pulumi.ResourceHookOptions(on_dry_run=True)
+        )
 
-    def id(self, zone: str) -> str:
-        """The zone's id."""
-        return self._ids[zone]
+    def id(self, name: str) -> str:
+        """The id of the zone that holds a name."""
+        return self._ids[max((z for z in self._ids if names.is_within(name, z)), key=len)]
 
+    def text(
+        self, name: str, values: Sequence[pulumi.Input[str]], opts: pulumi.ResourceOptions
+    ) -> aws.route53.Record:
+        """A TXT record set."""
+        quoted = [pulumi.Output.from_input(value).apply(route53_value) for value in values]
+        return self.record(name, "TXT", quoted, opts)
 
-def text(
-    name: str, zone_id: str, values: Sequence[pulumi.Input[str]], opts: pulumi.ResourceOptions
-) -> aws.route53.Record:
-    """A TXT record set."""
-    quoted = [pulumi.Output.from_input(value).apply(route53_value) for value in values]
-    return record(name, "TXT", zone_id, quoted, opts)
+    def record(
+        self,
+        name: str,
+        kind: str,
+        values: Sequence[pulumi.Input[str]],
+        opts: pulumi.ResourceOptions,
+    ) -> aws.route53.Record:
+        """A record set. One that the zone holds already is an error, and never overwritten."""
+        ours = pulumi.ResourceOptions(
+            hooks=pulumi.ResourceHookBinding(before_create=[self._guard]),
+            # where `pulumi import` puts a record that the stack is to take over
+            aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
+        )
+        return aws.route53.Record(
+            f"{name}-{kind}",
+            name=name,
+            type=kind,
+            zone_id=self.id(name),
+            ttl=TTL,
+            records=values,
+            opts=pulumi.ResourceOptions.merge(opts, ours),
+        )
 
-
-def record(
-    name: str,
-    kind: str,
-    zone_id: str,
-    values: Sequence[pulumi.Input[str]],
-    opts: pulumi.ResourceOptions,
-) -> aws.route53.Record:
-    """A record set. One that exists already is an error of AWS's, never overwritten."""
-    return aws.route53.Record(
-        f"{name}-{kind}", name=name, type=kind, zone_id=zone_id, ttl=TTL, records=values, opts=opts
-    )
+    def _refuse_existing(self, args: pulumi.ResourceHookArgs) -> None:
+        new = args.new_inputs or {}
+        zone, name, kind = new["zoneId"], new["name"], new["type"]
+        held = self._held.get((zone, name), {})
+        if "CNAME" in held:
+            raise RecordExists(
+                f"{name} is a CNAME of {' '.join(held['CNAME'])}, and nothing else can be beside "
+                "it: choose another name or delete the CNAME"
+            )
+        if kind in held:
+            raise RecordExists(
+                f"{name} has a record of type {kind} that this stack did not make: "
+                f"{' '.join(held[kind]) or 'an alias'}. Delete it, or let the stack take it over "
+                "and set it as the next preview shows: pulumi import --protect=false "
+                f"--generate-code=false aws:route53/record:Record {args.name} {zone}_{name}_{kind}"
+            )

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cloudinit import ClientHost, GatewayHost, client_parts, gateway_parts, user_data
-from components import records, secrets
+from components import secrets
 from components.host import Host, certificate_statements, read_object
 from components.identity import Identity
 from components.mail_domain import Domain
@@ -56,9 +56,8 @@ class Stack:
         }
         self.passwords = self._passwords()
         self.gateway = self._gateway()
-        records.text(
+        self.zones.text(
             include,
-            self.zones.id(settings.zone_of(settings.gateway_domain)),
             [self.gateway.identity.address.public_ip.apply(lambda ip: spf.gateways([ip]))],
             pulumi.ResourceOptions(parent=self.gateway.identity),
         )
@@ -102,7 +101,6 @@ class Stack:
 
     def _gateway(self) -> Placed:
         s, gateway = self.settings, self.settings.gateway
-        zone_id = self.zones.id(s.zone_of(gateway.name))
         group = self.network.security_group(
             "gateway", ingress=GATEWAY_IN, egress=GATEWAY_OUT, ssh_from=s.ssh.allow_from
         )
@@ -110,7 +108,7 @@ class Stack:
             gateway.name,
             network=self.network,
             group=group,
-            zone_id=zone_id,
+            zones=self.zones,
             data_volume_gib=gateway.data_volume_gi_b,
             protect=s.protect,
             tags=self.tags,
@@ -136,7 +134,7 @@ class Stack:
             user_data=user_data(parts),
             statements=[
                 read_object(self.tables.arn(GATEWAY_KEY)),
-                *certificate_statements(gateway.name, zone_id),
+                *certificate_statements(gateway.name, self.zones.id(gateway.name)),
             ],
             tables=self.tables.put(GATEWAY_KEY, self._gateway_tables()),
             tags=self.tags,
@@ -157,7 +155,7 @@ class Stack:
             client.name,
             network=self.network,
             group=group,
-            zone_id=self.zones.id(s.zone_of(client.name)),
+            zones=self.zones,
             data_volume_gib=None,
             protect=s.protect,
             tags=self.tags,

@@ -1,11 +1,11 @@
 """Pulumi's engine: the one on PATH, or one built from its published Go module.
 
-The Python language host is no module that can be had, so the program runs in the SDK's own
-language server (language_host.py) and the engine is told its address: `--client` and `--exec-kind
-auto.inline`, as Pulumi's Automation API does it. Display, flags and exit codes are the CLI's own.
+Pulumi's language host for Python is no module that can be had, so the engine is given ours
+(language_host.py), which is the SDK's own server. Display, flags and exit codes are the CLI's own.
 """
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,8 +18,6 @@ VERSION = "3.259.0"
 PROJECT = Path(__file__).resolve().parent.parent
 MODULE = PROJECT / "ops" / "engine"
 CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-relay"))
-# The commands that run the program.
-RUNS_THE_PROGRAM = ("preview", "up", "update", "refresh", "destroy", "watch")
 
 
 class EngineMissing(Exception):
@@ -56,12 +54,15 @@ def install_plugins(home: Path) -> None:
     """Make the lab's plug-ins be those that the engine finds in PULUMI_HOME."""
     for kind, package in (("aws", "pulumi_aws"), ("cloudinit", "pulumi_cloudinit")):
         folder = home / "plugins" / f"resource-{kind}-v{version(package)}"
-        folder.mkdir(parents=True, exist_ok=True)
-        program = folder / f"pulumi-resource-{kind}"
-        program.write_text(
-            f"#!/bin/sh\ncd '{PROJECT}'\nexec '{sys.executable}' -m lab.provider {kind}\n"
-        )
-        program.chmod(0o755)
+        _install(folder / f"pulumi-resource-{kind}", "lab.provider", kind)
+
+
+def _install(file: Path, module: str, argument: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    python, project = shlex.quote(sys.executable), shlex.quote(str(PROJECT))
+    command = f"exec {python} -m {module} {shlex.quote(argument)}"
+    file.write_text(f"#!/bin/sh\ncd {project}\n{command}\n")
+    file.chmod(0o755)
 
 
 def run(
@@ -88,35 +89,15 @@ def run(
         "PULUMI_DIY_BACKEND_GZIP": "true",
         **env,
     }
-    command = [str(engine()), *arguments]
-    runs = next((a for a in arguments if not a.startswith("-")), "") in RUNS_THE_PROGRAM
-    if not runs:
-        return _call(command, work_dir, environment, output)
-    with subprocess.Popen(
-        [sys.executable, "-m", "ops.language_host", str(program_dir)],
-        cwd=PROJECT,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as host:
-        assert host.stdin and host.stdout
-        port = int(host.stdout.readline())
-        try:
-            command += [f"--client=127.0.0.1:{port}", "--exec-kind=auto.inline"]
-            return _call(command, work_dir, environment, output)
-        finally:
-            host.stdin.close()
-
-
-def _call(command: list[str], work_dir: Path, env: Mapping[str, str], output: int | None) -> int:
-    """The engine shares our terminal: Ctrl-C reaches it directly, and we wait for its end."""
+    folder = home / "plugins" / f"language-python-v{VERSION}"
+    _install(folder / "pulumi-language-python", "ops.language_host", str(program_dir))
+    # The engine shares our terminal: Ctrl-C reaches it directly, and we wait for its end.
     before = signal.signal(signal.SIGINT, lambda *_: None)  # a handler, so the child has none
     try:
         process = subprocess.Popen(
-            command,
+            [str(engine()), *arguments],
             cwd=work_dir,
-            env=env,
+            env=environment,
             stdin=None if sys.stdin.isatty() else subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -1,14 +1,15 @@
 """The language host: runs the program when the engine asks, in a process of its own.
 
-`python -m ops.language_host PROGRAM_DIR` prints its port and serves until its standard input ends,
-so it never outlives the command that started it. The SDK keeps the state of a deployment in its
-process: one process for each run keeps runs apart.
+The engine starts it as `pulumi-language-python`; it prints its port and serves until the engine
+ends it or is gone. The SDK keeps the state of a deployment in its process: one process for each
+run keeps runs apart.
 """
 
 import os
 import runpy
 import signal
 import sys
+import time
 from concurrent import futures
 from pathlib import Path
 
@@ -20,10 +21,11 @@ MESSAGE_SIZE = 400 * 1024 * 1024
 
 
 def main() -> None:
-    """Serve."""
-    # Ctrl-C is the engine's to answer: it may still need the program.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    directory = Path(sys.argv[1]).resolve()
+    """Serve the program in the folder that the command line names."""
+    # the engine ends its plug-ins so, and KeyboardInterrupt would show as an error of the program
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    engine = os.getppid()
+    directory = Path(sys.argv[1])
     os.chdir(directory)
     sys.path.insert(0, str(directory))
     server = grpc.server(
@@ -42,8 +44,8 @@ def main() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    sys.stdin.read()
-    server.stop(0)
+    while os.getppid() == engine:
+        time.sleep(1)
 
 
 if __name__ == "__main__":

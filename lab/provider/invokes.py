@@ -60,13 +60,14 @@ def get_records(c: Clients, p: Properties) -> Properties:
     for page in pages.paginate(HostedZoneId=p["zoneId"]):
         for held in page["ResourceRecordSets"]:
             if re.search(p.get("nameRegex") or "", held["Name"]):
-                values = [record["Value"] for record in held.get("ResourceRecords", [])]
                 found.append(
                     {
                         "name": held["Name"],
                         "type": held["Type"],
                         "ttl": held.get("TTL", 0),
-                        "values": values,
+                        "resourceRecords": [
+                            {"value": record["Value"]} for record in held.get("ResourceRecords", [])
+                        ],
                     }
                 )
     return {"id": p["zoneId"], "zoneId": p["zoneId"], "resourceRecordSets": found}

@@ -187,7 +187,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             found = kind.read(self.clients, request.id, {**inputs, **state})
             if found is None:
                 return provider_pb2.ReadResponse()
-            now = {**inputs, **{k: v for k, v in found.items() if k in inputs}}
+            # an import comes with nothing but an id
+            known = set(inputs) or kind.inputs
+            now = {**inputs, **{k: v for k, v in found.items() if k in known}}
             return provider_pb2.ReadResponse(
                 id=request.id,
                 properties=to_struct({**inputs, **state, **found}),

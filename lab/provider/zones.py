@@ -58,8 +58,9 @@ def create_record(c: Clients, p: Properties) -> str:
     return f"{p['zoneId']}_{p['name']}_{p['type']}"
 
 
-def read_record(c: Clients, i: str, p: Properties) -> Properties | None:
-    zone, name, kind = (p["zoneId"], p["name"], p["type"]) if "zoneId" in p else i.rsplit("_", 2)
+def read_record(c: Clients, i: str, _: Properties) -> Properties | None:
+    zone, rest = i.split("_", 1)  # a name may have underscores, as _dmarc has
+    name, kind = rest.rsplit("_", 1)
     found = held(c, zone, name, kind)
     if found is None:
         return None

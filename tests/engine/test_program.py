@@ -2,12 +2,15 @@
 
 import copy
 import gzip
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from stacks import Region, Stack
+
+from mail import dkim, txt
 
 
 def records(stack: Stack, zone: str) -> dict[tuple[str, str], list[str]]:
@@ -155,7 +158,67 @@ def test_10_a_zone_that_is_not_there_is_named(stack: Stack) -> None:
     assert "Hosted Zone" in output
 
 
-def test_11_destroy_leaves_nothing(stack: Stack) -> None:
+def test_11_a_record_that_exists_is_found_first_and_can_be_taken_over(stack: Stack) -> None:
+    stack.write(config())
+    stack.up()
+    before, route53 = instances(stack), stack.region.client("route53")
+    zone = route53.create_hosted_zone(Name="old.example", CallerReference="o")["HostedZone"]["Id"]
+    for name, value in (
+        ("old.example", "verification=1"),
+        ("_dmarc.old.example", "v=DMARC1; p=none"),
+    ):
+        record = {
+            "Name": name,
+            "Type": "TXT",
+            "TTL": 60,
+            "ResourceRecords": [{"Value": f'"{value}"'}],
+        }
+        changes = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=changes)
+    kept = records(stack, "old.example")
+    wanted = config()
+    wanted["mail-relay:domains"].append({"name": "old.example", "txt": ["verification=1"]})
+    stack.write(wanted)
+
+    code, said = stack.pulumi("up", "--yes", "--stack=test")
+    assert code != 0
+    assert (
+        'old.example has a record of type TXT that this stack did not make: "verification=1"'
+        in said
+    )
+    assert "Traceback" not in said
+    assert instances(stack) == before
+    assert records(stack, "old.example") == kept
+
+    commands = re.findall(r"pulumi (import .*_TXT)$", said, re.MULTILINE)
+    assert len(set(commands)) == 2, said
+    for command in set(commands):
+        code, imported = stack.pulumi(*command.split(), "--yes", "--stack=test")
+        assert code == 0, imported
+    stack.up()
+    taken = records(stack, "old.example")
+    include = '"v=spf1 include:_spf.relay.example ~all"'
+    assert taken[("old.example.", "TXT")] == [include, '"verification=1"']
+    assert "rua=" in taken[("_dmarc.old.example.", "TXT")][0]
+    stack.up("--expect-no-changes")
+
+
+def test_12_a_dkim_key_made_elsewhere_is_kept_as_a_secret(stack: Stack) -> None:
+    stack.write(config())
+    key, path = dkim.generate(), "mail-relay:domains[0].keys.s1"
+    arguments = ("--secret", "--path", path, "--stack=test")
+    code, said = stack.pulumi("config", "set", *arguments, "--", key)
+    assert code == 0, said
+    assert key[30:60] not in (stack.directory / "Pulumi.test.yaml").read_text()
+    said = stack.up("--diff")
+    assert key[30:60] not in said
+    held = records(stack, "shop.example")[("s1._domainkey.shop.example.", "TXT")]
+    assert held == [f'"{txt.route53_value(dkim.record(key))}"']
+    for state in (stack.directory / "home" / "state").rglob("*.json"):
+        assert key[30:60] not in state.read_text(), state
+
+
+def test_13_destroy_leaves_nothing(stack: Stack) -> None:
     stack.write(config())
     code, said = stack.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
     assert code == 0, said
@@ -172,7 +235,7 @@ def test_11_destroy_leaves_nothing(stack: Stack) -> None:
         ("sqs.Queue('q')", "does not have the resource type aws:sqs/queue:Queue"),
     ],
 )
-def test_12_an_unknown_type_or_property_is_a_clear_error(
+def test_14_an_unknown_type_or_property_is_a_clear_error(
     region: Region, tmp_path: Path, resource: str, error: str
 ) -> None:
     small = Stack(region, tmp_path, tmp_path)

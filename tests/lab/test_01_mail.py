@@ -70,5 +70,5 @@ def test_mail_for_root_goes_to_the_operator_signed(world: World) -> None:
         command = f"printf 'Subject: {subject}\\n\\nFrom cron.\\n' | sendmail -i root"
         world.run(host, "sh", "-c", command)
         message = world.arrived(subject)
-        assert message.recipient == "ops@inbox.example"
+        assert message.recipient == world.operator
         assert message.verdict.passes()

@@ -46,10 +46,12 @@ class World:
 
     lab: Lab
     outputs: dict[str, Any] = field(default_factory=dict)
+    operator: str = "ops@inbox.example"
 
     def settings(self) -> dict[str, Any]:
         """The stack's settings, to change."""
         config = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
+        config["mail-relay:operator"] = self.operator
         config["mail-relay:logins"].append(
             {"address": OTHER_LOGIN, "sendAs": [OTHER_LOGIN, "info@shop.example"]}
         )

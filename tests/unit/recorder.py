@@ -47,6 +47,7 @@ class Recorder(runtime_mocks.Mocks):
             "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ["us-east-1a"]},
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
             "aws:ec2/getAmi:getAmi": {"id": "ami-1"},
+            "aws:route53/getRecords:getRecords": {"resourceRecordSets": []},
         }
         if args.token == "aws:route53/getZone:getZone":
             return {"zoneId": f"Z-{args.args['name']}", "name": args.args["name"]}
