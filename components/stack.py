@@ -200,6 +200,7 @@ class Stack:
         return {
             "gateway": self.gateway.output(),
             "clients": [client.output() for client in self.clients],
+            "network": {"vpcId": self.network.vpc.id, "subnetId": self.network.subnet.id},
             "submission": {"host": gateway, "startTls": 587, "tls": 465},
             "logins": logins,
             "passwords": pulumi.Output.secret({login: self.passwords[login] for login in logins}),
