@@ -62,6 +62,14 @@ def _selector(value: str) -> str:
     return value
 
 
+def _is_ipv4(value: str) -> bool:
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _network(value: str) -> str:
     try:
         ipaddress.IPv4Network(value)
@@ -129,10 +137,10 @@ class Dmarc(_Model):
 
 
 class Spf(_Model):
-    """What a domain's SPF record says besides our gateways."""
+    """A domain's SPF record: its terms (see mail.spf.domain), and what the rest is."""
 
+    mechanisms: Annotated[tuple[Mechanism, ...], Field(min_length=1)] = (spf.GATEWAYS,)
     all: Literal["-all", "~all", "?all"] = "~all"
-    extra: tuple[Mechanism, ...] = ()
 
 
 class Exchange(_Model):
@@ -146,7 +154,8 @@ class MailDomain(_Model):
     """A domain that sends through us.
 
     `selectors` are oldest first, `keys` are those made elsewhere (PEM by selector), `txt` are
-    other strings of the apex.
+    other strings of the apex, `a` is a host of the stack or an address for the apex, `ttl` is in
+    seconds and that of all its records.
     """
 
     name: Domain
@@ -155,6 +164,8 @@ class MailDomain(_Model):
     dmarc: Dmarc = Dmarc()
     spf: Spf = Spf()
     txt: tuple[str, ...] = ()
+    a: str | None = None
+    ttl: int = Field(300, ge=60, le=86400)
     mx: tuple[Exchange, ...] = ()
 
 
@@ -346,6 +357,7 @@ def _model_in(annotation: Any) -> Any:
 def _conflicts(s: Settings) -> Iterator[str]:
     """What is wrong between settings that are right by themselves."""
     ours = {domain.name for domain in s.mail_domains}
+    hosts = {s.gateway.name, *(c.name for c in s.clients)}
     if not s.domains:
         yield f"mail-relay:domains: []: {_EXAMPLES['domains']}"
     yield from _twice("domains", [d.name for d in s.domains])
@@ -387,16 +399,21 @@ def _conflicts(s: Settings) -> Iterator[str]:
                     f"mail-relay:domains[{number}].keys.{selector}: it is none of the domain's "
                     f"selectors ({', '.join(domain.selectors)}); add it to them"
                 )
-        if (cost := 1 + spf.look_ups(domain.spf.extra)) > spf.LOOK_UPS:
+        if (cost := spf.look_ups(domain.spf.mechanisms)) > spf.LOOK_UPS:
             yield (
-                f"mail-relay:domains[{number}].spf.extra: {len(domain.spf.extra)} mechanisms: they "
-                f"and ours cost {cost} DNS look-ups, SPF allows {spf.LOOK_UPS} (RFC 7208, 4.6.4)"
+                f"mail-relay:domains[{number}].spf.mechanisms: {len(domain.spf.mechanisms)} of "
+                f"them: they cost {cost} DNS look-ups, SPF allows {spf.LOOK_UPS} (RFC 7208, 4.6.4)"
+            )
+        if domain.a and domain.a not in hosts and not _is_ipv4(domain.a):
+            yield (
+                f"mail-relay:domains[{number}].a: {domain.a!r}: give a host of the stack "
+                f"({', '.join(sorted(hosts))}) or an IPv4 address"
             )
     yield from _login_conflicts(s, ours)
     yield from _forward_conflicts(s, ours)
-    hosts = [("gateway", s.gateway.instance_type)]
-    hosts += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
-    for key, kind in hosts:
+    types = [("gateway", s.gateway.instance_type)]
+    types += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
+    for key, kind in types:
         if s.image and f"-{architecture(kind)}-" not in s.image:
             yield (
                 f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "

@@ -1,5 +1,7 @@
 """A domain that sends: its keys and the records that receivers check."""
 
+from collections.abc import Mapping
+
 import pulumi
 
 from components import secrets
@@ -11,7 +13,10 @@ MX_PREFERENCE = 10
 
 
 class Domain(pulumi.ComponentResource):
-    """SPF (with other strings of the apex), DKIM for each selector, DMARC, MX if mail is taken."""
+    """SPF (with other strings of the apex), DKIM for each selector, DMARC; A and MX if asked.
+
+    `addresses` has the public address of each host of the stack.
+    """
 
     def __init__(
         self,
@@ -20,13 +25,21 @@ class Domain(pulumi.ComponentResource):
         settings: Settings,
         zones: Zones,
         spf_include: str,
+        addresses: Mapping[str, pulumi.Output[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:MailDomain", domain.name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         lasting = pulumi.ResourceOptions(parent=self, protect=settings.protect)
-        policy = spf.domain(spf_include, domain.spf.extra, domain.spf.all)
-        zones.text(domain.name, [policy, *domain.txt], child)
+        policy = addresses[settings.gateway.name].apply(
+            lambda address: spf.domain(
+                domain.spf.mechanisms, domain.spf.all, include=spf_include, addresses=[address]
+            )
+        )
+        zones.text(domain.name, [policy, *domain.txt], child, domain.ttl)
+        if domain.a:
+            apex = addresses.get(domain.a, domain.a)
+            zones.record(domain.name, "A", [apex], child, domain.ttl)
         self.keys = {
             selector: (
                 pulumi.Output.secret(domain.keys[selector])
@@ -37,14 +50,14 @@ class Domain(pulumi.ComponentResource):
         }
         for selector, key in self.keys.items():
             public = pulumi.Output.unsecret(key.apply(dkim.record))
-            zones.text(dkim.name(selector, domain.name), [public], child)
+            zones.text(dkim.name(selector, domain.name), [public], child, domain.ttl)
         reports = domain.dmarc.reports
         rua = [settings.operator] if reports is None else reports
         text = dmarc.record(domain.dmarc.policy, rua, domain.dmarc.pct)
-        zones.text(dmarc.name(domain.name), [text], child)
+        zones.text(dmarc.name(domain.name), [text], child, domain.ttl)
         exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]
         if not exchanges and domain.name in settings.receiving:
             exchanges = [f"{MX_PREFERENCE} {settings.gateway.name}."]
         if exchanges:
-            zones.record(domain.name, "MX", exchanges, child)
+            zones.record(domain.name, "MX", exchanges, child, domain.ttl)
         self.register_outputs({})

@@ -35,11 +35,15 @@ class Zones:
         return self._ids[max((z for z in self._ids if names.is_within(name, z)), key=len)]
 
     def text(
-        self, name: str, values: Sequence[pulumi.Input[str]], opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        values: Sequence[pulumi.Input[str]],
+        opts: pulumi.ResourceOptions,
+        ttl: int = TTL,
     ) -> aws.route53.Record:
         """A TXT record set."""
         quoted = [pulumi.Output.from_input(value).apply(route53_value) for value in values]
-        return self.record(name, "TXT", quoted, opts)
+        return self.record(name, "TXT", quoted, opts, ttl)
 
     def record(
         self,
@@ -47,6 +51,7 @@ class Zones:
         kind: str,
         values: Sequence[pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
+        ttl: int = TTL,
     ) -> aws.route53.Record:
         """A record set. One that the zone holds already is an error, and never overwritten."""
         ours = pulumi.ResourceOptions(
@@ -59,7 +64,7 @@ class Zones:
             name=name,
             type=kind,
             zone_id=self.id(name),
-            ttl=TTL,
+            ttl=ttl,
             records=values,
             opts=pulumi.ResourceOptions.merge(opts, ours),
         )

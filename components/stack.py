@@ -49,19 +49,53 @@ class Stack:
         self.network = Network("network", cidr=settings.network.cidr, tags=self.tags)
         account = aws.get_caller_identity().account_id
         self.tables = Tables("tables", account=account, tags=self.tags)
+        self.identities = self._identities()
+        addresses = {name: i.address.public_ip for name, i in self.identities.items()}
         include = f"_spf.{settings.gateway_domain}"
+        self.zones.text(
+            include,
+            [addresses[settings.gateway.name].apply(lambda ip: spf.gateways([ip]))],
+            pulumi.ResourceOptions(parent=self.identities[settings.gateway.name]),
+        )
         self.domains = {
-            domain.name: Domain(domain, settings=settings, zones=self.zones, spf_include=include)
+            domain.name: Domain(
+                domain,
+                settings=settings,
+                zones=self.zones,
+                spf_include=include,
+                addresses=addresses,
+            )
             for domain in settings.mail_domains
         }
         self.passwords = self._passwords()
         self.gateway = self._gateway()
-        self.zones.text(
-            include,
-            [self.gateway.identity.address.public_ip.apply(lambda ip: spf.gateways([ip]))],
-            pulumi.ResourceOptions(parent=self.gateway.identity),
+        self.clients = [self._client(client) for client in settings.clients]
+
+    def _identities(self) -> dict[str, Identity]:
+        s = self.settings
+        group = self.network.security_group(
+            "gateway", ingress=GATEWAY_IN, egress=GATEWAY_OUT, ssh_from=s.ssh.allow_from
         )
-        self.clients = self._clients()
+        found = {s.gateway.name: self._identity(s.gateway.name, group, s.gateway.data_volume_gi_b)}
+        if s.clients:
+            group = self.network.security_group(
+                "client", ingress=(), egress=CLIENT_OUT, ssh_from=s.ssh.allow_from
+            )
+            found |= {client.name: self._identity(client.name, group) for client in s.clients}
+        return found
+
+    def _identity(
+        self, name: str, group: aws.ec2.SecurityGroup, data_volume_gib: int | None = None
+    ) -> Identity:
+        return Identity(
+            name,
+            network=self.network,
+            group=group,
+            zones=self.zones,
+            data_volume_gib=data_volume_gib,
+            protect=self.settings.protect,
+            tags=self.tags,
+        )
 
     def _passwords(self) -> dict[str, pulumi.Output[str]]:
         lasting = pulumi.ResourceOptions(protect=self.settings.protect)
@@ -101,18 +135,7 @@ class Stack:
 
     def _gateway(self) -> Placed:
         s, gateway = self.settings, self.settings.gateway
-        group = self.network.security_group(
-            "gateway", ingress=GATEWAY_IN, egress=GATEWAY_OUT, ssh_from=s.ssh.allow_from
-        )
-        identity = Identity(
-            gateway.name,
-            network=self.network,
-            group=group,
-            zones=self.zones,
-            data_volume_gib=gateway.data_volume_gi_b,
-            protect=s.protect,
-            tags=self.tags,
-        )
+        identity = self.identities[gateway.name]
         parts = gateway_parts(
             GatewayHost(
                 name=gateway.name,
@@ -141,25 +164,9 @@ class Stack:
         )
         return Placed(gateway.name, identity, host)
 
-    def _clients(self) -> list[Placed]:
-        if not self.settings.clients:
-            return []
-        group = self.network.security_group(
-            "client", ingress=(), egress=CLIENT_OUT, ssh_from=self.settings.ssh.allow_from
-        )
-        return [self._client(client, group) for client in self.settings.clients]
-
-    def _client(self, client: Client, group: aws.ec2.SecurityGroup) -> Placed:
+    def _client(self, client: Client) -> Placed:
         s, key = self.settings, f"clients/{client.name}.json"
-        identity = Identity(
-            client.name,
-            network=self.network,
-            group=group,
-            zones=self.zones,
-            data_volume_gib=None,
-            protect=s.protect,
-            tags=self.tags,
-        )
+        identity = self.identities[client.name]
         parts = client_parts(
             ClientHost(
                 name=client.name,

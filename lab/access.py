@@ -23,7 +23,7 @@ def inside(lab: Lab, machine: str) -> list[str]:
     if not leader:
         raise NotRunning(f"the machine {machine} of the lab {lab.name} is not running")
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    into = ["nsenter", "-t", leader, "-m", "-u", "-i", "-n", "-p", "--wd=/", "--"]
+    into = ["nsenter", "-t", leader, "-m", "-u", "-i", "-n", "-p", "--wdns=/", "--"]
     return [*into, "env", "-i", path, "HOME=/root", "LC_ALL=C.UTF-8", f"TERM={_terminal()}"]
 
 

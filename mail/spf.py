@@ -4,8 +4,11 @@ import re
 from collections.abc import Sequence
 
 LOOK_UPS = 10
+QUALIFIERS = "+-~?"
+# A setting's own word for the gateways, by inclusion of their record.
+GATEWAYS = "gateways"
 MECHANISM = re.compile(
-    r"[+\-~?]?(all|include:\S+|a(:\S+|/\S+)?|mx(:\S+|/\S+)?|ptr(:\S+)?|exists:\S+|ip4:[\d./]+"
+    r"gateways|[+\-~?]?(all|ip4|include:\S+|a(:\S+|/\S+)?|mx(:\S+|/\S+)?|ptr(:\S+)?|exists:\S+|ip4:[\d./]+"
     r"|ip6:[0-9a-fA-F:./]+)|redirect=\S+"
 )
 
@@ -15,9 +18,21 @@ def gateways(addresses: Sequence[str]) -> str:
     return " ".join(["v=spf1", *(f"ip4:{address}" for address in addresses), "-all"])
 
 
-def domain(include: str, extra: Sequence[str], all_: str) -> str:
-    """A sending domain's record: our gateways by inclusion, what else it names, the rest."""
-    return " ".join(["v=spf1", f"include:{include}", *extra, all_])
+def domain(terms: Sequence[str], all_: str, *, include: str, addresses: Sequence[str]) -> str:
+    """A sending domain's record.
+
+    Among the terms, GATEWAYS becomes the inclusion of the gateways' record, and a bare `ip4`, with
+    its qualifier, stands for each of their addresses.
+    """
+    written: list[str] = []
+    for term in terms:
+        if term == GATEWAYS:
+            written.append(f"include:{include}")
+        elif term.lstrip(QUALIFIERS) == "ip4":
+            written += [f"{term}:{address}" for address in addresses]
+        else:
+            written.append(term)
+    return " ".join(["v=spf1", *written, all_])
 
 
 def host() -> str:
@@ -25,7 +40,7 @@ def host() -> str:
     return "v=spf1 a -all"
 
 
-def look_ups(mechanisms: Sequence[str]) -> int:
+def look_ups(terms: Sequence[str]) -> int:
     """How many DNS look-ups the terms cost by themselves (RFC 7208, 4.6.4)."""
-    costly = re.compile(r"[+\-~?]?(include:|a\b|mx\b|ptr\b|exists:)|redirect=")
-    return sum(bool(costly.match(term)) for term in mechanisms)
+    costly = re.compile(rf"[+\-~?]?({GATEWAYS}$|include:|a\b|mx\b|ptr\b|exists:)|redirect=")
+    return sum(bool(costly.match(term)) for term in terms)

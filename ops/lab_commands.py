@@ -3,15 +3,20 @@
 import os
 import subprocess
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from lab import control, send
 from lab.access import inside
 from lab.internet.inbox import Inbox
+from lab.internet.stranger import stranger
 from lab.lab import Lab
+from lab.stories import STORIES
+from lab.stories.stage import Stage, play
 from ops import lab_stack
 from ops.output import notes, print_json, print_table, step
 from settings import Settings
@@ -127,6 +132,29 @@ def send_(name: Name = "dev", json: Json = False) -> None:
         f"./relay pulumi --lab {name} preview"
     )
     if not all(message.verdict.passes() for message in messages):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(name: Name = "dev", json: Json = False) -> None:
+    """Play what the lab's set-up is for (`lab up --example`), with real mail."""
+    lab = Lab(name)
+    if not control.running(lab):
+        raise control.LabError(f"the lab {name} is not up: ./relay lab up --name {name} --example")
+    key = lab_stack.example_of(lab)
+    if key not in STORIES:
+        known = ", ".join(STORIES)
+        raise control.LabError(f"the lab {name} runs no example; start one with --example {known}")
+    acts = []
+    with stranger(lab) as friend:
+        for played in play(Stage(lab, lab_stack.outputs(lab), friend), STORIES[key]):
+            mark = "[green]ok[/green]    " if played.passed else "[red]failed[/red]"
+            notes.print(f"{mark} {escape(played.act)} ({played.seconds} s)", soft_wrap=True)
+            notes.print(f"       {played.seen}", style="dim", markup=False, soft_wrap=True)
+            acts.append(asdict(played))
+    if json:
+        print_json(acts)
+    if not all(act["passed"] for act in acts):
         raise typer.Exit(1)
 
 

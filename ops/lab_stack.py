@@ -48,10 +48,18 @@ def prepare(lab: Lab, source: Path) -> None:
         kept = yaml.safe_load(target.read_text()) or {}
         content.update({k: v for k, v in kept.items() if k == "encryptionsalt"})
     target.write_text(yaml.safe_dump(content, sort_keys=False))
+    example = source.name.split(".")[1] if source.parent == PROJECT / "examples" else ""
+    (lab.directory / "example").write_text(example)
     passphrase = lab.directory / "passphrase"
     if not passphrase.exists():
         passphrase.touch(mode=0o600)
         passphrase.write_text(secrets.token_urlsafe(PASSPHRASE_BYTES))
+
+
+def example_of(lab: Lab) -> str:
+    """The key of the example that the stack was made from, or ""."""
+    file = lab.directory / "example"
+    return file.read_text() if file.exists() else ""
 
 
 def settings_of(lab: Lab) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+from email.policy import SMTP
 
 import pytest
 from world import CLIENT, GATEWAY, LOGIN, World, wait_until
@@ -62,10 +63,24 @@ def pointers(world: World) -> list[str]:
     return sorted(a["PtrRecord"] for a in addresses["Addresses"])
 
 
+def forwarded_from(world: World, sender: str) -> str:
+    """The envelope sender that a forwarded message left with."""
+    subject = send.unique("forwarded before the rebuild")
+    hand_in(world, sender, "info@shop.example", subject)
+    return world.arrived(subject).sender
+
+
+def hand_in(world: World, sender: str, recipient: str, subject: str) -> None:
+    message = send.compose(sender or "postmaster@inbox.example", recipient, subject)
+    with world.session(25) as session:
+        session.sendmail(sender, [recipient], message.as_bytes(policy=SMTP))
+
+
 def test_a_rebuild_keeps_the_queue(world: World) -> None:
     kept = certificate(world), pointers(world), world.outputs["gateway"]["address"]
     old = world.machine(GATEWAY)
     subject = send.unique("kept")
+    forwarded = forwarded_from(world, "me@inbox.example")
     world.inbox.defer_everything(True)
     try:
         with world.session(587, login=LOGIN) as session:
@@ -92,3 +107,7 @@ def test_a_rebuild_keeps_the_queue(world: World) -> None:
     found = world.inbox.wait_for(lambda m: m.subject.startswith(subject), count=MESSAGES)
     assert sorted(m.subject for m in found) == sorted(f"{subject} {n}" for n in range(MESSAGES))
     assert [m.subject for m in found if not m.verdict.passes()] == []
+
+    notice = send.unique("returned after the rebuild")
+    hand_in(world, "", forwarded, notice)
+    assert world.arrived(notice).recipient == "me@inbox.example"

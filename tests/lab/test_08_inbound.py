@@ -1,64 +1,40 @@
 """Mail from outside: forwarded so that it passes and bounces come back; forged mail is refused."""
 
 import smtplib
-import uuid
 from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
 
-import dkim as dkimpy
 import pytest
 from world import OTHER_LOGIN, World
 
 from lab import send
-from lab.machines.network import PROBE
-from mail import dkim
-
-# Resolvers remember what a domain had: each run has its own.
-FAR = f"far-{uuid.uuid4().hex[:8]}.example"
-FRIEND = f"friend@{FAR}"
-KEY = dkim.generate()
+from lab.internet.stranger import Stranger, stranger
 
 
-@pytest.fixture(autouse=True, scope="module")
-def friend(world: World) -> Iterator[None]:
-    """A stranger's domain that says what it sends, and that the rest is to be refused."""
-    records: list[list[object]] = [
-        [FAR, "A", 300, PROBE],
-        [FAR, "TXT", 300, f'"v=spf1 ip4:{PROBE} -all"'],
-        [f"_dmarc.{FAR}", "TXT", 300, '"v=DMARC1; p=reject"'],
-        [f"s1._domainkey.{FAR}", "TXT", 300, _quoted(dkim.record(KEY))],
-    ]
-    world.region.call("PUT", "dns/records", {"zone": FAR, "records": records})
-    yield
-    world.region.call("PUT", "dns/records", {"zone": FAR, "records": []})
+@pytest.fixture(scope="module")
+def friend(world: World) -> Iterator[Stranger]:
+    with stranger(world.lab) as who:
+        yield who
 
 
-def _quoted(text: str) -> str:
-    return " ".join(f'"{text[n : n + 255]}"' for n in range(0, len(text), 255))
-
-
-def signed(message: EmailMessage) -> bytes:
-    content = message.as_bytes(policy=SMTP)
-    return dkimpy.sign(content, b"s1", FAR.encode(), KEY.encode()) + content
-
-
-def hand_in(world: World, recipient: str, content: bytes, sender: str = FRIEND) -> None:
+def hand_in(world: World, recipient: str, content: bytes, sender: str) -> None:
     with world.session(25) as session:
         session.sendmail(sender, [recipient], content)
 
 
-def to(recipient: str, subject: str) -> EmailMessage:
-    return send.compose(FRIEND, recipient, subject)
+def write(world: World, friend: Stranger, recipient: str, subject: str) -> None:
+    message = send.compose(friend.address, recipient, subject)
+    hand_in(world, recipient, friend.signed(message), friend.address)
 
 
-def test_forwarded_mail_passes_where_it_is_read(world: World) -> None:
+def test_forwarded_mail_passes_where_it_is_read(world: World, friend: Stranger) -> None:
     subject = send.unique("to info")
-    hand_in(world, "info@shop.example", signed(to("info@shop.example", subject)))
+    write(world, friend, "info@shop.example", subject)
     message = world.arrived(subject)
     assert message.recipient == "me@inbox.example"
     assert message.sender.startswith("SRS0=")
-    assert message.sender.endswith(f"={FAR}=friend@mail.relay.example")
+    assert message.sender.endswith(f"={friend.domain}=friend@mail.relay.example")
     assert message.verdict.passes()  # SPF by our envelope, DKIM and so DMARC by the friend's own
     results = " ".join(" ".join(message.parsed.get_all("Authentication-Results", [])).split())
     assert "mail.relay.example; dkim=pass" in results
@@ -74,9 +50,9 @@ def test_forwarded_mail_passes_where_it_is_read(world: World) -> None:
         ("whoever@relay.example", ["all@inbox.example"]),
     ],
 )
-def test_who_reads_what(world: World, recipient: str, readers: list[str]) -> None:
+def test_who_reads_what(world: World, friend: Stranger, recipient: str, readers: list[str]) -> None:
     subject = send.unique("to whom")
-    hand_in(world, recipient, signed(to(recipient, subject)))
+    write(world, friend, recipient, subject)
     found = world.inbox.wait_for(lambda m: m.subject == subject, count=len(readers))
     assert sorted(m.recipient for m in found) == readers
 
@@ -85,9 +61,11 @@ def test_who_reads_what(world: World, recipient: str, readers: list[str]) -> Non
     "recipient",
     ["postmaster@relay.example", "abuse@shop.example", "postmaster@mail.relay.example"],
 )
-def test_the_roles_of_every_domain_go_to_the_operator(world: World, recipient: str) -> None:
+def test_the_roles_of_every_domain_go_to_the_operator(
+    world: World, friend: Stranger, recipient: str
+) -> None:
     subject = send.unique("role")
-    hand_in(world, recipient, signed(to(recipient, subject)))
+    write(world, friend, recipient, subject)
     assert world.arrived(subject).recipient == world.operator
 
 
@@ -100,25 +78,32 @@ def test_the_roles_of_every_domain_go_to_the_operator(world: World, recipient: s
         "info%inbox.example@shop.example",
     ],
 )
-def test_unknown_recipients_are_refused_at_once(world: World, recipient: str) -> None:
+def test_unknown_recipients_are_refused_at_once(
+    world: World, friend: Stranger, recipient: str
+) -> None:
     with pytest.raises(smtplib.SMTPRecipientsRefused) as caught:
-        hand_in(world, recipient, signed(to(recipient, "x")))
+        write(world, friend, recipient, "x")
     ((code, _),) = caught.value.recipients.values()
     assert code in (550, 554)
 
 
-def forged(subject: str) -> EmailMessage:
-    message = send.compose(FRIEND, "info@shop.example", subject)
+def forged(friend: Stranger) -> EmailMessage:
+    message = send.compose(friend.address, "info@shop.example", "x")
     message["Authentication-Results"] = (
-        f"mail.relay.example; dkim=pass header.d={FAR}; spf=pass smtp.mailfrom={FAR}"
+        f"mail.relay.example; dkim=pass header.d={friend.domain}; "
+        f"spf=pass smtp.mailfrom={friend.domain}"
     )
     return message
 
 
-def test_forged_mail_is_refused_where_its_senders_policy_says_so(world: World) -> None:
+def test_forged_mail_is_refused_where_its_senders_policy_says_so(
+    world: World, friend: Stranger
+) -> None:
     with pytest.raises(smtplib.SMTPDataError) as caught:
         # another's envelope: SPF passes for it, and is not aligned
-        hand_in(world, "info@shop.example", forged("x").as_bytes(policy=SMTP), "me@inbox.example")
+        hand_in(
+            world, "info@shop.example", forged(friend).as_bytes(policy=SMTP), "me@inbox.example"
+        )
     assert caught.value.smtp_code == 550
     assert "DMARC" in str(caught.value.smtp_error).upper()
 
@@ -150,10 +135,12 @@ def test_a_loop_is_cut(world: World) -> None:
     assert "too many hops" in str(caught.value.smtp_error)
 
 
-def test_a_user_reads_the_forward_and_answers_as_the_address(world: World) -> None:
+def test_a_user_reads_the_forward_and_answers_as_the_address(
+    world: World, friend: Stranger
+) -> None:
     """Gmail's `send mail as`: the code comes through the forward, then it logs in and sends."""
     subject = send.unique("confirmation code")
-    hand_in(world, "info@shop.example", signed(to("info@shop.example", subject)))
+    write(world, friend, "info@shop.example", subject)
     world.arrived(subject)
     answer = send.unique("answer")
     message = send.compose("info@shop.example", send.RECIPIENT, answer)

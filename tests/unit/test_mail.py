@@ -24,11 +24,30 @@ def test_quotation_marks_are_escaped_for_route53() -> None:
 
 def test_spf_policies() -> None:
     assert spf.gateways(["192.0.2.1", "192.0.2.2"]) == "v=spf1 ip4:192.0.2.1 ip4:192.0.2.2 -all"
-    assert (
-        spf.domain("_spf.relay.example", ["mx"], "~all")
-        == "v=spf1 include:_spf.relay.example mx ~all"
-    )
-    assert spf.look_ups(["include:a", "a", "mx:b", "ip4:192.0.2.1", "-exists:c"]) == 4
+    assert spf.look_ups(["gateways", "include:a", "a", "mx:b", "ip4", "-exists:c"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("terms", "all_", "record"),
+    [
+        (["gateways"], "~all", "v=spf1 include:_spf.relay.example ~all"),
+        (
+            ["gateways", "include:b.example"],
+            "~all",
+            "v=spf1 include:_spf.relay.example include:b.example ~all",
+        ),
+        (["+ip4"], "-all", "v=spf1 +ip4:192.0.2.1 +ip4:192.0.2.2 -all"),
+        (["+a", "+mx", "+ip4"], "~all", "v=spf1 +a +mx +ip4:192.0.2.1 +ip4:192.0.2.2 ~all"),
+        (
+            ["a:mail.b.example", "ip4:192.0.2.9"],
+            "?all",
+            "v=spf1 a:mail.b.example ip4:192.0.2.9 ?all",
+        ),
+    ],
+)
+def test_a_domains_spf_terms(terms: list[str], all_: str, record: str) -> None:
+    addresses = ["192.0.2.1", "192.0.2.2"]
+    assert spf.domain(terms, all_, include="_spf.relay.example", addresses=addresses) == record
 
 
 def test_the_published_key_is_the_private_keys_other_half() -> None:

@@ -94,8 +94,8 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
             "'reject'",
         ),
         (
-            changed(domains=[{"name": "shop.example", "spf": {"extra": ["+all"]}}]),
-            "domains[0].spf.extra[0]",
+            changed(domains=[{"name": "shop.example", "spf": {"mechanisms": ["+all"]}}]),
+            "domains[0].spf.mechanisms[0]",
             "'+all'",
             "SPF mechanism",
         ),
@@ -104,11 +104,13 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
                 domains=[
                     {
                         "name": "shop.example",
-                        "spf": {"extra": [f"include:{n}.example" for n in range(10)]},
+                        "spf": {
+                            "mechanisms": ["gateways", *(f"include:{n}.example" for n in range(10))]
+                        },
                     }
                 ]
             ),
-            "domains[0].spf.extra",
+            "domains[0].spf.mechanisms",
             "11 DNS look-ups",
             "SPF allows 10",
         ),
@@ -205,6 +207,18 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
         ),
         (changed(inbound={"dmarc": "reject"}), "inbound.dmarc", "'reject'", "'enforce'"),
         (changed(ssh={"allowFrom": ["0.0.0.0/0"]}), "ssh.allowFrom[0]", "0.0.0.0/0", "the world"),
+        (
+            changed(domains=[{"name": "shop.example", "a": "web.shop.example"}]),
+            "domains[0].a",
+            "'web.shop.example'",
+            "a host of the stack (app.shop.example, mail.relay.example) or an IPv4 address",
+        ),
+        (
+            changed(domains=[{"name": "shop.example", "ttl": 5}]),
+            "domains[0].ttl",
+            "5",
+            "greater than or equal to 60",
+        ),
         (changed(ssh={"allowFrom": ["10.0.0.1/8"]}), "ssh.allowFrom[0]", "10.0.0.1/8", "host bits"),
         (changed(network={"cidr": "10.0.0.0/28"}), "network.cidr", "10.0.0.0/28", "/16 to /24"),
     ],

@@ -1,0 +1,8 @@
+"""What each reference set-up is for, played with real mail: `./relay lab demo`."""
+
+from collections.abc import Sequence
+
+from lab.stories import sendas
+from lab.stories.stage import Act
+
+STORIES: dict[str, Sequence[Act]] = {"sendas": sendas.ACTS}

@@ -1,0 +1,142 @@
+"""What a story is made of: acts, and a stage that its people act on."""
+
+import smtplib
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+from lab import send
+from lab.access import inside
+from lab.internet.inbox import Inbox
+from lab.internet.inbox.message import Message
+from lab.internet.stranger import Stranger
+from lab.lab import Lab
+
+
+class Unexpected(Exception):
+    """An act ended in another way than its sentence says; the text is what was seen."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running set-up with its outputs, secret ones too, and a stranger who writes to it."""
+
+    lab: Lab
+    outputs: dict[str, Any]
+    stranger: Stranger
+
+    @property
+    def inbox(self) -> Inbox:
+        """The mailbox elsewhere."""
+        return Inbox(self.lab)
+
+    def connect(self, port: int, login: str | None = None) -> smtplib.SMTP:
+        """SMTP with the gateway from the internet, TLS verified; logged in if asked."""
+        gateway = self.outputs["gateway"]
+        session = send.Internet(self.lab).connect(gateway["name"], gateway["address"], port)
+        if login:
+            session.login(login, self.outputs["passwords"][login])
+        return session
+
+    def submit(
+        self, message: EmailMessage, login: str, port: int = 587, sender: str | None = None
+    ) -> str:
+        """Hand a message in with a login; tells how."""
+        with self.connect(port, login) as session:
+            session.send_message(message, from_addr=sender)
+            return f"port {port}, {session.sock.version()}, AUTH as {login}"  # type: ignore[union-attr]
+
+    def write(self, recipient: str, subject: str) -> None:
+        """The stranger writes to an address of ours, by port 25."""
+        message = send.compose(self.stranger.address, recipient, subject)
+        self.deliver(recipient, self.stranger.signed(message))
+
+    def deliver(self, recipient: str, content: bytes, sender: str | None = None) -> None:
+        """Somebody's server hands a message in on port 25."""
+        with self.connect(25) as session:
+            session.sendmail(
+                self.stranger.address if sender is None else sender, recipient, content
+            )
+
+    def arrived(self, wanted: Callable[[Message], bool] | str, count: int = 1) -> list[Message]:
+        """The messages with a subject, or that are wanted, once they are in the mailbox."""
+        if isinstance(wanted, str):
+            subject = wanted
+            return self.inbox.wait_for(lambda m: m.subject == subject, count=count)
+        return self.inbox.wait_for(wanted, count=count)
+
+    def passed(self, subject: str, sender: str = "") -> str:
+        """That a message is in the mailbox with all three verdicts passing; tells them."""
+        (message,) = self.arrived(subject)
+        verdict = message.verdict
+        expect(verdict.passes(), f"{verdict}")
+        expect(not sender or message.parsed["From"] == sender, f"From: {message.parsed['From']}")
+        return f"in {message.recipient}: spf=pass dkim=pass dmarc=pass, by both judges"
+
+    def run(self, host: dict[str, str], *command: str, text: str | None = None) -> str:
+        """A command on a host, as its root; its output."""
+        result = subprocess.run(
+            [*inside(self.lab, host["instanceId"]), *command],
+            capture_output=True,
+            text=True,
+            input=text,
+            check=False,
+        )
+        expect(result.returncode == 0, result.stdout + result.stderr)
+        return result.stdout
+
+
+Act = Callable[[Stage], str]
+
+
+@dataclass(frozen=True)
+class Played:
+    """One act: its sentence, what was seen, and how long it took."""
+
+    act: str
+    passed: bool
+    seen: str
+    seconds: float
+
+
+def play(stage: Stage, acts: Sequence[Act]) -> Iterator[Played]:
+    """Play the acts in order; one that fails does not stop the others."""
+    for act in acts:
+        started = time.monotonic()
+        sentence = " ".join((act.__doc__ or "").split()).removesuffix(".")
+        try:
+            seen, passed = act(stage), True
+        except (Unexpected, TimeoutError, OSError) as error:  # smtplib's errors are OSErrors
+            seen, passed = f"{type(error).__name__}: {error}", False
+        yield Played(sentence, passed, seen, round(time.monotonic() - started, 1))
+
+
+def expect(condition: bool, otherwise: str) -> None:
+    """Unexpected, with what was seen, unless it is so."""
+    if not condition:
+        raise Unexpected(otherwise)
+
+
+def refused(attempt: Callable[[], object], *codes: int) -> str:
+    """That the gateway refuses an attempt with one of the codes; its answer."""
+    try:
+        attempt()
+    except smtplib.SMTPRecipientsRefused as error:
+        (answer,) = error.recipients.values()
+    except smtplib.SMTPResponseException as error:
+        answer = (error.smtp_code, error.smtp_error)
+    else:
+        raise Unexpected("it was accepted")
+    code, text = answer
+    said = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    expect(code in codes, f"{code} {said}")
+    return f"{code} {' '.join(said.split())}"
+
+
+def unsigned(sender: str, recipient: str, subject: str) -> bytes:
+    """A message as a server without DKIM sends it."""
+    return send.compose(sender, recipient, subject).as_bytes(policy=SMTP)
