@@ -15,7 +15,7 @@ from components.naming import Tags
 from components.network import CLIENT_OUT, GATEWAY_IN, GATEWAY_OUT, Network
 from components.records import Zones
 from components.tables import Tables
-from mail import names, spf
+from mail import names, programs, spf
 from settings import Client, Settings
 
 GATEWAY_KEY = "gateway.json"
@@ -203,7 +203,7 @@ class Stack:
         """What the stack exports."""
         gateway = self.settings.gateway.name
         logins = [login.address for login in self.settings.logins]
-        user = logins[0] if logins else "a login of the stack"
+        user = logins[0] if logins else "LOGIN"
         return {
             "gateway": self.gateway.output(),
             "clients": [client.output() for client in self.clients],
@@ -215,6 +215,11 @@ class Stack:
                 f"Outgoing server {gateway}, port 465 with SSL/TLS (or 587 with STARTTLS), "
                 f"authentication by normal password, user name {user}"
             ),
+            "mailPrograms": {
+                "postfix": programs.postfix(gateway, user),
+                "msmtp": programs.msmtp(gateway, user),
+                "mailrc": programs.mailrc(gateway, user),
+            },
             "nextSteps": [
                 "A new AWS account cannot send on port 25: ask for it with the form 'Request to "
                 "remove reverse DNS and email sending limitations'.",

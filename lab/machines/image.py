@@ -20,9 +20,10 @@ BASE = (
     "openssh-server,procps,systemd-resolved,systemd-sysv,systemd-timesyncd,tzdata"
 )
 HOST_PACKAGES = BASE + ",cloud-init,dhcpcd-base,e2fsprogs,sudo,unattended-upgrades"
+# The inbox's, and the mail programs of a computer outside AWS (lab/internet/laptop.py).
 INBOX_PACKAGES = (
-    BASE + ",opendkim,opendmarc,postfix,publicsuffix,python3-authheaders,python3-dkim,"
-    "python3-dnspython,python3-spf,rsyslog"
+    BASE + ",libsasl2-modules,msmtp,opendkim,opendmarc,postfix,publicsuffix,python3-authheaders,"
+    "python3-dkim,python3-dnspython,python3-spf,rsyslog,s-nail"
 )
 
 

@@ -1,6 +1,7 @@
 """What a story is made of: acts, and a stage that its people act on."""
 
 import smtplib
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,12 +10,17 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
+import dns.resolver
+
 from lab import send
-from lab.access import inside
+from lab.access import entered, inside
 from lab.internet.inbox import Inbox
 from lab.internet.inbox.message import Message
 from lab.internet.stranger import Stranger
 from lab.lab import Lab
+from lab.machines.network import RESOLVER
+
+FILTERED_SECONDS = 1.0
 
 
 class Unexpected(Exception):
@@ -76,6 +82,25 @@ class Stage:
         expect(verdict.passes(), f"{verdict}")
         expect(not sender or message.parsed["From"] == sender, f"From: {message.parsed['From']}")
         return f"in {message.recipient}: spf=pass dkim=pass dmarc=pass, by both judges"
+
+    def resolve(self, name: str, kind: str) -> list[str]:
+        """What the lab's resolver says of a name, sorted."""
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers = [RESOLVER]
+        with entered(self.lab.namespace):
+            try:
+                return sorted(record.to_text() for record in resolver.resolve(name, kind))
+            except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+                return []
+
+    def reaches(self, address: str, port: int) -> bool:
+        """Whether a stranger gets a TCP connection; one that is filtered never answers."""
+        with entered(f"{self.lab.namespace}-probe"):
+            try:
+                socket.create_connection((address, port), timeout=FILTERED_SECONDS).close()
+            except OSError:
+                return False
+        return True
 
     def run(self, host: dict[str, str], *command: str, text: str | None = None) -> str:
         """A command on a host, as its root; its output."""

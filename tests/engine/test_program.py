@@ -25,6 +25,13 @@ def instances(stack: Stack) -> set[str]:
     return {i["id"] for i in state["instances"] if i["state"] == "running"}
 
 
+def state_files(stack: Stack) -> list[bytes]:
+    """What the backend keeps: the state and its history."""
+    files = [p for p in (stack.directory / "home" / "state").rglob("*") if p.is_file()]
+    contents = [file.read_bytes() for file in files]
+    return [gzip.decompress(c) if c[:2] == b"\x1f\x8b" else c for c in contents]
+
+
 def config() -> dict[str, Any]:
     with open("Pulumi.dev.yaml") as file:  # noqa: PTH123
         return copy.deepcopy(yaml.safe_load(file)["config"])
@@ -66,13 +73,11 @@ def test_03_a_second_up_changes_nothing(stack: Stack) -> None:
 
 def test_04_the_state_holds_no_secret_in_plain(stack: Stack) -> None:
     outputs = stack.outputs()
-    files = [p for p in (stack.directory / "home" / "state").rglob("*") if p.is_file()]
-    assert files
-    for file in files:
-        content = file.read_bytes()
-        text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        assert b"BEGIN PRIVATE KEY" not in text, file
-        assert outputs["passwords"]["me@shop.example"].encode() not in text, file
+    states = state_files(stack)
+    assert b"mail.relay.example" in b"".join(states)
+    for state in states:
+        assert b"BEGIN PRIVATE KEY" not in state
+        assert outputs["passwords"]["me@shop.example"].encode() not in state
 
 
 def test_05_a_domain_is_added_without_touching_a_host(stack: Stack) -> None:
@@ -180,21 +185,20 @@ def test_11_a_record_that_exists_is_found_first_and_can_be_taken_over(stack: Sta
     wanted["mail-relay:domains"].append({"name": "old.example", "txt": ["verification=1"]})
     stack.write(wanted)
 
-    code, said = stack.pulumi("up", "--yes", "--stack=test")
-    assert code != 0
-    assert (
-        'old.example has a record of type TXT that this stack did not make: "verification=1"'
-        in said
-    )
-    assert "Traceback" not in said
-    assert instances(stack) == before
-    assert records(stack, "old.example") == kept
-
-    commands = re.findall(r"pulumi (import .*_TXT)$", said, re.MULTILINE)
-    assert len(set(commands)) == 2, said
-    for command in set(commands):
-        code, imported = stack.pulumi(*command.split(), "--yes", "--stack=test")
-        assert code == 0, imported
+    found: set[str] = set()
+    for _ in kept:  # the engine stops at the first error, though it may have asked about more
+        code, said = stack.pulumi("up", "--yes", "--stack=test")
+        if code == 0:
+            break
+        assert "that this stack did not make" in said
+        assert "Traceback" not in said
+        assert instances(stack) == before
+        assert records(stack, "old.example") == kept
+        for command in set(re.findall(r"pulumi (import .*_TXT)$", said, re.MULTILINE)):
+            code, imported = stack.pulumi(*command.split(), "--yes", "--stack=test")
+            assert code == 0, imported
+            found.add(command.split()[4])
+    assert found == {"old.example-TXT", "_dmarc.old.example-TXT"}
     stack.up()
     taken = records(stack, "old.example")
     include = '"v=spf1 include:_spf.relay.example ~all"'
@@ -214,8 +218,8 @@ def test_12_a_dkim_key_made_elsewhere_is_kept_as_a_secret(stack: Stack) -> None:
     assert key[30:60] not in said
     held = records(stack, "shop.example")[("s1._domainkey.shop.example.", "TXT")]
     assert held == [f'"{txt.route53_value(dkim.record(key))}"']
-    for state in (stack.directory / "home" / "state").rglob("*.json"):
-        assert key[30:60] not in state.read_text(), state
+    for state in state_files(stack):
+        assert key[30:60].encode() not in state
 
 
 def test_13_destroy_leaves_nothing(stack: Stack) -> None:
