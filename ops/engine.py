@@ -98,7 +98,6 @@ def run(
             [str(engine()), *arguments],
             cwd=work_dir,
             env=environment,
-            stdin=None if sys.stdin.isatty() else subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )

@@ -26,6 +26,8 @@ from settings import read
 PROJECT = engine.PROJECT
 STACK = "lab"
 PASSPHRASE_BYTES = 24
+# What Pulumi writes into a stack file with the first secret.
+_ENCRYPTED = {"encryptionsalt", "encryptedkey", "secretsprovider"}
 
 
 class StackError(Exception):
@@ -43,11 +45,16 @@ def prepare(lab: Lab, source: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
     target = folder / f"Pulumi.{STACK}.yaml"
-    content = yaml.safe_load(source.read_text()) or {}
-    if target.exists():  # the copy's own salt goes with the state
-        kept = yaml.safe_load(target.read_text()) or {}
-        content.update({k: v for k, v in kept.items() if k == "encryptionsalt"})
-    target.write_text(yaml.safe_dump(content, sort_keys=False))
+    text = source.read_text()
+    if _ENCRYPTED & set(yaml.safe_load(text) or {}):
+        raise StackError(
+            f"{source}: it holds values that are encrypted for its own stack, which the lab cannot "
+            "read; give the lab a copy without them"
+        )
+    kept = yaml.safe_load(target.read_text()) or {} if target.exists() else {}
+    if salt := kept.get("encryptionsalt"):  # the copy's own salt goes with the state
+        text = f"encryptionsalt: {salt}\n{text}"
+    target.write_text(text)
     example = source.name.split(".")[1] if source.parent == PROJECT / "examples" else ""
     (lab.directory / "example").write_text(example)
     passphrase = lab.directory / "passphrase"
@@ -91,21 +98,33 @@ def make_zones(lab: Lab, zones: Sequence[str]) -> None:
                 route53.create_hosted_zone(Name=zone, CallerReference=secrets.token_hex(8))
 
 
-def pulumi(
-    lab: Lab, *arguments: str, capture: bool = False, quiet: bool = False
-) -> subprocess.CompletedProcess[str]:
-    """Run Pulumi in the lab; output goes to the terminal unless captured."""
-    command = lab.inside(sys.executable, "-m", "ops.lab_stack", lab.name, *arguments)
-    pipe = subprocess.PIPE if capture else (subprocess.DEVNULL if quiet else None)
+def pulumi(lab: Lab, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run Pulumi in the lab; what it shows goes to the terminal unless captured."""
     return subprocess.run(
-        command,
+        _command(lab, arguments),
         cwd=PROJECT,
-        stdout=pipe,
+        stdout=subprocess.PIPE if capture else None,
         stderr=subprocess.STDOUT if capture else None,
-        stdin=subprocess.DEVNULL if capture or quiet else None,
+        stdin=subprocess.DEVNULL if capture else None,
         text=True,
         check=False,
     )
+
+
+def captured(lab: Lab, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run Pulumi in the lab with `text` as its standard input, its two outputs kept apart."""
+    return subprocess.run(
+        _command(lab, arguments),
+        cwd=PROJECT,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _command(lab: Lab, arguments: Sequence[str]) -> list[str]:
+    return lab.inside(sys.executable, "-m", "ops.lab_stack", lab.name, *arguments)
 
 
 def settle(lab: Lab) -> bool:
@@ -120,7 +139,7 @@ def settle(lab: Lab) -> bool:
             while lock.exists() and _is_pulumi(pid):
                 time.sleep(0.2)
             lock.unlink()
-    result = pulumi(lab, "stack", "export", "--stack", STACK, capture=True)
+    result = captured(lab, "stack", "export", "--stack", STACK)
     if result.returncode != 0:  # no stack yet
         return True
     return not json.loads(result.stdout)["deployment"].get("pending_operations")
@@ -136,9 +155,9 @@ def _is_pulumi(pid: int) -> bool:
 def outputs(lab: Lab) -> dict[str, Any]:
     """The stack's outputs, secret ones too."""
     arguments = ("stack", "output", "--json", "--show-secrets", "--stack", STACK)
-    result = pulumi(lab, *arguments, capture=True)
+    result = captured(lab, *arguments)
     if result.returncode != 0:
-        raise StackError(result.stdout.strip())
+        raise StackError((result.stderr or result.stdout).strip())
     return json.loads(result.stdout)
 
 

@@ -1,0 +1,90 @@
+"""The stack that a command is about: the user's own, or a lab's."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lab import control
+from lab.lab import Lab
+from ops import engine, lab_stack
+from ops.lab_stack import StackError
+
+StackOption = Annotated[
+    str | None, typer.Option("--stack", help="The stack; the one that Pulumi has selected.")
+]
+LabOption = Annotated[
+    str | None, typer.Option("--lab", help="The stack of this lab instead of one of yours.")
+]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stack, its file, and how Pulumi is called for it."""
+
+    stack: str
+    lab: Lab | None = None
+
+    @property
+    def file(self) -> Path:
+        """The stack's settings."""
+        folder = lab_stack.work_dir(self.lab) if self.lab else engine.PROJECT
+        return folder / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def apply_command(self) -> str:
+        """What puts a change in force."""
+        if self.lab:
+            return f"./relay pulumi --lab {self.lab.name} up --stack {self.stack}"
+        return f"pulumi up --stack {self.stack}"
+
+    def pulumi(self, *arguments: str, text: str = "") -> str:
+        """The output of `pulumi ARGUMENTS` on this stack; StackError with what it said."""
+        result = _pulumi(self.lab, *arguments, "--stack", self.stack, text=text)
+        if result.returncode != 0:
+            raise StackError((result.stderr or result.stdout).strip())
+        return result.stdout
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secret ones too; StackError if it was never brought up."""
+        found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
+        if not found:
+            raise StackError(f"the stack {self.stack} has no outputs yet: {self.apply_command}")
+        return found
+
+
+def _pulumi(lab: Lab | None, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    if lab:
+        return lab_stack.captured(lab, *arguments, text=text)
+    return subprocess.run(
+        [str(engine.engine()), *arguments],
+        cwd=engine.PROJECT,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def target(stack: str | None, lab: str | None) -> Target:
+    """The stack that the options mean; StackError if there is none."""
+    if stack and lab:
+        raise StackError("give --stack or --lab, not both")
+    if lab:
+        found = Target(lab_stack.STACK, Lab(lab))
+        if not control.running(Lab(lab)) or not found.file.exists():
+            raise StackError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
+        return found
+    if stack is None:
+        result = _pulumi(None, "stack", "--show-name", "--non-interactive")
+        if result.returncode != 0:
+            said = (result.stderr or result.stdout).strip()
+            raise StackError(f"no stack is selected ({said}); name one with --stack or --lab")
+        stack = result.stdout.strip()
+    found = Target(stack)
+    if not found.file.exists():
+        raise StackError(f"--stack {stack}: there is no {found.file.name} in {found.file.parent}")
+    return found
