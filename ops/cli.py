@@ -10,7 +10,7 @@ from lab.control import LabError
 from lab.lab import Lab
 from lab.machines.image import ImageError
 from lab.run import ToolError
-from ops import lab_commands, lab_stack
+from ops import domains, forwards, lab_commands, lab_stack, users
 from ops.engine import EngineMissing, engine
 from ops.output import notes
 from settings import SettingsError
@@ -20,7 +20,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="mail-relay: mail relays in the cloud whose mail arrives.",
 )
-app.add_typer(lab_commands.app, name="lab")
+for name, commands in (
+    ("lab", lab_commands),
+    ("users", users),
+    ("domains", domains),
+    ("forwards", forwards),
+):
+    app.add_typer(commands.app, name=name)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 # What a user can put right: one line, no traceback.
@@ -62,7 +68,7 @@ def setup() -> None:
 def main() -> None:
     """Run; a user's mistake is one line and exit code 1."""
     try:
-        app()
+        app(prog_name="relay")
     except EXPECTED as error:
         notes.print(f"[red]error:[/red] {str(error) or type(error).__name__}", soft_wrap=True)
         sys.exit(1)

@@ -1,0 +1,78 @@
+"""`relay forwards ...`: where inbound mail goes."""
+
+import smtplib
+from typing import Annotated, Any
+
+import typer
+
+from ops import submission
+from ops.output import print_json, print_table
+from ops.settings_commands import Json, edit
+from ops.stack_file import StackFile
+from ops.target import LabOption, StackOption, target
+
+app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")
+
+Address = Annotated[
+    str, typer.Argument(metavar="ADDRESS", help="An address, or @domain for all its others.")
+]
+Targets = Annotated[
+    list[str], typer.Argument(metavar="TARGET...", help="The addresses that get its mail.")
+]
+
+
+@app.command("list")
+def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) -> None:
+    """The forwards of the stack's file; each domain's postmaster and abuse go to the operator."""
+    settings = StackFile(target(stack, lab)).settings()
+    rows = [{"address": forward.address, "to": list(forward.to)} for forward in settings.forwards]
+    print_json(rows) if json else print_table("forwards", rows)
+
+
+@app.command()
+def add(address: Address, to: Targets, stack: StackOption = None, lab: LabOption = None) -> None:
+    """Forward an address."""
+    item = {"address": address, "to": to}
+    edit(stack, lab, f"{address} is added", lambda file: file.add("forwards", item))
+
+
+@app.command()
+def change(address: Address, to: Targets, stack: StackOption = None, lab: LabOption = None) -> None:
+    """Forward an address to these, and no longer to those before."""
+    edit(
+        stack,
+        lab,
+        f"{address} is changed",
+        lambda file: file.change("forwards", address, {"to": to}),
+    )
+
+
+@app.command()
+def remove(address: Address, stack: StackOption = None, lab: LabOption = None) -> None:
+    """Forward an address no longer: its mail is refused."""
+    edit(stack, lab, f"{address} is removed", lambda file: file.remove("forwards", address))
+
+
+@app.command()
+def test(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An address to write to.")],
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
+    """Ask the gateway on port 25 whether it takes mail for an address; no mail is sent.
+
+    Many networks let nobody out on port 25: then there is no answer, whatever the gateway does.
+    """
+    found = target(stack, lab)
+    row: dict[str, Any] = {"address": address, "taken": False, "said": ""}
+    try:
+        with submission.connect(found.lab, found.outputs()["gateway"], 25) as session:
+            session.mail("")
+            code, text = session.rcpt(address)
+            row |= {"taken": code == 250, "said": f"{code} {text.decode(errors='replace')}"}
+    except (OSError, smtplib.SMTPException) as error:
+        row["said"] = f"no answer: {error}"
+    print_json(row) if json else print_table(f"mail for {address}", [row])
+    if not row["taken"]:
+        raise typer.Exit(1)

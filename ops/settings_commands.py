@@ -1,0 +1,38 @@
+"""What the commands that edit a stack's settings have in common."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from ops.output import notes
+from ops.stack_file import StackFile
+from ops.target import target
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read a password from standard input.")
+]
+SendAs = Annotated[
+    list[str] | None,
+    typer.Option("--send-as", help="An address or @domain it may send as; can be repeated."),
+]
+
+
+def edit(
+    stack: str | None, lab: str | None, done: str, change: Callable[[StackFile], None]
+) -> None:
+    """Change the stack's file as a whole, and tell what puts that in force."""
+    found = target(stack, lab)
+    file = StackFile(found)
+    change(file)
+    file.save()
+    notes.print(f"{done} in {found.file.name}. Next: {found.apply_command}", soft_wrap=True)
+
+
+def password_from_stdin() -> str:
+    """The password: asked for without echo on a terminal, else the first line of the input."""
+    if sys.stdin.isatty():
+        return typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return sys.stdin.readline().rstrip("\r\n")

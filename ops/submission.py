@@ -1,0 +1,26 @@
+"""SMTP with a stack's gateway, from where the user is: the internet, or a lab's."""
+
+import smtplib
+import ssl
+
+from lab.lab import Lab
+from lab.send import Internet
+
+SECONDS = 30
+PORTS = (587, 465)
+
+
+def connect(lab: Lab | None, host: dict[str, str], port: int) -> smtplib.SMTP:
+    """A session inside TLS whose certificate is verified for the host's name (RFC 8314, 3.3).
+
+    465 is TLS from the start, other ports by STARTTLS. Raises OSError or SMTPException.
+    """
+    if lab:
+        return Internet(lab).connect(host["name"], host["address"], port)
+    context = ssl.create_default_context()
+    if port == 465:
+        return smtplib.SMTP_SSL(host["name"], port, timeout=SECONDS, context=context)
+    session = smtplib.SMTP(host["name"], port, timeout=SECONDS)
+    session.starttls(context=context)
+    session.ehlo()
+    return session

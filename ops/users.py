@@ -1,0 +1,144 @@
+"""`relay users ...`: logins from the internet."""
+
+import secrets
+import smtplib
+from typing import Annotated, Any
+
+import typer
+
+from components.secrets import PASSWORD_BYTES
+from ops import submission
+from ops.output import print_json, print_table
+from ops.settings_commands import Json, PasswordStdin, SendAs, edit, password_from_stdin
+from ops.stack_file import StackFile
+from ops.target import LabOption, StackOption, target
+from settings import PASSWORD, SettingsError
+
+app = typer.Typer(no_args_is_help=True, help="Logins from the internet, and what each may send as.")
+
+Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The login: a whole address.")]
+
+
+@app.command("list")
+def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) -> None:
+    """The logins of the stack's file; client hosts have theirs besides."""
+    file = StackFile(target(stack, lab))
+    given = {item["address"]: "password" in item for item in file.items("logins")}
+    settings = file.settings()
+    rows = [
+        {
+            "login": login.address,
+            "sendAs": list(settings.send_as(login)),
+            "password": "given" if given[login.address] else "generated",
+        }
+        for login in settings.logins
+    ]
+    print_json(rows) if json else print_table("logins", rows)
+
+
+@app.command()
+def add(
+    login: Login,
+    send_as: SendAs = None,
+    password_stdin: PasswordStdin = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+) -> None:
+    """Add a login. It gets a generated password unless one is given."""
+
+    def change(file: StackFile) -> None:
+        item: dict[str, Any] = {"address": login, "sendAs": send_as or None}
+        if password_stdin:
+            item["password"] = _encrypted(file, password_from_stdin())
+        file.add("logins", item)
+
+    edit(stack, lab, f"{login} is added", change)
+
+
+@app.command()
+def change(
+    login: Login,
+    send_as: SendAs = None,
+    password_stdin: PasswordStdin = False,
+    new_password: Annotated[
+        bool, typer.Option("--new-password", help="Generate another password.")
+    ] = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+) -> None:
+    """Change what a login may send as, or its password."""
+    if password_stdin and new_password:
+        raise SettingsError(["give --password-stdin or --new-password, not both"])
+    if not (send_as or password_stdin or new_password):
+        raise SettingsError(
+            ["nothing to change: give --send-as, --password-stdin or --new-password"]
+        )
+
+    def make(file: StackFile) -> None:
+        values: dict[str, Any] = {"sendAs": send_as} if send_as else {}
+        if password_stdin:
+            values["password"] = _encrypted(file, password_from_stdin())
+        if new_password:
+            values["password"] = file.secret(secrets.token_urlsafe(PASSWORD_BYTES))
+        file.change("logins", login, values)
+
+    edit(stack, lab, f"{login} is changed", make)
+
+
+@app.command()
+def remove(login: Login, stack: StackOption = None, lab: LabOption = None) -> None:
+    """Remove a login."""
+    edit(stack, lab, f"{login} is removed", lambda file: file.remove("logins", login))
+
+
+@app.command()
+def test(
+    login: Login,
+    password_stdin: PasswordStdin = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
+    """Log in for real, on 587 and on 465, with TLS verified; no mail is sent.
+
+    The password is the stack's own unless one is given.
+    """
+    found = target(stack, lab)
+    outputs = found.outputs()
+    if password_stdin:
+        password = password_from_stdin()
+    elif login in outputs["passwords"]:
+        password = outputs["passwords"][login]
+    else:
+        known = ", ".join(outputs["passwords"]) or "none"
+        raise SettingsError([f"{login!r} is no login of the running stack; there is {known}"])
+    rows = [_try(found, outputs, port, login, password) for port in submission.PORTS]
+    print_json(rows) if json else print_table(f"login {login}", rows)
+    if not all(row["login"] == "taken" for row in rows):
+        raise typer.Exit(1)
+
+
+def _try(found: Any, outputs: Any, port: int, login: str, password: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"port": port, "tls": "", "mechanisms": "", "login": ""}
+    try:
+        with submission.connect(found.lab, outputs["gateway"], port) as session:
+            row["tls"] = session.sock.version()  # type: ignore[union-attr]
+            row["mechanisms"] = session.esmtp_features.get("auth", "").strip()
+            session.login(login, password)
+            row["login"] = "taken"
+    except smtplib.SMTPResponseException as error:
+        text = error.smtp_error
+        said = text.decode(errors="replace") if isinstance(text, bytes) else text
+        row["login"] = f"refused: {error.smtp_code} {said}"
+    except (OSError, smtplib.SMTPException) as error:
+        row["login"] = f"no answer: {error}"
+    return row
+
+
+def _encrypted(file: StackFile, password: str) -> Any:
+    """The password as a secret; what is encrypted can no longer be checked."""
+    if not PASSWORD.fullmatch(password):
+        raise SettingsError(
+            ["the password: give 8 to 128 printable ASCII characters without spaces and colons"]
+        )
+    return file.secret(password)

@@ -1,0 +1,122 @@
+"""The stack's file, edited as a careful person would: comments kept, and all or nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops import target
+from ops.stack_file import StackFile
+from settings import SettingsError
+
+TEXT = """\
+# our mail
+config:
+  aws:region: us-east-1
+  mail-relay:operator: "ops@inbox.example" # a mailbox elsewhere
+  mail-relay:gateway:
+    name: mail.relay.example
+  mail-relay:domains:
+    # the shop's
+    - name: shop.example
+      dmarc: {policy: none, reports: [dmarc@inbox.example]} # for now
+    - name: relay.example
+  mail-relay:logins:
+    - address: me@shop.example
+      password: # of 2024
+        secure: v1:abc:def
+encryptionsalt: v1:salt
+"""
+Change = Callable[[StackFile], None]
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(target.engine, "PROJECT", tmp_path)
+    made = tmp_path / "Pulumi.test.yaml"
+    made.write_text(TEXT)
+    made.chmod(0o640)
+    return made
+
+
+def edited(file: Path, change: Change) -> str:
+    found = StackFile(target.Target("test"))
+    change(found)
+    found.save()
+    return file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after"),
+    [
+        (
+            lambda f: f.add("logins", {"address": "you@shop.example", "sendAs": ["@shop.example"]}),
+            "encryptionsalt",
+            "    - address: you@shop.example\n      sendAs: ['@shop.example']\nencryptionsalt",
+        ),
+        (
+            lambda f: f.change("logins", "me@shop.example", {"sendAs": ["a@shop.example"]}),
+            "        secure: v1:abc:def\n",
+            "        secure: v1:abc:def\n      sendAs: [a@shop.example]\n",
+        ),
+        (
+            lambda f: f.change("domains", "shop.example", {"dmarc": {"policy": "reject"}}),
+            "policy: none, ",
+            "policy: reject, ",
+        ),
+        (
+            lambda f: f.add("forwards", {"address": "a@shop.example", "to": ["b@inbox.example"]}),
+            "encryptionsalt",
+            "  mail-relay:forwards:\n    - address: a@shop.example\n      to: [b@inbox.example]\n"
+            "encryptionsalt",
+        ),
+    ],
+)
+def test_an_edit_changes_its_own_lines_alone(
+    file: Path, change: Change, before: str, after: str
+) -> None:
+    assert edited(file, change) == TEXT.replace(before, after)
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_the_last_item_takes_its_list_with_it(file: Path) -> None:
+    text = edited(file, lambda f: f.remove("logins", "me@shop.example"))
+    assert "logins" not in text
+    assert "# the shop's" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: f.add("logins", {"address": "me@shop.example"}), "logins[1]: 'me@shop.example'"),
+        (lambda f: f.add("logins", {"address": "Me"}), "give a whole address"),
+        (
+            lambda f: f.add("forwards", {"address": "a@far.example", "to": ["b@inbox.example"]}),
+            "its domain is none of ours",
+        ),
+        (lambda f: f.remove("domains", "shop.example"), "mail-relay:logins[0].sendAs"),
+        (lambda f: f.remove("logins", "you@shop.example"), "there is me@shop.example"),
+        (lambda f: f.remove("forwards", "you@shop.example"), "there is none"),
+        (
+            lambda f: f.change("domains", "shop.example", {"dmarc": {"policy": "refuse"}}),
+            "'refuse': Input should be 'none', 'quarantine' or 'reject'",
+        ),
+    ],
+)
+def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change, said: str) -> None:
+    with pytest.raises(SettingsError, match=r"(?s).*") as caught:
+        edited(file, change)
+    assert said in str(caught.value)
+    assert file.read_text() == TEXT
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("config: [", "Pulumi.test.yaml is no YAML"), ("config: {}", "mail-relay:gateway: missing")],
+)
+def test_a_file_that_is_wrong_already_is_told_first(file: Path, text: str, said: str) -> None:
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        StackFile(target.Target("test"))
+    assert said in str(caught.value)
