@@ -10,7 +10,7 @@ from lab.control import LabError
 from lab.lab import Lab
 from lab.machines.image import ImageError
 from lab.run import ToolError
-from ops import domains, forwards, lab_commands, lab_stack, users
+from ops import domains, forwards, lab_commands, lab_stack, queue, trace, users
 from ops.engine import EngineMissing, engine
 from ops.output import notes
 from settings import SettingsError
@@ -25,8 +25,10 @@ for name, commands in (
     ("users", users),
     ("domains", domains),
     ("forwards", forwards),
+    ("queue", queue),
 ):
     app.add_typer(commands.app, name=name)
+app.command()(trace.trace)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 # What a user can put right: one line, no traceback.

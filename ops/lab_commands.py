@@ -17,7 +17,7 @@ from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
 from lab.stories.stage import Stage, play
-from ops import lab_stack
+from ops import hosts, lab_stack
 from ops.output import notes, print_json, print_table, step
 from settings import Settings
 
@@ -96,7 +96,7 @@ def wait_for_hosts(lab: Lab, outputs: dict[str, Any]) -> None:
         if time.monotonic() > deadline:
             raise control.LabError(f"after {READY_SECONDS} s there is still no {missing}")
         time.sleep(0.5)
-    for host in [outputs["gateway"], *outputs["clients"]]:
+    for host in hosts.all_of(outputs):
         if errors := send.cloud_init_errors(lab, host["instanceId"]):
             raise control.LabError(
                 f"cloud-init failed on {host['name']}: {errors}; ./relay lab logs {host['name']}"
@@ -179,12 +179,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
 def _machine(lab: Lab, host: str) -> str:
     if host == "inbox":
         return host
-    outputs = lab_stack.outputs(lab)
-    hosts = {"gateway": outputs["gateway"], outputs["gateway"]["name"]: outputs["gateway"]}
-    hosts |= {client["name"]: client for client in outputs["clients"]}
-    if host not in hosts:
-        raise control.LabError(f"{host}: there is inbox, {', '.join(hosts)}")
-    return hosts[host]["instanceId"]
+    return hosts.named(lab_stack.outputs(lab), host)["instanceId"]
 
 
 @app.command()

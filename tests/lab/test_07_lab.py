@@ -49,7 +49,10 @@ def test_send_tells_what_became_of_three_messages(world: World) -> None:
     [
         (["lab", "up", "--name=Not_A_Name"], "'Not_A_Name'"),
         (["lab", "up", "--name=nobody", "--file=/nowhere.yaml"], "/nowhere.yaml: there is no such"),
-        (["lab", "shell", "nobody", "--name=test"], "nobody: there is inbox, gateway"),
+        (
+            ["lab", "shell", "nobody", "--name=test"],
+            "nobody: there is no such host; there is gateway",
+        ),
         (["lab", "send", "--name=nobody"], "nobody"),
         (["pulumi", "--lab=nobody", "preview"], "./relay lab up --name nobody"),
     ],

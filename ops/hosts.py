@@ -1,0 +1,43 @@
+"""Commands on a stack's hosts: in a lab directly, on AWS by the user's own ssh."""
+
+import shlex
+import subprocess
+from typing import Any
+
+from lab.access import inside
+from ops.lab_stack import StackError
+from ops.target import Target
+
+USER = "admin"  # Debian's image; it may use sudo without a password
+SSH_FAILED = 255  # ssh(1): the connection, not the command
+
+
+def all_of(outputs: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stack's hosts by its outputs, the gateway first."""
+    return [outputs["gateway"], *outputs["clients"]]
+
+
+def named(outputs: dict[str, Any], name: str) -> dict[str, Any]:
+    """One host by its name, or `gateway`; StackError with the names that there are."""
+    hosts = {"gateway": outputs["gateway"], **{host["name"]: host for host in all_of(outputs)}}
+    if name not in hosts:
+        raise StackError(f"{name}: there is no such host; there is {', '.join(hosts)}")
+    return hosts[name]
+
+
+def run(target: Target, host: dict[str, Any], *command: str, fine: tuple[int, ...] = (0,)) -> str:
+    """The output of a command as the host's root; StackError unless it ends as is fine."""
+    if target.lab:
+        argv = [*inside(target.lab, host["instanceId"]), *command]
+    else:
+        login = ["ssh", "-o", "BatchMode=yes", f"{USER}@{host['address']}", "--"]
+        argv = [*login, "sudo", "-n", shlex.join(command)]
+    result = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+    if not target.lab and result.returncode == SSH_FAILED:
+        raise StackError(
+            f"no way into {host['name']} by ssh ({result.stderr.strip()}): mail-relay:ssh is to "
+            "have your publicKey and, in allowFrom, the network that you come from"
+        )
+    if result.returncode not in fine:
+        raise StackError(f"{host['name']}: {(result.stderr or result.stdout).strip()}")
+    return result.stdout

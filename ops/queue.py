@@ -1,0 +1,120 @@
+"""`relay queue ...`: mail that waits on the hosts."""
+
+import datetime
+import json as json_
+import re
+from typing import Annotated, Any
+
+import typer
+
+from ops import hosts
+from ops.lab_stack import StackError
+from ops.output import notes, print_json, print_table
+from ops.settings_commands import Json
+from ops.target import LabOption, StackOption, Target, target
+
+app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
+
+QUEUE_ID = re.compile(r"[0-9A-Za-z]{6,}")
+Host = Annotated[str | None, typer.Option("--host", help="gateway, or a host's name; all of them.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Queue ids, as listed.")]
+All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]
+
+
+def _waiting(found: Target, host: str | None) -> list[dict[str, Any]]:
+    """A row for each message of the queues, oldest first (postqueue(1), -j)."""
+    outputs = found.outputs()
+    rows = []
+    for each in [hosts.named(outputs, host)] if host else hosts.all_of(outputs):
+        for line in hosts.run(found, each, "postqueue", "-j").splitlines():
+            entry = json_.loads(line)
+            arrived = datetime.datetime.fromtimestamp(entry["arrival_time"], datetime.UTC)
+            recipients = entry["recipients"]
+            reasons = {r["delay_reason"] for r in recipients if r.get("delay_reason")}
+            rows.append(
+                {
+                    "host": each["name"],
+                    "id": entry["queue_id"],
+                    "queue": entry["queue_name"],
+                    "arrived": arrived.isoformat(),
+                    "bytes": entry["message_size"],
+                    "from": entry["sender"] or "<>",
+                    "to": [recipient["address"] for recipient in recipients],
+                    "why": "; ".join(sorted(reasons)),
+                }
+            )
+    return sorted(rows, key=lambda row: row["arrived"])
+
+
+def _act(
+    stack: str | None, lab: str | None, ids: list[str] | None, everything: bool, command: list[str]
+) -> list[dict[str, Any]]:
+    """Run `command ID` on each message's own host; the rows of those that were meant."""
+    if bool(ids) == everything:
+        raise StackError("name queue ids, or give --all")
+    found = target(stack, lab)
+    rows = _waiting(found, None)
+    if unknown := set(ids or []) - {row["id"] for row in rows}:
+        raise StackError(f"{', '.join(sorted(unknown))}: nothing with this id waits")
+    meant = [row for row in rows if everything or row["id"] in (ids or [])]
+    outputs = found.outputs()
+    for row in meant:
+        hosts.run(found, hosts.named(outputs, row["host"]), *command, row["id"])
+    return meant
+
+
+@app.command("list")
+def list_(
+    host: Host = None, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
+    """What waits, since when, and why."""
+    rows = _waiting(target(stack, lab), host)
+    if json:
+        print_json(rows)
+    elif rows:
+        print_table("waiting", rows)
+    else:
+        notes.print("nothing waits")
+
+
+@app.command()
+def flush(
+    ids: Ids = None, everything: All = False, stack: StackOption = None, lab: LabOption = None
+) -> None:
+    """Try to deliver now what waits (postqueue(1), -i)."""
+    meant = _act(stack, lab, ids, everything, ["postqueue", "-i"])
+    notes.print(f"{len(meant)} messages are tried now")
+
+
+@app.command()
+def hold(
+    ids: Ids = None, everything: All = False, stack: StackOption = None, lab: LabOption = None
+) -> None:
+    """Keep messages back until they are released (postsuper(1), -h)."""
+    meant = _act(stack, lab, ids, everything, ["postsuper", "-h"])
+    notes.print(f"{len(meant)} messages are held")
+
+
+@app.command()
+def release(
+    ids: Ids = None, everything: All = False, stack: StackOption = None, lab: LabOption = None
+) -> None:
+    """Let held messages go (postsuper(1), -H)."""
+    meant = _act(stack, lab, ids, everything, ["postsuper", "-H"])
+    notes.print(f"{len(meant)} messages are released")
+
+
+@app.command()
+def delete(
+    ids: Ids = None,
+    everything: All = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+) -> None:
+    """Delete messages for good; their senders are not told (postsuper(1), -d)."""
+    what = "all that waits" if everything else ", ".join(ids or [])
+    if not yes:
+        typer.confirm(f"Delete {what}? Nobody is told.", abort=True, err=True)
+    meant = _act(stack, lab, ids, everything, ["postsuper", "-d"])
+    notes.print(f"{len(meant)} messages are deleted")

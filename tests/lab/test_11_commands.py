@@ -1,0 +1,197 @@
+"""Day 2 by the command line: logins, domains and forwards, the queue, and what became of mail."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from world import CLIENT, GATEWAY, LOGIN, PROJECT, World, wait_until
+
+from lab import send
+from ops import lab_stack
+
+NEW = "new@shop.example"
+GIVEN = "-a given Password".replace(" ", "~")
+
+
+def relay(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    """`./relay ARGUMENTS --lab test`."""
+    command = [str(PROJECT / "relay"), *arguments, "--lab=test"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+
+def done(*arguments: str, text: str = "") -> str:
+    """Standard output of a command that must work."""
+    result = relay(*arguments, text=text)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture
+def file(world: World) -> Iterator[str]:
+    """The stack's file; what a test changes of it is taken back."""
+    path = lab_stack.work_dir(world.lab) / "Pulumi.lab.yaml"
+    path.write_text(f"# our mail\n{path.read_text()}")
+    yield str(path)
+    world.apply(world.settings())
+    world.pull_tables()
+
+
+def applied(world: World) -> None:
+    done("pulumi", "up", "--yes", "--skip-preview", "--stack=lab")
+    world.pull_tables()
+
+
+def read(file: str) -> str:
+    with open(file) as content:  # noqa: PTH123
+        return content.read()
+
+
+def test_a_login_is_added_used_changed_and_removed(world: World, file: str) -> None:
+    done("users", "add", NEW, "--send-as", NEW, "--send-as", "hello@shop.example")
+    applied(world)
+    rows = json.loads(done("users", "test", NEW, "--json"))
+    assert [(row["port"], row["login"]) for row in rows] == [(587, "taken"), (465, "taken")]
+    assert all(row["tls"].startswith("TLSv1.") for row in rows)
+
+    done("users", "change", NEW, "--password-stdin", text=f"{GIVEN}\n")
+    assert GIVEN not in read(file)
+    assert "secure:" in read(file)
+    applied(world)
+    done("users", "test", NEW, "--password-stdin", text=f"{GIVEN}\n")
+    wrong = relay("users", "test", NEW, "--password-stdin", "--json", text="another-one\n")
+    assert wrong.returncode == 1
+    assert json.loads(wrong.stdout)[0]["login"].startswith("refused: 535")
+
+    listed = {row["login"]: row for row in json.loads(done("users", "list", "--json"))}
+    assert listed[NEW]["sendAs"] == [NEW, "hello@shop.example"]
+    assert (listed[LOGIN]["password"], listed[NEW]["password"]) == ("generated", "given")
+
+    done("users", "remove", NEW)
+    applied(world)
+    gone = relay("users", "test", NEW)
+    assert gone.returncode == 1
+    assert f"'{NEW}' is no login of the running stack" in gone.stderr
+    assert read(file).startswith("# our mail\n")
+
+
+def test_a_forward_is_added_tested_and_removed(world: World, file: str) -> None:
+    address = "jobs@shop.example"
+    before = relay("forwards", "test", address, "--json")
+    assert before.returncode == 1
+    assert json.loads(before.stdout)["said"].startswith("550")
+    done("forwards", "add", address, "me@inbox.example")
+    applied(world)
+    assert json.loads(done("forwards", "test", address, "--json"))["taken"] is True
+    done("forwards", "change", address, "me@inbox.example", "you@inbox.example")
+    listed = {row["address"]: row["to"] for row in json.loads(done("forwards", "list", "--json"))}
+    assert listed[address] == ["me@inbox.example", "you@inbox.example"]
+    done("forwards", "remove", address)
+    applied(world)
+    assert relay("forwards", "test", address).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("users", "add", LOGIN), f"'{LOGIN}': it is listed twice"),
+        (("users", "add", "x@far.example"), "its domain is none of ours"),
+        (("users", "change", LOGIN), "nothing to change"),
+        (("users", "change", "nobody@shop.example", "--new-password"), "is not listed; there is"),
+        (("users", "change", LOGIN, "--password-stdin"), "8 to 128 printable ASCII"),
+        (("domains", "remove", "shop.example"), "its domain is none of ours"),
+        (("domains", "change", "shop.example", "--dmarc", "maybe"), "'none', 'quarantine' or"),
+        (("forwards", "add", "a@shop.example", "a@shop.example"), "this goes in a circle"),
+        (("queue", "flush", "ABCDEF1234"), "nothing with this id waits"),
+        (("queue", "hold"), "name queue ids, or give --all"),
+        (("trace", "nobody-at-all"), "no host's log has 'nobody-at-all'"),
+    ],
+)
+def test_a_mistake_is_told_and_changes_nothing(
+    world: World, arguments: tuple[str, ...], said: str
+) -> None:
+    path = lab_stack.work_dir(world.lab) / "Pulumi.lab.yaml"
+    before = path.read_text()
+    result = relay(*arguments, text="short\n")
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert path.read_text() == before
+
+
+def waiting(subject_id: str) -> list[dict[str, object]]:
+    rows = json.loads(done("queue", "list", "--json"))
+    return [row for row in rows if row["id"] == subject_id]
+
+
+def test_mail_that_waits_is_listed_held_released_flushed_and_deleted(world: World) -> None:
+    world.inbox.defer_everything(True)
+    try:
+        for number in range(2):
+            world.submit(send.compose(LOGIN, send.RECIPIENT, send.unique(f"waits {number}")))
+        rows = wait_until(
+            "two messages wait, and why",
+            lambda: [
+                row
+                for row in json.loads(done("queue", "list", "--host=gateway", "--json"))
+                if row["from"] == LOGIN and row["why"]
+            ][1:],
+        )
+        (kept, dropped) = json.loads(done("queue", "list", "--host=gateway", "--json"))[-2:]
+        assert rows
+        assert (kept["host"], kept["queue"], kept["to"]) == (
+            GATEWAY,
+            "deferred",
+            ["me@inbox.example"],
+        )
+        assert "450" in str(kept["why"])
+        done("queue", "hold", kept["id"])
+        assert waiting(kept["id"])[0]["queue"] == "hold"
+        refused = relay("queue", "delete", dropped["id"], text="n\n")
+        assert refused.returncode == 1
+        assert waiting(dropped["id"])
+        done("queue", "delete", dropped["id"], "--yes")
+        assert waiting(dropped["id"]) == []
+    finally:
+        world.inbox.defer_everything(False)
+    done("queue", "release", kept["id"])
+    done("queue", "flush", kept["id"])
+    wait_until("it has gone", lambda: waiting(kept["id"]) == [])
+    (message,) = json.loads(done("trace", kept["id"], "--json"))
+    assert [attempt["status"][:4] for attempt in message["attempts"]][-1] == "sent"
+    assert len(message["attempts"]) >= 2
+
+
+def test_a_message_is_traced_from_the_clients_shell_to_the_inbox(world: World) -> None:
+    recipient = "traced@inbox.example"
+    command = f"printf 'Subject: traced\\n\\nHello.\\n' | sendmail -f app@shop.example {recipient}"
+    world.run(CLIENT, "sh", "-c", command)
+    world.inbox.wait_for(lambda m: m.recipient == recipient)
+
+    def traced() -> list[dict[str, object]]:
+        result = relay("trace", recipient, "--json")
+        found = json.loads(result.stdout)
+        return found if [len(m["attempts"]) for m in found] == [1, 1] else []
+
+    client, gateway = wait_until("both hosts have told", traced)
+    assert (client["host"], gateway["host"]) == (CLIENT, GATEWAY)
+    assert client["message_id"] == gateway["message_id"]
+    assert gateway["login"] == f"relay@{CLIENT}"
+    assert gateway["signatures"] == ["s=s1, d=shop.example"]
+    shown = done("trace", f"relay@{CLIENT}")
+    assert f"app@shop.example, handed in by relay@{CLIENT}" in shown
+    assert f"{recipient}: sent 2.0.0 by mx.inbox.example" in shown
+
+
+def test_a_refused_message_is_traced_with_the_reason(world: World) -> None:
+    sender = "ceo@shop.example"
+    with world.session(587, login=LOGIN) as session:
+        session.mail(LOGIN)
+        session.rcpt(send.RECIPIENT)
+        code, _ = session.data(f"From: {sender}\r\n\r\nHello.\r\n")
+    assert code == 550
+    result = wait_until(
+        "the log tells", lambda: json.loads(relay("trace", sender, "--json").stdout or "[]")
+    )
+    assert result[-1]["notes"] == [f"the login may not send as {sender}"]
+    assert result[-1]["login"] == LOGIN
