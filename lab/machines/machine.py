@@ -103,8 +103,12 @@ class Machine:
         return None
 
     def note_leader(self) -> None:
-        """Write the leader's process id where commands find it (lab/access.py)."""
-        (self.directory / "leader").write_text(str(self.leader or ""))
+        """Write the leader's process id where commands find it (lab/access.py), as a whole."""
+        file, text = self.directory / "leader", str(self.leader or "")
+        if not file.exists() or file.read_text() != text:
+            beside = file.with_name("leader.new")
+            beside.write_text(text)
+            beside.replace(file)
 
     def attach(self, device: str, loop: str) -> None:
         """Show a block device to the running machine, and to it at later boots."""
