@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
@@ -91,6 +93,14 @@ def _private_key(value: str) -> str:
         raise _wrong(f"{error}; give the private key in PEM, RSA of {dkim.BITS} bits") from None
 
 
+def _public_key(value: str) -> str:
+    try:
+        serialization.load_ssh_public_key(value.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise _wrong("give the line of a .pub file, as ssh-ed25519 AAAA... you@laptop") from None
+    return value
+
+
 def _instance_type(value: str) -> str:
     if not INSTANCE_TYPE.fullmatch(value):
         raise _wrong("give an EC2 instance type, such as t4g.small")
@@ -110,6 +120,7 @@ Selector = Annotated[str, AfterValidator(_selector)]
 Password = Annotated[str, AfterValidator(_password)]
 Network = Annotated[str, AfterValidator(_network)]
 PrivateKey = Annotated[str, AfterValidator(_private_key)]
+PublicKey = Annotated[str, AfterValidator(_public_key)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
 Mechanism = Annotated[str, AfterValidator(_mechanism)]
 
@@ -170,11 +181,15 @@ class MailDomain(_Model):
 
 
 class Client(_Model):
-    """A client host; it logs in as `relay@NAME` and may send as these."""
+    """A client host; it logs in as `relay@NAME` and may send as these.
+
+    A private one has no public address: it is reached, and led out, through the gateway.
+    """
 
     name: Domain
     instance_type: InstanceType = "t4g.micro"
     send_as: tuple[SendAs, ...] | None = None
+    private: bool = False
 
     @property
     def login(self) -> str:
@@ -213,7 +228,7 @@ class Acme(_Model):
 class Ssh(_Model):
     """SSH: closed unless networks are named."""
 
-    public_key: str | None = None
+    public_key: PublicKey | None = None
     allow_from: tuple[Network, ...] = ()
 
 
@@ -245,6 +260,11 @@ class Settings(_Model):
     def gateway_domain(self) -> str:
         """The domain above the gateway's name."""
         return names.parent(self.gateway.name)
+
+    @property
+    def private_clients(self) -> tuple[Client, ...]:
+        """The clients without a public address."""
+        return tuple(client for client in self.clients if client.private)
 
     @property
     def mail_domains(self) -> tuple[MailDomain, ...]:
@@ -311,7 +331,8 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
     if detail["type"] == "missing":
         return f"{key}: missing; {_EXAMPLES.get(path[-1], 'it must be given')}"
     remedy = detail.get("ctx", {}).get("remedy") or detail["msg"]
-    if "password" in path or "keys" in path:
+    # a private key is easily mistaken for its public half
+    if {"password", "keys", "publicKey"} & set(path):
         return f"{key}: {remedy}"
     return f"{key}: {_value(raw, detail['loc'])!r}: {remedy}"
 
@@ -357,7 +378,7 @@ def _model_in(annotation: Any) -> Any:
 def _conflicts(s: Settings) -> Iterator[str]:
     """What is wrong between settings that are right by themselves."""
     ours = {domain.name for domain in s.mail_domains}
-    hosts = {s.gateway.name, *(c.name for c in s.clients)}
+    hosts = {s.gateway.name, *(c.name for c in s.clients if not c.private)}
     if not s.domains:
         yield f"mail-relay:domains: []: {_EXAMPLES['domains']}"
     yield from _twice("domains", [d.name for d in s.domains])
@@ -406,8 +427,8 @@ def _conflicts(s: Settings) -> Iterator[str]:
             )
         if domain.a and domain.a not in hosts and not _is_ipv4(domain.a):
             yield (
-                f"mail-relay:domains[{number}].a: {domain.a!r}: give a host of the stack "
-                f"({', '.join(sorted(hosts))}) or an IPv4 address"
+                f"mail-relay:domains[{number}].a: {domain.a!r}: give a public host of the "
+                f"stack ({', '.join(sorted(hosts))}) or an IPv4 address"
             )
     yield from _login_conflicts(s, ours)
     yield from _forward_conflicts(s, ours)
@@ -427,6 +448,24 @@ def _conflicts(s: Settings) -> Iterator[str]:
             )
     if not 16 <= ipaddress.IPv4Network(s.network.cidr).prefixlen <= 24:
         yield f"mail-relay:network.cidr: {s.network.cidr!r}: give a network of /16 to /24"
+    elif s.private_clients:
+        yield from _private_conflicts(s)
+
+
+def _private_conflicts(s: Settings) -> Iterator[str]:
+    """What private clients need: a second subnet, and the gateway's name for itself alone."""
+    if ipaddress.IPv4Network(s.network.cidr).prefixlen > 23:
+        yield (
+            f"mail-relay:network.cidr: {s.network.cidr!r}: private clients have a subnet of their "
+            "own; give a network of /16 to /23"
+        )
+    for number, domain in enumerate(s.domains):
+        if domain.name.endswith(f".{s.gateway.name}"):
+            yield (
+                f"mail-relay:domains[{number}].name: {domain.name!r}: with private clients the "
+                f"hosts see a private zone {s.gateway.name}, which hides what is below it; choose "
+                "a domain that is not below the gateway's name"
+            )
 
 
 def _login_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:

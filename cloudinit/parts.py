@@ -34,7 +34,10 @@ _environment = Environment(
 
 @dataclass(frozen=True)
 class GatewayHost:
-    """What is fixed for a gateway; `tables` is an s3:// URL, no `acme_directory` the default."""
+    """What is fixed for a gateway; `tables` is an s3:// URL, no `acme_directory` the default.
+
+    `private_subnet` is the network, such as 10.20.1.0/24, whose hosts it leads to the web.
+    """
 
     name: str
     domain: str
@@ -45,6 +48,7 @@ class GatewayHost:
     reject_by_dmarc: bool
     acme_email: str
     ssh_public_key: str | None
+    private_subnet: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def client_parts(host: ClientHost) -> list[Part]:
 def files(role: str, host: GatewayHost | ClientHost) -> dict[str, str]:
     """Every file that the role lays on its host, by path without the leading slash."""
     found: dict[str, str] = {}
-    for folder in ("common", role):
+    for folder in _folders(role, host):
         for template in sorted((TEMPLATES / folder).rglob("*.j2")):
             name = template.relative_to(TEMPLATES).as_posix()
             path = template.relative_to(TEMPLATES / folder).as_posix().removesuffix(".j2")
@@ -90,6 +94,11 @@ def files(role: str, host: GatewayHost | ClientHost) -> dict[str, str]:
     for name in AGENT_FILES[role]:
         found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
     return found
+
+
+def _folders(role: str, host: GatewayHost | ClientHost) -> list[str]:
+    nat = isinstance(host, GatewayHost) and host.private_subnet
+    return ["common", role, *(["nat"] if nat else [])]
 
 
 def _parts(role: str, host: GatewayHost | ClientHost) -> list[Part]:

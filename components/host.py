@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from components.identity import Identity
 from components.naming import Tags
+from components.private import PrivateIdentity
 
 DEBIAN = "136693071363"  # Debian's account: https://wiki.debian.org/Cloud/AmazonEC2Image
 DEVICE = "/dev/sdf"
@@ -20,7 +21,7 @@ class Host(pulumi.ComponentResource):
         self,
         host: str,
         *,
-        identity: Identity,
+        identity: Identity | PrivateIdentity,
         image: str,
         instance_type: str,
         user_data: str,
@@ -81,7 +82,10 @@ class Host(pulumi.ComponentResource):
                 # interface and volume are with one instance at a time
                 delete_before_replace=True,
                 # its first packet leaves from its own address, its tables are there
-                depends_on=[identity.address, policy, tables],
+                depends_on=[*identity.ready, policy, tables],
+                # It is the interface's. The provider takes its default, true, for a change of ours:
+                # https://github.com/hashicorp/terraform-provider-aws/issues/44768
+                ignore_changes=["source_dest_check"],
             ),
         )
         if identity.volume is not None:

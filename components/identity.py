@@ -12,7 +12,10 @@ PTR_TIMEOUT = "20m"
 
 
 class Identity(pulumi.ComponentResource):
-    """Network interface, Elastic IP, A record, PTR, the name's own SPF; a data volume if asked."""
+    """Network interface, Elastic IP, A record, PTR, the name's own SPF; a data volume if asked.
+
+    One that `forwards` takes packets that are not for it (a NAT instance).
+    """
 
     def __init__(
         self,
@@ -22,6 +25,7 @@ class Identity(pulumi.ComponentResource):
         group: aws.ec2.SecurityGroup,
         zones: Zones,
         data_volume_gib: int | None,
+        forwards: bool,
         protect: bool,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
@@ -34,6 +38,7 @@ class Identity(pulumi.ComponentResource):
             subnet_id=network.subnet.id,
             security_groups=[group.id],
             description=host,
+            source_dest_check=not forwards,
             tags=tags.named(host),
             opts=child,
         )
@@ -73,4 +78,9 @@ class Identity(pulumi.ComponentResource):
             if data_volume_gib
             else None
         )
+        self.ready = [self.address]
+        self.outputs = {
+            "address": self.address.public_ip,
+            "privateAddress": self.interface.private_ip,
+        }
         self.register_outputs({"address": self.address.public_ip})

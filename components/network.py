@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from components.naming import Tags
 
 EVERYWHERE = "0.0.0.0/0"
+PUBLIC, PRIVATE = 0, 1  # the VPC's subnets
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,44 @@ class Service:
 
 SMTP, SUBMISSION, SUBMISSIONS = Service("tcp", 25), Service("tcp", 587), Service("tcp", 465)
 SSH = Service("tcp", 22)
+WEB = (Service("tcp", 80), Service("tcp", 443))
 # What every host needs to live: names, packages and AWS's API, time. Path MTU needs ICMP.
 LIVING = (
     Service("udp", 53),
     Service("tcp", 53),
-    Service("tcp", 80),
-    Service("tcp", 443),
+    *WEB,
     Service("udp", 123),
     Service("icmp", -1),
 )
 GATEWAY_IN = (SMTP, SUBMISSION, SUBMISSIONS)
 GATEWAY_OUT = (SMTP, *LIVING)
 CLIENT_OUT = (SUBMISSION, SUBMISSIONS, *LIVING)
+
+
+def subnet_cidr(vpc: str, number: int) -> str:
+    """The network of one of the VPC's subnets, each a /24."""
+    return str(list(ipaddress.IPv4Network(vpc).subnets(new_prefix=24))[number])
+
+
+def allow(
+    rule: type[aws.vpc.SecurityGroupIngressRule] | type[aws.vpc.SecurityGroupEgressRule],
+    name: str,
+    group: aws.ec2.SecurityGroup,
+    service: Service,
+    peer: str | aws.ec2.SecurityGroup,
+) -> None:
+    """One rule of a group, for a network or for the members of another group."""
+    is_network = isinstance(peer, str)
+    rule(
+        name,
+        security_group_id=group.id,
+        ip_protocol=service.protocol,
+        from_port=service.port,
+        to_port=service.port,
+        cidr_ipv4=peer if is_network else None,
+        referenced_security_group_id=None if is_network else peer.id,
+        opts=pulumi.ResourceOptions(parent=group),
+    )
 
 
 class Network(pulumi.ComponentResource):
@@ -70,7 +97,7 @@ class Network(pulumi.ComponentResource):
         self.subnet = aws.ec2.Subnet(
             f"{name}-public",
             vpc_id=self.vpc.id,
-            cidr_block=str(next(ipaddress.IPv4Network(cidr).subnets(new_prefix=24))),
+            cidr_block=subnet_cidr(cidr, PUBLIC),
             availability_zone=self.zone,
             # hosts bring an Elastic IP on an interface of their own
             map_public_ip_on_launch=False,
@@ -109,28 +136,13 @@ class Network(pulumi.ComponentResource):
             tags=self._tags.named(name),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        child = pulumi.ResourceOptions(parent=group)
         open_ = [(service, EVERYWHERE) for service in ingress]
         open_ += [(SSH, network) for network in ssh_from]
         for service, network in open_:
             suffix = "" if network == EVERYWHERE else f"-{network}"
-            aws.vpc.SecurityGroupIngressRule(
-                f"{name}-in-{service.name}{suffix}",
-                security_group_id=group.id,
-                ip_protocol=service.protocol,
-                from_port=service.port,
-                to_port=service.port,
-                cidr_ipv4=network,
-                opts=child,
-            )
+            rule = f"{name}-in-{service.name}{suffix}"
+            allow(aws.vpc.SecurityGroupIngressRule, rule, group, service, network)
         for service in egress:
-            aws.vpc.SecurityGroupEgressRule(
-                f"{name}-out-{service.name}",
-                security_group_id=group.id,
-                ip_protocol=service.protocol,
-                from_port=service.port,
-                to_port=service.port,
-                cidr_ipv4=EVERYWHERE,
-                opts=child,
-            )
+            rule = f"{name}-out-{service.name}"
+            allow(aws.vpc.SecurityGroupEgressRule, rule, group, service, EVERYWHERE)
         return group

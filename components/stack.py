@@ -12,7 +12,15 @@ from components.host import Host, certificate_statements, read_object
 from components.identity import Identity
 from components.mail_domain import Domain
 from components.naming import Tags
-from components.network import CLIENT_OUT, GATEWAY_IN, GATEWAY_OUT, Network
+from components.network import (
+    CLIENT_OUT,
+    GATEWAY_IN,
+    GATEWAY_OUT,
+    PRIVATE,
+    Network,
+    subnet_cidr,
+)
+from components.private import PrivateIdentity, PrivateNetwork
 from components.records import Zones
 from components.tables import Tables
 from mail import names, programs, spf
@@ -26,15 +34,14 @@ class Placed:
     """A host with its identity."""
 
     name: str
-    identity: Identity
+    identity: Identity | PrivateIdentity
     host: Host
 
     def output(self) -> dict[str, Any]:
         """As a stack output."""
         return {
             "name": self.name,
-            "address": self.identity.address.public_ip,
-            "privateAddress": self.identity.interface.private_ip,
+            **self.identity.outputs,
             "instanceId": self.host.instance.id,
         }
 
@@ -49,8 +56,9 @@ class Stack:
         self.network = Network("network", cidr=settings.network.cidr, tags=self.tags)
         account = aws.get_caller_identity().account_id
         self.tables = Tables("tables", account=account, tags=self.tags)
-        self.identities = self._identities()
-        addresses = {name: i.address.public_ip for name, i in self.identities.items()}
+        public = self._identities()
+        self.identities = {**public, **self._private_identities(public[settings.gateway.name])}
+        addresses = {name: i.address.public_ip for name, i in public.items()}
         include = f"_spf.{settings.gateway_domain}"
         self.zones.text(
             include,
@@ -73,19 +81,50 @@ class Stack:
 
     def _identities(self) -> dict[str, Identity]:
         s = self.settings
-        group = self.network.security_group(
+        self.gateway_group = self.network.security_group(
             "gateway", ingress=GATEWAY_IN, egress=GATEWAY_OUT, ssh_from=s.ssh.allow_from
         )
-        found = {s.gateway.name: self._identity(s.gateway.name, group, s.gateway.data_volume_gi_b)}
-        if s.clients:
+        found = {
+            s.gateway.name: self._identity(
+                s.gateway.name,
+                self.gateway_group,
+                s.gateway.data_volume_gi_b,
+                forwards=bool(s.private_clients),
+            )
+        }
+        if clients := [client for client in s.clients if not client.private]:
             group = self.network.security_group(
                 "client", ingress=(), egress=CLIENT_OUT, ssh_from=s.ssh.allow_from
             )
-            found |= {client.name: self._identity(client.name, group) for client in s.clients}
+            found |= {client.name: self._identity(client.name, group) for client in clients}
         return found
 
+    def _private_identities(self, gateway: Identity) -> dict[str, PrivateIdentity]:
+        s = self.settings
+        if not s.private_clients:
+            return {}
+        network = PrivateNetwork(
+            "network-private",
+            cidr=s.network.cidr,
+            network=self.network,
+            gateway_name=s.gateway.name,
+            gateway=gateway,
+            gateway_group=self.gateway_group,
+            ssh=bool(s.ssh.allow_from),
+            tags=self.tags,
+        )
+        return {
+            client.name: PrivateIdentity(client.name, network=network, tags=self.tags)
+            for client in s.private_clients
+        }
+
     def _identity(
-        self, name: str, group: aws.ec2.SecurityGroup, data_volume_gib: int | None = None
+        self,
+        name: str,
+        group: aws.ec2.SecurityGroup,
+        data_volume_gib: int | None = None,
+        *,
+        forwards: bool = False,
     ) -> Identity:
         return Identity(
             name,
@@ -93,6 +132,7 @@ class Stack:
             group=group,
             zones=self.zones,
             data_volume_gib=data_volume_gib,
+            forwards=forwards,
             protect=self.settings.protect,
             tags=self.tags,
         )
@@ -147,6 +187,7 @@ class Stack:
                 reject_by_dmarc=s.inbound.dmarc == "enforce",
                 acme_email=s.acme.email or s.operator,
                 ssh_public_key=s.ssh.public_key,
+                private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
             )
         )
         host = Host(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lab.internet import services
 from lab.lab import HOME, Lab
-from lab.machines import network
+from lab.machines import network, routes
 from lab.machines.image import host_image, inbox_image
 from lab.run import attempt, run
 from lab.tools import missing
@@ -51,6 +51,7 @@ def start(lab: Lab, progress: Progress) -> None:
     services.start_package_cache()
     lab.directory.mkdir(parents=True, mode=0o700)
     network.make_router(lab)
+    routes.prepare(lab)
     with (lab.directory / "daemon.log").open("ab") as output:
         process = subprocess.Popen(
             lab.inside(sys.executable, "-m", "lab.daemon", lab.name),

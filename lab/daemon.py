@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from lab.internet import inbox, services
+from lab.internet import inbox, private_zones, services
 from lab.internet.authority import Authority
 from lab.lab import Lab
 from lab.machines import image, network
@@ -60,6 +60,7 @@ class Daemon:
                 try:
                     state = RegionState.model_validate(self.region.get("state"))
                     reconciler.follow(state)
+                    private_zones.apply(self.lab, state.private_zones)
                 except Exception:  # a pass that fails is written down and tried again
                     log.exception("this pass failed")
                     self.end.wait(2)

@@ -30,8 +30,7 @@ def run(target: Target, host: dict[str, Any], *command: str, fine: tuple[int, ..
     if target.lab:
         argv = [*inside(target.lab, host["instanceId"]), *command]
     else:
-        login = ["ssh", "-o", "BatchMode=yes", f"{USER}@{host['address']}", "--"]
-        argv = [*login, "sudo", "-n", shlex.join(command)]
+        argv = ["ssh", "-o", "BatchMode=yes", *_way(host), "--", "sudo", "-n", shlex.join(command)]
     result = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
     if not target.lab and result.returncode == SSH_FAILED:
         raise StackError(
@@ -41,3 +40,8 @@ def run(target: Target, host: dict[str, Any], *command: str, fine: tuple[int, ..
     if result.returncode not in fine:
         raise StackError(f"{host['name']}: {(result.stderr or result.stdout).strip()}")
     return result.stdout
+
+
+def _way(host: dict[str, Any]) -> list[str]:
+    """The arguments of ssh that lead to a host; a private client's output has its own."""
+    return shlex.split(host["ssh"])[1:] if "ssh" in host else [f"{USER}@{host['address']}"]

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from lab import control, send
 from lab.access import inside
+from lab.internet import laptop
 from lab.internet.inbox import Inbox
 from lab.internet.stranger import stranger
 from lab.lab import Lab
@@ -81,6 +82,8 @@ def apply(lab: Lab, source: Path) -> dict[str, Any]:
         made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
         if made.returncode != 0:
             raise lab_stack.StackError(made.stdout)
+        if settings.ssh.public_key:
+            lab_stack.take_laptops_key(lab)
         result = lab_stack.pulumi(
             lab, "up", "--yes", "--skip-preview", "--stack", stack, capture=True
         )
@@ -188,9 +191,10 @@ def shell(
     command: Annotated[list[str] | None, typer.Argument(help="A command instead.")] = None,
     name: Name = "dev",
 ) -> None:
-    """A shell on a host, as its root."""
+    """A shell on a host, as its root; `laptop` is a computer outside AWS, new at each call."""
     lab = Lab(name)
-    argv = [*inside(lab, _machine(lab, host)), *(command or ["bash", "-l"])]
+    entry = laptop.shell(lab) if host == "laptop" else inside(lab, _machine(lab, host))
+    argv = [*entry, *(command or ["bash", "-l"])]
     os.execvp(argv[0], argv)  # noqa: S606 (no shell in between)
 
 

@@ -1,9 +1,16 @@
-"""A computer outside AWS: commands on a fresh Debian system at the address of the lab's probe."""
+"""A computer outside AWS: a fresh Debian system at the address of the lab's probe.
+
+It has Postfix, msmtp, s-nail and ssh, and its user's key: the lab's stacks have its public half as
+`ssh.publicKey`.
+"""
 
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from lab.lab import Lab
 from lab.machines.image import inbox_image
@@ -11,42 +18,72 @@ from lab.machines.network import RESOLVER
 
 SECONDS = 120
 TRUST = "/etc/ssl/certs/ca-certificates.crt"
+KEY = "/root/.ssh/id_ed25519"
 
 
 def run(lab: Lab, script: str, files: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a shell script as root with files at their paths; nothing of it stays.
-
-    The system is the provider's image without its configuration: it has Postfix, msmtp and s-nail.
-    """
-    trusted = lab.directory / "machines/inbox/root" / TRUST.lstrip("/")
+    """Run a shell script as root with files at their paths; nothing of it stays."""
     with tempfile.TemporaryDirectory(dir=lab.directory) as folder:
-        binds = [f"--bind-ro={trusted}:{TRUST}"]
-        laid = {**files, "/etc/resolv.conf": f"nameserver {RESOLVER}\n", "/script": script}
+        binds = []
+        laid = {**files, "/script": script}
         for number, (path, content) in enumerate(laid.items()):
             source = Path(folder) / str(number)
             source.write_text(content)
             source.chmod(0o600 if path in files else 0o644)
             binds.append(f"--bind-ro={source}:{path}")
         return subprocess.run(
-            [
-                "systemd-nspawn",
-                "--quiet",
-                "--register=no",
-                "--keep-unit",
-                f"--directory={inbox_image(lambda _: None)}",
-                "--volatile=overlay",
-                f"--network-namespace-path=/run/netns/{lab.namespace}-probe",
-                "--resolv-conf=off",
-                "--timezone=off",
-                "--console=pipe",
-                *binds,
-                "sh",
-                "-e",
-                "/script",
-            ],
+            [*_system(lab, *binds, "--console=pipe"), "sh", "-e", "/script"],
             capture_output=True,
             text=True,
             check=False,
             timeout=SECONDS,
             stdin=subprocess.DEVNULL,
         )
+
+
+def shell(lab: Lab) -> list[str]:
+    """The beginning of a command line that runs in a new such system, at this terminal."""
+    return _system(lab, "--chdir=/root")
+
+
+def public_key(lab: Lab) -> str:
+    """The public half of its user's key, which is made at the first call."""
+    file = lab.directory / "laptop-key"
+    if not file.exists():
+        key = ed25519.Ed25519PrivateKey.generate()
+        file.touch(mode=0o600)
+        file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.OpenSSH,
+                serialization.NoEncryption(),
+            )
+        )
+    key = serialization.load_ssh_private_key(file.read_bytes(), None)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return f"{public.decode()} you@laptop"
+
+
+def _system(lab: Lab, *options: str) -> list[str]:
+    public_key(lab)
+    resolver = lab.directory / "laptop-resolv.conf"
+    resolver.write_text(f"nameserver {RESOLVER}\n")
+    trusted = lab.directory / "machines/inbox/root" / TRUST.lstrip("/")
+    return [
+        "systemd-nspawn",
+        "--quiet",
+        "--register=no",
+        "--keep-unit",
+        f"--directory={inbox_image(lambda _: None)}",
+        f"--machine={lab.namespace}-laptop",
+        "--volatile=overlay",
+        f"--network-namespace-path=/run/netns/{lab.namespace}-probe",
+        "--resolv-conf=off",
+        "--timezone=off",
+        f"--bind-ro={trusted}:{TRUST}",
+        f"--bind-ro={resolver}:/etc/resolv.conf",
+        f"--bind-ro={lab.directory / 'laptop-key'}:{KEY}",
+        *options,
+    ]

@@ -16,6 +16,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from lab.internet import private_zones
 from lab.internet.authority import Authority
 from lab.lab import API_PORT, HOME, Lab
 from lab.machines.image import CACHE
@@ -62,6 +63,7 @@ def unbound_configuration(directory: Path) -> str:
   local-zone: "100.51.198.in-addr.arpa." nodefault
   local-zone: "2.0.192.in-addr.arpa." nodefault
   local-zone: "10.in-addr.arpa." nodefault
+include: "{directory}/{private_zones.FILE}"
 remote-control:
   control-enable: yes
   control-interface: {directory}/unbound.ctl
@@ -147,6 +149,7 @@ def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]
     """Write every service's configuration and give the commands to run in the namespace."""
     directory = lab.directory
     (directory / "unbound.conf").write_text(unbound_configuration(directory))
+    (directory / private_zones.FILE).write_text(private_zones.configuration(()))
     (directory / "nginx.conf").write_text(nginx_configuration(lab, authority, image))
     (directory / "pebble.json").write_text(pebble_configuration(authority))
     region = ["--port", str(API_PORT), "--dns", f"{DNS}:53", "--metadata", f"{METADATA}:80"]

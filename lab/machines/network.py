@@ -85,6 +85,8 @@ def connect(lab: Lab, link: Link) -> None:
     # loose, because the answer to a machine leaves by another link than the kernel would guess
     settings = f"net.ipv4.conf.{link.interface}"
     run(*lab.inside("sysctl", "-qw", f"{settings}.proxy_arp=1", f"{settings}.rp_filter=0"))
+    # a NAT instance hands on what the router's own services have answered
+    run(*lab.inside("sysctl", "-qw", f"{settings}.accept_local=1"))
     run("ip", "-n", ns, "neigh", "flush", "dev", link.interface)
     run("ip", "-n", ns, "link", "set", link.interface, "up")
     run("ip", "-n", ns, "route", "replace", f"{link.address}/32", "dev", link.interface)
@@ -148,11 +150,16 @@ def ruleset(machines: list[tuple[str, Instance]]) -> str:
     lines += [
         "  chain forward {",
         "    type filter hook forward priority 0; policy accept;",
-        "    ct state established,related accept",
     ]
     for interface, instance in machines:
+        lines += _checks(interface, instance)
+    lines.append("    ct state established,related accept")
+    interfaces = {instance.private_address: interface for interface, instance in machines}
+    for interface, instance in machines:
         if not instance.internet:
-            lines.append(f'    iifname "{interface}" ip daddr != {instance.vpc_cidr} drop')
+            beyond = f'iifname "{interface}" ip daddr != {instance.vpc_cidr}'
+            hop = interfaces.get(instance.via or "")
+            lines.append(f'    {beyond} oifname != "{hop}" drop' if hop else f"    {beyond} drop")
         lines.append(f'    iifname "{interface}" jump out-{interface}')
     lines += [f'    oifname "{interface}" jump in-{interface}' for interface, _ in machines]
     # What the router itself answers is either link-local (no group filters that) or the internet.
@@ -165,9 +172,12 @@ def ruleset(machines: list[tuple[str, Instance]]) -> str:
         "    udp dport 67 accept",
     ]
     for interface, instance in machines:
-        if not instance.internet:
+        if instance.internet:
+            # the internet gateway knows an interface's own address alone
+            foreign = f'iifname "{interface}" ip saddr != {instance.private_address}'
+            lines += [f"    {foreign} drop", f'    iifname "{interface}" jump out-{interface}']
+        else:
             lines.append(f'    iifname "{interface}" drop')
-        lines.append(f'    iifname "{interface}" jump out-{interface}')
     lines += [
         "  }",
         "}",
@@ -175,6 +185,7 @@ def ruleset(machines: list[tuple[str, Instance]]) -> str:
         "  chain prerouting {",
         "    type nat hook prerouting priority -100;",
     ]
+    lines += [f'    iifname "{interface}" accept' for interface, i in machines if not i.internet]
     elastic = [(i.public_address, i) for _, i in machines if i.public_address and i.internet]
     lines += [f"    ip daddr {public} dnat to {i.private_address}" for public, i in elastic]
     lines += [
@@ -189,6 +200,15 @@ def ruleset(machines: list[tuple[str, Instance]]) -> str:
     ]
     lines += ["  }", "}"]
     return "\n".join(lines) + "\n"
+
+
+def _checks(interface: str, instance: Instance) -> list[str]:
+    """The source/destination check; without it, still nothing leaves the VPC for somebody else."""
+    address = instance.private_address
+    foreign = f'    iifname "{interface}" ip saddr != {address}'
+    if instance.forwards:
+        return [f"{foreign} ip daddr != {instance.vpc_cidr} drop"]
+    return [f"{foreign} drop", f'    oifname "{interface}" ip daddr != {address} drop']
 
 
 def _chain(name: str, field: str, rules: Iterable[Rule]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.lab import Lab
-from lab.machines import network
+from lab.machines import network, routes
 from lab.machines.machine import EXIT_REBOOT, Machine
 from lab.machines.state import AttachedVolume, Instance, RegionState
 from lab.run import run
@@ -57,6 +57,7 @@ class Reconciler:
         self._forget_volumes({volume.id for volume in state.volumes})
         known = [h.instance for h in self.hosts.values() if h.closing is None]
         network.apply_rules(self.lab, known, self.lab.directory / "rules.nft")
+        routes.apply(self.lab, known, self.lab.directory / "routes")
 
     def close(self) -> None:
         """Power everything off, side by side, and keep the disks."""

@@ -32,7 +32,11 @@ class AttachedVolume(_Model):
 
 
 class Instance(_Model):
-    """An instance as the API has it; `boots` rises with each start and reboot request."""
+    """An instance as the API has it; `boots` rises with each start and reboot request.
+
+    `via` is the private address of the interface that its subnet's route to everywhere leads to;
+    one that `forwards` has no source/destination check.
+    """
 
     id: str
     state: Literal["pending", "running", "shutting-down", "stopping", "stopped", "terminated"]
@@ -43,6 +47,8 @@ class Instance(_Model):
     subnet_cidr: str
     vpc_cidr: str
     internet: bool
+    via: str | None
+    forwards: bool
     volumes: tuple[AttachedVolume, ...]
     ingress: tuple[Rule, ...]
     egress: tuple[Rule, ...]
@@ -55,8 +61,17 @@ class Volume(_Model):
     size_gi_b: int
 
 
+class PrivateZone(_Model):
+    """A private hosted zone: networks that see it, and (name, type, TTL, value) of each record."""
+
+    name: str
+    networks: tuple[str, ...]
+    records: tuple[tuple[str, str, int, str], ...]
+
+
 class RegionState(_Model):
     """Everything that the reconciler follows."""
 
     instances: tuple[Instance, ...]
     volumes: tuple[Volume, ...]
+    private_zones: tuple[PrivateZone, ...]

@@ -15,13 +15,23 @@ PTR_SECONDS = 60.0
 
 def create_interface(c: Clients, p: Properties) -> str:
     arguments = {"PrivateIpAddress": p["privateIps"][0]} if p.get("privateIps") else {}
-    return c.ec2.create_network_interface(
+    interface = c.ec2.create_network_interface(
         SubnetId=p["subnetId"],
         Groups=p.get("securityGroups", []),
         Description=p.get("description", ""),
         TagSpecifications=c.tag_specification("network-interface", p),
         **arguments,
     )["NetworkInterface"]["NetworkInterfaceId"]
+    if not p.get("sourceDestCheck", True):
+        _check(c, interface, False)
+    return interface
+
+
+def _check(c: Clients, interface: str, on: bool) -> None:
+    """Whether the interface takes only what is from it or for it."""
+    c.ec2.modify_network_interface_attribute(
+        NetworkInterfaceId=interface, SourceDestCheck={"Value": on}
+    )
 
 
 def read_interface(c: Clients, i: str, _: Properties) -> Properties | None:
@@ -33,6 +43,7 @@ def read_interface(c: Clients, i: str, _: Properties) -> Properties | None:
         "privateIps": [found["PrivateIpAddress"]],
         "securityGroups": sorted(group["GroupId"] for group in found["Groups"]),
         "macAddress": found["MacAddress"],
+        "sourceDestCheck": found["SourceDestCheck"],
         "tagsAll": tags_of(found),
     }
 
@@ -41,6 +52,7 @@ def update_interface(c: Clients, i: str, old: Properties, new: Properties) -> No
     c.ec2.modify_network_interface_attribute(
         NetworkInterfaceId=i, Groups=new.get("securityGroups", [])
     )
+    _check(c, i, new.get("sourceDestCheck", True))
     retag(c, i, old, new)
 
 
@@ -248,7 +260,7 @@ def delete_attachment(c: Clients, i: str, p: Properties) -> None:
 
 KINDS = {
     "aws:ec2/networkInterface:NetworkInterface": Kind(
-        names("subnetId privateIps securityGroups description tags"),
+        names("subnetId privateIps securityGroups description sourceDestCheck tags"),
         create_interface,
         read_interface,
         lambda c, i, _: forgiving(

@@ -7,6 +7,8 @@ from botocore.exceptions import ClientError
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
 
 Api = dict[str, Any]
+# What a route leads to.
+TARGETS = {"gatewayId": "GatewayId", "networkInterfaceId": "NetworkInterfaceId"}
 
 
 def _first(call: Any, key: str, **arguments: Any) -> Api | None:
@@ -118,7 +120,7 @@ def create_route(c: Clients, p: Properties) -> str:
     c.ec2.create_route(
         RouteTableId=p["routeTableId"],
         DestinationCidrBlock=p["destinationCidrBlock"],
-        GatewayId=p["gatewayId"],
+        **{theirs: p[ours] for ours, theirs in TARGETS.items() if ours in p},
     )
     return f"r-{p['routeTableId']}-{p['destinationCidrBlock']}"
 
@@ -128,7 +130,9 @@ def read_route(c: Clients, _: str, p: Properties) -> Properties | None:
     routes = table["Routes"] if table else []
     wanted = p["destinationCidrBlock"]
     found = [r for r in routes if r.get("DestinationCidrBlock") == wanted]
-    return {"gatewayId": found[0].get("GatewayId")} if found else None
+    if not found:
+        return None
+    return {ours: found[0][theirs] for ours, theirs in TARGETS.items() if theirs in found[0]}
 
 
 def delete_route(c: Clients, _: str, p: Properties) -> None:
@@ -254,7 +258,7 @@ KINDS = {
         names("vpcId"),
     ),
     "aws:ec2/route:Route": Kind(
-        names("routeTableId destinationCidrBlock gatewayId"),
+        names("routeTableId destinationCidrBlock gatewayId networkInterfaceId"),
         create_route,
         read_route,
         delete_route,

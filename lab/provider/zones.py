@@ -10,12 +10,30 @@ from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names
 
 
 def create_zone(c: Clients, p: Properties) -> str:
+    config = {"Comment": p.get("comment", "Managed by Pulumi"), "PrivateZone": "vpcs" in p}
+    arguments = {}
+    if "vpcs" in p:
+        (vpc,) = p["vpcs"]
+        arguments["VPC"] = {"VPCId": vpc["vpcId"], "VPCRegion": c.region}
     found = c.route53.create_hosted_zone(
         Name=p["name"],
         CallerReference=str(uuid.uuid4()),
-        HostedZoneConfig={"Comment": p.get("comment", "Managed by Pulumi"), "PrivateZone": False},
+        HostedZoneConfig=config,
+        **arguments,
     )
-    return found["HostedZone"]["Id"].rpartition("/")[2]
+    zone = found["HostedZone"]["Id"].rpartition("/")[2]
+    tag_zone(c, zone, {}, p)
+    return zone
+
+
+def tag_zone(c: Clients, i: str, old: Properties, new: Properties) -> None:
+    changes: dict[str, Any] = {}
+    if c.tags(new):
+        changes["AddTags"] = c.tag_list(new)
+    if removed := sorted(set(c.tags(old)) - set(c.tags(new))):
+        changes["RemoveTagKeys"] = removed
+    if changes:
+        c.route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=i, **changes)
 
 
 def read_zone(c: Clients, i: str, _: Properties) -> Properties | None:
@@ -26,10 +44,13 @@ def read_zone(c: Clients, i: str, _: Properties) -> Properties | None:
             return None
         raise
     servers = found.get("DelegationSet", {}).get("NameServers", [])
+    held = c.route53.list_tags_for_resource(ResourceType="hostedzone", ResourceId=i)
+    tags = held["ResourceTagSet"]["Tags"]
     return {
         "zoneId": i,
         "name": found["HostedZone"]["Name"].rstrip("."),
         "nameServers": servers,
+        "tagsAll": {tag["Key"]: tag["Value"] for tag in tags},
     }
 
 
@@ -106,11 +127,12 @@ def delete_record(c: Clients, _: str, p: Properties) -> None:
 
 KINDS = {
     "aws:route53/zone:Zone": Kind(
-        names("name comment tags forceDestroy"),
+        names("name comment tags forceDestroy vpcs"),
         create_zone,
         read_zone,
         lambda c, i, _: forgiving(lambda: c.route53.delete_hosted_zone(Id=i)),
-        replaces=names("name"),
+        tag_zone,
+        names("name comment vpcs"),
     ),
     "aws:route53/record:Record": Kind(
         names("zoneId name type ttl records"),

@@ -59,16 +59,23 @@ def public_address(interface: Any) -> str | None:
 
 def has_internet_route(subnet: Any) -> bool:
     """Whether the subnet's route table leads 0.0.0.0/0 to an internet gateway."""
+    route = _default_route(subnet)
+    return str(getattr(route and route.gateway, "id", "")).startswith("igw-")
+
+
+def next_interface(subnet: Any) -> Any:
+    """The network interface that the subnet's route table leads 0.0.0.0/0 to, or None."""
+    route = _default_route(subnet)
+    return route and route.interface
+
+
+def _default_route(subnet: Any) -> Any:
     tables = list(ec2().route_tables.values())
     own = [t for t in tables if subnet.id in _subnets(t)]
     main = [t for t in tables if t.vpc_id == subnet.vpc_id and t.main_association_id]
-    return any(
-        route.destination_cidr_block == "0.0.0.0/0"  # (a route, no address to listen on)
-        and route.gateway is not None
-        and str(getattr(route.gateway, "id", "")).startswith("igw-")
-        for table in (own or main)[:1]
-        for route in table.routes
-    )
+    routes = [route for table in (own or main)[:1] for route in table.routes]
+    # (a route, no address to listen on)
+    return next((r for r in routes if r.destination_cidr_block == "0.0.0.0/0"), None)
 
 
 def _subnets(table: Any) -> list[str]:

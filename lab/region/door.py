@@ -53,6 +53,7 @@ def state() -> dict[str, Any]:
             continue
         public = backends.public_address(interface)
         subnet = interface.subnet
+        hop = backends.next_interface(subnet)
         found.append(
             {
                 **_gone(instance),
@@ -62,6 +63,8 @@ def state() -> dict[str, Any]:
                 "subnetCidr": subnet.cidr_block,
                 "vpcCidr": backends.ec2().get_vpc(subnet.vpc_id).cidr_block,
                 "internet": public is not None and backends.has_internet_route(subnet),
+                "via": hop and hop.private_ip_address,
+                "forwards": not interface.source_dest_check,
                 "volumes": [
                     {"id": v.id, "device": v.attachment.device, "sizeGiB": v.size}
                     for v in data_volumes
@@ -72,7 +75,11 @@ def state() -> dict[str, Any]:
             }
         )
     volumes = [{"id": v.id, "sizeGiB": v.size} for v in data_volumes]
-    return {"instances": found, "volumes": volumes}
+    zones = [
+        {"name": zone.name, "networks": networks, "records": names.records(zone)}
+        for zone, networks in names.private_zones()
+    ]
+    return {"instances": found, "volumes": volumes, "privateZones": zones}
 
 
 def _gone(instance: Any) -> dict[str, Any]:
@@ -87,6 +94,8 @@ def _gone(instance: Any) -> dict[str, Any]:
         "subnetCidr": "",
         "vpcCidr": "",
         "internet": False,
+        "via": None,
+        "forwards": False,
         "volumes": [],
         "ingress": [],
         "egress": [],
@@ -122,6 +131,13 @@ def leftovers() -> list[str]:
     left += [f"volume {v}" for v in ec2.volumes]
     left += [f"vpc {v}" for v in ec2.vpcs if v not in default]
     left += [
+        f"subnet {s.id}"
+        for zone in ec2.subnets.values()
+        for s in zone.values()
+        if s.vpc_id not in default
+    ]
+    left += [f"route table {t.id}" for t in ec2.route_tables.values() if t.vpc_id not in default]
+    left += [
         f"security group {g.id}"
         for vpc in ec2.groups.values()
         for g in vpc.values()
@@ -132,6 +148,8 @@ def leftovers() -> list[str]:
     left += [f"role {r.name}" for r in backends.iam().roles.values()]
     left += [f"instance profile {p.name}" for p in backends.iam().instance_profiles.values()]
     for zone in backends.route53().zones.values():
+        if zone.private_zone:  # the public ones are there before the stack
+            left.append(f"private hosted zone {zone.name}")
         left += [
             f"record set {r.name} {r.type}"
             for r in zone.rrsets

@@ -45,6 +45,28 @@ def public_zones() -> dict[str, Any]:
     return {z.name: z for z in backends.route53().zones.values() if not z.private_zone}
 
 
+def private_zones() -> list[tuple[Any, list[str]]]:
+    """Route53's private zones, and the networks of the VPCs that they are seen in.
+
+    A VPC sees none unless its enableDnsSupport and enableDnsHostnames are on.
+    """
+    found = []
+    for zone in backends.route53().zones.values():
+        if zone.private_zone:
+            vpcs = [backends.ec2().vpcs.get(vpc["vpc_id"]) for vpc in zone.vpcs]
+            networks = [
+                vpc.cidr_block
+                for vpc in vpcs
+                if vpc and _on(vpc.enable_dns_support) and _on(vpc.enable_dns_hostnames)
+            ]
+            found.append((zone, networks))
+    return found
+
+
+def _on(value: Any) -> bool:
+    return str(value).lower() == "true"
+
+
 def public_addresses(name: str) -> list[str]:
     """The A records of a name."""
     found = lookup(_absolute(name))
@@ -90,6 +112,12 @@ def _entries(zone: str) -> list[tuple[str, str, int, str]]:
     if hosted is None:
         soa = (zone, "SOA", 300, SOA.format(minimum=300))
         return [soa, (zone, "NS", 300, "ns.lab."), *elsewhere.zones[zone]]
+    return records(hosted)
+
+
+def records(hosted: Any) -> list[tuple[str, str, int, str]]:
+    """Everything in a zone of Route53: (name, type, TTL, value) each."""
+    zone = hosted.name
     servers = [f"{s.rstrip('.')}." for s in hosted.delegation_set.name_servers]
     soa = f"{servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
     entries = [(zone, "SOA", 900, soa), *((zone, "NS", 172800, s) for s in servers)]

@@ -93,9 +93,9 @@ class Stage:
             except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
                 return []
 
-    def reaches(self, address: str, port: int) -> bool:
+    def reaches(self, address: str, port: int, stranger: str = "probe") -> bool:
         """Whether a stranger gets a TCP connection; one that is filtered never answers."""
-        with entered(f"{self.lab.namespace}-probe"):
+        with entered(f"{self.lab.namespace}-{stranger}"):
             try:
                 socket.create_connection((address, port), timeout=FILTERED_SECONDS).close()
             except OSError:

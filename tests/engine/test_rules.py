@@ -194,6 +194,20 @@ def test_what_is_in_use_is_not_deleted(account: Account) -> None:
     )
 
 
+def test_a_route_leads_to_an_interface_of_its_own_vpc(account: Account) -> None:
+    ec2 = account.ec2
+    other = ec2.create_vpc(CidrBlock="10.11.0.0/16")["Vpc"]["VpcId"]
+    table = ec2.create_route_table(VpcId=other)["RouteTable"]["RouteTableId"]
+    said = refused(
+        "InvalidParameterValue",
+        ec2.create_route,
+        RouteTableId=table,
+        DestinationCidrBlock="0.0.0.0/0",
+        NetworkInterfaceId=account.interface,
+    )
+    assert "different networks" in said
+
+
 def test_security_group_rules_are_well_formed(account: Account) -> None:
     ec2 = account.ec2
     group = ec2.create_security_group(GroupName="h", Description="d", VpcId=account.vpc)["GroupId"]

@@ -37,6 +37,8 @@ class Recorder(runtime_mocks.Mocks):
         outputs: dict[str, Any] = {**args.inputs}
         if args.typ == "aws:ec2/eip:Eip":
             outputs |= {"publicIp": "203.0.113.9", "allocationId": f"eipalloc-{args.name}"}
+        if args.typ == "aws:ec2/networkInterface:NetworkInterface":
+            outputs["privateIp"] = "10.20.0.9"
         if args.typ == "pulumi:index:Stash":
             outputs["output"] = args.inputs["input"]
         outputs.setdefault("name", args.name)

@@ -17,6 +17,7 @@ RIGHT: dict[str, Any] = {
     "clients": [{"name": "app.shop.example"}],
     "logins": [{"address": "me@shop.example"}],
 }
+PRIVATE = {"name": "app.shop.example", "private": True}
 
 
 def changed(**keys: Any) -> dict[str, Any]:
@@ -211,7 +212,7 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
             changed(domains=[{"name": "shop.example", "a": "web.shop.example"}]),
             "domains[0].a",
             "'web.shop.example'",
-            "a host of the stack (app.shop.example, mail.relay.example) or an IPv4 address",
+            "a public host of the stack (app.shop.example, mail.relay.example) or an IPv4 address",
         ),
         (
             changed(domains=[{"name": "shop.example", "ttl": 5}]),
@@ -219,8 +220,41 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
             "5",
             "greater than or equal to 60",
         ),
+        (
+            changed(ssh={"publicKey": "ssh-ed25519 me@laptop"}),
+            "ssh.publicKey",
+            "",
+            "give the line of a .pub file",
+        ),
         (changed(ssh={"allowFrom": ["10.0.0.1/8"]}), "ssh.allowFrom[0]", "10.0.0.1/8", "host bits"),
         (changed(network={"cidr": "10.0.0.0/28"}), "network.cidr", "10.0.0.0/28", "/16 to /24"),
+        (
+            changed(clients=[PRIVATE], network={"cidr": "10.0.0.0/24"}),
+            "network.cidr",
+            "'10.0.0.0/24'",
+            "a subnet of their own; give a network of /16 to /23",
+        ),
+        (
+            changed(clients=[{"name": "app.shop.example", "private": "perhaps"}]),
+            "clients[0].private",
+            "'perhaps'",
+            "a valid boolean",
+        ),
+        (
+            changed(clients=[PRIVATE], domains=[{"name": "shop.example", "a": PRIVATE["name"]}]),
+            "domains[0].a",
+            "'app.shop.example'",
+            "a public host of the stack (mail.relay.example) or an IPv4 address",
+        ),
+        (
+            changed(
+                clients=[PRIVATE],
+                domains=[{"name": "shop.example"}, {"name": "lists.mail.relay.example"}],
+            ),
+            "domains[1].name",
+            "'lists.mail.relay.example'",
+            "not below the gateway's name",
+        ),
     ],
 )
 def test_a_wrong_setting_names_key_value_and_remedy(

@@ -277,6 +277,19 @@ def create_network_interface(parameters: Parameters) -> None:
         raise ApiError("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
 
 
+def create_route(parameters: Parameters) -> None:
+    """A route leads to an interface of its own VPC."""
+    interface, table = parameters.get("NetworkInterfaceId"), parameters["RouteTableId"]
+    if interface:
+        vpc = backends.ec2().get_network_interface(interface).subnet.vpc_id
+        if backends.ec2().get_route_table(table).vpc_id != vpc:
+            raise ApiError(
+                "InvalidParameterValue",
+                f"route table {table} and network interface {interface} belong to different "
+                "networks",
+            )
+
+
 def after_associate(_: Parameters) -> None:
     """moto forgets which interface an address left."""
     used = {a.eni.id for a in backends.ec2().addresses if a.eni is not None}
@@ -298,6 +311,7 @@ BEFORE: Mapping[str, Callable[[Parameters], None]] = {
     "DeleteVpc": delete_vpc,
     "DetachInternetGateway": detach_internet_gateway,
     "CreateNetworkInterface": create_network_interface,
+    "CreateRoute": create_route,
 }
 INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
     "ModifyAddressAttribute": modify_address_attribute,

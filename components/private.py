@@ -1,0 +1,126 @@
+"""Private clients: no public address, no way in but from the gateway, no way out but through it."""
+
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from components.identity import Identity
+from components.naming import Tags
+from components.network import (
+    EVERYWHERE,
+    PRIVATE,
+    SSH,
+    SUBMISSION,
+    SUBMISSIONS,
+    WEB,
+    Network,
+    allow,
+    subnet_cidr,
+)
+from components.records import TTL
+
+
+class PrivateNetwork(pulumi.ComponentResource):
+    """A subnet behind the gateway, whose name leads to its private address inside the VPC.
+
+    The gateway is the subnet's NAT instance: the route leads to its standing interface, so it
+    outlives every rebuild. With `ssh`, the gateway reaches port 22 of the subnet's hosts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cidr: str,
+        network: Network,
+        gateway_name: str,
+        gateway: Identity,
+        gateway_group: aws.ec2.SecurityGroup,
+        ssh: bool,
+        tags: Tags,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mail-relay:index:PrivateNetwork", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.gateway_name = gateway_name
+        self.subnet = aws.ec2.Subnet(
+            name,
+            vpc_id=network.vpc.id,
+            cidr_block=subnet_cidr(cidr, PRIVATE),
+            availability_zone=network.zone,
+            map_public_ip_on_launch=False,
+            tags=tags.named(name),
+            opts=child,
+        )
+        table = aws.ec2.RouteTable(name, vpc_id=network.vpc.id, tags=tags.named(name), opts=child)
+        route = aws.ec2.Route(
+            f"{name}-gateway",
+            route_table_id=table.id,
+            destination_cidr_block=EVERYWHERE,
+            network_interface_id=gateway.interface.id,
+            opts=child,
+        )
+        association = aws.ec2.RouteTableAssociation(
+            name, route_table_id=table.id, subnet_id=self.subnet.id, opts=child
+        )
+        # names and time come from inside the VPC, and no security group filters them
+        self.group = network.security_group("private", ingress=(), egress=WEB, ssh_from=())
+        ingress, egress = aws.vpc.SecurityGroupIngressRule, aws.vpc.SecurityGroupEgressRule
+        for service in (SUBMISSION, SUBMISSIONS):
+            allow(egress, f"{name}-out-{service.name}", self.group, service, gateway_group)
+        for service in WEB:  # what is forwarded passes the gateway's group as well
+            allow(ingress, f"{name}-nat-{service.name}", gateway_group, service, self.group)
+        if ssh:
+            allow(egress, f"{name}-ssh-out", gateway_group, SSH, self.group)
+            allow(ingress, f"{name}-ssh-in", self.group, SSH, gateway_group)
+        zone = aws.route53.Zone(
+            f"{gateway_name}-private",
+            name=gateway_name,
+            comment="The gateway's name inside the VPC",
+            vpcs=[{"vpc_id": network.vpc.id}],
+            tags=tags.named(gateway_name),
+            opts=child,
+        )
+        record = aws.route53.Record(
+            f"{gateway_name}-private-A",
+            name=gateway_name,
+            type="A",
+            zone_id=zone.zone_id,
+            ttl=TTL,
+            records=[gateway.interface.private_ip],
+            opts=pulumi.ResourceOptions(parent=zone),
+        )
+        self.ready = [route, association, record]
+        self.register_outputs({"subnet_id": self.subnet.id})
+
+
+class PrivateIdentity(pulumi.ComponentResource):
+    """What stays of a private client when its host is replaced: its network interface."""
+
+    volume = None
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        network: PrivateNetwork,
+        tags: Tags,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mail-relay:index:PrivateIdentity", host, None, opts)
+        self.interface = aws.ec2.NetworkInterface(
+            host,
+            subnet_id=network.subnet.id,
+            security_groups=[network.group.id],
+            description=host,
+            tags=tags.named(host),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.ready = network.ready
+        jump = f"ssh -J admin@{network.gateway_name} admin@"
+        self.outputs: dict[str, Any] = {
+            "privateAddress": self.interface.private_ip,
+            "ssh": pulumi.Output.concat(jump, self.interface.private_ip),
+        }
+        self.register_outputs({"private_address": self.interface.private_ip})

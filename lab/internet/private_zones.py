@@ -1,0 +1,34 @@
+"""Private hosted zones in the lab's resolver: a view of names for each VPC's network."""
+
+from collections.abc import Sequence
+
+from lab.lab import Lab
+from lab.machines.state import PrivateZone
+from lab.run import run
+
+FILE = "private-zones.conf"
+
+
+def configuration(zones: Sequence[PrivateZone]) -> str:
+    """unbound's views; a zone answers for all that is below its name (NXDOMAIN for what it lacks).
+
+    Other names are resolved as everywhere.
+    """
+    lines = ["server:"]
+    networks = sorted({network for zone in zones for network in zone.networks})
+    lines += [f'  access-control-view: {network} "{network}"' for network in networks]
+    for network in networks:
+        lines += ["view:", f'  name: "{network}"', "  view-first: yes"]
+        for zone in zones:
+            if network in zone.networks:
+                lines.append(f'  local-zone: "{zone.name}" static')
+                lines += [f"  local-data: '{n} {t} IN {k} {v}'" for n, k, t, v in zone.records]
+    return "\n".join(lines) + "\n"
+
+
+def apply(lab: Lab, zones: Sequence[PrivateZone]) -> None:
+    """Put the zones in force, if they are not yet; the resolver then forgets what it knew."""
+    file, text = lab.directory / FILE, configuration(zones)
+    if file.read_text() != text:
+        file.write_text(text)
+        run("unbound-control", "-c", str(lab.directory / "unbound.conf"), "reload")

@@ -1,0 +1,74 @@
+"""The set-up with a private client, with the real engine: a story, in the order of the tests."""
+
+from typing import Any
+
+import pytest
+import yaml
+from stacks import PROJECT, Region, Stack
+
+SERVER, CLIENT = "mail.example.com", "client.example.com"
+
+
+def config(**client: Any) -> dict[str, Any]:
+    content = yaml.safe_load((PROJECT / "examples/Pulumi.handson.yaml").read_text())["config"]
+    content["mail-relay:clients"] = [{"name": CLIENT, **client}]
+    return content
+
+
+@pytest.fixture(scope="module")
+def handson(region: Region, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    made = Stack(region, tmp_path_factory.mktemp("handson"))
+    made.write(config(private=True))
+    region.client("route53").create_hosted_zone(Name="example.com", CallerReference="h")
+    code, said = made.pulumi("stack", "init", "test")
+    assert code == 0, said
+    return made
+
+
+def machine(stack: Stack, host: dict[str, Any]) -> dict[str, Any]:
+    """A host as the machines' side sees it."""
+    instances = stack.region.door.get("state")["instances"]
+    (found,) = [i for i in instances if i["id"] == host["instanceId"]]
+    return found
+
+
+def test_01_the_client_goes_out_through_the_server(handson: Stack) -> None:
+    handson.up()
+    outputs = handson.outputs()
+    server, (client,) = outputs["gateway"], outputs["clients"]
+    assert "address" not in client
+    assert client["ssh"] == f"ssh -J admin@{SERVER} admin@{client['privateAddress']}"
+    private, public = machine(handson, client), machine(handson, server)
+    assert (private["internet"], private["via"]) == (False, server["privateAddress"])
+    assert (public["internet"], public["via"]) == (True, None)
+    assert (private["forwards"], public["forwards"]) == (False, True)
+
+
+def test_02_the_private_zone_is_seen_by_its_vpc(handson: Stack) -> None:
+    (zone,) = handson.region.door.get("state")["privateZones"]
+    assert (zone["name"], zone["networks"]) == (f"{SERVER}.", ["10.20.0.0/16"])
+    server = handson.outputs()["gateway"]["privateAddress"]
+    assert [f"{SERVER}.", "A", 300, server] in zone["records"]
+
+
+def test_03_a_second_up_changes_nothing(handson: Stack) -> None:
+    handson.up("--refresh", "--expect-no-changes")
+
+
+def test_04_a_client_becomes_public_and_private_again(handson: Stack) -> None:
+    handson.write(config())
+    handson.up()
+    outputs = handson.outputs()
+    client = outputs["clients"][0]
+    assert machine(handson, client)["publicAddress"] == client["address"]
+    assert machine(handson, outputs["gateway"])["forwards"] is False
+    assert handson.region.door.get("state")["privateZones"] == []
+    handson.write(config(private=True))
+    handson.up()
+    assert "address" not in handson.outputs()["clients"][0]
+
+
+def test_05_destroy_leaves_nothing(handson: Stack) -> None:
+    code, said = handson.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
+    assert code == 0, said
+    assert handson.region.door.get("leftovers") == []
