@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cloudinit import compact
+
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
 AGENT = "usr/local/lib/mail-relay/agent"
@@ -22,6 +24,7 @@ AGENT_FILES = {
         "published.py",
     ),
     "client": ("__init__.py", "bundle.py", "gateway_files.py", "install.py", "main.py"),
+    "mailboxes": ("mailbox_files.py",),
 }
 
 _environment = Environment(
@@ -45,6 +48,9 @@ class GatewayHost:
     reject_by_dmarc: bool
     acme_email: str
     ssh_public_key: str | None
+    sasl_mechanisms: tuple[str, ...]
+    message_size_limit_mib: int
+    mailboxes: bool
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class ClientHost:
     region: str
     tables: str
     ssh_public_key: str | None
+    message_size_limit_mib: int
 
 
 @dataclass(frozen=True)
@@ -82,13 +89,16 @@ def client_parts(host: ClientHost) -> list[Part]:
 def files(role: str, host: GatewayHost | ClientHost) -> dict[str, str]:
     """Every file that the role lays on its host, by path without the leading slash."""
     found: dict[str, str] = {}
-    for folder in ("common", role):
+    optional = ["mailboxes"] if isinstance(host, GatewayHost) and host.mailboxes else []
+    for folder in ("common", role, *optional):
         for template in sorted((TEMPLATES / folder).rglob("*.j2")):
             name = template.relative_to(TEMPLATES).as_posix()
             path = template.relative_to(TEMPLATES / folder).as_posix().removesuffix(".j2")
             found[path] = _environment.get_template(name).render(role=role, host=host)
-    for name in AGENT_FILES[role]:
-        found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
+    for name in (name for part in (role, *optional) for name in AGENT_FILES[part]):
+        source = (PROJECT / "agent" / name).read_text()
+        shortened = compact.lua if name.endswith(".lua") else compact.python
+        found[f"{AGENT}/{name}"] = shortened(source)
     return found
 
 

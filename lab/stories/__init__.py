@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
-from lab.stories import gateway, sendas
+from lab.stories import basics, gateway, sendas
 from lab.stories.stage import Act
 
-STORIES: dict[str, Sequence[Act]] = {"sendas": sendas.ACTS, "gateway": gateway.ACTS}
+STORIES: dict[str, Sequence[Act]] = {
+    "sendas": sendas.ACTS,
+    "gateway": gateway.ACTS,
+    "basics": basics.ACTS,
+}
