@@ -194,6 +194,13 @@ def test_what_is_in_use_is_not_deleted(account: Account) -> None:
     )
 
 
+def test_a_volume_only_grows(account: Account) -> None:
+    ec2 = account.ec2
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=2)["VolumeId"]
+    ec2.modify_volume(VolumeId=volume, Size=3)
+    refused("InvalidParameterValue", ec2.modify_volume, VolumeId=volume, Size=2)
+
+
 def test_security_group_rules_are_well_formed(account: Account) -> None:
     ec2 = account.ec2
     group = ec2.create_security_group(GroupName="h", Description="d", VpcId=account.vpc)["GroupId"]
