@@ -21,6 +21,10 @@ IMAGES = {
 }
 # Instance families with Graviton processors: "g" follows the generation's number.
 ARM_TYPE = re.compile(r"(a1|[a-z]+\d+g[a-z]*)\.")
+# A mailbox's local part is a directory's name, and a user name in Dovecot's files.
+MAILBOX_LOCAL = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+# Of the data volume, for the queue and the certificates.
+QUEUE_MIB = 1024
 # Addresses that every domain that receives mail must have (RFC 2142, 2 and 4).
 ROLES = ("postmaster", "abuse")
 INSTANCE_TYPE = re.compile(r"[a-z]+\d*[a-z0-9-]*\.(nano|micro|small|medium|large|metal|\d*xlarge)")
@@ -56,6 +60,16 @@ def _send_as(value: str) -> str:
         _domain(value[1:])
         return value
     return _address(value)
+
+
+def _mailbox(value: str) -> str:
+    local = _address(value).rpartition("@")[0]
+    if not MAILBOX_LOCAL.fullmatch(local):
+        raise _wrong(
+            f"{local!r} is not made of a-z, 0-9, '.', '_' and '-'; mail for NAME+anything comes to "
+            "the mailbox NAME"
+        )
+    return value
 
 
 def _selector(value: str) -> str:
@@ -116,6 +130,7 @@ def _mechanism(value: str) -> str:
 Domain = Annotated[str, AfterValidator(_domain)]
 Address = Annotated[str, AfterValidator(_address)]
 SendAs = Annotated[str, AfterValidator(_send_as)]
+MailboxAddress = Annotated[str, AfterValidator(_mailbox)]
 Selector = Annotated[str, AfterValidator(_selector)]
 Password = Annotated[str, AfterValidator(_password)]
 Network = Annotated[str, AfterValidator(_network)]
@@ -155,7 +170,7 @@ class Spf(_Model):
 
 
 class Exchange(_Model):
-    """A mail exchanger elsewhere (RFC 5321, 5.1)."""
+    """A mail exchanger (RFC 5321, 5.1): the gateway, or a host elsewhere."""
 
     host: Domain
     preference: int = Field(10, ge=0, le=65535)
@@ -212,6 +227,19 @@ class Forward(_Model):
     to: tuple[Address, ...] = Field(min_length=1)
 
 
+class Mailbox(_Model):
+    """Mail that stays on the gateway's data volume; the login of this address reads it by IMAP."""
+
+    address: MailboxAddress
+    quota_mi_b: int = Field(1024, ge=1)
+
+
+class Sasl(_Model):
+    """How logins prove themselves on 587 and 465, always inside TLS."""
+
+    mechanisms: tuple[Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"], ...] = ("PLAIN", "LOGIN")
+
+
 class Inbound(_Model):
     """Mail that fails its sender's DMARC policy: refused where that says so, or only marked."""
 
@@ -249,7 +277,10 @@ class Settings(_Model):
     clients: tuple[Client, ...] = ()
     logins: tuple[Login, ...] = ()
     forwards: tuple[Forward, ...] = ()
+    mailboxes: tuple[Mailbox, ...] = ()
     inbound: Inbound = Inbound()
+    sasl: Sasl = Sasl()
+    message_size_limit_mi_b: int = Field(30, ge=1, le=1024)
     acme: Acme = Acme()
     ssh: Ssh = Ssh()
     network: Vpc = Vpc()
@@ -275,8 +306,9 @@ class Settings(_Model):
 
     @property
     def receiving(self) -> tuple[str, ...]:
-        """The domains whose inbound mail we take: those with a forward."""
-        return tuple(dict.fromkeys(f.address.rpartition("@")[2] for f in self.forwards))
+        """The domains whose inbound mail we take: those with a forward or a mailbox."""
+        taken = [f.address for f in self.forwards] + [m.address for m in self.mailboxes]
+        return tuple(dict.fromkeys(address.rpartition("@")[2] for address in taken))
 
     @property
     def hosted_zones(self) -> tuple[str, ...]:
@@ -293,6 +325,12 @@ class Settings(_Model):
     def image_of(self, instance_type: str) -> str:
         """The image's name for an instance type."""
         return self.image or IMAGES[architecture(instance_type)]
+
+    def aliases(self, mailbox: Mailbox) -> tuple[str, ...]:
+        """The addresses whose mail comes to a mailbox and to nobody else."""
+        others = sorted(set(_targets(self)) - {m.address for m in self.mailboxes})
+        named = [a for a in others if MAILBOX_LOCAL.fullmatch(a.rpartition("@")[0])]
+        return tuple(a for a in named if _end(self, a) == mailbox.address)
 
     def send_as(self, given: Client | Login) -> tuple[str, ...]:
         """What a client or a login may send as."""
@@ -425,6 +463,12 @@ def _conflicts(s: Settings) -> Iterator[str]:
                 f"mail-relay:domains[{number}].spf.mechanisms: {len(domain.spf.mechanisms)} of "
                 f"them: they cost {cost} DNS look-ups, SPF allows {spf.LOOK_UPS} (RFC 7208, 4.6.4)"
             )
+        for place, exchange in enumerate(domain.mx):
+            if exchange.host == s.gateway.name and domain.name not in s.receiving:
+                yield (
+                    f"mail-relay:domains[{number}].mx[{place}].host: {exchange.host!r}: the "
+                    f"gateway takes no mail for {domain.name}; give it a forward or a mailbox"
+                )
         if domain.a and domain.a not in hosts and not _is_ipv4(domain.a):
             yield (
                 f"mail-relay:domains[{number}].a: {domain.a!r}: give a public host of the "
@@ -432,6 +476,7 @@ def _conflicts(s: Settings) -> Iterator[str]:
             )
     yield from _login_conflicts(s, ours)
     yield from _forward_conflicts(s, ours)
+    yield from _mailbox_conflicts(s, ours)
     types = [("gateway", s.gateway.instance_type)]
     types += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
     for key, kind in types:
@@ -477,14 +522,17 @@ def _login_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         if login.address in own:
             yield f"{key}.address: {login.address!r}: a client host has this login"
         yield from _foreign(f"logins[{number}]", s.send_as(login), ours)
+    yield from _twice("sasl.mechanisms", list(s.sasl.mechanisms))
+    if "PLAIN" not in s.sasl.mechanisms:
+        yield (
+            f"mail-relay:sasl.mechanisms: {list(s.sasl.mechanisms)}: keep PLAIN, the one that "
+            "every mail program has; inside TLS nobody reads it"
+        )
 
 
 def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     yield from _twice("forwards", [f.address for f in s.forwards])
-    targets = {f.address: f.to for f in s.forwards}
-    for domain in s.receiving:
-        for role in ROLES:
-            targets.setdefault(f"{role}@{domain}", (s.operator,))
+    targets = _targets(s)
     for number, forward in enumerate(s.forwards):
         key = f"mail-relay:forwards[{number}]"
         if forward.address.rpartition("@")[2] not in ours:
@@ -501,14 +549,71 @@ def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         if domain in s.receiving and _next(target, targets) is None:
             yield (
                 f"mail-relay:{key}: {target!r}: {domain} is received here and has no such "
-                "address; add it to mail-relay:forwards or name one elsewhere"
+                "address; add it to mail-relay:forwards or mail-relay:mailboxes, or name one "
+                "elsewhere"
             )
+
+
+def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    yield from _twice("mailboxes", [m.address for m in s.mailboxes])
+    logins = {login.address for login in s.logins}
+    forwards = {forward.address: forward.to for forward in s.forwards}
+    for number, address in enumerate(mailbox.address for mailbox in s.mailboxes):
+        key = f"mail-relay:mailboxes[{number}].address: {address!r}"
+        if address.rpartition("@")[2] not in ours:
+            yield (
+                f"{key}: its domain is none of ours ({', '.join(sorted(ours))}); add it to "
+                "mail-relay:domains"
+            )
+        if address not in logins:
+            yield f"{key}: nobody could read it; add a login of this address to mail-relay:logins"
+        if address not in forwards.get(address, (address,)):
+            yield (
+                f"{key}: a forward takes all its mail elsewhere; add {address} to that forward's "
+                "`to` to keep a copy, or remove one of the two"
+            )
+    promised = sum(mailbox.quota_mi_b for mailbox in s.mailboxes)
+    room = s.gateway.data_volume_gi_b * 1024 - QUEUE_MIB
+    if s.mailboxes and promised > room:
+        yield (
+            f"mail-relay:mailboxes: {promised} MiB of quotas in all: the data volume has room for "
+            f"{room} MiB beside the queue; raise gateway.dataVolumeGiB or lower quotas"
+        )
+
+
+def _targets(s: Settings) -> dict[str, tuple[str, ...]]:
+    """Where the mail of each address goes on to; what a mailbox keeps goes no further."""
+    mailboxes = {mailbox.address for mailbox in s.mailboxes}
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(mailboxes, ())
+    for forward in s.forwards:
+        kept = {forward.address} & mailboxes
+        found[forward.address] = tuple(to for to in forward.to if to not in kept)
+    for domain in s.receiving:
+        for role in ROLES:
+            found.setdefault(f"{role}@{domain}", (s.operator,))
+    return found
+
+
+def _end(s: Settings, address: str) -> str | None:
+    """The mailbox that all mail of an address comes to, if it is one and nobody else gets it."""
+    mailboxes, targets = {mailbox.address for mailbox in s.mailboxes}, _targets(s)
+    while (plain := _without_extension(address)) not in mailboxes:
+        found = _next(address, targets) or ()
+        if len(found) != 1:
+            return None
+        (address,) = found
+    return plain
+
+
+def _without_extension(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 def _next(address: str, targets: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
     """Where Postfix's virtual aliases lead: the address, without its extension, its domain."""
-    local, _, domain = address.rpartition("@")
-    for key in (address, f"{local.partition('+')[0]}@{domain}", f"@{domain}"):
+    catch_all = f"@{address.rpartition('@')[2]}"
+    for key in (address, _without_extension(address), catch_all):
         if key in targets:
             return targets[key]
     return None

@@ -9,6 +9,7 @@ DOMAIN = re.compile(
 )
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LOCAL = re.compile(r"[a-z0-9!#$%&'*/=?^_`{|}~.-]+(\+[a-z0-9.-]*)?")
+MAILBOX_LOCAL = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 PASSWORD = re.compile(r"[!-9;-~]{8,128}")
 
 
@@ -26,7 +27,11 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         "gateway": {"version", "host", "operator", "domains", "logins", "forwards", "srsSecret"},
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
-    _need(isinstance(bundle, dict) and set(bundle) == keys, f"its keys are not {sorted(keys)}")
+    optional = {"mailboxes"} if role == "gateway" else set()
+    _need(
+        isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
+        f"its keys are not {sorted(keys)}",
+    )
     _need(bundle["version"] == 1, f"its version is {bundle['version']!r}, this agent reads 1")
     _need(bundle["host"] == host, f"it is for {bundle['host']!r}, this host is {host!r}")
     if role == "client":
@@ -63,7 +68,24 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         _need(all(_is_address(target) for target in targets), f"{where}: a target is no address")
     _need(_is_address(bundle["operator"]), "operator: not an address")
     _need(_is_password(bundle["srsSecret"]), "srsSecret: not usable")
+    if "mailboxes" in bundle:
+        _mailboxes(bundle)
     return bundle
+
+
+def _mailboxes(bundle: dict[str, Any]) -> None:
+    _mapping(bundle["mailboxes"], "mailboxes")
+    for address, mailbox in bundle["mailboxes"].items():
+        where = f"mailboxes.{address}"
+        known = isinstance(mailbox, dict) and set(mailbox) == {"quotaMiB", "aliases"}
+        _need(known, f"{where}: keys")
+        _need(isinstance(mailbox["aliases"], list), f"{where}.aliases: not a list")
+        for name in (address, *mailbox["aliases"]):
+            _need(_is_mailbox(name), f"{where}: not a mailbox's name")
+            _need(name.rpartition("@")[2] in bundle["domains"], f"{where}: not in our domains")
+        _need(address in bundle["logins"], f"{where}: not a login")
+        quota = mailbox["quotaMiB"]
+        _need(isinstance(quota, int) and quota > 0, f"{where}.quotaMiB: not a number of MiB")
 
 
 def _selectors(domain: str, selectors: Any) -> None:
@@ -93,6 +115,11 @@ def _is_address(value: Any) -> bool:
         return False
     local, at, domain = value.rpartition("@")
     return at == "@" and LOCAL.fullmatch(local) is not None and _is_domain(domain)
+
+
+def _is_mailbox(value: Any) -> bool:
+    # it becomes a directory's name
+    return _is_address(value) and MAILBOX_LOCAL.fullmatch(value.rpartition("@")[0]) is not None
 
 
 def _is_password(value: Any) -> bool:

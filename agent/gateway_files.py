@@ -30,16 +30,26 @@ def own_domains(bundle: Bundle) -> str:
     return "".join(f"{name} 550 5.7.1 {text}\n" for name in names)
 
 
+def receiving(bundle: Bundle) -> set[str]:
+    """The domains whose inbound mail we take."""
+    taken = [*bundle["forwards"], *bundle.get("mailboxes", ())]
+    return {address.rpartition("@")[2] for address in taken}
+
+
 def receives(bundle: Bundle) -> str:
-    """Postfix's virtual_alias_domains: those with a forward, and the host for what comes back."""
-    domains = {address.rpartition("@")[2] for address in bundle["forwards"]}
-    return "".join(f"{name} -\n" for name in sorted({*domains, bundle["host"]}))
+    """Postfix's virtual_alias_domains: without a mailbox; the host is one for what comes back."""
+    kept = {address.rpartition("@")[2] for address in bundle.get("mailboxes", ())}
+    return "".join(f"{name} -\n" for name in sorted({*receiving(bundle) - kept, bundle["host"]}))
 
 
 def forwards(bundle: Bundle) -> str:
-    """Postfix's virtual_alias_maps; the roles of RFC 2142 are the operator's unless given."""
-    found = {address: ", ".join(targets) for address, targets in bundle["forwards"].items()}
-    for domain in {address.rpartition("@")[2] for address in bundle["forwards"]}:
+    """Postfix's virtual_alias_maps; the roles of RFC 2142 are the operator's unless given.
+
+    A mailbox is its own alias, or its domain's catch-all would take its mail.
+    """
+    found = {address: address for address in bundle.get("mailboxes", ())}
+    found |= {address: ", ".join(targets) for address, targets in bundle["forwards"].items()}
+    for domain in receiving(bundle):
         for role in ("postmaster", "abuse"):
             found.setdefault(f"{role}@{domain}", bundle["operator"])
     return "".join(f"{address} {found[address]}\n" for address in sorted(found))

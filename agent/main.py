@@ -67,6 +67,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
                 break
         else:
             say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
+    mailbox_files = _mailbox_files() if "mailboxes" in bundle else None
     script = (Path(__file__).parent / "policy.lua").read_text()
     texts = {
         "sender_logins": gateway_files.sender_logins(bundle),
@@ -78,6 +79,8 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
         "SigningTable": gateway_files.signing_table(bundle, signing),
         "policy.lua": gateway_files.policy(script, bundle, signing),
     }
+    if mailbox_files:
+        texts |= mailbox_files.texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
     files["srs.secret"] = File(bundle["srsSecret"] + "\n")
     for domain, entry in bundle["domains"].items():
@@ -91,6 +94,9 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     ):
         return
     files["sasldb2"] = File(sasldb(passwords, base), "root", "sasl", 0o640)
+    if mailbox_files:
+        passdb = mailbox_files.passwords(bundle)
+        files["mailbox_passwords"] = File(passdb, "root", "dovecot", 0o640)
     files["fingerprint"] = File(fingerprint)
     install(base, files)
     seen_file.write_text(json.dumps(seen))
@@ -99,6 +105,14 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     systemctl("reload-or-restart", "postfix.service")
     ready = ", ".join(f"{d} by {s}" for d, s in sorted(signing.items())) or "nothing yet"
     say(f"tables installed: {len(passwords)} logins; signing {ready}")
+
+
+def _mailbox_files() -> Any:
+    try:
+        from agent import mailbox_files
+    except ImportError:  # the first mailbox of a stack makes another host, which this one is not
+        raise bundles.BadBundle("it has mailboxes, this host was made without") from None
+    return mailbox_files
 
 
 def sasldb(passwords: dict[str, str], base: Path) -> bytes:

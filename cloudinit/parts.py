@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cloudinit import compact
+
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
 AGENT = "usr/local/lib/mail-relay/agent"
@@ -22,6 +24,7 @@ AGENT_FILES = {
         "published.py",
     ),
     "client": ("__init__.py", "bundle.py", "gateway_files.py", "install.py", "main.py"),
+    "mailboxes": ("mailbox_files.py",),
 }
 
 _environment = Environment(
@@ -48,6 +51,9 @@ class GatewayHost:
     reject_by_dmarc: bool
     acme_email: str
     ssh_public_key: str | None
+    sasl_mechanisms: tuple[str, ...]
+    message_size_limit_mib: int
+    mailboxes: bool
     private_subnet: str | None = None
 
 
@@ -62,6 +68,7 @@ class ClientHost:
     region: str
     tables: str
     ssh_public_key: str | None
+    message_size_limit_mib: int
 
 
 @dataclass(frozen=True)
@@ -91,14 +98,20 @@ def files(role: str, host: GatewayHost | ClientHost) -> dict[str, str]:
             name = template.relative_to(TEMPLATES).as_posix()
             path = template.relative_to(TEMPLATES / folder).as_posix().removesuffix(".j2")
             found[path] = _environment.get_template(name).render(role=role, host=host)
-    for name in AGENT_FILES[role]:
-        found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
+    agent = [name for folder in _folders(role, host) for name in AGENT_FILES.get(folder, ())]
+    for name in agent:
+        source = (PROJECT / "agent" / name).read_text()
+        shortened = compact.lua if name.endswith(".lua") else compact.python
+        found[f"{AGENT}/{name}"] = shortened(source)
     return found
 
 
 def _folders(role: str, host: GatewayHost | ClientHost) -> list[str]:
-    nat = isinstance(host, GatewayHost) and host.private_subnet
-    return ["common", role, *(["nat"] if nat else [])]
+    found = ["common", role]
+    if isinstance(host, GatewayHost):
+        found += ["nat"] if host.private_subnet else []
+        found += ["mailboxes"] if host.mailboxes else []
+    return found
 
 
 def _parts(role: str, host: GatewayHost | ClientHost) -> list[Part]:

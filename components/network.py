@@ -36,6 +36,7 @@ LIVING = (
     Service("udp", 123),
     Service("icmp", -1),
 )
+IMAPS = Service("tcp", 993)
 GATEWAY_IN = (SMTP, SUBMISSION, SUBMISSIONS)
 GATEWAY_OUT = (SMTP, *LIVING)
 CLIENT_OUT = (SUBMISSION, SUBMISSIONS, *LIVING)

@@ -16,6 +16,7 @@ from components.network import (
     CLIENT_OUT,
     GATEWAY_IN,
     GATEWAY_OUT,
+    IMAPS,
     PRIVATE,
     Network,
     subnet_cidr,
@@ -81,8 +82,9 @@ class Stack:
 
     def _identities(self) -> dict[str, Identity]:
         s = self.settings
+        ingress = (*GATEWAY_IN, IMAPS) if s.mailboxes else GATEWAY_IN
         self.gateway_group = self.network.security_group(
-            "gateway", ingress=GATEWAY_IN, egress=GATEWAY_OUT, ssh_from=s.ssh.allow_from
+            "gateway", ingress=ingress, egress=GATEWAY_OUT, ssh_from=s.ssh.allow_from
         )
         found = {
             s.gateway.name: self._identity(
@@ -151,7 +153,7 @@ class Stack:
     def _gateway_tables(self) -> pulumi.Output[dict[str, object]]:
         send_as = {c.login: self.settings.send_as(c) for c in self.settings.clients}
         send_as |= {x.address: self.settings.send_as(x) for x in self.settings.logins}
-        content = {
+        content: dict[str, object] = {
             "version": 1,
             "host": self.settings.gateway.name,
             "operator": self.settings.operator,
@@ -171,6 +173,14 @@ class Stack:
                 for login, items in send_as.items()
             },
         }
+        if self.settings.mailboxes:
+            content["mailboxes"] = {
+                mailbox.address: {
+                    "quotaMiB": mailbox.quota_mi_b,
+                    "aliases": list(self.settings.aliases(mailbox)),
+                }
+                for mailbox in self.settings.mailboxes
+            }
         return pulumi.Output.from_input(content)
 
     def _gateway(self) -> Placed:
@@ -187,6 +197,9 @@ class Stack:
                 reject_by_dmarc=s.inbound.dmarc == "enforce",
                 acme_email=s.acme.email or s.operator,
                 ssh_public_key=s.ssh.public_key,
+                sasl_mechanisms=s.sasl.mechanisms,
+                message_size_limit_mib=s.message_size_limit_mi_b,
+                mailboxes=bool(s.mailboxes),
                 private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
             )
         )
@@ -217,6 +230,7 @@ class Stack:
                 region=self.region,
                 tables=self.tables.url(key),
                 ssh_public_key=s.ssh.public_key,
+                message_size_limit_mib=s.message_size_limit_mi_b,
             )
         )
         content: pulumi.Output[dict[str, object]] = pulumi.Output.from_input(
@@ -250,6 +264,7 @@ class Stack:
             "clients": [client.output() for client in self.clients],
             "network": {"vpcId": self.network.vpc.id, "subnetId": self.network.subnet.id},
             "submission": {"host": gateway, "startTls": 587, "tls": 465},
+            **self._mailbox_outputs(),
             "logins": logins,
             "passwords": pulumi.Output.secret({login: self.passwords[login] for login in logins}),
             "mailProgram": (
@@ -270,3 +285,8 @@ class Stack:
                 "When reports show that SPF and DKIM pass, raise each domain's dmarc.policy.",
             ],
         }
+
+    def _mailbox_outputs(self) -> dict[str, Any]:
+        mailboxes = [mailbox.address for mailbox in self.settings.mailboxes]
+        imap = {"host": self.settings.gateway.name, "tls": IMAPS.port}
+        return {"imap": imap, "mailboxes": mailboxes} if mailboxes else {}

@@ -134,6 +134,7 @@ class Reconciler:
             host.machine.detach(device)
         for device, volume in wanted.items():
             if device in host.machine.devices:
+                self._grow(volume)
                 continue
             loop = self._loop(volume)
             busy = any(
@@ -153,6 +154,14 @@ class Reconciler:
                 disk.truncate(volume.size_gi_b * GIB)
             self.loops[volume.id] = run("losetup", "--find", "--show", str(file)).strip()
         return self.loops[volume.id]
+
+    def _grow(self, volume: AttachedVolume) -> None:
+        """A volume that was made larger is larger at once, also in the machine that has it."""
+        file = self.lab.directory / "volumes" / volume.id
+        if file.stat().st_size < volume.size_gi_b * GIB:
+            with file.open("ab") as disk:
+                disk.truncate(volume.size_gi_b * GIB)
+            run("losetup", "--set-capacity", self.loops[volume.id])
 
     def _forget_volumes(self, existing: set[str]) -> None:
         for identity in set(self.loops) - existing:

@@ -232,6 +232,13 @@ def read_volume(c: Clients, i: str, _: Properties) -> Properties | None:
     return {"size": found["Size"], "type": found["VolumeType"], "tagsAll": tags_of(found)}
 
 
+def update_volume(c: Clients, i: str, old: Properties, new: Properties) -> None:
+    retag(c, i, old, new)
+    if (old["size"], old.get("type")) != (new["size"], new.get("type")):
+        size, kind = int(new["size"]), new.get("type", "gp2")
+        c.ec2.modify_volume(VolumeId=i, Size=size, VolumeType=kind)
+
+
 def create_attachment(c: Clients, p: Properties) -> str:
     retried(
         lambda: c.ec2.attach_volume(
@@ -309,8 +316,8 @@ KINDS = {
         create_volume,
         read_volume,
         lambda c, i, _: forgiving(lambda: c.ec2.delete_volume(VolumeId=i)),
-        retag,
-        names("availabilityZone size encrypted"),
+        update_volume,
+        names("availabilityZone encrypted"),
     ),
     "aws:ec2/volumeAttachment:VolumeAttachment": Kind(
         names("volumeId instanceId deviceName stopInstanceBeforeDetaching"),

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from lab.stories import gateway, handson, sendas
+from lab.stories import basics, gateway, handson, sendas
 from lab.stories.stage import Act
 
 STORIES: dict[str, Sequence[Act]] = {
     "sendas": sendas.ACTS,
     "gateway": gateway.ACTS,
+    "basics": basics.ACTS,
     "handson": handson.ACTS,
 }

@@ -208,6 +208,13 @@ def test_a_route_leads_to_an_interface_of_its_own_vpc(account: Account) -> None:
     assert "different networks" in said
 
 
+def test_a_volume_only_grows(account: Account) -> None:
+    ec2 = account.ec2
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=2)["VolumeId"]
+    ec2.modify_volume(VolumeId=volume, Size=3)
+    refused("InvalidParameterValue", ec2.modify_volume, VolumeId=volume, Size=2)
+
+
 def test_security_group_rules_are_well_formed(account: Account) -> None:
     ec2 = account.ec2
     group = ec2.create_security_group(GroupName="h", Description="d", VpcId=account.vpc)["GroupId"]

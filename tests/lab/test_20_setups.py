@@ -1,16 +1,23 @@
 """The reference set-ups: each example comes up, does what it is for, and goes without a trace."""
 
+import imaplib
 import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import yaml
 from world import PROJECT
 
-from lab import control
+from lab import control, send
+from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
+from lab.stories.basics import JANE, mailbox
+from lab.stories.stage import Stage, refused
+from ops import lab_commands, lab_stack
 
 
 @dataclass(frozen=True)
@@ -49,3 +56,70 @@ def test_it_does_what_it_is_for(set_up: SetUp) -> None:
     assert [act for act in acts if not act["passed"]] == []
     assert len(acts) == len(STORIES[set_up.key])
     assert result.returncode == 0, result.stderr
+
+
+ANN = "ann@example.com"
+keeps_mail = pytest.mark.parametrize("set_up", ["basics"], indirect=True)
+
+
+def changed(set_up: SetUp, **keys: Any) -> dict[str, Any]:
+    """The outputs after `pulumi up` with these settings of the example changed."""
+    lab = Lab(set_up.key)
+    example = PROJECT / "examples" / f"Pulumi.{set_up.key}.yaml"
+    config = yaml.safe_load(example.read_text())["config"]
+    for key, value in keys.items():
+        given = config.get(f"mail-relay:{key}")
+        config[f"mail-relay:{key}"] = given + value if isinstance(given, list) else value
+    file = lab.directory / "Pulumi.changed.yaml"
+    file.write_text(yaml.safe_dump({"config": config}))
+    return lab_commands.apply(lab, file)
+
+
+def pull_tables(stage: Stage) -> None:
+    stage.run(stage.outputs["gateway"], "systemctl", "start", "mail-relay-tables.service")
+    stage.run(stage.outputs["gateway"], "systemctl", "reload", "postfix.service")
+
+
+@keeps_mail
+def test_a_mailbox_comes_and_goes_without_touching_the_host(set_up: SetUp) -> None:
+    lab, subject = Lab(set_up.key), send.unique("to the new one")
+    host = lab_stack.outputs(lab)["gateway"]["instanceId"]
+    with stranger(lab) as friend:
+        new = changed(set_up, logins=[{"address": ANN}], mailboxes=[{"address": ANN}])
+        stage = Stage(lab, new, friend)
+        pull_tables(stage)
+        stage.write(ANN, subject)
+        with mailbox(stage, ANN) as inbox:
+            inbox.wait_for(subject)
+
+        assert changed(set_up)["gateway"]["instanceId"] == host
+        pull_tables(stage)
+        refused(lambda: stage.write(ANN, "x"), 550)
+        with pytest.raises(imaplib.IMAP4.error):
+            mailbox(stage, ANN)
+        kept = "/srv/mail/mailboxes/example.com/ann/Maildir"
+        stage.run(stage.outputs["gateway"], "grep", "-rq", subject, kept)
+
+
+@keeps_mail
+def test_a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole(set_up: SetUp) -> None:
+    lab, subjects = Lab(set_up.key), [send.unique("kept"), send.unique("after the rebuild")]
+    with stranger(lab) as friend:
+        stage = Stage(lab, lab_stack.outputs(lab), friend)
+        stage.write(JANE, subjects[0])
+        with mailbox(stage, JANE) as inbox:
+            inbox.wait_for(subjects[0])
+
+        larger = {"name": "mail.example.com", "dataVolumeGiB": 10}
+        new = changed(set_up, gateway=larger, messageSizeLimitMiB=25)
+        assert new["gateway"]["instanceId"] != stage.outputs["gateway"]["instanceId"]
+        lab_commands.wait_for_hosts(lab, new)
+        stage = Stage(lab, new, friend)
+        stage.write(JANE, subjects[1])
+        with mailbox(stage, JANE) as inbox:
+            for subject in subjects:
+                inbox.wait_for(subject)
+        with stage.connect(25) as session:
+            assert session.esmtp_features["size"] == str(25 * 1024 * 1024)
+        size = stage.run(new["gateway"], "df", "--output=size", "--block-size=G", "/srv/mail")
+        assert size.split()[-1] == "10G"

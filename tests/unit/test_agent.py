@@ -1,7 +1,9 @@
 """The agent's decisions: which bundle is good, what the files say, which key may be used."""
 
+import base64
 import copy
 import grp
+import hashlib
 import json
 import os
 import pwd
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent import gateway_files, published
+from agent import gateway_files, mailbox_files, published
 from agent.bundle import BadBundle, parse
 from agent.install import File, current, install
 from mail import dkim
@@ -33,6 +35,10 @@ GATEWAY: dict[str, Any] = {
     "srsSecret": "a-secret-of-SRS",
 }
 
+MAILBOXES: dict[str, Any] = {
+    "me@shop.example": {"quotaMiB": 100, "aliases": ["hello@shop.example"]},
+}
+
 
 def bad(path: list[Any], value: Any) -> bytes:
     bundle = copy.deepcopy(GATEWAY)
@@ -43,9 +49,16 @@ def bad(path: list[Any], value: Any) -> bytes:
     return json.dumps(bundle).encode()
 
 
+def kept(address: str, **keys: Any) -> bytes:
+    mailbox = {**MAILBOXES["me@shop.example"], **keys}
+    return bad(["mailboxes"], {address: mailbox})
+
+
 def test_a_good_bundle_is_taken() -> None:
     parsed = parse(json.dumps(GATEWAY).encode(), "mail.relay.example", "gateway")
     assert parsed == GATEWAY
+    kept = {**GATEWAY, "mailboxes": MAILBOXES}
+    assert parse(json.dumps(kept).encode(), "mail.relay.example", "gateway") == kept
 
 
 @pytest.mark.parametrize(
@@ -68,6 +81,13 @@ def test_a_good_bundle_is_taken() -> None:
         (bad(["logins", "me@shop.example", "password"], "a\nb-34567"), "password"),
         (bad(["logins", "me@shop.example", "sendAs"], ["@else.example"]), "our domains"),
         (bad(["logins", "Me\n@x.example"], {}), "not an address"),
+        (bad(["mailboxes"], []), "mailboxes: not an object"),
+        (bad(["mailboxes"], {"me@shop.example": {}}), "keys"),
+        (kept("/../me@shop.example"), "not a mailbox's name"),
+        (kept("me@shop.example", aliases=["a:b@shop.example"]), "not a mailbox's name"),
+        (kept("me@shop.example", aliases=["me@else.example"]), "not in our domains"),
+        (kept("you@shop.example"), "not a login"),
+        (kept("me@shop.example", quotaMiB="1M\nx"), "not a number of MiB"),
     ],
 )
 def test_a_bad_bundle_is_refused_as_a_whole(content: bytes, why: str) -> None:
@@ -147,3 +167,33 @@ def test_forwarded_mail_of_our_own_senders_is_not_rewritten() -> None:
     assert gateway_files.postsrsd(GATEWAY) == (
         "OWN_DOMAINS=mail.relay.example,relay.example,shop.example\n"
     )
+
+
+def test_a_mailbox_is_reached_although_its_domain_has_a_catch_all() -> None:
+    bundle = {
+        **GATEWAY,
+        "mailboxes": MAILBOXES,
+        "forwards": {"@shop.example": ["me@far.example"], "@relay.example": ["me@far.example"]},
+    }
+    assert gateway_files.receives(bundle) == "mail.relay.example -\nrelay.example -\n"
+    assert "me@shop.example me@shop.example\n" in gateway_files.forwards(bundle)
+    texts = mailbox_files.texts(bundle)
+    assert texts["mailbox_domains"] == "shop.example -\n"
+    assert texts["mailboxes"] == "me@shop.example -\n"
+
+
+def test_a_mailbox_and_its_aliases_have_one_home_and_one_quota() -> None:
+    home = "/srv/mail/mailboxes/shop.example/me::userdb_quota_storage_size=100M"
+    assert mailbox_files.users({**GATEWAY, "mailboxes": MAILBOXES}) == (
+        f"hello@shop.example:::::{home}\nme@shop.example:::::{home}\n"
+    )
+
+
+def test_the_password_file_of_mailboxes_holds_no_password() -> None:
+    bundle = {**GATEWAY, "mailboxes": MAILBOXES}
+    (line,) = mailbox_files.passwords(bundle).splitlines()
+    user, _, hashed = line.partition(":{SSHA512}")
+    decoded = base64.b64decode(hashed)
+    assert user == "me@shop.example"
+    assert decoded[:64] == hashlib.sha512(b"secret-123" + decoded[64:]).digest()
+    assert mailbox_files.passwords(bundle) != f"{line}\n"

@@ -140,3 +140,25 @@ def test_the_bucket_is_private(graph: Recorder) -> None:
     (statement,) = json.loads(policy.inputs["policy"])["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_a_mailbox_makes_its_domain_receive_and_opens_imap() -> None:
+    login = [{"address": "me@shop.example"}]
+    graph = declare({**CONFIG, "mail-relay:mailboxes": json.dumps(login)})
+    opened = {int(r.inputs["fromPort"]) for r in graph.of("SecurityGroupIngressRule")}
+    assert opened == {25, 465, 587, 993}
+    records = {(r.inputs["name"], r.inputs["type"]): r.inputs for r in graph.of("Record")}
+    assert records[("shop.example", "MX")]["records"] == ["10 mail.relay.example."]
+    assert tables(graph)["gateway.json"]["mailboxes"] == {
+        "me@shop.example": {"quotaMiB": 1024, "aliases": []}
+    }
+
+
+def test_the_preference_of_the_own_mx_is_settable() -> None:
+    own = {"host": "mail.relay.example", "preference": 20}
+    domain = {"name": "shop.example", "ttl": 60, "mx": [own]}
+    forward = [{"address": "me@shop.example", "to": ["me@far.example"]}]
+    changed = {"mail-relay:domains": [domain], "mail-relay:forwards": forward}
+    graph = declare({**CONFIG, **{key: json.dumps(value) for key, value in changed.items()}})
+    mx = graph.one("Record", "shop.example-MX").inputs
+    assert (mx["records"], mx["ttl"]) == (["20 mail.relay.example."], 60)

@@ -20,8 +20,15 @@ RIGHT: dict[str, Any] = {
 PRIVATE = {"name": "app.shop.example", "private": True}
 
 
+MAILBOX = {"address": "me@shop.example"}
+
+
 def changed(**keys: Any) -> dict[str, Any]:
     return {**copy.deepcopy(RIGHT), **keys}
+
+
+def kept(*mailboxes: dict[str, Any], **keys: Any) -> dict[str, Any]:
+    return changed(mailboxes=list(mailboxes), **keys)
 
 
 def lines(raw: dict[str, Any]) -> list[str]:
@@ -40,6 +47,9 @@ def test_the_smallest_settings_have_safe_defaults() -> None:
     assert settings.send_as(settings.clients[0]) == ("@shop.example",)
     assert settings.send_as(settings.logins[0]) == ("me@shop.example",)
     assert settings.ssh.allow_from == ()
+    assert settings.receiving == ()
+    assert settings.sasl.mechanisms == ("PLAIN", "LOGIN")
+    assert settings.message_size_limit_mi_b == 30
 
 
 def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
@@ -206,6 +216,54 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
             "x@shop.example",
             "in a circle",
         ),
+        (kept({"address": "you@shop.example"}), "mailboxes[0].address", "'you@", "nobody could"),
+        (kept({"address": "me@else.example"}), "mailboxes[0].address", "'me@", "none of ours"),
+        (kept({"address": "a/b@shop.example"}), "mailboxes[0].address", "'a/b", "'.', '_' and"),
+        (kept({"address": "me+x@shop.example"}), "mailboxes[0].address", "'me+x", "NAME+anything"),
+        (kept({"address": "@shop.example"}), "mailboxes[0].address", "'@shop.example'", "'' is"),
+        (kept(MAILBOX, MAILBOX), "mailboxes[1]", "'me@shop.example'", "listed twice"),
+        (kept({**MAILBOX, "quotaMiB": 0}), "mailboxes[0].quotaMiB", "0", "greater than or equal"),
+        (kept({**MAILBOX, "quota": 5}), "mailboxes[0].quota", "", "did you mean quotaMiB?"),
+        (
+            kept({**MAILBOX, "quotaMiB": 7169}),
+            "mail-relay:mailboxes",
+            "7169 MiB of quotas",
+            "room for 7168 MiB beside the queue; raise gateway.dataVolumeGiB",
+        ),
+        (
+            kept(MAILBOX, forwards=[{"address": "me@shop.example", "to": ["me@far.example"]}]),
+            "mailboxes[0].address",
+            "'me@shop.example'",
+            "add me@shop.example to that forward's `to` to keep a copy",
+        ),
+        (
+            kept(MAILBOX, operator="ops@shop.example"),
+            "mail-relay:operator",
+            "'ops@shop.example'",
+            "add it to mail-relay:forwards or mail-relay:mailboxes",
+        ),
+        (
+            changed(domains=[{"name": "shop.example", "mx": [{"host": "mail.relay.example"}]}]),
+            "domains[0].mx[0].host",
+            "'mail.relay.example'",
+            "takes no mail for shop.example; give it a forward or a mailbox",
+        ),
+        (
+            changed(sasl={"mechanisms": ["PLAIN", "SCRAM-SHA-1"]}),
+            "sasl.mechanisms[1]",
+            "'SCRAM-SHA-1'",
+            "'CRAM-MD5'",
+        ),
+        (changed(sasl={"mechanisms": ["CRAM-MD5"]}), "sasl.mechanisms", "CRAM-MD5", "keep PLAIN"),
+        (changed(sasl={"mechanisms": []}), "sasl.mechanisms", "[]", "keep PLAIN"),
+        (
+            changed(sasl={"mechanisms": ["PLAIN", "PLAIN"]}),
+            "sasl.mechanisms[1]",
+            "'PLAIN'",
+            "listed twice",
+        ),
+        (changed(messageSizeLimitMiB=0), "messageSizeLimitMiB", "0", "greater than or equal to 1"),
+        (changed(messageSizeLimitMiB=2000), "messageSizeLimitMiB", "2000", "less than or equal"),
         (changed(inbound={"dmarc": "reject"}), "inbound.dmarc", "'reject'", "'enforce'"),
         (changed(ssh={"allowFrom": ["0.0.0.0/0"]}), "ssh.allowFrom[0]", "0.0.0.0/0", "the world"),
         (
@@ -318,3 +376,33 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     raw = changed(operator="ops", domains=[{"name": "x"}], protect="perhaps")
     keys = [line.split(": ")[0] for line in lines(raw)]
     assert keys == ["mail-relay:domains[0].name", "mail-relay:operator", "mail-relay:protect"]
+
+
+def test_what_comes_to_a_mailbox_alone_is_its_alias() -> None:
+    to = {
+        "info@shop.example": ["me+info@shop.example"],
+        "help@shop.example": ["info@shop.example"],
+        "team@shop.example": ["me@shop.example", "me@far.example"],
+        "away@shop.example": ["me@far.example"],
+        "a{b@shop.example": ["me@shop.example"],
+        "@shop.example": ["me@shop.example"],
+    }
+    forwards = [{"address": address, "to": targets} for address, targets in to.items()]
+    settings = read(kept(MAILBOX, forwards=forwards, operator="me@shop.example"))
+    assert settings.receiving == ("shop.example",)
+    assert settings.mailboxes[0].quota_mi_b == 1024
+    assert settings.aliases(settings.mailboxes[0]) == (
+        "abuse@shop.example",
+        "help@shop.example",
+        "info@shop.example",
+        "postmaster@shop.example",
+    )
+
+
+def test_a_mailbox_can_keep_a_copy_of_what_is_forwarded() -> None:
+    forwards = [
+        {"address": "me@shop.example", "to": ["me@shop.example", "me@far.example"]},
+        {"address": "info@shop.example", "to": ["me@shop.example"]},
+    ]
+    settings = read(kept(MAILBOX, forwards=forwards))
+    assert settings.aliases(settings.mailboxes[0]) == ("info@shop.example",)

@@ -1,16 +1,20 @@
 """User data: what lands on a host, and the limit of EC2."""
 
+import ast
+import dataclasses
 import gzip
 import json
 import random
 import string
+from pathlib import Path
 
 import pulumi
 import pytest
 
 from cloudinit import ClientHost, GatewayHost, Part, UserDataTooLong, client_parts, gateway_parts
 from cloudinit import user_data as make
-from cloudinit.parts import AGENT_FILES, files
+from cloudinit.compact import python
+from cloudinit.parts import AGENT_FILES, PROJECT, files
 from cloudinit.user_data import LIMIT
 
 GATEWAY = GatewayHost(
@@ -23,7 +27,11 @@ GATEWAY = GatewayHost(
     reject_by_dmarc=True,
     acme_email="ops@inbox.example",
     ssh_public_key=None,
+    sasl_mechanisms=("PLAIN", "LOGIN"),
+    message_size_limit_mib=30,
+    mailboxes=False,
 )
+KEEPS_MAIL = dataclasses.replace(GATEWAY, mailboxes=True)
 CLIENT = ClientHost(
     name="app.shop.example",
     domain="shop.example",
@@ -32,6 +40,7 @@ CLIENT = ClientHost(
     region="us-east-1",
     tables="s3://bucket/clients/app.shop.example.json",
     ssh_public_key="ssh-ed25519 AAAA me",
+    message_size_limit_mib=30,
 )
 
 
@@ -61,11 +70,11 @@ def test_every_file_of_the_agent_that_a_role_imports_is_there() -> None:
     for role, host in (("gateway", GATEWAY), ("client", CLIENT)):
         laid = files(role, host)
         for name in AGENT_FILES[role]:
-            assert laid[f"usr/local/lib/mail-relay/agent/{name}"]
+            assert f"usr/local/lib/mail-relay/agent/{name}" in laid
 
 
 def test_both_hosts_fit_with_room_to_spare() -> None:
-    for parts in (gateway_parts(GATEWAY), client_parts(CLIENT)):
+    for parts in (gateway_parts(GATEWAY), gateway_parts(KEEPS_MAIL), client_parts(CLIENT)):
         size = len(gzip.compress("".join(part.content for part in parts).encode()))
         assert size < LIMIT - 1_500
 
@@ -86,3 +95,44 @@ def test_user_data_over_the_limit_names_the_parts_that_take_the_room() -> None:
     pulumi.runtime.set_mocks(Recorder(), preview=False)
     with pytest.raises(UserDataTooLong, match=r"EC2 takes 16,384; its parts: small 2\d, large 3"):
         make([Part("small", "text/plain", "hi"), Part("large", "text/plain", noise)])
+
+
+def test_only_a_host_that_keeps_mail_has_what_that_takes() -> None:
+    plain, keeps = files("gateway", GATEWAY), files("gateway", KEEPS_MAIL)
+    assert "etc/dovecot/dovecot.conf" in set(keeps) - set(plain)
+    assert not [path for path, text in plain.items() if "dovecot" in text and "agent" not in path]
+    settings = main_cf(keeps["etc/postfix/main.cf"])
+    assert settings["smtpd_recipient_restrictions"] == "reject_unauth_destination, $mailbox_quota"
+    assert "virtual_transport" not in main_cf(plain["etc/postfix/main.cf"])
+
+
+def test_mechanisms_and_the_size_limit_are_the_stacks() -> None:
+    host = dataclasses.replace(
+        GATEWAY, sasl_mechanisms=("PLAIN", "DIGEST-MD5"), message_size_limit_mib=5
+    )
+    laid = files("gateway", host)
+    assert "mech_list: PLAIN DIGEST-MD5\n" in laid["etc/postfix/sasl/smtpd.conf"]
+    assert main_cf(laid["etc/postfix/main.cf"])["message_size_limit"] == "5242880"
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT / "agent").glob("*.py")), ids=lambda f: f.name)
+def test_the_agent_on_a_host_is_the_agent_without_its_comments(file: Path) -> None:
+    def statements(source: str) -> list[str]:
+        tree = ast.parse(source)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                if ast.get_docstring(node) is not None:
+                    del node.body[0]
+                if node.body == [] and not isinstance(node, ast.Module):
+                    node.body = [ast.Pass()]
+        return [ast.dump(node) for node in tree.body]
+
+    shortened = python(file.read_text())
+    assert statements(shortened) == statements(file.read_text())
+    assert ast.get_docstring(ast.parse(shortened)) is None
+    assert not [line for line in shortened.splitlines() if line.lstrip()[:1] in ("", "#")]
+
+
+def test_empty_lines_and_number_signs_of_a_text_stay() -> None:
+    source = 'A = """one\n\n# two\n"""  # why\n\n\nclass B:\n    """B."""\n'
+    assert python(source) == 'A = """one\n\n# two\n"""\nclass B:\n    pass\n'

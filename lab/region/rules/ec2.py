@@ -298,6 +298,13 @@ def after_associate(_: Parameters) -> None:
             interface.public_ip = None
 
 
+def modify_volume(parameters: Parameters) -> None:
+    """A volume only grows."""
+    volume = backends.ec2().volumes.get(parameters.get("VolumeId", ""))
+    if volume is not None and int(parameters.get("Size") or volume.size) < volume.size:
+        raise ApiError("InvalidParameterValue", "New size cannot be smaller than existing size")
+
+
 BEFORE: Mapping[str, Callable[[Parameters], None]] = {
     "RunInstances": run_instances,
     "AllocateAddress": allocate_address,
@@ -312,6 +319,7 @@ BEFORE: Mapping[str, Callable[[Parameters], None]] = {
     "DetachInternetGateway": detach_internet_gateway,
     "CreateNetworkInterface": create_network_interface,
     "CreateRoute": create_route,
+    "ModifyVolume": modify_volume,
 }
 INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
     "ModifyAddressAttribute": modify_address_attribute,

@@ -1,0 +1,49 @@
+"""Reading a mailbox of the gateway's by IMAP, as its owner's mail program does."""
+
+import email
+import imaplib
+import socket
+import time
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+from lab.access import entered
+from lab.lab import Lab
+from lab.send import SMTP_SECONDS, Internet
+
+PORT = 993
+ARRIVAL_SECONDS = 60
+
+
+class Imap(imaplib.IMAP4_SSL):
+    """A session from the lab's internet with the gateway; its certificate is verified."""
+
+    def __init__(self, lab: Lab, gateway: dict[str, str], login: str, password: str) -> None:
+        self._lab, self._address = lab, gateway["address"]
+        context = Internet(lab).context()
+        super().__init__(gateway["name"], PORT, ssl_context=context, timeout=SMTP_SECONDS)
+        self.login(login, password)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        with entered(f"{self._lab.namespace}-probe"):
+            plain = socket.create_connection((self._address, PORT), timeout)
+        return self.ssl_context.wrap_socket(plain, server_hostname=self.host)
+
+    def numbers(self, folder: str = "INBOX", *criteria: str) -> list[str]:
+        """The numbers of the messages in a folder, which is selected anew."""
+        said, (answer, *_) = self.select(folder)
+        assert said == "OK", answer
+        _, (found, *_) = self.search(None, *(criteria or ("ALL",)))
+        return found.decode().split()
+
+    def wait_for(self, subject: str, seconds: float = ARRIVAL_SECONDS) -> EmailMessage:
+        """The message of this subject in INBOX; TimeoutError if it does not come."""
+        deadline = time.monotonic() + seconds
+        while not (found := self.numbers("INBOX", "SUBJECT", f'"{subject}"')):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"after {seconds:.0f} s {subject!r} is not in the mailbox")
+            time.sleep(0.2)
+        _, parts = self.fetch(found[0], "(BODY.PEEK[])")
+        content: Any = parts[0]
+        return email.message_from_bytes(content[1], policy=default)  # type: ignore[return-value]
