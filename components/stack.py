@@ -19,6 +19,7 @@ from mail import names, programs, spf
 from settings import Client, Settings
 
 GATEWAY_KEY = "gateway.json"
+SSH_USER = "admin"  # of Debian's image
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Placed:
     name: str
     identity: Identity
     host: Host
+    tables: aws.s3.BucketObjectv2
 
     def output(self) -> dict[str, Any]:
         """As a stack output."""
@@ -36,6 +38,7 @@ class Placed:
             "address": self.identity.address.public_ip,
             "privateAddress": self.identity.interface.private_ip,
             "instanceId": self.host.instance.id,
+            "tables": self.tables.etag,
         }
 
 
@@ -149,6 +152,7 @@ class Stack:
                 ssh_public_key=s.ssh.public_key,
             )
         )
+        tables = self.tables.put(GATEWAY_KEY, self._gateway_tables())
         host = Host(
             gateway.name,
             identity=identity,
@@ -159,10 +163,10 @@ class Stack:
                 read_object(self.tables.arn(GATEWAY_KEY)),
                 *certificate_statements(gateway.name, self.zones.id(gateway.name)),
             ],
-            tables=self.tables.put(GATEWAY_KEY, self._gateway_tables()),
+            tables=tables,
             tags=self.tags,
         )
-        return Placed(gateway.name, identity, host)
+        return Placed(gateway.name, identity, host, tables)
 
     def _client(self, client: Client) -> Placed:
         s, key = self.settings, f"clients/{client.name}.json"
@@ -187,6 +191,7 @@ class Stack:
                 "password": self.passwords[client.login],
             }
         )
+        tables = self.tables.put(key, content)
         host = Host(
             client.name,
             identity=identity,
@@ -194,10 +199,10 @@ class Stack:
             instance_type=client.instance_type,
             user_data=user_data(parts),
             statements=[read_object(self.tables.arn(key))],
-            tables=self.tables.put(key, content),
+            tables=tables,
             tags=self.tags,
         )
-        return Placed(client.name, identity, host)
+        return Placed(client.name, identity, host, tables)
 
     def outputs(self) -> dict[str, Any]:
         """What the stack exports."""
@@ -207,6 +212,14 @@ class Stack:
         return {
             "gateway": self.gateway.output(),
             "clients": [client.output() for client in self.clients],
+            "operator": self.settings.operator,
+            "domains": [
+                {"name": name, "selectors": list(domain.keys)}
+                for name, domain in self.domains.items()
+            ],
+            "zones": self.zones.servers,
+            "records": self.zones.zone_file(),
+            "ssh": {"user": SSH_USER, "allowFrom": list(self.settings.ssh.allow_from)},
             "network": {"vpcId": self.network.vpc.id, "subnetId": self.network.subnet.id},
             "submission": {"host": gateway, "startTls": 587, "tls": 465},
             "logins": logins,

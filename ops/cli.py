@@ -13,6 +13,8 @@ from lab.run import ToolError
 from ops import lab_commands, lab_stack
 from ops.engine import EngineMissing, engine
 from ops.output import notes
+from ops.verify import command as verify
+from ops.verify.expected import OutputsMissing
 from settings import SettingsError
 
 app = typer.Typer(
@@ -21,6 +23,7 @@ app = typer.Typer(
     help="mail-relay: mail relays in the cloud whose mail arrives.",
 )
 app.add_typer(lab_commands.app, name="lab")
+app.command("verify")(verify.command)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 # What a user can put right: one line, no traceback.
@@ -29,6 +32,7 @@ EXPECTED = (
     ImageError,
     LabError,
     NotRunning,
+    OutputsMissing,
     SettingsError,
     ToolError,
     TimeoutError,
