@@ -54,7 +54,7 @@ class Stack:
         self.tables = Tables("tables", account=account, tags=self.tags)
         self.identities = self._identities()
         addresses = {name: i.address.public_ip for name, i in self.identities.items()}
-        include = f"_spf.{settings.gateway_domain}"
+        include = settings.spf_include
         self.zones.text(
             include,
             [addresses[settings.gateway.name].apply(lambda ip: spf.gateways([ip]))],
