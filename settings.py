@@ -298,6 +298,16 @@ class Settings(_Model):
         return tuple(client for client in self.clients if client.private)
 
     @property
+    def spf_include(self) -> str:
+        """The name of the record with the gateways' addresses, which domains include."""
+        return f"_spf.{self.gateway_domain}"
+
+    def reports(self, domain: MailDomain) -> tuple[str, ...]:
+        """Where a domain's DMARC reports go."""
+        given = domain.dmarc.reports
+        return (self.operator,) if given is None else given
+
+    @property
     def mail_domains(self) -> tuple[MailDomain, ...]:
         """The domains, with the gateway's own: its bounces and its operator's mail are signed."""
         if any(domain.name == self.gateway_domain for domain in self.domains):

@@ -33,7 +33,10 @@ class Domain(pulumi.ComponentResource):
         lasting = pulumi.ResourceOptions(parent=self, protect=settings.protect)
         policy = addresses[settings.gateway.name].apply(
             lambda address: spf.domain(
-                domain.spf.mechanisms, domain.spf.all, include=spf_include, addresses=[address]
+                domain.spf.mechanisms,
+                domain.spf.all,
+                include=spf_include,
+                addresses=[address],
             )
         )
         zones.text(domain.name, [policy, *domain.txt], child, domain.ttl)
@@ -51,9 +54,7 @@ class Domain(pulumi.ComponentResource):
         for selector, key in self.keys.items():
             public = pulumi.Output.unsecret(key.apply(dkim.record))
             zones.text(dkim.name(selector, domain.name), [public], child, domain.ttl)
-        reports = domain.dmarc.reports
-        rua = [settings.operator] if reports is None else reports
-        text = dmarc.record(domain.dmarc.policy, rua, domain.dmarc.pct)
+        text = dmarc.record(domain.dmarc.policy, settings.reports(domain), domain.dmarc.pct)
         zones.text(dmarc.name(domain.name), [text], child, domain.ttl)
         exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]
         if not exchanges and domain.name in settings.receiving:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
-from mail import names
+from mail import names, zonefile
 from mail.txt import route53_value
 
 TTL = 300
@@ -19,7 +19,10 @@ class Zones:
     """The hosted zones of the stack, which exist before it, and the record sets made in them."""
 
     def __init__(self, names_: Sequence[str]) -> None:
-        self._ids = {name: aws.route53.get_zone(name=name).zone_id for name in names_}
+        zones = {name: aws.route53.get_zone(name=name) for name in names_}
+        self._ids = {name: zone.zone_id for name, zone in zones.items()}
+        self.servers = {name: sorted(zone.name_servers) for name, zone in zones.items()}
+        self._made: list[aws.route53.Record] = []
         self._held: dict[tuple[str, str], dict[str, list[str]]] = {}
         for zone in self._ids.values():
             for held in aws.route53.get_records(zone_id=zone).resource_record_sets:
@@ -59,7 +62,7 @@ class Zones:
             # where `pulumi import` puts a record that the stack is to take over
             aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
         )
-        return aws.route53.Record(
+        made = aws.route53.Record(
             f"{name}-{kind}",
             name=name,
             type=kind,
@@ -67,6 +70,15 @@ class Zones:
             ttl=ttl,
             records=values,
             opts=pulumi.ResourceOptions.merge(opts, ours),
+        )
+        self._made.append(made)
+        return made
+
+    def zone_file(self) -> pulumi.Output[str]:
+        """Every record set made so far, as a zone file has them."""
+        sets = [pulumi.Output.all(r.name, r.type, r.ttl, r.records) for r in self._made]
+        return pulumi.Output.all(*sets).apply(
+            lambda all_: "".join(line + "\n" for one in all_ for line in _lines(*one))
         )
 
     def _refuse_existing(self, args: pulumi.ResourceHookArgs) -> None:
@@ -85,3 +97,10 @@ class Zones:
                 "and set it as the next preview shows: pulumi import --protect=false "
                 f"--generate-code=false aws:route53/record:Record {args.name} {zone}_{name}_{kind}"
             )
+
+
+def _lines(name: str, kind: str, ttl: float, values: Sequence[str]) -> list[str]:
+    """A record set as lines, from values as Route53 has them."""
+    quoted = [f'"{value}"' if kind == "TXT" else value for value in values]
+    text = "\n".join(zonefile.line(name, kind, int(ttl), value) for value in quoted)
+    return [line for record in zonefile.read(text) for line in record.lines()]

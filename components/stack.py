@@ -37,6 +37,7 @@ class Placed:
     name: str
     identity: Identity | PrivateIdentity
     host: Host
+    tables: aws.s3.BucketObjectv2
 
     def output(self) -> dict[str, Any]:
         """As a stack output."""
@@ -44,6 +45,7 @@ class Placed:
             "name": self.name,
             **self.identity.outputs,
             "instanceId": self.host.instance.id,
+            "tables": self.tables.etag,
         }
 
 
@@ -60,7 +62,7 @@ class Stack:
         public = self._identities()
         self.identities = {**public, **self._private_identities(public[settings.gateway.name])}
         addresses = {name: i.address.public_ip for name, i in public.items()}
-        include = f"_spf.{settings.gateway_domain}"
+        include = settings.spf_include
         self.zones.text(
             include,
             [addresses[settings.gateway.name].apply(lambda ip: spf.gateways([ip]))],
@@ -203,6 +205,7 @@ class Stack:
                 private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
             )
         )
+        tables = self.tables.put(GATEWAY_KEY, self._gateway_tables())
         host = Host(
             gateway.name,
             identity=identity,
@@ -213,10 +216,10 @@ class Stack:
                 read_object(self.tables.arn(GATEWAY_KEY)),
                 *certificate_statements(gateway.name, self.zones.id(gateway.name)),
             ],
-            tables=self.tables.put(GATEWAY_KEY, self._gateway_tables()),
+            tables=tables,
             tags=self.tags,
         )
-        return Placed(gateway.name, identity, host)
+        return Placed(gateway.name, identity, host, tables)
 
     def _client(self, client: Client) -> Placed:
         s, key = self.settings, f"clients/{client.name}.json"
@@ -242,6 +245,7 @@ class Stack:
                 "password": self.passwords[client.login],
             }
         )
+        tables = self.tables.put(key, content)
         host = Host(
             client.name,
             identity=identity,
@@ -249,10 +253,10 @@ class Stack:
             instance_type=client.instance_type,
             user_data=user_data(parts),
             statements=[read_object(self.tables.arn(key))],
-            tables=self.tables.put(key, content),
+            tables=tables,
             tags=self.tags,
         )
-        return Placed(client.name, identity, host)
+        return Placed(client.name, identity, host, tables)
 
     def outputs(self) -> dict[str, Any]:
         """What the stack exports."""
@@ -262,6 +266,14 @@ class Stack:
         return {
             "gateway": self.gateway.output(),
             "clients": [client.output() for client in self.clients],
+            "operator": self.settings.operator,
+            "domains": [
+                {"name": name, "selectors": list(domain.keys)}
+                for name, domain in self.domains.items()
+            ],
+            "zones": self.zones.servers,
+            "records": self.zones.zone_file(),
+            "ssh": {"allowFrom": list(self.settings.ssh.allow_from)},
             "network": {"vpcId": self.network.vpc.id, "subnetId": self.network.subnet.id},
             "submission": {"host": gateway, "startTls": 587, "tls": 465},
             **self._mailbox_outputs(),

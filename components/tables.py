@@ -5,7 +5,7 @@ import json
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import Tags
+from components.naming import Tags, bucket_name
 
 OLD_VERSIONS_DAYS = 7
 
@@ -23,8 +23,7 @@ class Tables(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mail-relay:index:Tables", name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        # S3 names are global, lower case, at most 63 characters
-        self.bucket_name = f"{pulumi.get_project()}-{pulumi.get_stack()}-{account}".lower()[:63]
+        self.bucket_name = bucket_name(pulumi.get_project(), pulumi.get_stack(), account)
         self.bucket = aws.s3.Bucket(
             name,
             bucket=self.bucket_name,

@@ -1,10 +1,13 @@
 """DKIM key records (RFC 6376, 3.6.1)."""
 
 import base64
+from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from mail import tags
 
 BITS = 2048
 
@@ -47,3 +50,24 @@ def record(private_pem: str) -> str:
 def name(selector: str, domain: str) -> str:
     """Where the record of a selector stands."""
     return f"{selector}._domainkey.{domain}"
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    """A key record: `key` is base64, "" once it is revoked; `testing` is the flag `t=y`."""
+
+    key: str
+    testing: bool
+
+
+def read(text: str) -> KeyRecord:
+    """A key record as verifiers read it; ValueError where they would not use it for mail."""
+    found = tags.read(text)
+    if "p" not in found:
+        raise ValueError("it has no p=")
+    for tag, wanted in (("v", "DKIM1"), ("k", "rsa"), ("h", "sha256"), ("s", "email")):
+        values = "".join(found.get(tag, wanted).split()).split(":")
+        if wanted not in values and not (tag == "s" and "*" in values):
+            raise ValueError(f"{tag}={found[tag]} is not for mail signed with RSA and SHA-256")
+    flags = "".join(found.get("t", "").split()).split(":")
+    return KeyRecord("".join(found["p"].split()), "y" in flags)

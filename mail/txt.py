@@ -8,7 +8,15 @@ def pieces(text: str) -> list[str]:
     return [text[at : at + STRING] for at in range(0, len(text), STRING)] or [""]
 
 
+def _escaped(text: str) -> list[str]:
+    return [p.replace("\\", "\\\\").replace('"', '\\"') for p in pieces(text)]
+
+
 def route53_value(text: str) -> str:
     """One value for Route53, which the AWS provider puts between quotation marks itself."""
-    escaped = [p.replace("\\", "\\\\").replace('"', '\\"') for p in pieces(text)]
-    return '""'.join(escaped)
+    return '""'.join(_escaped(text))
+
+
+def quoted(text: str) -> str:
+    """The text as a zone file has it: each string in quotation marks (RFC 1035, 5.1)."""
+    return " ".join(f'"{piece}"' for piece in _escaped(text))

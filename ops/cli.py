@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.access import NotRunning
 from lab.control import LabError
@@ -12,7 +13,10 @@ from lab.machines.image import ImageError
 from lab.run import ToolError
 from ops import domains, forwards, lab_commands, lab_stack, queue, trace, users
 from ops.engine import EngineMissing, engine
+from ops.leftovers import command as leftovers
 from ops.output import notes
+from ops.verify import command as verify
+from ops.verify.expected import OutputsMissing
 from settings import SettingsError
 
 app = typer.Typer(
@@ -29,14 +33,19 @@ for name, commands in (
 ):
     app.add_typer(commands.app, name=name)
 app.command()(trace.trace)
+app.command("verify")(verify.command)
+app.command("leftovers")(leftovers.command)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 # What a user can put right: one line, no traceback.
 EXPECTED = (
+    BotoCoreError,
+    ClientError,
     EngineMissing,
     ImageError,
     LabError,
     NotRunning,
+    OutputsMissing,
     SettingsError,
     ToolError,
     TimeoutError,

@@ -10,6 +10,7 @@ from ops.target import Target
 
 USER = "admin"  # Debian's image; it may use sudo without a password
 SSH_FAILED = 255  # ssh(1): the connection, not the command
+CONNECT_SECONDS = 10
 
 
 def all_of(outputs: dict[str, Any]) -> list[dict[str, Any]]:
@@ -25,13 +26,34 @@ def named(outputs: dict[str, Any], name: str) -> dict[str, Any]:
     return hosts[name]
 
 
-def run(target: Target, host: dict[str, Any], *command: str, fine: tuple[int, ...] = (0,)) -> str:
-    """The output of a command as the host's root; StackError unless it ends as is fine."""
+def run(
+    target: Target,
+    host: dict[str, Any],
+    *command: str,
+    text: str = "",
+    fine: tuple[int, ...] = (0,),
+    seconds: float | None = None,
+) -> str:
+    """The output of a command as the host's root, with `text` as its standard input.
+
+    StackError unless it ends as is fine, in time.
+    """
     if target.lab:
         argv = [*inside(target.lab, host["instanceId"]), *command]
     else:
-        argv = ["ssh", "-o", "BatchMode=yes", *_way(host), "--", "sudo", "-n", shlex.join(command)]
-    result = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+        argv = ["ssh", *_options(host), *_way(host), "--", "sudo", "-n", shlex.join(command)]
+    try:
+        result = subprocess.run(
+            argv,
+            input=text,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise StackError(f"{host['name']}: no answer after {seconds:.0f} s") from None
     if not target.lab and result.returncode == SSH_FAILED:
         raise StackError(
             f"no way into {host['name']} by ssh ({result.stderr.strip()}): mail-relay:ssh is to "
@@ -42,6 +64,12 @@ def run(target: Target, host: dict[str, Any], *command: str, fine: tuple[int, ..
     return result.stdout
 
 
+def _options(host: dict[str, Any]) -> list[str]:
+    """Never a question; the key is the host's own, whatever address it has."""
+    options = ["BatchMode=yes", f"ConnectTimeout={CONNECT_SECONDS}", f"HostKeyAlias={host['name']}"]
+    return [part for option in options for part in ("-o", option)]
+
+
 def _way(host: dict[str, Any]) -> list[str]:
     """The arguments of ssh that lead to a host; a private client's output has its own."""
-    return shlex.split(host["ssh"])[1:] if "ssh" in host else [f"{USER}@{host['address']}"]
+    return shlex.split(host["ssh"])[1:] if host.get("ssh") else [f"{USER}@{host['address']}"]

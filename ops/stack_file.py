@@ -48,6 +48,10 @@ class StackFile:
         }
         return read(raw)
 
+    def value(self, key: str) -> Any:
+        """A setting by its whole key, such as aws:region, or None."""
+        return self._config.get(key)
+
     def items(self, section: str) -> list[Any]:
         """The items of a list, as they stand in the file."""
         return self._config.get(f"{PREFIX}{section}") or []

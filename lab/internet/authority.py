@@ -40,7 +40,10 @@ class Authority:
         self.certificate.write_bytes(self._root.public_bytes(serialization.Encoding.PEM))
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        lasting: datetime.timedelta = _YEAR,
     ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         return (
@@ -50,7 +53,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + _YEAR)
+            .not_valid_after(now + lasting)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
             )
@@ -60,11 +63,11 @@ class Authority:
             )
         )
 
-    def issue(self, *names: str) -> tuple[Path, Path]:
+    def issue(self, *names: str, lasting: datetime.timedelta = _YEAR) -> tuple[Path, Path]:
         """Certificate chain and key files for the names, the first naming the files."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            self._builder(_name(names[0]), key)
+            self._builder(_name(names[0]), key, lasting)
             .add_extension(
                 x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False
             )

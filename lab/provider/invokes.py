@@ -44,11 +44,13 @@ def get_zone(c: Clients, p: Properties) -> Properties:
         for zone in page["HostedZones"]:
             if zone["Name"] == name and zone["Config"].get("PrivateZone", False) == private:
                 identity = zone["Id"].rpartition("/")[2]
+                held = c.route53.get_hosted_zone(Id=identity)
                 return {
                     "id": identity,
                     "zoneId": identity,
                     "name": zone["Name"].rstrip("."),
                     "arn": f"arn:aws:route53:::hostedzone/{identity}",
+                    "nameServers": held.get("DelegationSet", {}).get("NameServers", []),
                 }
     raise InvokeError(f"no matching Route 53 Hosted Zone found: {p['name']}")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
+import pytest
 from pulumi.runtime import mocks as runtime_mocks
 
 from lab.provider.invokes import get_config
@@ -31,6 +32,7 @@ class Recorder(runtime_mocks.Mocks):
     """Answers for the engine, and keeps what it was asked."""
 
     resources: list[Recorded] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
 
     def new_resource(self, args: runtime_mocks.MockResourceArgs) -> tuple[str | None, dict]:
         self.resources.append(Recorded(args.typ, args.name, dict(args.inputs)))
@@ -52,10 +54,15 @@ class Recorder(runtime_mocks.Mocks):
             "aws:route53/getRecords:getRecords": {"resourceRecordSets": []},
         }
         if args.token == "aws:route53/getZone:getZone":
-            return {"zoneId": f"Z-{args.args['name']}", "name": args.args["name"]}
+            name = args.args["name"]
+            return {"zoneId": f"Z-{name}", "name": name, "nameServers": ["ns-1.awsdns.example"]}
         if args.token == "cloudinit:index/getConfig:getConfig":
             return get_config(Clients(), dict(args.args))
         return answers[args.token]
+
+    def export(self, name: str, value: Any) -> None:
+        """pulumi.export."""
+        pulumi.Output.from_input(value).apply(lambda known: self.outputs.update({name: known}))
 
     def of(self, kind: str) -> list[Recorded]:
         """The resources whose type ends so."""
@@ -80,7 +87,8 @@ def declare(config: dict[str, str]) -> Recorder:
 
     @pulumi.runtime.test
     def run() -> None:
-        with _mocked(recorder, config):
+        with _mocked(recorder, config), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pulumi, "export", recorder.export)
             runpy.run_path("__main__.py", run_name="__main__")
 
     run()

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from recorder import Recorder, declare, user_data
 
+from mail import zonefile
+
 CONFIG = {
     key: value if isinstance(value, str) else json.dumps(value)
     for key, value in yaml.safe_load(open("Pulumi.dev.yaml"))["config"].items()  # noqa: SIM115, PTH123
@@ -61,10 +63,28 @@ def test_each_domain_has_the_records_that_receivers_check(graph: Recorder) -> No
         assert '""' in dkim  # cut into strings
         dmarc = records[(f"_dmarc.{domain}", "TXT")]["records"]
         assert dmarc == ["v=DMARC1; p=none; rua=mailto:ops@inbox.example"]
-        assert (domain, "MX") not in records
+        assert records[(domain, "MX")]["records"] == ["10 mail.relay.example."]
     assert records[("_spf.relay.example", "TXT")]["records"] == ["v=spf1 ip4:203.0.113.9 -all"]
     assert records[("mail.relay.example", "A")]["records"] == ["203.0.113.9"]
     assert records[("mail.relay.example", "TXT")]["records"] == ["v=spf1 a -all"]
+
+
+def test_a_domain_that_takes_no_mail_has_no_mx() -> None:
+    graph = declare({**CONFIG, "mail-relay:forwards": "[]"})
+    assert [r.name for r in graph.of("Record") if r.inputs["type"] == "MX"] == []
+
+
+def test_the_records_output_has_every_record_set_and_no_more(graph: Recorder) -> None:
+    told = {(r.name, r.kind): r for r in zonefile.read(graph.outputs["records"])}
+    made = {(r.inputs["name"], r.inputs["type"]): r.inputs for r in graph.of("Record")}
+    assert set(told) == set(made)
+    for key, inputs in made.items():
+        assert list(told[key].values) == [v.replace('""', "") for v in inputs["records"]]
+        assert told[key].ttl == inputs["ttl"]
+    assert graph.outputs["domains"] == [
+        {"name": "relay.example", "selectors": ["s1"]},
+        {"name": "shop.example", "selectors": ["s1"]},
+    ]
 
 
 def test_a_role_reads_its_own_tables_and_answers_its_own_challenge(graph: Recorder) -> None:
@@ -144,7 +164,8 @@ def test_the_bucket_is_private(graph: Recorder) -> None:
 
 def test_a_mailbox_makes_its_domain_receive_and_opens_imap() -> None:
     login = [{"address": "me@shop.example"}]
-    graph = declare({**CONFIG, "mail-relay:mailboxes": json.dumps(login)})
+    changed = {"mail-relay:mailboxes": json.dumps(login), "mail-relay:forwards": "[]"}
+    graph = declare({**CONFIG, **changed})
     opened = {int(r.inputs["fromPort"]) for r in graph.of("SecurityGroupIngressRule")}
     assert opened == {25, 465, 587, 993}
     records = {(r.inputs["name"], r.inputs["type"]): r.inputs for r in graph.of("Record")}

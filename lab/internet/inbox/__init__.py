@@ -30,6 +30,8 @@ FILES = Path(__file__).parent / "files"
 RECORDS = [
     [DOMAIN, "MX", 300, f"10 {HOST}."],
     [DOMAIN, "TXT", 300, '"v=spf1 mx -all"'],
+    # it takes DMARC reports about anybody's domain (RFC 7489, 7.1)
+    [f"*._report._dmarc.{DOMAIN}", "TXT", 300, '"v=DMARC1"'],
     [HOST, "A", 300, INBOX],
     [INBOX, "PTR", 300, f"{HOST}."],
 ]

@@ -1,0 +1,14 @@
+"""Tag=value lists, the form of DKIM's and DMARC's records (RFC 6376, 3.2; RFC 7489, 6.3)."""
+
+from dkim import util
+
+
+def read(text: str) -> dict[str, str]:
+    """The tags in their order; ValueError says which part is none, or is there twice."""
+    try:
+        found = util.parse_tag_value(text.encode())
+    except util.DuplicateTag as error:
+        raise ValueError(f"the tag {error.args[0].decode()} is there twice") from None
+    except util.InvalidTagSpec as error:
+        raise ValueError(f"{error.args[0].decode()!r} is no tag with a value") from None
+    return {name.decode(): value.decode() for name, value in found.items()}

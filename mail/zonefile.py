@@ -1,0 +1,57 @@
+"""Record sets as a zone's master file writes them (RFC 1035, 5)."""
+
+from dataclasses import dataclass
+
+import dns.exception
+import dns.rdata
+import dns.zonefile
+
+from mail import txt
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """The records of one name and type.
+
+    The name is without its final dot; `values` are as `value` gives them, the TTL is in seconds.
+    """
+
+    name: str
+    kind: str
+    ttl: int
+    values: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """One line for each record."""
+        quoted = [txt.quoted(v) if self.kind == "TXT" else v for v in self.values]
+        return [line(self.name, self.kind, self.ttl, v) for v in quoted]
+
+
+def line(name: str, kind: str, ttl: int, value: str) -> str:
+    """One record; its value is in a zone file's form, so a text is in quotation marks."""
+    return f"{name}. {ttl} IN {kind} {value}"
+
+
+def read(text: str) -> list[RecordSet]:
+    """The record sets of a zone file whose names are absolute; ValueError where it is none."""
+    try:
+        found = dns.zonefile.read_rrsets(text, rdclass=None)
+    except dns.exception.DNSException as error:
+        raise ValueError(str(error)) from None
+    return [
+        RecordSet(
+            rrset.name.to_text(omit_final_dot=True),
+            rrset.rdtype.name,
+            rrset.ttl,
+            tuple(value(record) for record in rrset),
+        )
+        for rrset in found
+    ]
+
+
+def value(record: dns.rdata.Rdata) -> str:
+    """A record's value: the strings of a TXT record as one text, others as a zone file has them."""
+    strings = getattr(record, "strings", None)
+    if strings is not None:
+        return b"".join(strings).decode("latin-1")
+    return record.to_text().lower()

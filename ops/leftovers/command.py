@@ -1,0 +1,93 @@
+"""`relay leftovers`."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import boto3
+import typer
+import yaml
+from rich.markup import escape
+
+from lab.access import entered
+from ops import engine, lab_stack
+from ops.leftovers.find import Stack, find, known
+from ops.leftovers.left import Left
+from ops.output import notes, print_json, results, step
+from ops.stack_file import StackFile
+from ops.target import LabOption, StackError, StackOption, Target, target
+
+
+def command(
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """What is in the account of a stack and not in its state. Exit code 1: something is left."""
+    chosen = target(stack, lab)
+    in_state = _state(chosen)
+    with step(f"the account, by tags and names of {chosen.stack}"), _account(chosen) as account:
+        found = list(find(account))
+    left = [item for item in found if item.id not in in_state]
+    belongs = [item for item in found if item.id in in_state]
+    if json:
+        print_json(
+            {
+                "stack": chosen.stack,
+                "resources": len(in_state),
+                "belongs": [{"what": b.what, "id": b.id, "name": b.name} for b in belongs],
+                "left": [asdict(item) for item in left],
+            }
+        )
+    else:
+        _show(chosen, len(in_state), belongs, left)
+    if left:
+        raise typer.Exit(1)
+
+
+def _state(chosen: Target) -> set[str]:
+    """The ids in the state; none if the stack has been removed from the backend."""
+    try:
+        return known(chosen.pulumi("stack", "export"))
+    except StackError as error:
+        if "no stack named" not in str(error):
+            raise
+        notes.print(f"there is no stack {chosen.stack} any more: everything found counts as left")
+        return set()
+
+
+@contextmanager
+def _account(chosen: Target) -> Iterator[Stack]:
+    project = yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"]
+    file = StackFile(chosen)
+    if chosen.lab:
+        lab = chosen.lab
+        with entered(lab.namespace):
+            yield Stack(
+                project, chosen.stack, file.settings(), lambda name: lab_stack.client(lab, name)
+            )
+        return
+    session = boto3.Session(
+        region_name=file.value("aws:region"), profile_name=file.value("aws:profile")
+    )
+    client: Any = session.client
+    yield Stack(project, chosen.stack, file.settings(), client)
+
+
+def _show(chosen: Target, resources: int, belongs: list[Left], left: list[Left]) -> None:
+    if belongs:
+        counted = ", ".join(f"{n} {what}" for what, n in Counter(b.what for b in belongs).items())
+        results.print(
+            f"The stack {chosen.stack} is up: {resources} resources in its state; of these were "
+            f"found: {counted}.",
+            soft_wrap=True,
+        )
+    for item in left:
+        results.print(
+            f"[yellow]{item.what}[/yellow] {escape(item.name)} ({item.id})", soft_wrap=True
+        )
+        results.print(f"  costs: {escape(item.holds)}", soft_wrap=True)
+        results.print(f"  {escape(item.remove)}", style="cyan", soft_wrap=True)
+    results.print(f"{len(left)} left." if left else "Nothing is left.")

@@ -1,0 +1,39 @@
+"""All that belongs to a stack in an account, by tags and names."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from components.naming import bucket_name, owner_tags
+from ops.leftovers import network, records, roles
+from ops.leftovers.left import Left
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack by its project, its name and its settings; `client` makes boto3 clients."""
+
+    project: str
+    name: str
+    settings: Settings
+    client: Callable[[str], Any]
+
+
+def find(stack: Stack) -> Iterator[Left]:
+    """In an order in which it can be removed."""
+    tags = owner_tags(stack.project, stack.name)
+    s = stack.settings
+    hosts = [s.gateway.name, *(client.name for client in s.clients)]
+    yield from network.find(stack.client("ec2"), tags, hosts)
+    account = stack.client("sts").get_caller_identity()["Account"]
+    yield from roles.bucket(stack.client("s3"), bucket_name(stack.project, stack.name, account))
+    yield from roles.roles(stack.client("iam"), tags)
+    yield from records.find(stack.client("route53"), s)
+
+
+def known(export: str) -> set[str]:
+    """The ids of the resources in a stack's state, from `pulumi stack export`."""
+    resources = json.loads(export)["deployment"].get("resources") or []
+    return {resource["id"] for resource in resources if resource.get("id")}

@@ -1,0 +1,23 @@
+"""One thing that is there."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Left:
+    """A resource that belongs to a stack by its tags or its name.
+
+    `id` is as Pulumi's state has it; `holds` says what it costs a month in us-east-1 (2026) or what
+    it keeps from others; `remove` is a command of AWS's own tool.
+    """
+
+    what: str
+    id: str
+    name: str
+    holds: str
+    remove: str
+
+
+def monthly(dollars: float) -> str:
+    """A price for people."""
+    return f"about {dollars:.2f} USD a month"

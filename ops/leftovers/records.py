@@ -1,0 +1,94 @@
+"""Route53: record sets that the stack's settings make, as far as their values show it.
+
+Records have no tags. One that somebody else may have put there, such as another provider's MX or
+SPF, is not the stack's and is not listed.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from mail import dkim, dmarc, spf, zonefile
+from ops.leftovers.left import Left
+from settings import Settings
+
+# A record set's name and type, and whether values are those that the stack writes.
+Rule = tuple[str, str, Callable[[Sequence[str]], bool]]
+
+
+def rules(settings: Settings) -> list[Rule]:
+    """What the settings make."""
+    gateway, hosts = settings.gateway.name, [c.name for c in settings.clients]
+    found: list[Rule] = [
+        (f"_acme-challenge.{gateway}", "TXT", _anything),
+        (settings.spf_include, "TXT", _anything),
+    ]
+    for host in (gateway, *hosts):
+        found += [(host, "A", _anything), (host, "TXT", _one_is(spf.host()))]
+    for domain in settings.mail_domains:
+        found += [(dkim.name(s, domain.name), "TXT", _anything) for s in domain.selectors]
+        policy = spf.domain(
+            domain.spf.mechanisms, domain.spf.all, include=settings.spf_include, addresses=["0"]
+        )
+        found.append((domain.name, "TXT", _one_is(policy)))
+        text = dmarc.record(domain.dmarc.policy, settings.reports(domain), domain.dmarc.pct)
+        found.append((dmarc.name(domain.name), "TXT", _one_is(text)))
+        exchanges = [mx.host for mx in domain.mx] or [gateway]
+        found.append((domain.name, "MX", _leads_to(exchanges)))
+        if domain.a:
+            found.append((domain.name, "A", _anything))
+    return found
+
+
+def _anything(_: Sequence[str]) -> bool:
+    return True
+
+
+def _one_is(text: str) -> Callable[[Sequence[str]], bool]:
+    """An address of the stack's is not known any more once it is gone."""
+
+    def plain(value: str) -> str:
+        return re.sub(r"ip4:[\d.]+", "ip4:", value)
+
+    return lambda values: plain(text) in [plain(value) for value in values]
+
+
+def _leads_to(exchanges: Sequence[str]) -> Callable[[Sequence[str]], bool]:
+    return lambda values: any(v.split()[1].rstrip(".") in exchanges for v in values)
+
+
+def find(route53: Any, settings: Settings) -> Iterator[Left]:
+    """The record sets in the stack's zones that it makes."""
+    wanted = rules(settings)
+    for page in route53.get_paginator("list_hosted_zones").paginate():
+        for zone in page["HostedZones"]:
+            if zone["Name"].rstrip(".") in settings.hosted_zones:
+                yield from _in_zone(route53, zone["Id"].rpartition("/")[2], wanted)
+
+
+def _in_zone(route53: Any, zone: str, wanted: Sequence[Rule]) -> Iterator[Left]:
+    for page in route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone):
+        for held in page["ResourceRecordSets"]:
+            name, kind = held["Name"].rstrip("."), held["Type"]
+            raw = [record["Value"] for record in held.get("ResourceRecords", [])]
+            if any(
+                (name, kind) == (n, k) and is_ours(_values(name, kind, raw))
+                for n, k, is_ours in wanted
+            ):
+                change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": held}]}
+                batch = shlex.quote(json.dumps(change))
+                yield Left(
+                    "record",
+                    f"{zone}_{name}_{kind}",
+                    f"{name} {kind}",
+                    f"nothing; a name, with {', '.join(raw)[:100]}",
+                    "aws route53 change-resource-record-sets "
+                    f"--hosted-zone-id {zone} --change-batch {batch}",
+                )
+
+
+def _values(name: str, kind: str, raw: Sequence[str]) -> list[str]:
+    text = "\n".join(zonefile.line(name, kind, 0, value) for value in raw)
+    return [value for record in zonefile.read(text) for value in record.values]

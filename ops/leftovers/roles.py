@@ -1,0 +1,64 @@
+"""IAM and S3: roles and instance profiles by their tags, the bucket by its name."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ops.leftovers.left import Left
+
+# Roles cannot be listed by tag: Pulumi ends its names so, and only theirs are asked about.
+PULUMI_NAME = re.compile(r".+-[0-9a-f]{7}")
+
+
+def roles(iam: Any, tags: Mapping[str, str]) -> Iterator[Left]:
+    """Instance profiles first: a role in one cannot be deleted."""
+    for page in iam.get_paginator("list_instance_profiles").paginate():
+        for name in _likely(page["InstanceProfiles"], "InstanceProfileName"):
+            found = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+            if _has(found, tags):
+                option = f"--instance-profile-name {name}"
+                steps = [
+                    f"aws iam remove-role-from-instance-profile {option} "
+                    f"--role-name {role['RoleName']}"
+                    for role in found["Roles"]
+                ]
+                remove = "; ".join([*steps, f"aws iam delete-instance-profile {option}"])
+                yield Left("instance profile", name, name, "nothing; it keeps its role", remove)
+    for page in iam.get_paginator("list_roles").paginate():
+        for name in _likely(page["Roles"], "RoleName"):
+            if _has(iam.get_role(RoleName=name)["Role"], tags):
+                option = f"--role-name {name}"
+                steps = [
+                    f"aws iam delete-role-policy {option} --policy-name {policy}"
+                    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+                ]
+                remove = "; ".join([*steps, f"aws iam delete-role {option}"])
+                yield Left("role", name, name, "nothing; rights of a host that is gone", remove)
+
+
+def _likely(items: list[dict[str, Any]], key: str) -> list[str]:
+    return [item[key] for item in items if PULUMI_NAME.fullmatch(item[key])]
+
+
+def _has(item: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
+    held = {tag["Key"]: tag["Value"] for tag in item.get("Tags", [])}
+    return tags.items() <= held.items()
+
+
+def bucket(s3: Any, name: str) -> Iterator[Left]:
+    """The bucket of the tables."""
+    try:
+        s3.head_bucket(Bucket=name)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return
+        raise
+    versions = f"aws s3api list-object-versions --bucket {name} --output json --query"
+    query = "'{Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}'"
+    remove = (
+        f'aws s3api delete-objects --bucket {name} --delete "$({versions} {query})"; '
+        f"aws s3api delete-bucket --bucket {name}"
+    )
+    yield Left("bucket", name, name, "cents; its name, and logins and keys in it", remove)

@@ -1,0 +1,93 @@
+"""DMARC: the policy, whether our mail passes it, and whether its reports may be sent."""
+
+from collections.abc import Sequence
+
+from mail import dmarc, names, tags
+from ops.verify.expected import Domain
+from ops.verify.result import Result
+from ops.verify.world import World
+
+
+def records(values: Sequence[str]) -> list[str]:
+    """The policy records among TXT values, in one form; others do not count (RFC 7489, 6.6.3)."""
+    return sorted(_form(value) for value in values if value.lstrip().startswith("v=DMARC1"))
+
+
+def _form(value: str) -> str:
+    try:
+        return "; ".join(f"{tag}={text}" for tag, text in tags.read(value).items())
+    except ValueError:
+        return value
+
+
+def _fault(value: str) -> str:
+    try:
+        dmarc.read(value)
+    except ValueError:
+        return "malformed"
+    return "differs"
+
+
+def check(world: World, domain: Domain, spf_result: str, keys: Sequence[Result]) -> Result:
+    """The domain's policy; `keys` are the checks of its DKIM selectors."""
+    result = Result("dmarc", domain.name)
+    wanted = world.expected.record(dmarc.name(domain.name), "TXT")
+    if wanted is None:
+        result.skipped = "the stack publishes none"
+        return result
+    if not world.compare(result, wanted, "dmarc", records, _fault):
+        return result
+    policy = dmarc.read(wanted.values[0])
+    result.seen.append(f"p={policy.policy}")
+    _check_passes(world, result, domain.name, policy, spf_result, any(not k.errors for k in keys))
+    for address in policy.reports:
+        _check_reports(world, result, domain.name, address)
+    return result
+
+
+def _check_passes(
+    world: World, result: Result, domain: str, policy: dmarc.Policy, spf_result: str, signed: bool
+) -> None:
+    """Mail passes by an SPF or a DKIM pass whose domain is aligned with that of From:.
+
+    A message's envelope sender is held to its login as From: is, and it is signed by the domain of
+    From: (policy.lua). What the gateway sends itself comes from its host name, signed by the domain
+    above it (RFC 7489, 3.1).
+    """
+    gateway = world.expected.gateway
+    authors = {domain: spf_result}
+    if names.parent(gateway.name) == domain:
+        own = world.evaluate(gateway.address, "", gateway.name)
+        authors[gateway.name] = own.result
+    for author, by_spf in authors.items():
+        dkim_passes = signed and dmarc.aligned(author, domain, policy.strict_dkim)
+        ways = [way for way, passes in (("SPF", by_spf == "pass"), ("DKIM", dkim_passes)) if passes]
+        result.seen.append(f"mail from {author} passes by {' and '.join(ways) or 'nothing'}")
+        if not ways:
+            result.error(
+                "dmarc-fails",
+                f"mail from {author} fails DMARC (p={policy.policy}): SPF gives {by_spf}, and no "
+                "aligned DKIM key is usable",
+                "Put SPF and DKIM right, as their checks say",
+            )
+
+
+def _check_reports(world: World, result: Result, domain: str, address: str) -> None:
+    """A domain elsewhere says that it takes reports about ours (RFC 7489, 7.1)."""
+    elsewhere = address.rpartition("@")[2]
+    if dmarc.aligned(elsewhere, domain, strict=False):
+        return
+    name = dmarc.report_authorization(domain, elsewhere)
+    answer = world.names.resolve(name, "TXT")
+    if answer.problem:
+        result.warn("dmarc-reports", f"{name} TXT: {answer.problem}")
+    elif not any(value.strip().startswith("v=DMARC1") for value in answer.values):
+        result.warn(
+            "dmarc-reports",
+            f"{elsewhere} does not say that it takes reports about {domain}: none are sent to "
+            f"{address}",
+            f'Whoever keeps {elsewhere} adds: {name}. 300 IN TXT "v=DMARC1"\n'
+            f"Or name an address of {domain} in domains[].dmarc.reports",
+        )
+    else:
+        result.seen.append(f"reports to {address} are allowed by {elsewhere}")

@@ -1,0 +1,106 @@
+"""What a host tells of itself as JSON: `python3 - MX...`, as its root. Nothing but Python's own.
+
+`ops/verify/hosts.py` sends this file to the host and judges what comes back. MX are the names of
+mail exchangers elsewhere; the first that answers on port 25 shows that mail can leave.
+"""
+
+import contextlib
+import json
+import smtplib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+UNITS = (
+    "postfix.service",
+    "opendkim.service",
+    "opendkim-verify.service",
+    "opendmarc.service",
+    "postsrsd.service",
+    "nftables.service",
+    "mail-relay-tables.timer",
+    "certbot.timer",
+)
+TABLES = (Path("/srv/mail/tables"), Path("/var/lib/mail-relay/tables"))
+SECONDS = 10
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def properties(unit, *names):
+    lines = run("systemctl", "show", unit, f"--property={','.join(names)}").splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def stopped():
+    """Units that failed, and those that are to run and do not."""
+    listed = run("systemctl", "list-units", "--failed", "--plain", "--no-legend")
+    found = {line.split()[0] for line in listed.splitlines()}
+    for unit in UNITS:
+        state = properties(unit, "UnitFileState", "ActiveState")
+        if state.get("UnitFileState") == "enabled" and state.get("ActiveState") in (
+            "inactive",
+            "failed",
+        ):
+            found.add(unit)
+    return sorted(found)
+
+
+def tables():
+    """The ETag of the tables in use, and how the last look for new ones ended, and when."""
+    base = next((base for base in TABLES if base.exists()), TABLES[0])
+    etag = ""
+    with contextlib.suppress(FileNotFoundError):
+        etag = (base / "etag").read_text().strip('"')
+    last = properties("mail-relay-tables.service", "Result", "ExecMainExitTimestampMonotonic")
+    ended = int(last.get("ExecMainExitTimestampMonotonic") or 0) / 1e6
+    seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - ended if ended else None
+    return {"etag": etag, "result": last.get("Result", ""), "seconds": seconds}
+
+
+def signing():
+    """The selector that signs for each domain (OpenDKIM's KeyTable)."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError):
+        for line in (TABLES[0] / "current" / "KeyTable").read_text().splitlines():
+            domain, selector, _ = line.split()[1].split(":")
+            found[domain] = selector
+    return found
+
+
+def queue():
+    """How many messages wait, for how long the oldest does, and why."""
+    messages = [json.loads(line) for line in run("postqueue", "-j").splitlines()]
+    oldest = min(messages, key=lambda message: message["arrival_time"], default=None)
+    reasons = [r.get("delay_reason", "") for r in oldest["recipients"]] if oldest else []
+    return {
+        "messages": len(messages),
+        "held": sum(message["queue_name"] == "hold" for message in messages),
+        "seconds": time.time() - oldest["arrival_time"] if oldest else 0,
+        "reason": next((reason for reason in reasons if reason), ""),
+    }
+
+
+def egress(exchanges):
+    """The greeting of the first exchanger that answers on port 25, or why none does."""
+    problem = ""
+    for name in exchanges:
+        try:
+            with smtplib.SMTP(name, 25, timeout=SECONDS):
+                return {"exchange": name, "problem": ""}
+        except OSError as error:
+            problem = f"{type(error).__name__}: {error}"
+    return {"exchange": ", ".join(exchanges), "problem": problem}
+
+
+def main():
+    facts = {"stopped": stopped(), "tables": tables(), "signing": signing(), "queue": queue()}
+    facts["egress"] = egress(sys.argv[1:]) if sys.argv[1:] else None
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""MX: mail for a domain goes where the stack says, and is taken there."""
+
+from ops.verify.expected import Domain
+from ops.verify.result import Result
+from ops.verify.talk import Heard
+from ops.verify.world import World
+
+
+def recipients(world: World) -> list[str]:
+    """Who must be taken on port 25: postmaster of each domain that we receive (RFC 5321, 4.5.1)."""
+    domains = [domain for domain in world.expected.domains if receives(world, domain)]
+    return [f"postmaster@{domain.name}" for domain in domains]
+
+
+def receives(world: World, domain: Domain) -> bool:
+    """Whether the stack leads the domain's mail to the gateway."""
+    record = world.expected.record(domain.name, "MX")
+    return record is not None and world.expected.gateway.name in _exchanges(record.values)
+
+
+def _exchanges(values: tuple[str, ...]) -> list[str]:
+    return [value.split()[1].rstrip(".") for value in values]
+
+
+def check(world: World, domain: Domain, heard: Heard) -> Result:
+    """The domain's MX; `heard` is what the gateway's port 25 said to our recipients."""
+    result = Result("mx", domain.name)
+    wanted = world.expected.record(domain.name, "MX")
+    if wanted is None:
+        _check_elsewhere(world, domain, result)
+        return result
+    if not world.compare(result, wanted, "mx"):
+        return result
+    result.seen.append(", ".join(wanted.values))
+    for exchange in _exchanges(wanted.values):
+        if exchange not in [host.name for host in world.expected.hosts]:
+            _check_exchange(world, exchange, result)
+    if receives(world, domain):
+        _check_taken(domain, result, heard)
+    return result
+
+
+def _check_elsewhere(world: World, domain: Domain, result: Result) -> None:
+    """The stack sets none: the domain's mail is taken elsewhere, or nowhere."""
+    answer = world.names.resolve(domain.name, "MX")
+    gateway = world.expected.gateway.name
+    if answer.problem:
+        result.error("mx-unresolved", f"{domain.name} MX: {answer.problem}")
+    elif gateway in _exchanges(answer.values):
+        result.error(
+            "mx-unwanted",
+            f"mail for {domain.name} goes to {gateway}, which refuses it",
+            f"Delete {domain.name}. IN MX, or say in mail-relay:forwards where its mail goes",
+        )
+    elif answer.values:
+        result.seen.append(f"taken elsewhere: {', '.join(answer.values)}")
+    elif not world.names.resolve(domain.name, "A").values:
+        result.warn(
+            "mx-none",
+            f"{domain.name} has neither MX nor A: replies and bounces find nobody, and many "
+            "servers refuse a sender's domain that takes no mail",
+            f"Say in mail-relay:forwards where mail for postmaster@{domain.name} goes: the stack "
+            f"then makes {domain.name}. 300 IN MX 10 {gateway}.",
+        )
+    else:
+        result.seen.append("no MX: mail goes to its A record")
+
+
+def _check_exchange(world: World, exchange: str, result: Result) -> None:
+    if alias := world.names.resolve(exchange, "CNAME").values:
+        text = f"{exchange} is a CNAME of {alias[0]} (RFC 2181, 10.3 forbids it)"
+        result.error("mx-alias", text, f"Name {alias[0]} in domains[].mx instead")
+    elif not world.names.resolve(exchange, "A").values:
+        text = f"{exchange} has no address"
+        result.error("mx-no-address", text, "Put domains[].mx right, or that name's A record")
+
+
+def _check_taken(domain: Domain, result: Result, heard: Heard) -> None:
+    postmaster = f"postmaster@{domain.name}"
+    said = heard.recipients.get(postmaster)
+    if said is None:
+        result.skipped = "whether the gateway takes its mail: port 25 comes first"
+        return
+    code, text = said
+    if code >= 500:
+        result.error(
+            "mx-refused",
+            f"the gateway refuses {postmaster}: {code} {text}",
+            "It has other tables than the stack's: see the checks of the host",
+        )
+    elif code >= 400:
+        text = f"the gateway puts off {postmaster}: {code} {text}"
+        result.warn("mx-deferred", text, "On the host: journalctl -u postfix -u opendmarc")
+    else:
+        result.seen.append(f"{postmaster} is taken")

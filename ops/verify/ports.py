@@ -1,0 +1,111 @@
+"""The gateway's ports: open, under its name, with TLS; passwords only inside it; no open relay."""
+
+import time
+
+from ops.verify.expected import Host
+from ops.verify.result import Result
+from ops.verify.talk import READY, SMTP, SUBMISSIONS, Heard
+
+# certbot renews with a third of the time left: of Let's Encrypt's 90 days, 30
+RENEWED_DAYS = 20
+DAY = 86400
+# Nobody's address (RFC 2606, 3): a server that takes it from a stranger relays.
+ELSEWHERE = "relay-test@example.net"
+# OpenSSL's X509_V_ERR_...
+EXPIRED, NOT_YET, OTHER_NAME = 10, 9, 62
+RENEW = "On the host: systemctl status certbot.timer; certbot renew"
+
+
+def check(host: Host, port: int, heard: Heard) -> Result:
+    """What the port ought to be, and what it said."""
+    result = Result("port", f"{host.name}:{port}")
+    if heard.closed:
+        result.error(
+            "port-closed",
+            f"{host.address}:{port} takes no connection: {heard.closed}",
+            "On the host: systemctl status postfix mail-relay-certificate; 587 and 465 open once "
+            "there is a certificate",
+        )
+        return result
+    code, text = heard.greeting
+    if code != READY:
+        said = f"{code} {text}" if code else heard.broken
+        result.error("port-silent", f"port {port} does not greet: {said}", "On the host: mailq")
+        return result
+    result.seen.append(f"{code} {text}")
+    if text.split(" ")[0].lower() != host.name:
+        result.error(
+            "greeting-name",
+            f"it greets as {text.split(' ')[0]}, its PTR and certificate are {host.name}",
+            f"On the host: postconf myhostname must say {host.name}; `pulumi up` makes it so",
+        )
+    if port != SUBMISSIONS and "starttls" not in heard.before:
+        text = f"port {port} offers no STARTTLS"
+        result.error(
+            "starttls-missing", text, "On the host: systemctl status mail-relay-certificate"
+        )
+    elif 400 <= heard.refusal[0] < 500:
+        _deferred(port, result, *heard.refusal)
+    elif not heard.tls and not heard.distrust:
+        said = heard.broken or f"{heard.refusal[0]} {heard.refusal[1]}"
+        result.error("tls-fails", f"port {port}: {said}", "On the host: /var/log/mail.log")
+    else:
+        _check_certificate(host, result, heard)
+        if heard.broken:
+            text = f"port {port} breaks the conversation off: {heard.broken}"
+            result.error("port-broken", text, "On the host: /var/log/mail.log")
+            return result
+    _check_auth(port, result, heard)
+    _check_relay(port, result, heard)
+    return result
+
+
+def _check_certificate(host: Host, result: Result, heard: Heard) -> None:
+    if heard.distrust is not None:
+        codes = {EXPIRED: "expired", NOT_YET: "expired", OTHER_NAME: "name"}
+        code = codes.get(heard.distrust.verify_code, "untrusted")
+        text = f"the certificate for {host.name}: {heard.distrust.verify_message}"
+        result.error(f"certificate-{code}", text, RENEW)
+    elif heard.expires is not None:
+        days = int((heard.expires - time.time()) // DAY)
+        result.seen.append(f"{heard.tls}, certificate for {days} days")
+        if days < RENEWED_DAYS:
+            text = f"the certificate ends in {days} days: it is not being renewed"
+            result.warn("certificate-ends", text, RENEW)
+
+
+def _check_auth(port: int, result: Result, heard: Heard) -> None:
+    """RFC 4954, 4: passwords in clear only inside TLS; on 25 nobody logs in."""
+    if port == SMTP:
+        if "auth" in heard.before | heard.after:
+            text = "port 25 offers AUTH: passwords can be guessed there"
+            result.error("auth-on-25", text, "On the host: smtpd_sasl_auth_enable = no")
+        return
+    if "auth" in heard.before:
+        text = f"port {port} offers AUTH before TLS: passwords travel in clear"
+        result.error("auth-before-tls", text, "On the host: smtpd_tls_auth_only = yes")
+    if heard.tls and "PLAIN" not in heard.after.get("auth", "").upper().split():
+        offered = heard.after.get("auth", "").strip() or "nothing"
+        text = f"port {port} offers no AUTH PLAIN inside TLS, but {offered}: nobody can log in"
+        result.error("auth-missing", text, "On the host: postconf -M submission submissions")
+
+
+def _check_relay(port: int, result: Result, heard: Heard) -> None:
+    code, text = heard.recipients.get(ELSEWHERE, (0, ""))
+    if not code:
+        return
+    if code < 400:
+        result.error(
+            "open-relay",
+            f"port {port} takes {ELSEWHERE} from a stranger: {code} {text}",
+            "On the host: smtpd_relay_restrictions = reject_unauth_destination",
+        )
+    elif code < 500:
+        _deferred(port, result, code, text)
+    else:
+        result.seen.append(f"no relay: {code} {text}")
+
+
+def _deferred(port: int, result: Result, code: int, text: str) -> None:
+    said = f"port {port} puts everybody off: {code} {text}"
+    result.error("port-deferred", said, "On the host: systemctl --failed; /var/log/mail.log")

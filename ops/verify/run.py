@@ -1,0 +1,74 @@
+"""Every check, in the order in which one rests on another."""
+
+from collections.abc import Iterator
+
+from ops.verify import addresses, dkim, dmarc, hosts, mx, ports, records, spf, talk, zones
+from ops.verify.expected import Expected
+from ops.verify.place import Place
+from ops.verify.result import Result
+from ops.verify.world import World
+
+PORTS = (talk.SMTP, talk.SUBMISSION, talk.SUBMISSIONS)
+
+
+def verify(expected: Expected, place: Place) -> Iterator[Result]:
+    """The results as they come."""
+    world = World(place.names, expected)
+    for zone in expected.zones:
+        yield zones.check(world, zone)
+    for host in expected.hosts:
+        yield from addresses.check(world, host)
+    yield from records.check(world)
+    exchanges = _exchanges(world)
+    heard = talk.Heard()
+    for port in PORTS:
+        takes = [ports.ELSEWHERE, *(mx.recipients(world) if port == talk.SMTP else [])]
+        said = talk.listen(place.connect, place.trust, expected.gateway, port, takes)
+        if port == talk.SMTP:
+            heard = said
+            if said.closed and (reason := _blocked_here(world, place, exchanges)):
+                name = f"{expected.gateway.name}:{port}"
+                yield Result("port", name, skipped=reason)
+                continue
+        yield ports.check(expected.gateway, port, said)
+    shared = spf.check_shared(world)
+    yield from shared
+    for domain in expected.domains:
+        yield mx.check(world, domain, heard)
+        policy, got = spf.check(world, domain, shared)
+        yield policy
+        keys = [dkim.check(world, domain, selector) for selector in domain.selectors]
+        yield from keys
+        yield dmarc.check(world, domain, got, keys)
+    for host in expected.hosts:
+        try:
+            facts = hosts.ask(place.ask_host, host, exchanges)
+        except hosts.NoAccess as error:
+            yield from hosts.unasked(expected, host, str(error))
+        else:
+            yield from hosts.check(expected, host, facts)
+
+
+def _exchanges(world: World) -> list[str]:
+    """Mail exchangers of the operator's domain, unless they are ours."""
+    domain = world.expected.operator.rpartition("@")[2]
+    values = world.names.resolve(domain, "MX").values
+    found = [v.split()[1].rstrip(".") for v in sorted(values, key=lambda v: int(v.split()[0]))]
+    own = [host.name for host in world.expected.hosts]
+    return [exchange for exchange in found if exchange not in own]
+
+
+def _blocked_here(world: World, place: Place, exchanges: list[str]) -> str:
+    """Why port 25 cannot be judged from here: this network may not let it out."""
+    for exchange in exchanges:
+        for address in world.names.resolve(exchange, "A").values:
+            try:
+                place.connect(address, talk.SMTP).close()
+            except OSError:
+                continue
+            return ""
+    tried = ", ".join(exchanges) or "no other server is known to try"
+    return (
+        f"this network may not let port 25 out ({tried}: no answer either); run it from another "
+        "one, or on the host: ss -Hltn sport = :25"
+    )

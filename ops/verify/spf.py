@@ -1,0 +1,98 @@
+"""SPF of the domains, and the record of the gateways' addresses that they include."""
+
+from collections.abc import Sequence
+
+from mail import spf
+from ops.verify.expected import Domain
+from ops.verify.result import Result
+from ops.verify.world import World, shown
+
+# Nobody sends from there (RFC 1112, 4): a policy that lets it pass lets everybody pass.
+NOBODY = "240.0.0.1"
+
+
+def policies(values: Sequence[str]) -> list[str]:
+    """The SPF policies among TXT values, in one form (RFC 7208, 4.5)."""
+    plain = [" ".join(value.split()) for value in values]
+    return sorted(v.lower() for v in plain if v.lower() == "v=spf1" or v.lower()[:7] == "v=spf1 ")
+
+
+def others(values: Sequence[str]) -> list[str]:
+    """The TXT values that are no SPF policies."""
+    return sorted(value for value in values if not policies([value]))
+
+
+def check_shared(world: World) -> list[Result]:
+    """The policies that are neither a host's nor a domain's, for domains to include."""
+    known = {h.name for h in world.expected.hosts} | {d.name for d in world.expected.domains}
+    results = []
+    for record in world.expected.records:
+        if record.kind == "TXT" and record.name not in known and policies(record.values):
+            result = Result("spf", record.name)
+            if world.compare(result, record, "spf", policies):
+                result.seen.append(policies(record.values)[0])
+            results.append(result)
+    return results
+
+
+def check(world: World, domain: Domain, shared: Sequence[Result]) -> tuple[Result, str]:
+    """The domain's policy, and what our mail gets by it (a result of RFC 7208, 2.6)."""
+    result = Result("spf", domain.name)
+    gateway = world.expected.gateway
+    wanted = world.expected.record(domain.name, "TXT")
+    if wanted is None:
+        result.skipped = "the stack publishes none"
+        return result, "none"
+    right = world.compare(result, wanted, "spf", policies)
+    _check_others(world, domain, result)
+    sender = f"postmaster@{domain.name}"
+    evaluation = world.evaluate(gateway.address, sender, gateway.name)
+    cost = world.evaluate(NOBODY, sender, gateway.name)
+    result.seen.append(
+        f"{evaluation.result} for {gateway.address}; {cost.look_ups} of {spf.LOOK_UPS} look-ups, "
+        f"{cost.void_look_ups} of {spf.VOID_LOOK_UPS} void"
+    )
+    if first := [r.subject for r in shared if r.status != "ok"]:
+        result.skipped = f"its evaluation: {', '.join(first)} comes first"
+    elif right:
+        _check_evaluation(result, evaluation, cost, policies(wanted.values)[0], gateway.address)
+    return result, evaluation.result
+
+
+def _check_evaluation(
+    result: Result, evaluation: spf.Evaluation, cost: spf.Evaluation, policy: str, address: str
+) -> None:
+    domain = result.subject
+    setting = (
+        f"Change domains[].spf.mechanisms of {domain} and run `pulumi up`; now it is: {policy}"
+    )
+    if cost.look_ups > spf.LOOK_UPS:
+        text = f"{domain}: {cost.look_ups} look-ups, {spf.LOOK_UPS} are allowed (RFC 7208, 4.6.4)"
+        result.error("spf-look-ups", text, setting)
+    elif cost.void_look_ups > spf.VOID_LOOK_UPS:
+        text = f"{domain}: {cost.void_look_ups} names that it looks up are not there, "
+        result.error("spf-void-look-ups", f"{text}{spf.VOID_LOOK_UPS} are allowed", setting)
+    elif evaluation.result != "pass":
+        text = f"{address} gets {evaluation.result} as {domain} {evaluation.problem}".rstrip()
+        result.error("spf-result", text, setting)
+    elif cost.result == "pass":
+        result.error("spf-open", f"{domain}: every address passes", setting)
+
+
+def _check_others(world: World, domain: Domain, result: Result) -> None:
+    """Other strings of the apex: the record set is the stack's as a whole."""
+    wanted = world.expected.record(domain.name, "TXT")
+    answers = world.at_servers(domain.name, "TXT").values()
+    values = next((a.values for a in answers if a.values), ())
+    if wanted is None or not values:
+        return
+    if missing := sorted(set(others(wanted.values)) - set(others(values))):
+        text = f"{domain.name} TXT is without {shown(missing)}"
+        zone = world.expected.zone_of(domain.name)
+        result.error("txt-missing", text, f"In the zone {zone}: " + "\n".join(wanted.lines()))
+    if extra := sorted(set(others(values)) - set(others(wanted.values))):
+        result.warn(
+            "txt-extra",
+            f"{domain.name} TXT has {shown(extra)}, which `pulumi up --refresh` takes away",
+            f"To keep it, list it in domains[].txt of {domain.name}",
+        )

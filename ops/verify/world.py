@@ -1,0 +1,100 @@
+"""The names of a stack as they are: at the servers of its zones, and at a resolver."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from mail import spf
+from mail.zonefile import RecordSet
+from ops.verify.expected import Expected
+from ops.verify.names import Answer, Names
+from ops.verify.result import Result
+
+Part = Callable[[Sequence[str]], list[str]]
+
+
+@dataclass
+class World:
+    """What is looked at; `servers` has those of each zone that answer for it (zones.py)."""
+
+    names: Names
+    expected: Expected
+    servers: dict[str, list[str]] = field(default_factory=dict)
+
+    def at_servers(self, name: str, kind: str) -> dict[str, Answer]:
+        """What each server of the name's zone says."""
+        servers = self.servers[self.expected.zone_of(name)]
+        return {server: self.names.ask(server, name, kind) for server in servers}
+
+    def look_up(self, name: str, kind: str) -> Sequence[str] | None:
+        """What a receiver gets from its resolver, for SPF."""
+        answer = self.names.resolve(name, kind)
+        return None if answer.problem else answer.values
+
+    def evaluate(self, address: str, sender: str, helo: str) -> spf.Evaluation:
+        """SPF as a receiver evaluates it."""
+        return spf.evaluate(address, sender, helo, self.look_up)
+
+    def compare(
+        self,
+        result: Result,
+        wanted: RecordSet,
+        code: str,
+        part: Part = sorted,
+        fault: Callable[[str], str] = lambda _: "differs",
+    ) -> bool:
+        """Whether every server and the resolver have the record set; if not, the result says so.
+
+        Its codes begin with `code`. `part` gives what is to be compared of some values, in a form
+        that can be compared; `fault` ends the code for a value that is there instead.
+        """
+        zone = self.expected.zone_of(wanted.name)
+        found = self.at_servers(wanted.name, wanted.kind)
+        answered = {server: part(a.values) for server, a in found.items() if not a.problem}
+        if not answered:
+            result.skipped = f"the name servers of {zone} come first"
+            return False
+        where = f"{wanted.name} {wanted.kind}"
+        remedy = f"In the zone {zone}: " + "\n".join(wanted.lines())
+        right = part(wanted.values)
+        wrong = {server: values for server, values in answered.items() if values != right}
+        if len(wrong) == len(answered):
+            values = next((v for v in wrong.values() if v), [])
+            if not values:
+                result.error(f"{code}-missing", f"there is no {where}", remedy)
+            else:
+                several = len(right) == 1 < len(values)
+                ending = "several" if several else fault(values[0])
+                result.error(f"{code}-{ending}", f"{where}: {shown(values)}", remedy)
+            return False
+        if wrong:
+            listed = "; ".join(f"{server} has {shown(v)}" for server, v in sorted(wrong.items()))
+            text = f"{where} is not at every server: {listed}"
+            result.error(f"{code}-not-everywhere", text, f"Route53 takes up to a minute. {remedy}")
+            return False
+        return self._compare_resolver(result, wanted, code, part)
+
+    def _compare_resolver(self, result: Result, wanted: RecordSet, code: str, part: Part) -> bool:
+        answer = self.names.resolve(wanted.name, wanted.kind)
+        who = f"the zone's servers are right, the resolver {self.names.resolver}"
+        text = f"{wanted.name} {wanted.kind}: {who}"
+        if answer.problem:
+            result.error(
+                f"{code}-unresolved",
+                f"{text} does not answer: {answer.problem}",
+                "Ask another resolver. If it is the same there, look at the zone's DNSSEC: with a "
+                "DS record at the registrar and no signatures in the zone, no answer is valid.",
+            )
+        elif part(answer.values) != part(wanted.values):
+            result.warn(
+                f"{code}-cached",
+                f"{text} still says {shown(part(answer.values))}",
+                f"It forgets that by itself, after {wanted.ttl} s or what the TTL was before.",
+            )
+        else:
+            return True
+        return False
+
+
+def shown(values: Sequence[str]) -> str:
+    """Values for people."""
+    return " and ".join(repr(value) for value in values) or "nothing"

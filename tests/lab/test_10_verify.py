@@ -1,0 +1,181 @@
+"""`./relay verify`: nothing to say of a stack that is well, and what is broken is named."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from test_07_lab import relay
+from world import CLIENT, GATEWAY, World, wait_until
+
+
+def verify(world: World, *arguments: str) -> dict[str, Any]:
+    """The command's own JSON; its exit code agrees with it."""
+    world.flush_resolver()
+    result = relay("verify", f"--lab={world.lab.name}", "--json", *arguments)
+    assert "Traceback" not in result.stderr
+    found = json.loads(result.stdout)
+    assert result.returncode == (1 if found["errors"] else 0), result.stderr
+    return found
+
+
+def codes(found: dict[str, Any]) -> set[tuple[str, str]]:
+    """(code, subject) of everything that is wrong."""
+    return {
+        (problem["code"], check["subject"])
+        for check in found["checks"]
+        for problem in [*check["errors"], *check["warnings"]]
+    }
+
+
+def test_a_stack_that_is_well_has_no_error_and_no_warning(world: World) -> None:
+    world.pull_tables()
+    found = verify(world)
+    assert codes(found) == set()
+    assert (found["errors"], found["warnings"], found["skipped"]) == (0, 0, 0)
+    made = {check["check"] for check in found["checks"]}
+    assert made >= {"zone", "address", "ptr", "helo", "port", "mx", "spf", "dkim", "dmarc"}
+    assert made >= {"services", "tables", "queue", "signing", "egress"}
+
+
+def test_one_domain_can_be_looked_at(world: World) -> None:
+    found = verify(world, "--domain=shop.example")
+    assert {c["subject"] for c in found["checks"] if c["check"] == "dmarc"} == {"shop.example"}
+    wrong = relay("verify", f"--lab={world.lab.name}", "--domain=nobody.example")
+    assert wrong.returncode == 1
+    assert "there is relay.example, shop.example" in wrong.stderr
+
+
+@contextmanager
+def record_withheld(world: World) -> Iterator[None]:
+    world.region.call("PUT", "dns/withhold", {"names": ["_dmarc.shop.example"]})
+    try:
+        yield
+    finally:
+        world.region.call("DELETE", "dns/withhold")
+
+
+@contextmanager
+def record_changed(world: World) -> Iterator[None]:
+    """Somebody edits SPF by hand."""
+    zone, before = _held(world, "shop.example", "TXT")
+    changed = {**before, "ResourceRecords": [{"Value": '"v=spf1 ip4:192.0.2.1 -all"'}]}
+    _upsert(world, zone, changed)
+    try:
+        yield
+    finally:
+        _upsert(world, zone, before)
+
+
+def _held(world: World, name: str, kind: str) -> tuple[str, dict[str, Any]]:
+    with world.network():
+        route53 = world.client("route53")
+        zones = {z["Name"]: z["Id"] for z in route53.list_hosted_zones()["HostedZones"]}
+        zone = zones[f"{name}."]
+        sets = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    (found,) = [s for s in sets if (s["Name"], s["Type"]) == (f"{name}.", kind)]
+    return zone, found
+
+
+def _upsert(world: World, zone: str, record: dict[str, Any]) -> None:
+    changes = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+    with world.network():
+        world.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=changes)
+
+
+@contextmanager
+def pointer_reset(world: World) -> Iterator[None]:
+    """The address gets Amazon's own reverse name back."""
+    with world.network():
+        ec2 = world.client("ec2")
+        addresses = [world.outputs["gateway"]["address"]]
+        found = ec2.describe_addresses(PublicIps=addresses)["Addresses"]
+        identity = found[0]["AllocationId"]
+        ec2.reset_address_attribute(AllocationId=identity, Attribute="domain-name")
+    try:
+        yield
+    finally:
+        with world.network():
+            ec2.modify_address_attribute(AllocationId=identity, DomainName=GATEWAY)
+
+
+def stopped(unit: str) -> Callable[[World], AbstractContextManager[None]]:
+    @contextmanager
+    def stop(world: World) -> Iterator[None]:
+        world.run(GATEWAY, "systemctl", "stop", unit)
+        try:
+            yield
+        finally:
+            world.run(GATEWAY, "systemctl", "start", unit)
+
+    return stop
+
+
+@contextmanager
+def way_out_closed(world: World) -> Iterator[None]:
+    """Port 25 is blocked, as on a new AWS account: here by the security group."""
+    with world.network():
+        ec2 = world.client("ec2")
+        groups = ec2.describe_security_groups()["SecurityGroups"]
+        (group,) = [g["GroupId"] for g in groups if g["Description"].startswith("gateway of ")]
+        (rule,) = [p for g in groups for p in g["IpPermissionsEgress"] if p.get("FromPort") == 25]
+        ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[rule])
+    try:
+        rules = world.lab.directory / "rules.nft"
+        out = f"  chain out-m-{world.machine(GATEWAY).removeprefix('i-')[:8]} {{"
+        wait_until(
+            "the rule is gone",
+            lambda: "dport 25-25" not in rules.read_text().partition(out)[2].partition("}")[0],
+        )
+        yield
+    finally:
+        with world.network():
+            ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[rule])
+
+
+@pytest.mark.parametrize(
+    ("breakage", "wrong", "remedy"),
+    [
+        (
+            record_withheld,
+            {("dmarc-missing", "shop.example")},
+            '_dmarc.shop.example. 300 IN TXT "v=DMARC1; p=none; rua=mailto:ops@inbox.example"',
+        ),
+        (
+            record_changed,
+            {("spf-differs", "shop.example")},
+            'shop.example. 300 IN TXT "v=spf1 include:_spf.relay.example ~all"',
+        ),
+        (pointer_reset, {("ptr-differs", GATEWAY)}, f"IN PTR {GATEWAY}."),
+        (
+            stopped("opendkim-verify.service"),
+            {("service-stopped", GATEWAY), ("port-deferred", f"{GATEWAY}:25")},
+            "systemctl restart opendkim-verify.service",
+        ),
+        (
+            stopped("postfix.service"),
+            {("service-stopped", GATEWAY)}
+            | {("port-closed", f"{GATEWAY}:{port}") for port in (25, 587, 465)},
+            "systemctl restart postfix.service",
+        ),
+        (way_out_closed, {("egress-blocked", GATEWAY)}, "remove reverse DNS and email sending"),
+    ],
+)
+def test_what_is_broken_is_named_with_its_remedy(
+    world: World,
+    breakage: Callable[[World], AbstractContextManager[None]],
+    wrong: set[tuple[str, str]],
+    remedy: str,
+) -> None:
+    with breakage(world):
+        found = verify(world)
+        assert codes(found) == wrong
+        instructions = [text for check in found["checks"] for text in check["instructions"]]
+        assert any(remedy in text for text in instructions), instructions
+    world.flush_resolver()
+
+
+def test_all_is_well_again(world: World) -> None:
+    wait_until("nothing is wrong", lambda: codes(verify(world)) == set(), 60, every=2)
+    assert world.failed_units(GATEWAY) == world.failed_units(CLIENT) == ""

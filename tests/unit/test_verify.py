@@ -1,0 +1,135 @@
+"""`verify` on a right world and on broken ones: what is wrong is named, with its remedy."""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from verify_broken import ALL, Broken
+from verify_world import FACTS, OUTPUTS, PORTS, RIGHT, Hosts, Literal, Port, certificates, serving
+
+from ops.verify.expected import OutputsMissing, expected
+from ops.verify.place import Place
+from ops.verify.result import Result
+from ops.verify.run import verify
+
+GATEWAY_ADDRESS, OTHERS_ADDRESS = "203.0.113.9", "198.51.100.10"
+
+
+@dataclass
+class Loopback:
+    """The gateway's ports; those that a world breaks are served instead of the right ones."""
+
+    trust: ssl.SSLContext
+    contexts: dict[str, ssl.SSLContext]
+    ports: dict[int, int]
+
+    def look(
+        self,
+        names: Mapping[str, Any] = RIGHT,
+        outputs: Mapping[str, Any] = OUTPUTS,
+        facts: Mapping[str, Any] = FACTS,
+        ports: Mapping[int, Port | str | None] | None = None,
+        others_answer: bool = True,
+    ) -> list[Result]:
+        """Every result for a world."""
+        changed = ports or {}
+        with serving(changed, self.contexts) as instead:
+            there = {**{n: p for n, p in self.ports.items() if n not in changed}, **instead}
+
+            def connect(address: str, port: int) -> socket.socket:
+                if address == OTHERS_ADDRESS and others_answer:
+                    return socket.create_connection(("127.0.0.1", self.ports[25]), 5)
+                if address != GATEWAY_ADDRESS or port not in there:
+                    raise TimeoutError("timed out")
+                return socket.create_connection(("127.0.0.1", there[port]), 5)
+
+            place = Place(Literal(names), connect, self.trust, Hosts(facts))
+            return list(verify(expected(outputs), place))
+
+
+@pytest.fixture(scope="module")
+def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
+    trust, contexts = certificates(tmp_path_factory.mktemp("certificates"))
+    with serving(PORTS, contexts) as ports:
+        yield Loopback(trust, contexts, ports)
+
+
+def wrong(results: list[Result]) -> set[tuple[str, str]]:
+    """(code, subject) of all that is wrong."""
+    return {(p.code, r.subject) for r in results for p in [*r.errors, *r.warnings]}
+
+
+def skipped(results: list[Result]) -> set[tuple[str, str]]:
+    """(check, subject) of all that was not looked at to its end."""
+    return {(r.check, r.subject) for r in results if r.skipped}
+
+
+def test_a_right_world_has_no_error_no_warning_and_nothing_skipped(loopback: Loopback) -> None:
+    results = loopback.look()
+    assert wrong(results) == set()
+    assert skipped(results) == set()
+    assert len({(r.check, r.subject) for r in results}) == len(results) == 31
+
+
+def test_the_right_world_is_what_the_outputs_say() -> None:
+    for record in expected(OUTPUTS).records:
+        assert sorted(RIGHT[f"{record.name} {record.kind}"]) == sorted(record.values)
+
+
+@pytest.mark.parametrize("broken", ALL, ids=lambda broken: f"{broken.code} {broken.subject}")
+def test_what_is_wrong_is_named_with_its_remedy(loopback: Loopback, broken: Broken) -> None:
+    old, new = broken.records
+    outputs = {**OUTPUTS, "records": OUTPUTS["records"].replace(old, new)}
+    facts = {host: {**told, **broken.facts.get(host, {})} for host, told in FACTS.items()}
+    results = loopback.look({**RIGHT, **broken.names}, outputs, facts, broken.ports)
+    assert wrong(results) == {(broken.code, broken.subject), *broken.also}
+    told = "\n".join(text for result in results for text in result.instructions)
+    assert broken.remedy in told
+
+
+def test_every_code_is_tried_and_explained() -> None:
+    """The page lists exactly the codes that checks can give, and each has a broken world."""
+    folder = Path("ops/verify")
+    page = set(re.findall(r"^\| `([a-z0-9-]+)`", Path("docs/verify.md").read_text(), re.MULTILINE))
+    tried = {broken.code for broken in ALL} | {code for b in ALL for code, _ in b.also}
+    assert tried <= page
+    literal = re.compile(r'\.(?:error|warn)\(\s*"([a-z0-9-]+)"')
+    given = {code for file in folder.glob("*.py") for code in literal.findall(file.read_text())}
+    assert len(given) > 30
+    assert given <= tried
+
+
+def test_a_zone_that_is_elsewhere_is_the_one_thing_said(loopback: Loopback) -> None:
+    """Its records cannot be judged, and are not called missing."""
+    results = loopback.look({**RIGHT, "shop.example NS": ["ns.old.example."]})
+    assert ("dkim", "s1._domainkey.shop.example") in skipped(results)
+    assert ("dmarc", "relay.example") not in skipped(results)
+
+
+def test_hosts_that_cannot_be_asked_are_skipped_with_the_reason(loopback: Loopback) -> None:
+    results = loopback.look(facts={})
+    assert wrong(results) == set()
+    names = {check for check, _ in skipped(results)}
+    assert names == {"services", "tables", "queue", "signing", "egress"}
+    assert {r.skipped for r in results if r.skipped} == {"SSH is closed"}
+
+
+def test_port_25_is_not_judged_from_a_network_that_blocks_it(loopback: Loopback) -> None:
+    results = loopback.look(ports={25: None}, others_answer=False)
+    assert wrong(results) == set()
+    assert ("port", "mail.relay.example:25") in skipped(results)
+    (port,) = [r for r in results if r.subject == "mail.relay.example:25"]
+    assert "mx.inbox.example: no answer either" in port.skipped
+
+
+def test_outputs_of_an_older_program_are_an_error_that_says_what_to_do() -> None:
+    older = {key: value for key, value in OUTPUTS.items() if key != "records"}
+    with pytest.raises(OutputsMissing, match="run `pulumi up` once"):
+        expected(older)
+    with pytest.raises(OutputsMissing, match="records"):
+        expected({**OUTPUTS, "records": "shop.example. IN nonsense"})
