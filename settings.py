@@ -179,13 +179,14 @@ class Exchange(_Model):
 class MailDomain(_Model):
     """A domain that sends through us.
 
-    `selectors` are oldest first, `keys` are those made elsewhere (PEM by selector), `txt` are
-    other strings of the apex, `a` is a host of the stack or an address for the apex, `ttl` is in
-    seconds and that of all its records.
+    `selectors` are oldest first, `retired` are those whose key is revoked, `keys` are those made
+    elsewhere (PEM by selector), `txt` are other strings of the apex, `a` is a host of the stack or
+    an address for the apex, `ttl` is in seconds and that of all its records.
     """
 
     name: Domain
     selectors: tuple[Selector, ...] = Field(("s1",), min_length=1)
+    retired: tuple[Selector, ...] = ()
     keys: dict[Selector, PrivateKey] = {}
     dmarc: Dmarc = Dmarc()
     spf: Spf = Spf()
@@ -462,6 +463,12 @@ def _conflicts(s: Settings) -> Iterator[str]:
                 f"no domain that sends; list {s.gateway_domain}"
             )
         yield from _twice(f"domains[{number}].selectors", list(domain.selectors))
+        yield from _twice(f"domains[{number}].retired", list(domain.retired))
+        for selector in set(domain.selectors) & set(domain.retired):
+            yield (
+                f"mail-relay:domains[{number}].retired: {selector!r}: it is one of the domain's "
+                "selectors; a key that was revoked is not used again"
+            )
         for selector in domain.keys:
             if selector not in domain.selectors:
                 yield (

@@ -54,6 +54,10 @@ class Domain(pulumi.ComponentResource):
         for selector, key in self.keys.items():
             public = pulumi.Output.unsecret(key.apply(dkim.record))
             zones.text(dkim.name(selector, domain.name), [public], child, domain.ttl)
+        for selector in domain.retired:
+            zones.text(dkim.name(selector, domain.name), [dkim.REVOKED], child, domain.ttl)
+            # still there, and no longer protected, so that the next step may take it away
+            secrets.dkim_key(domain.name, selector, child)
         text = dmarc.record(domain.dmarc.policy, settings.reports(domain), domain.dmarc.pct)
         zones.text(dmarc.name(domain.name), [text], child, domain.ttl)
         exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]

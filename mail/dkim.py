@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from mail import tags
 
 BITS = 2048
+# The record of a key that is not to be trusted any more (RFC 6376, 3.6.1).
+REVOKED = "v=DKIM1; k=rsa; p="
 
 
 def generate() -> str:

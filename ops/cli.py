@@ -15,6 +15,7 @@ from ops import domains, forwards, lab_commands, lab_stack, queue, trace, users
 from ops.engine import EngineMissing, engine
 from ops.leftovers import command as leftovers
 from ops.output import notes
+from ops.rotate import command as rotate
 from ops.verify import command as verify
 from ops.verify.expected import OutputsMissing
 from settings import SettingsError
@@ -34,6 +35,7 @@ for name, commands in (
     app.add_typer(commands.app, name=name)
 app.command()(trace.trace)
 app.command("verify")(verify.command)
+app.command("rotate")(rotate.command)
 app.command("leftovers")(leftovers.command)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

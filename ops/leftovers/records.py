@@ -28,7 +28,10 @@ def rules(settings: Settings) -> list[Rule]:
     for host in (gateway, *hosts):
         found += [(host, "A", _anything), (host, "TXT", _one_is(spf.host()))]
     for domain in settings.mail_domains:
-        found += [(dkim.name(s, domain.name), "TXT", _anything) for s in domain.selectors]
+        found += [
+            (dkim.name(s, domain.name), "TXT", _anything)
+            for s in (*domain.selectors, *domain.retired)
+        ]
         policy = spf.domain(
             domain.spf.mechanisms, domain.spf.all, include=settings.spf_include, addresses=["0"]
         )
