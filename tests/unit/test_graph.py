@@ -183,3 +183,13 @@ def test_the_preference_of_the_own_mx_is_settable() -> None:
     graph = declare({**CONFIG, **{key: json.dumps(value) for key, value in changed.items()}})
     mx = graph.one("Record", "shop.example-MX").inputs
     assert (mx["records"], mx["ttl"]) == (["20 mail.relay.example."], 60)
+
+
+def test_a_retired_selector_is_revoked_and_its_key_given_to_nobody() -> None:
+    domain = {"name": "shop.example", "selectors": ["s2"], "retired": ["s1"]}
+    graph = declare({**CONFIG, "mail-relay:domains": json.dumps([domain])})
+    records = {r.inputs["name"]: r.inputs["records"] for r in graph.of("Record")}
+    assert records["s1._domainkey.shop.example"] == ["v=DKIM1; k=rsa; p="]
+    (selector,) = tables(graph)["gateway.json"]["domains"]["shop.example"]["selectors"]
+    assert selector["name"] == "s2"
+    assert "s1.shop.example-key" in [r.name for r in graph.of("Stash")]

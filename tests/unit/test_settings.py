@@ -93,6 +93,12 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
             "listed twice",
         ),
         (
+            changed(domains=[{"name": "shop.example", "selectors": ["s1"], "retired": ["s1"]}]),
+            "domains[0].retired",
+            "'s1'",
+            "a key that was revoked is not used again",
+        ),
+        (
             changed(domains=[{"name": "shop.example", "selectors": ["s_1"]}]),
             "domains[0].selectors[0]",
             "'s_1'",

@@ -1,0 +1,25 @@
+"""Lengths of time on the command line."""
+
+import datetime
+import re
+
+import typer
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> datetime.timedelta:
+    """A whole number with its unit: 90s, 30m, 4h or 7d. For typer's `parser`."""
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r}: give a number with its unit, such as 30m, 4h or 7d")
+    return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def shown(length: datetime.timedelta) -> str:
+    """In the largest unit that it fills."""
+    seconds = int(length.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,178 @@
+"""`relay rotate`."""
+
+import datetime
+import json as json_
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import typer
+
+from mail import dkim
+from ops import durations
+from ops.lab_stack import StackError
+from ops.output import notes, print_json, print_table
+from ops.rotate.plan import EVERY, WAIT, Published, Step, step
+from ops.rotate.safety import objections
+from ops.settings_commands import Json
+from ops.stack_file import StackFile
+from ops.target import LabOption, StackOption, Target, target
+from settings import MailDomain, SettingsError
+
+DONE = {
+    "publish": "{selector} is added: published by the next up, used once every server shows it",
+    "retire": "{selector} is retired: the next up revokes its key",
+    "remove": "{selector} is forgotten: the next up deletes its record",
+}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a call did for a domain, or waits for; `refused` says why a due step is unsafe."""
+
+    domain: str
+    did: str
+    next: str
+    refused: str = ""
+    note: str = ""
+
+
+def command(
+    domain: Annotated[
+        str | None,
+        typer.Option(help="This domain: a rotation begins at once, if none is under way."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every domain: a rotation begins where the key is old.")
+    ] = False,
+    every: Annotated[
+        datetime.timedelta,
+        typer.Option(parser=durations.duration, help="With --all: the age of an old key."),
+    ] = EVERY,
+    wait: Annotated[
+        datetime.timedelta,
+        typer.Option(
+            parser=durations.duration,
+            help="How long mail may still carry an old selector after the switch.",
+        ),
+    ] = WAIT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, and change nothing.")] = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
+    """Turn DKIM keys over: do the step that is due, and say when the next one is.
+
+    Exit code 1: a step is due and is not safe.
+    """
+    if bool(domain) == everything:
+        raise SettingsError(["give --domain or --all"])
+    chosen = target(stack, lab)
+    file = StackFile(chosen)
+    published = _published(chosen)
+    now = datetime.datetime.now(datetime.UTC)
+    turns = []
+    for each in _chosen(file, domain):
+        records = {
+            selector: published[name]
+            for selector in (*each.selectors, *each.retired)
+            if (name := dkim.name(selector, each.name)) in published
+        }
+        due = step(each, records, wait=wait, every=every if everything else datetime.timedelta())
+        turns.append(_take(chosen, file, each, due, records, now, dry_run))
+    changed = any(turn.did for turn in turns)
+    if changed and not dry_run:
+        file.save()
+    _show(chosen, turns, changed and not dry_run, json)
+    if any(turn.refused for turn in turns):
+        raise typer.Exit(1)
+
+
+def _chosen(file: StackFile, domain: str | None) -> list[MailDomain]:
+    domains = list(file.settings().mail_domains)
+    found = [each for each in domains if domain in (None, each.name)]
+    if not found:
+        known = ", ".join(each.name for each in domains)
+        raise SettingsError([f"--domain {domain}: it is no domain of the stack; there is {known}"])
+    return found
+
+
+def _published(chosen: Target) -> dict[str, Published]:
+    """The DKIM records in the stack's state, by name."""
+    export = json_.loads(chosen.pulumi("stack", "export"))
+    found = {}
+    for resource in export["deployment"].get("resources") or []:
+        if resource["type"] != "aws:route53/record:Record":
+            continue
+        inputs = resource["inputs"]
+        if inputs["type"] == "TXT" and "._domainkey." in inputs["name"]:
+            made, changed = (_time(resource[key]) for key in ("created", "modified"))
+            found[inputs["name"]] = Published("".join(inputs["records"]), made, changed)
+    if not found:
+        raise StackError(
+            f"the stack {chosen.stack} has no DKIM records yet: {chosen.apply_command}"
+        )
+    return found
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)
+
+
+def _take(
+    chosen: Target,
+    file: StackFile,
+    domain: MailDomain,
+    due: Step,
+    published: dict[str, Published],
+    now: datetime.datetime,
+    dry_run: bool,
+) -> Turn:
+    if due.at is None:
+        return Turn(domain.name, "", f"the last step is to be put in force: {chosen.apply_command}")
+    if due.at > now:
+        return Turn(domain.name, "", f"{due.kind} {due.selector} at {_shown(due.at)}")
+    note = ""
+    if due.kind == "retire":
+        newest = domain.selectors[-1]
+        why, note = objections(chosen, domain.name, newest, published[newest].made, now)
+        if why:
+            text = f"retire {due.selector}: not safe"
+            return Turn(domain.name, "", text, "; ".join(why), note)
+    if not dry_run:
+        _write(file, domain, due)
+    following = {"publish": "retire the old one", "retire": "remove its record", "remove": ""}
+    after = f"put it in force: {chosen.apply_command}"
+    if following[due.kind]:
+        after += f"; then {following[due.kind]} when this command says so"
+    return Turn(domain.name, DONE[due.kind].format(selector=due.selector), after, "", note)
+
+
+def _write(file: StackFile, domain: MailDomain, due: Step) -> None:
+    selectors, retired = list(domain.selectors), list(domain.retired)
+    values: dict[str, Any] = {}
+    if due.kind == "publish":
+        values["selectors"] = [*selectors, due.selector]
+    elif due.kind == "retire":
+        values["selectors"] = [s for s in selectors if s != due.selector]
+        values["retired"] = [*retired, due.selector]
+        if due.selector in domain.keys:
+            values["keys"] = {due.selector: None}
+    else:
+        values["retired"] = [s for s in retired if s != due.selector] or None
+    if any(item["name"] == domain.name for item in file.items("domains")):
+        file.change("domains", domain.name, values)
+    else:  # the gateway's own domain need not be listed
+        file.add("domains", {"name": domain.name, **values})
+
+
+def _shown(time: datetime.datetime) -> str:
+    return time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _show(chosen: Target, turns: list[Turn], changed: bool, json: bool) -> None:
+    if json:
+        print_json([asdict(turn) for turn in turns])
+        return
+    print_table("rotation", [asdict(turn) for turn in turns])
+    if changed:
+        notes.print(f"{chosen.file.name} is changed. Next: {chosen.apply_command}", soft_wrap=True)

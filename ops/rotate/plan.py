@@ -1,0 +1,70 @@
+"""Which step of a rotation is due: pure, from the settings and what the state says of records.
+
+A domain with one selector gets a second one; hosts switch to it by themselves once the zone's
+servers show it. When no mail can carry a signature by the old one any more, its key is revoked (an
+empty `p=`, RFC 6376, 3.6.1), and after the same time again its record goes.
+"""
+
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mail import dkim
+from settings import MailDomain
+
+# Mail that was signed just before the switch waits for as long as a queue keeps it: five days here
+# (maximal_queue_lifetime), and at a receiver that forwards it again. Two days more are margin.
+WAIT = datetime.timedelta(days=7)
+EVERY = datetime.timedelta(days=180)
+
+Kind = Literal["publish", "retire", "remove"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A selector's record in the stack's state: its text, when it was made and last changed."""
+
+    text: str
+    made: datetime.datetime
+    changed: datetime.datetime
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next step of a domain: what is to be done to a selector, and from when on.
+
+    `at` is None where the stack is to be brought up first: the last step is not in force yet.
+    """
+
+    kind: Kind
+    selector: str
+    at: datetime.datetime | None
+
+
+def step(
+    domain: MailDomain,
+    published: Mapping[str, Published],
+    *,
+    wait: datetime.timedelta,
+    every: datetime.timedelta,
+) -> Step:
+    """The next step; `every` is the age at which a key is old."""
+    newest = domain.selectors[-1]
+    if domain.retired:
+        old = domain.retired[0]
+        record = published.get(old)
+        in_force = record is not None and record.text == dkim.REVOKED
+        return Step("remove", old, record.changed + wait if record and in_force else None)
+    if len(domain.selectors) > 1:
+        record = published.get(newest)
+        return Step("retire", domain.selectors[0], record.made + wait if record else None)
+    record = published.get(newest)
+    return Step("publish", successor(newest), record.made + every if record else None)
+
+
+def successor(selector: str) -> str:
+    """The name of the next selector: a number at the end counts on."""
+    match = re.fullmatch(r"(.*?)(\d+)", selector)
+    return f"{match[1]}{int(match[2]) + 1}" if match else f"{selector}2"
