@@ -9,7 +9,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def duration(text: str) -> datetime.timedelta:
-    """A whole number with its unit: 90s, 30m, 4h or 7d. For typer's `parser`."""
+    """A whole number with its unit: 90s, 30m, 4h or 7d. typer.BadParameter if it is none."""
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None:
         raise typer.BadParameter(f"{text!r}: give a number with its unit, such as 30m, 4h or 7d")

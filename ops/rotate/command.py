@@ -10,7 +10,7 @@ import typer
 from mail import dkim
 from ops import durations
 from ops.lab_stack import StackError
-from ops.output import notes, print_json, print_table
+from ops.output import notes, print_json, results
 from ops.rotate.plan import EVERY, WAIT, Published, Step, step
 from ops.rotate.safety import objections
 from ops.settings_commands import Json
@@ -45,16 +45,11 @@ def command(
         bool, typer.Option("--all", help="Every domain: a rotation begins where the key is old.")
     ] = False,
     every: Annotated[
-        datetime.timedelta,
-        typer.Option(parser=durations.duration, help="With --all: the age of an old key."),
-    ] = EVERY,
+        str, typer.Option(help="With --all: the age of an old key.")
+    ] = durations.shown(EVERY),
     wait: Annotated[
-        datetime.timedelta,
-        typer.Option(
-            parser=durations.duration,
-            help="How long mail may still carry an old selector after the switch.",
-        ),
-    ] = WAIT,
+        str, typer.Option(help="How long mail may carry an old selector after the switch.")
+    ] = durations.shown(WAIT),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, and change nothing.")] = False,
     stack: StackOption = None,
     lab: LabOption = None,
@@ -66,6 +61,7 @@ def command(
     """
     if bool(domain) == everything:
         raise SettingsError(["give --domain or --all"])
+    age, margin = durations.duration(every), durations.duration(wait)
     chosen = target(stack, lab)
     file = StackFile(chosen)
     published = _published(chosen)
@@ -77,7 +73,7 @@ def command(
             for selector in (*each.selectors, *each.retired)
             if (name := dkim.name(selector, each.name)) in published
         }
-        due = step(each, records, wait=wait, every=every if everything else datetime.timedelta())
+        due = step(each, records, wait=margin, every=age if everything else datetime.timedelta())
         turns.append(_take(chosen, file, each, due, records, now, dry_run))
     changed = any(turn.did for turn in turns)
     if changed and not dry_run:
@@ -140,10 +136,7 @@ def _take(
             return Turn(domain.name, "", text, "; ".join(why), note)
     if not dry_run:
         _write(file, domain, due)
-    following = {"publish": "retire the old one", "retire": "remove its record", "remove": ""}
-    after = f"put it in force: {chosen.apply_command}"
-    if following[due.kind]:
-        after += f"; then {following[due.kind]} when this command says so"
+    after = chosen.apply_command + ("" if due.kind == "remove" else ", then this command again")
     return Turn(domain.name, DONE[due.kind].format(selector=due.selector), after, "", note)
 
 
@@ -173,6 +166,12 @@ def _show(chosen: Target, turns: list[Turn], changed: bool, json: bool) -> None:
     if json:
         print_json([asdict(turn) for turn in turns])
         return
-    print_table("rotation", [asdict(turn) for turn in turns])
+    for turn in turns:
+        lines = [turn.did, f"next: {turn.next}"]
+        lines += [f"refused: {turn.refused}"] if turn.refused else []
+        lines += [f"not asked: {turn.note}"] if turn.note else []
+        results.print(f"{turn.domain}", style="bold", markup=False)
+        for line in filter(None, lines):
+            results.print(f"  {line}", markup=False, soft_wrap=True)
     if changed:
         notes.print(f"{chosen.file.name} is changed. Next: {chosen.apply_command}", soft_wrap=True)

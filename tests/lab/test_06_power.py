@@ -12,10 +12,6 @@ from ops import lab_commands
 
 BOOT_SECONDS = 240
 MESSAGES = 200
-UNITS = {
-    GATEWAY: ("postfix.service", "opendkim.service", "mail-relay-tables.timer"),
-    CLIENT: ("postfix.service", "mail-relay-tables.timer"),
-}
 
 
 def condition(world: World, host: str) -> dict[str, list[str]]:
@@ -29,12 +25,6 @@ def condition(world: World, host: str) -> dict[str, list[str]]:
     }
 
 
-def serves(world: World, host: str) -> bool:
-    state = world.run(host, "systemctl", "is-system-running", check=False).strip()
-    active = world.run(host, "systemctl", "is-active", *UNITS[host], check=False).split()
-    return state in ("running", "degraded") and set(active) == {"active"}
-
-
 @pytest.mark.parametrize("host", [GATEWAY, CLIENT])
 def test_a_reboot_changes_nothing(world: World, host: str) -> None:
     before, leader = condition(world, host), world.leader(host)
@@ -45,7 +35,7 @@ def test_a_reboot_changes_nothing(world: World, host: str) -> None:
     with world.network():
         world.client("ec2").reboot_instances(InstanceIds=[world.machine(host)])
     wait_until("the host is another boot", lambda: world.leader(host) not in ("", leader), 120)
-    wait_until("the host serves", lambda: serves(world, host), BOOT_SECONDS, every=1)
+    wait_until("the host serves", lambda: world.serves(host), BOOT_SECONDS, every=1)
     assert world.failed_units(host) == ""
     wait_until("everything is as before", lambda: condition(world, host) == before, 60, every=2)
     subject = send.unique("after the reboot")

@@ -23,6 +23,10 @@ from ops import lab_commands, lab_stack
 PROJECT = Path(__file__).resolve().parents[2]
 GATEWAY, CLIENT = "mail.relay.example", "app.shop.example"
 LOGIN, OTHER_LOGIN = "me@shop.example", "you@relay.example"
+UNITS = {
+    GATEWAY: ("postfix.service", "opendkim.service", "mail-relay-tables.timer"),
+    CLIENT: ("postfix.service", "mail-relay-tables.timer"),
+}
 # Hosts look for new tables twice a minute, and a domain's new records may be cached as missing.
 EFFECT_SECONDS = 120
 
@@ -139,6 +143,14 @@ class World:
     def log(self, host: str) -> str:
         """A host's mail log."""
         return (self.root(host) / "var/log/mail.log").read_text(errors="replace")
+
+    def serves(self, host: str) -> bool:
+        """Whether a host has come up whole."""
+        if not self.leader(host):
+            return False
+        state = self.run(host, "systemctl", "is-system-running", check=False).strip()
+        active = self.run(host, "systemctl", "is-active", *UNITS[host], check=False).split()
+        return state in ("running", "degraded") and set(active) == {"active"}
 
     def failed_units(self, host: str) -> str:
         """`systemctl --failed`, empty when all is well."""
