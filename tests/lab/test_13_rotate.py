@@ -8,6 +8,7 @@ import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from world import GATEWAY, PROJECT, World, wait_until
@@ -56,7 +57,7 @@ class Load:
         self._thread.join()
 
     def _run(self) -> None:
-        session: smtplib.SMTP | None = None
+        session: Any = None
         while not self._end.wait(PAUSE_SECONDS):
             subject = f"{self.subject} {len(self.taken)}"
             try:
