@@ -175,6 +175,17 @@ def test_a_mailbox_makes_its_domain_receive_and_opens_imap() -> None:
     }
 
 
+def test_only_the_first_mailbox_makes_another_host() -> None:
+    logins = [{"address": f"{name}@shop.example"} for name in ("me", "you")]
+    with_logins = {**CONFIG, "mail-relay:logins": json.dumps(logins)}
+    hosts = [
+        declare({**with_logins, "mail-relay:mailboxes": json.dumps(logins[:number])})
+        for number in range(3)
+    ]
+    none, first, second = (user_data(h.one("Instance", "mail.relay.example")) for h in hosts)
+    assert none != first == second
+
+
 def test_the_preference_of_the_own_mx_is_settable() -> None:
     own = {"host": "mail.relay.example", "preference": 20}
     domain = {"name": "shop.example", "ttl": 60, "mx": [own]}
