@@ -1,4 +1,4 @@
-"""The agent's sources without what only their readers need: user data has a limit."""
+"""A host's files without what their readers find in the repository: user data has little room."""
 
 import ast
 import io
@@ -34,4 +34,14 @@ def python(source: str) -> str:
 
 def lua(source: str) -> str:
     """Lua without the lines that are comments."""
-    return "".join(line for line in source.splitlines(True) if not line.lstrip().startswith("--"))
+    return _without(source, "--")
+
+
+def configuration(text: str) -> str:
+    """Configuration or shell without the lines that are comments; `#!` is none."""
+    return _without(text, "#")
+
+
+def _without(text: str, mark: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join(n for n in lines if not n.lstrip().startswith(mark) or n.startswith("#!"))

@@ -97,7 +97,8 @@ def files(role: str, host: GatewayHost | ClientHost) -> dict[str, str]:
         for template in sorted((TEMPLATES / folder).rglob("*.j2")):
             name = template.relative_to(TEMPLATES).as_posix()
             path = template.relative_to(TEMPLATES / folder).as_posix().removesuffix(".j2")
-            found[path] = _environment.get_template(name).render(role=role, host=host)
+            text = _environment.get_template(name).render(role=role, host=host)
+            found[path] = compact.configuration(text)
     agent = [name for folder in _folders(role, host) for name in AGENT_FILES.get(folder, ())]
     for name in agent:
         source = (PROJECT / "agent" / name).read_text()

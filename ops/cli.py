@@ -11,7 +11,7 @@ from lab.control import LabError
 from lab.lab import Lab
 from lab.machines.image import ImageError
 from lab.run import ToolError
-from ops import domains, forwards, lab_commands, lab_stack, queue, trace, users
+from ops import domains, forwards, lab_commands, lab_stack, mailboxes, queue, trace, users
 from ops.engine import EngineMissing, engine
 from ops.leftovers import command as leftovers
 from ops.output import notes
@@ -30,6 +30,7 @@ for name, commands in (
     ("users", users),
     ("domains", domains),
     ("forwards", forwards),
+    ("mailboxes", mailboxes),
     ("queue", queue),
 ):
     app.add_typer(commands.app, name=name)

@@ -17,7 +17,12 @@ from settings import Settings, SettingsError, read
 
 PREFIX = "mail-relay:"
 # What an item of each list is known by.
-ITEM_KEYS = {"logins": "address", "domains": "name", "forwards": "address"}
+ITEM_KEYS = {
+    "logins": "address",
+    "domains": "name",
+    "forwards": "address",
+    "mailboxes": "address",
+}
 
 
 class StackFile:

@@ -168,6 +168,7 @@ def test_with_opendkim_stopped_nothing_leaves_unsigned(world: World) -> None:
         (b'{"version": 1', "it is not JSON"),
         (b'{"version": 1, "host": "x"}', "its keys are not"),
         ("foreign", "it is for 'mail.other.example'"),
+        ("mailboxes", "it has mailboxes, this host was made without"),
     ],
 )
 def test_a_bad_tables_object_leaves_the_last_good_one_serving(
@@ -177,8 +178,12 @@ def test_a_bad_tables_object_leaves_the_last_good_one_serving(
         s3 = world.client("s3")
         name = s3.list_buckets()["Buckets"][0]["Name"]
         good = s3.get_object(Bucket=name, Key="gateway.json")["Body"].read()
-        if content == "foreign":
-            content = json.dumps({**json.loads(good), "host": "mail.other.example"}).encode()
+        changes = {
+            "foreign": {"host": "mail.other.example"},
+            "mailboxes": {"mailboxes": {LOGIN: {"quotaMiB": 1, "aliases": []}}},
+        }
+        if isinstance(content, str):
+            content = json.dumps({**json.loads(good), **changes[content]}).encode()
         s3.put_object(Bucket=name, Key="gateway.json", Body=content)
     fetch = ["systemctl", "start", "mail-relay-tables.service"]
     try:

@@ -175,6 +175,15 @@ def test_a_mailbox_makes_its_domain_receive_and_opens_imap() -> None:
     }
 
 
+def test_only_the_first_mailbox_makes_another_host() -> None:
+    logins = [{"address": f"{name}@shop.example"} for name in ("me", "you")]
+    base = {**CONFIG, "mail-relay:logins": json.dumps(logins), "mail-relay:forwards": "[]"}
+    lists = [json.dumps(logins[:number]) for number in range(3)]
+    hosts = [declare({**base, "mail-relay:mailboxes": mailboxes}) for mailboxes in lists]
+    none, first, second = (user_data(h.one("Instance", "mail.relay.example")) for h in hosts)
+    assert none != first == second
+
+
 def test_the_preference_of_the_own_mx_is_settable() -> None:
     own = {"host": "mail.relay.example", "preference": 20}
     domain = {"name": "shop.example", "ttl": 60, "mx": [own]}

@@ -70,6 +70,11 @@ def edited(file: Path, change: Change) -> str:
             "  mail-relay:forwards:\n    - address: a@shop.example\n      to: [b@inbox.example]\n"
             "encryptionsalt",
         ),
+        (
+            lambda f: f.add("mailboxes", {"address": "me@shop.example", "quotaMiB": None}),
+            "encryptionsalt",
+            "  mail-relay:mailboxes:\n    - address: me@shop.example\nencryptionsalt",
+        ),
     ],
 )
 def test_an_edit_changes_its_own_lines_alone(
@@ -94,6 +99,7 @@ def test_the_last_item_takes_its_list_with_it(file: Path) -> None:
             lambda f: f.add("forwards", {"address": "a@far.example", "to": ["b@inbox.example"]}),
             "its domain is none of ours",
         ),
+        (lambda f: f.add("mailboxes", {"address": "you@shop.example"}), "add a login of this"),
         (lambda f: f.remove("domains", "shop.example"), "mail-relay:logins[0].sendAs"),
         (lambda f: f.remove("logins", "you@shop.example"), "there is me@shop.example"),
         (lambda f: f.remove("forwards", "you@shop.example"), "there is none"),

@@ -13,7 +13,7 @@ import pytest
 
 from cloudinit import ClientHost, GatewayHost, Part, UserDataTooLong, client_parts, gateway_parts
 from cloudinit import user_data as make
-from cloudinit.compact import python
+from cloudinit.compact import configuration, python
 from cloudinit.parts import AGENT_FILES, PROJECT, files
 from cloudinit.user_data import LIMIT
 
@@ -136,3 +136,12 @@ def test_the_agent_on_a_host_is_the_agent_without_its_comments(file: Path) -> No
 def test_empty_lines_and_number_signs_of_a_text_stay() -> None:
     source = 'A = """one\n\n# two\n"""  # why\n\n\nclass B:\n    """B."""\n'
     assert python(source) == 'A = """one\n\n# two\n"""\nclass B:\n    pass\n'
+
+
+def test_configuration_is_laid_without_its_comments() -> None:
+    source = "#!/bin/sh\n# why\nx=1 # stays\n\t# why\n"
+    assert configuration(source) == "#!/bin/sh\nx=1 # stays\n"
+    for role, host in (("gateway", KEEPS_MAIL), ("client", CLIENT)):
+        for path, text in files(role, host).items():
+            lines = text.splitlines()
+            assert not [n for n in lines if n.lstrip()[:1] == "#" and n[:2] != "#!"], path

@@ -1,0 +1,59 @@
+"""`relay mailboxes ...`: mail that stays on the gateway."""
+
+from typing import Annotated
+
+import typer
+
+from ops.output import print_json, print_table
+from ops.settings_commands import Json, edit
+from ops.stack_file import StackFile
+from ops.target import LabOption, StackOption, target
+
+app = typer.Typer(no_args_is_help=True, help="Mail that stays on the gateway, and its quotas.")
+
+Address = Annotated[
+    str, typer.Argument(metavar="ADDRESS", help="The address, a login's: that one reads it.")
+]
+Quota = Annotated[int | None, typer.Option("--quota", metavar="MIB", help="How much it holds.")]
+
+
+@app.command("list")
+def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) -> None:
+    """The mailboxes of the stack's file, and the other addresses that come to each alone."""
+    settings = StackFile(target(stack, lab)).settings()
+    rows = [
+        {
+            "address": mailbox.address,
+            "quotaMiB": mailbox.quota_mi_b,
+            "aliases": list(settings.aliases(mailbox)),
+        }
+        for mailbox in settings.mailboxes
+    ]
+    print_json(rows) if json else print_table("mailboxes", rows)
+
+
+@app.command()
+def add(
+    address: Address, quota: Quota = None, stack: StackOption = None, lab: LabOption = None
+) -> None:
+    """Keep the mail of a login's address. The stack's first mailbox rebuilds the gateway."""
+    item = {"address": address, "quotaMiB": quota}
+    edit(stack, lab, f"{address} is added", lambda file: file.add("mailboxes", item))
+
+
+@app.command()
+def change(
+    address: Address,
+    quota: Annotated[int, typer.Option("--quota", metavar="MIB", help="How much it holds.")],
+    stack: StackOption = None,
+    lab: LabOption = None,
+) -> None:
+    """Change how much a mailbox holds."""
+    values = {"quotaMiB": quota}
+    edit(stack, lab, f"{address} is changed", lambda f: f.change("mailboxes", address, values))
+
+
+@app.command()
+def remove(address: Address, stack: StackOption = None, lab: LabOption = None) -> None:
+    """Keep an address's mail no longer: it is refused. What the mailbox holds stays on the host."""
+    edit(stack, lab, f"{address} is removed", lambda file: file.remove("mailboxes", address))
