@@ -3,18 +3,21 @@
 import difflib
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from mail import dkim, names, spf
 
 PASSWORD = re.compile(r"[!-9;-~]{8,128}")
+# What Postfix's smtp_sasl_password_maps holds as USER:PASSWORD on one line.
+ACCOUNT_USER = re.compile(r"[!-9;-~]{1,255}")
+ACCOUNT_PASSWORD = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 IMAGES = {
     "arm64": "debian-13-arm64-20251117-2299",
     "amd64": "debian-13-amd64-20251117-2299",
@@ -100,6 +103,18 @@ def _password(value: str) -> str:
     return value
 
 
+def _account_user(value: str) -> str:
+    if not ACCOUNT_USER.fullmatch(value):
+        raise _wrong("give the user name as the provider says it, without spaces and colons")
+    return value
+
+
+def _account_password(value: str) -> str:
+    if not ACCOUNT_PASSWORD.fullmatch(value):
+        raise _wrong("give up to 255 printable ASCII characters, with no space at either end")
+    return value
+
+
 def _private_key(value: str) -> str:
     try:
         return dkim.brought_in(value)
@@ -133,11 +148,15 @@ SendAs = Annotated[str, AfterValidator(_send_as)]
 MailboxAddress = Annotated[str, AfterValidator(_mailbox)]
 Selector = Annotated[str, AfterValidator(_selector)]
 Password = Annotated[str, AfterValidator(_password)]
+AccountUser = Annotated[str, AfterValidator(_account_user)]
+AccountPassword = Annotated[str, AfterValidator(_account_password)]
 Network = Annotated[str, AfterValidator(_network)]
 PrivateKey = Annotated[str, AfterValidator(_private_key)]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
 Mechanism = Annotated[str, AfterValidator(_mechanism)]
+# What Debian's libsasl2-modules can do with a password.
+SaslMechanism = Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
 
 
 class _Model(BaseModel):
@@ -247,6 +266,32 @@ class Inbound(_Model):
     dmarc: Literal["enforce", "mark"] = "enforce"
 
 
+class Account(_Model):
+    """A login at the smarthost, for mail of one envelope sender (an address or `@domain`).
+
+    The account without a sender is for all other mail: forwarded, bounces, the host's own.
+    """
+
+    user: AccountUser
+    password: AccountPassword
+    sender: SendAs | None = None
+
+
+class Smarthost(_Model):
+    """The provider that takes all outgoing mail: Amazon SES, or the host that is named.
+
+    `mechanisms` are those of SASL that may be used, `spf` is what its documentation says to put
+    into the SPF records of those who send through it.
+    """
+
+    ses: bool = False
+    host: Domain | None = None
+    port: Literal[587, 465, 2587, 2465] = 587
+    mechanisms: tuple[SaslMechanism, ...] = ("PLAIN", "LOGIN")
+    accounts: tuple[Account, ...] = ()
+    spf: Mechanism | None = None
+
+
 class Acme(_Model):
     """The certificate authority: Let's Encrypt unless a directory's URL is given."""
 
@@ -282,6 +327,8 @@ class Settings(_Model):
     inbound: Inbound = Inbound()
     sasl: Sasl = Sasl()
     message_size_limit_mi_b: int = Field(30, ge=1, le=1024)
+    # {} is what Pulumi gives where nothing is set
+    smarthost: Annotated[Smarthost | None, BeforeValidator(lambda given: given or None)] = None
     acme: Acme = Acme()
     ssh: Ssh = Ssh()
     network: Vpc = Vpc()
@@ -320,6 +367,15 @@ class Settings(_Model):
         """The domains whose inbound mail we take: those with a forward or a mailbox."""
         taken = [f.address for f in self.forwards] + [m.address for m in self.mailboxes]
         return tuple(dict.fromkeys(address.rpartition("@")[2] for address in taken))
+
+    def spf_terms(self, domain: MailDomain) -> tuple[str, ...]:
+        """The terms of a domain's SPF record: its own, and the smarthost's."""
+        return tuple(dict.fromkeys((*domain.spf.mechanisms, *self.smarthost_spf)))
+
+    @property
+    def smarthost_spf(self) -> tuple[str, ...]:
+        """The smarthost's SPF mechanism; SES sends with envelope senders of its own."""
+        return (self.smarthost.spf,) if self.smarthost and self.smarthost.spf else ()
 
     @property
     def hosted_zones(self) -> tuple[str, ...]:
@@ -378,7 +434,8 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
         hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
         return f"{key}: there is no such key; {hint}"
     if detail["type"] == "missing":
-        return f"{key}: missing; {_EXAMPLES.get(path[-1], 'it must be given')}"
+        example = _EXAMPLES.get(path[-1], "it must be given")
+        return f"{key}: missing; {example.replace('KEY', key)}"
     remedy = detail.get("ctx", {}).get("remedy") or detail["msg"]
     # a private key is easily mistaken for its public half
     if {"password", "keys", "publicKey"} & set(path):
@@ -391,6 +448,7 @@ _EXAMPLES = {
     "domains": "list the domains that send, as `domains: [{name: example.com}]`",
     "operator": "give the address that gets what the hosts and receivers report",
     "name": "give a name, such as mail.example.com",
+    "password": "set it as a secret: pulumi config set --secret --path 'KEY'",
 }
 
 
@@ -475,9 +533,10 @@ def _conflicts(s: Settings) -> Iterator[str]:
                     f"mail-relay:domains[{number}].keys.{selector}: it is none of the domain's "
                     f"selectors ({', '.join(domain.selectors)}); add it to them"
                 )
-        if (cost := spf.look_ups(domain.spf.mechanisms)) > spf.LOOK_UPS:
+        terms = s.spf_terms(domain)
+        if (cost := spf.look_ups(terms)) > spf.LOOK_UPS:
             yield (
-                f"mail-relay:domains[{number}].spf.mechanisms: {len(domain.spf.mechanisms)} of "
+                f"mail-relay:domains[{number}].spf.mechanisms: {len(terms)} of "
                 f"them: they cost {cost} DNS look-ups, SPF allows {spf.LOOK_UPS} (RFC 7208, 4.6.4)"
             )
         for place, exchange in enumerate(domain.mx):
@@ -494,6 +553,7 @@ def _conflicts(s: Settings) -> Iterator[str]:
     yield from _login_conflicts(s, ours)
     yield from _forward_conflicts(s, ours)
     yield from _mailbox_conflicts(s, ours)
+    yield from _smarthost_conflicts(s, ours)
     types = [("gateway", s.gateway.instance_type)]
     types += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
     for key, kind in types:
@@ -561,6 +621,11 @@ def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
             yield f"{key}.to: {' -> '.join(path)}: this goes in a circle; remove one step"
     wanted = [("operator", s.operator)]
     wanted += [(f"forwards[{n}].to", t) for n, f in enumerate(s.forwards) for t in f.to]
+    wanted += [
+        (f"domains[{n}].dmarc.reports", r)
+        for n, d in enumerate(s.domains)
+        for r in d.dmarc.reports or ()
+    ]
     for key, target in wanted:
         domain = target.rpartition("@")[2]
         if domain in s.receiving and _next(target, targets) is None:
@@ -627,6 +692,52 @@ def _without_extension(address: str) -> str:
     return f"{local.partition('+')[0]}@{domain}"
 
 
+def _smarthost_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    key, given = "mail-relay:smarthost", s.smarthost
+    if given is None:
+        return
+    if given.ses:
+        yield from _ses_conflicts(s, given)
+        return
+    if given.host is None:
+        yield f"{key}.host: missing; give the provider's host, as smtp.example.net, or `ses: true`"
+    if given.spf is None:
+        yield (
+            f"{key}.spf: missing; give the mechanism that the provider's documentation names, "
+            "such as include:_spf.example.net"
+        )
+    if not given.mechanisms:
+        yield f"{key}.mechanisms: []: name those of SASL that may be used, such as PLAIN"
+    senders = [account.sender for account in given.accounts]
+    if senders.count(None) != 1:
+        yield (
+            f"{key}.accounts: {senders.count(None)} without a sender: there must be one, for all "
+            "other mail, such as bounces and forwarded mail"
+        )
+    yield from _twice("smarthost.accounts", senders)
+    for number, sender in enumerate(senders):
+        if sender and sender.rpartition("@")[2] not in {*ours, s.gateway.name}:
+            yield (
+                f"{key}.accounts[{number}].sender: {sender!r}: its domain is none of ours "
+                f"({', '.join(sorted(ours))}); add it to mail-relay:domains"
+            )
+
+
+def _ses_conflicts(s: Settings, given: Smarthost) -> Iterator[str]:
+    if others := sorted(given.model_fields_set - {"ses"}):
+        yield (
+            f"mail-relay:smarthost.ses: true: Amazon SES brings the rest with it; "
+            f"leave out {', '.join(others)}"
+        )
+    targets = {target for found in _targets(s).values() for target in found}
+    if elsewhere := sorted(t for t in targets if t.rpartition("@")[2] not in s.receiving):
+        yield (
+            "mail-relay:smarthost.ses: true: Amazon SES refuses forwarded mail, whose From: is of "
+            f"other people's domains; nothing may go on to {', '.join(elsewhere)}: give it a "
+            "mailbox here, or use another smarthost"
+        )
+
+
 def _next(address: str, targets: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
     """Where Postfix's virtual aliases lead: the address, without its extension, its domain."""
     catch_all = f"@{address.rpartition('@')[2]}"
@@ -657,7 +768,7 @@ def _foreign(key: str, send_as: tuple[str, ...], ours: set[str]) -> Iterator[str
             )
 
 
-def _twice(key: str, values: list[str]) -> Iterator[str]:
+def _twice(key: str, values: Sequence[str | None]) -> Iterator[str]:
     for number, value in enumerate(values):
-        if value in values[:number]:
+        if value is not None and value in values[:number]:
             yield f"mail-relay:{key}[{number}]: {value!r}: it is listed twice; remove one"

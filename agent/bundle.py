@@ -27,7 +27,7 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         "gateway": {"version", "host", "operator", "domains", "logins", "forwards", "srsSecret"},
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
-    optional = {"mailboxes"} if role == "gateway" else set()
+    optional = {"mailboxes", "smarthost"} if role == "gateway" else set()
     _need(
         isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
         f"its keys are not {sorted(keys)}",

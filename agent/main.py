@@ -5,6 +5,7 @@ cannot be used, the last good tables keep serving, and the journal says why.
 """
 
 import hashlib
+import importlib
 import json
 import os
 import socket
@@ -67,7 +68,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
                 break
         else:
             say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
-    mailbox_files = _mailbox_files() if "mailboxes" in bundle else None
+    mailbox_files = _part("mailbox_files") if "mailboxes" in bundle else None
     script = (Path(__file__).parent / "policy.lua").read_text()
     texts = {
         "sender_logins": gateway_files.sender_logins(bundle),
@@ -83,6 +84,8 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
         texts |= mailbox_files.texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
     files["srs.secret"] = File(bundle["srsSecret"] + "\n")
+    if "smarthost" in bundle:
+        files["smarthost_passwords"] = File(_part("smarthost").passwords(bundle["smarthost"]))
     for domain, entry in bundle["domains"].items():
         for selector in entry["selectors"]:
             path = f"keys/{domain}/{selector['name']}.pem"
@@ -107,12 +110,11 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     say(f"tables installed: {len(passwords)} logins; signing {ready}")
 
 
-def _mailbox_files() -> Any:
+def _part(name: str) -> Any:
     try:
-        from agent import mailbox_files
-    except ImportError:  # the first mailbox of a stack makes another host, which this one is not
-        raise bundles.BadBundle("it has mailboxes, this host was made without") from None
-    return mailbox_files
+        return importlib.import_module(f"agent.{name}")
+    except ImportError:  # a stack's first mailbox, say, makes another host, which this one is not
+        raise bundles.BadBundle(f"it needs {name}.py, this host was made without") from None
 
 
 def sasldb(passwords: dict[str, str], base: Path) -> bytes:

@@ -25,6 +25,7 @@ AGENT_FILES = {
     ),
     "client": ("__init__.py", "bundle.py", "gateway_files.py", "install.py", "main.py"),
     "mailboxes": ("mailbox_files.py",),
+    "smarthost": ("smarthost.py", "smarthost_watch.py"),
 }
 
 _environment = Environment(
@@ -33,6 +34,16 @@ _environment = Environment(
     keep_trailing_newline=True,
     autoescape=False,  # noqa: S701 (configuration files and shell, not HTML)
 )
+
+
+@dataclass(frozen=True)
+class Smarthost:
+    """Where a gateway hands over all mail; `rewrites` if that changes Date and Message-ID."""
+
+    host: str
+    port: int
+    mechanisms: tuple[str, ...]
+    rewrites: bool
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,7 @@ class GatewayHost:
     message_size_limit_mib: int
     mailboxes: bool
     private_subnet: str | None = None
+    smarthost: Smarthost | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,7 @@ def _folders(role: str, host: GatewayHost | ClientHost) -> list[str]:
     if isinstance(host, GatewayHost):
         found += ["nat"] if host.private_subnet else []
         found += ["mailboxes"] if host.mailboxes else []
+        found += ["smarthost"] if host.smarthost else []
     return found
 
 

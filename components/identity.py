@@ -26,6 +26,7 @@ class Identity(pulumi.ComponentResource):
         zones: Zones,
         data_volume_gib: int | None,
         forwards: bool,
+        spf_terms: tuple[str, ...],
         protect: bool,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
@@ -64,7 +65,7 @@ class Identity(pulumi.ComponentResource):
             timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[name]),
         )
-        zones.text(host, [spf.host()], child)
+        zones.text(host, [spf.host(spf_terms)], child)
         self.volume = (
             aws.ebs.Volume(
                 host,

@@ -33,7 +33,7 @@ class Domain(pulumi.ComponentResource):
         lasting = pulumi.ResourceOptions(parent=self, protect=settings.protect)
         policy = addresses[settings.gateway.name].apply(
             lambda address: spf.domain(
-                domain.spf.mechanisms,
+                settings.spf_terms(domain),
                 domain.spf.all,
                 include=spf_include,
                 addresses=[address],
@@ -60,6 +60,13 @@ class Domain(pulumi.ComponentResource):
             secrets.dkim_key(domain.name, selector, child)
         text = dmarc.record(domain.dmarc.policy, settings.reports(domain), domain.dmarc.pct)
         zones.text(dmarc.name(domain.name), [text], child, domain.ttl)
+        # what another domain of ours gets of this one's reports, it has to agree to
+        taking = {address.rpartition("@")[2] for address in settings.reports(domain)} - {
+            domain.name
+        }
+        for other in sorted(taking & {ours.name for ours in settings.mail_domains}):
+            consent = dmarc.report_authorization(domain.name, other)
+            zones.text(consent, [dmarc.CONSENT], child, domain.ttl)
         exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]
         if not exchanges and domain.name in settings.receiving:
             exchanges = [f"{MX_PREFERENCE} {settings.gateway.name}."]

@@ -15,14 +15,16 @@ from components.naming import Tags
 from components.network import (
     CLIENT_OUT,
     GATEWAY_IN,
-    GATEWAY_OUT,
     IMAPS,
+    LIVING,
     PRIVATE,
+    SMTP,
     Network,
     subnet_cidr,
 )
 from components.private import PrivateIdentity, PrivateNetwork
 from components.records import Zones
+from components.smarthost import way
 from components.tables import Tables
 from mail import names, programs, spf
 from settings import Client, Settings
@@ -59,6 +61,7 @@ class Stack:
         self.network = Network("network", cidr=settings.network.cidr, tags=self.tags)
         account = aws.get_caller_identity().account_id
         self.tables = Tables("tables", account=account, tags=self.tags)
+        self.smarthost = way(settings, region, self.zones, self.tags)
         public = self._identities()
         self.identities = {**public, **self._private_identities(public[settings.gateway.name])}
         addresses = {name: i.address.public_ip for name, i in public.items()}
@@ -85,8 +88,9 @@ class Stack:
     def _identities(self) -> dict[str, Identity]:
         s = self.settings
         ingress = (*GATEWAY_IN, IMAPS) if s.mailboxes else GATEWAY_IN
+        out = self.smarthost.service if self.smarthost else SMTP
         self.gateway_group = self.network.security_group(
-            "gateway", ingress=ingress, egress=GATEWAY_OUT, ssh_from=s.ssh.allow_from
+            "gateway", ingress=ingress, egress=(out, *LIVING), ssh_from=s.ssh.allow_from
         )
         found = {
             s.gateway.name: self._identity(
@@ -94,6 +98,7 @@ class Stack:
                 self.gateway_group,
                 s.gateway.data_volume_gi_b,
                 forwards=bool(s.private_clients),
+                spf_terms=s.smarthost_spf,
             )
         }
         if clients := [client for client in s.clients if not client.private]:
@@ -129,6 +134,7 @@ class Stack:
         data_volume_gib: int | None = None,
         *,
         forwards: bool = False,
+        spf_terms: tuple[str, ...] = (),
     ) -> Identity:
         return Identity(
             name,
@@ -137,6 +143,7 @@ class Stack:
             zones=self.zones,
             data_volume_gib=data_volume_gib,
             forwards=forwards,
+            spf_terms=spf_terms,
             protect=self.settings.protect,
             tags=self.tags,
         )
@@ -174,6 +181,7 @@ class Stack:
                 login: {"password": self.passwords[login], "sendAs": list(items)}
                 for login, items in send_as.items()
             },
+            **({"smarthost": self.smarthost.table} if self.smarthost else {}),
         }
         if self.settings.mailboxes:
             content["mailboxes"] = {
@@ -203,6 +211,7 @@ class Stack:
                 message_size_limit_mib=s.message_size_limit_mi_b,
                 mailboxes=bool(s.mailboxes),
                 private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
+                smarthost=self.smarthost.host if self.smarthost else None,
             )
         )
         tables = self.tables.put(GATEWAY_KEY, self._gateway_tables())
@@ -289,8 +298,7 @@ class Stack:
                 "mailrc": programs.mailrc(gateway, user),
             },
             "nextSteps": [
-                "A new AWS account cannot send on port 25: ask for it with the form 'Request to "
-                "remove reverse DNS and email sending limitations'.",
+                self._way_out(),
                 "The gateway takes about five minutes for its first boot; mail that comes "
                 "earlier waits at its sender.",
                 "Show a password: pulumi stack output passwords --show-secrets",
@@ -302,3 +310,18 @@ class Stack:
         mailboxes = [mailbox.address for mailbox in self.settings.mailboxes]
         imap = {"host": self.settings.gateway.name, "tls": IMAPS.port}
         return {"imap": imap, "mailboxes": mailboxes} if mailboxes else {}
+
+    def _way_out(self) -> str:
+        """What its user has to ask for, so that mail leaves."""
+        given = self.settings.smarthost
+        if given is None:
+            return (
+                "A new AWS account cannot send on port 25: ask for it with the form 'Request to "
+                "remove reverse DNS and email sending limitations'."
+            )
+        if given.ses:
+            return (
+                "Amazon SES begins in its sandbox, with verified recipients only and 200 messages "
+                "a day: request production access in its console."
+            )
+        return f"Ask the owner of {given.host} to let each account send as the domains it is for."

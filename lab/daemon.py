@@ -16,11 +16,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from lab.internet import inbox, private_zones, services
+from lab.internet import inbox, private_zones, services, smarthost
 from lab.internet.authority import Authority
 from lab.lab import Lab
 from lab.machines import image, network
 from lab.machines.machine import EXIT_REBOOT, Machine
+from lab.machines.network import Link
 from lab.machines.reconciler import Reconciler
 from lab.machines.state import RegionState
 from lab.region_client import RegionClient
@@ -50,14 +51,17 @@ class Daemon:
         trust = authority.certificate.read_text() + self._acme_root(authority)
         self.region.wait_until_up(60)
         self.region.put("dns/records", {"zone": inbox.DOMAIN, "records": inbox.RECORDS})
-        provider = self._start_inbox(authority, trust)
+        others = [self._start_inbox(authority, trust)]
         reconciler = Reconciler(self.lab, host_image, trust, self.region.instance_stopped)
         (self.lab.directory / "ready").touch()
         try:
             while not self.end.wait(PASS_SECONDS):
                 self._check_services()
-                self._look_after_inbox(provider)
+                for other in others:
+                    self._look_after(other)
                 try:
+                    if len(others) == 1 and smarthost.Smarthost(self.lab).file.exists():
+                        others.append(self._start_smarthost(authority, trust))
                     state = RegionState.model_validate(self.region.get("state"))
                     reconciler.follow(state)
                     private_zones.apply(self.lab, state.private_zones)
@@ -66,7 +70,8 @@ class Daemon:
                     self.end.wait(2)
         finally:
             reconciler.close()
-            provider.power_off()
+            for other in others:
+                other.power_off()
             for process in reversed(self.services.values()):
                 process.terminate()
                 process.wait()
@@ -115,17 +120,26 @@ class Daemon:
 
     def _start_inbox(self, authority: Authority, trust: str) -> Machine:
         machine = inbox.machine(self.lab, image.inbox_image(log.info))
-        network.connect(self.lab, machine.link)
-        network.configure(machine.link)
-        probe = network.other(self.lab, "probe")
-        network.connect(self.lab, probe)
-        network.configure(probe)
+        self._connect(machine.link)
+        self._connect(network.other(self.lab, "probe"))
         machine.create(trust)
         inbox.write_files(machine.root, authority)
         machine.boot()
         return machine
 
-    def _look_after_inbox(self, machine: Machine) -> None:
+    def _start_smarthost(self, authority: Authority, trust: str) -> Machine:
+        """The provider that a stack has accounts with, once it has any."""
+        self.region.put("dns/records", {"zone": smarthost.DOMAIN, "records": smarthost.RECORDS})
+        machine = smarthost.machine(self.lab, image.inbox_image(log.info), authority, trust)
+        self._connect(machine.link)
+        machine.boot()
+        return machine
+
+    def _connect(self, link: Link) -> None:
+        network.connect(self.lab, link)
+        network.configure(link)
+
+    def _look_after(self, machine: Machine) -> None:
         if machine.process is not None and machine.process.poll() == EXIT_REBOOT:
             network.configure(machine.link)
             machine.boot()

@@ -9,6 +9,8 @@ from publicsuffixlist import PublicSuffixList
 from mail import tags
 
 POLICIES = ("none", "quarantine", "reject")
+# The record that says so at `report_authorization`.
+CONSENT = "v=DMARC1"
 
 
 def record(policy: str, reports: Sequence[str], percent: int | None = None) -> str:

@@ -39,9 +39,12 @@ def domain(terms: Sequence[str], all_: str, *, include: str, addresses: Sequence
     return " ".join(["v=spf1", *written, all_])
 
 
-def host() -> str:
-    """A sending host's own name, for HELO and bounces (RFC 7208, 2.3 and 2.4)."""
-    return "v=spf1 a -all"
+def host(terms: Sequence[str] = ()) -> str:
+    """A sending host's own name, for HELO and bounces (RFC 7208, 2.3 and 2.4).
+
+    The terms are of who else sends with its name, such as a smarthost.
+    """
+    return " ".join(["v=spf1", "a", *terms, "-all"])
 
 
 def look_ups(terms: Sequence[str]) -> int:

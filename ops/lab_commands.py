@@ -14,13 +14,15 @@ from lab import control, send
 from lab.access import inside
 from lab.internet import laptop
 from lab.internet.inbox import Inbox
+from lab.internet.smarthost import Smarthost
 from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
 from lab.stories.stage import Stage, play
-from ops import hosts, lab_stack
+from ops import hosts, lab_smarthost, lab_stack
 from ops.output import notes, print_json, print_table, step
-from settings import Settings
+from ops.stack_file import StackFile
+from ops.target import Target
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
 READY_SECONDS = 600
@@ -28,7 +30,7 @@ ARRIVAL_SECONDS = 300
 
 Name = Annotated[str, typer.Option("--name", help="The lab's name: several can run side by side.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Host = Annotated[str, typer.Argument(help="gateway, inbox, or a host's name.")]
+Host = Annotated[str, typer.Argument(help="gateway, inbox, smarthost, or a host's name.")]
 
 
 def _source(example: str | None, file: Path | None) -> Path:
@@ -51,6 +53,13 @@ def up(
     name: Name = "dev",
     example: Annotated[str | None, typer.Option(help="A set-up of examples/.")] = None,
     file: Annotated[Path | None, typer.Option(help="A stack file; Pulumi.dev.yaml.")] = None,
+    block_port_25: Annotated[
+        bool | None,
+        typer.Option(
+            "--block-port-25/--open-port-25",
+            help="Port 25 out, as for new AWS accounts; blocked if the stack has a smarthost.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Start the lab, `pulumi up` the stack in it, and wait until its hosts serve."""
@@ -61,7 +70,7 @@ def up(
             notes.print("the last `pulumi` here was cut off while it made things: starting anew")
             control.remove(lab)
         control.start(lab, notes.print)
-    outputs = apply(lab, source)
+    outputs = apply(lab, source, block_port_25)
     with step("hosts set themselves up (cloud-init, certificate)"):
         wait_for_hosts(lab, outputs)
     seconds = round(time.monotonic() - started, 1)
@@ -72,18 +81,21 @@ def up(
         notes.print(f"Up in {seconds} s. Next: ./relay lab send --name {name}")
 
 
-def apply(lab: Lab, source: Path) -> dict[str, Any]:
+def apply(lab: Lab, source: Path, block_port_25: bool | None = None) -> dict[str, Any]:
     """Copy the stack file, make its zones, `pulumi up`; gives the outputs."""
     lab_stack.prepare(lab, source)
-    settings: Settings = lab_stack.settings_of(lab)
-    lab_stack.make_zones(lab, settings.hosted_zones)
     stack = lab_stack.STACK
     with step("pulumi up"):
         made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
         if made.returncode != 0:
             raise lab_stack.StackError(made.stdout)
+        lab_smarthost.open_accounts(lab)
+        settings = StackFile(Target(stack, lab)).settings()
         if settings.ssh.public_key:
             lab_stack.take_laptops_key(lab)
+        lab_stack.make_zones(lab, settings.hosted_zones)
+        blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
+        lab_stack.block_port_25(lab, blocked)
         result = lab_stack.pulumi(
             lab, "up", "--yes", "--skip-preview", "--stack", stack, capture=True
         )
@@ -180,7 +192,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
 
 
 def _machine(lab: Lab, host: str) -> str:
-    if host == "inbox":
+    if host == "inbox" or (host == "smarthost" and Smarthost(lab).file.exists()):
         return host
     return hosts.named(lab_stack.outputs(lab), host)["instanceId"]
 

@@ -22,7 +22,6 @@ from lab.internet import laptop
 from lab.lab import Lab
 from lab.region_client import RegionClient
 from ops import engine
-from settings import read
 
 PROJECT = engine.PROJECT
 STACK = "lab"
@@ -70,12 +69,17 @@ def example_of(lab: Lab) -> str:
     return file.read_text() if file.exists() else ""
 
 
-def settings_of(lab: Lab) -> Any:
-    """The lab's settings, checked."""
-    content = yaml.safe_load((work_dir(lab) / f"Pulumi.{STACK}.yaml").read_text())
-    prefix = "mail-relay:"
-    config = content.get("config", {})
-    return read({k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)})
+def raw_settings(lab: Lab) -> dict[str, Any]:
+    """The stack's settings as its file has them, unchecked."""
+    content = yaml.safe_load((work_dir(lab) / f"Pulumi.{STACK}.yaml").read_text()) or {}
+    prefix, config = "mail-relay:", content.get("config") or {}
+    return {k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)}
+
+
+def block_port_25(lab: Lab, blocked: bool) -> None:
+    """Block port 25 out for the lab's account, as AWS does for each new one, or open it."""
+    with entered(lab.namespace):
+        RegionClient(lab.api_url).put("account/port-25", {"blocked": blocked})
 
 
 def client(lab: Lab, service: str) -> Any:

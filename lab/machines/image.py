@@ -23,7 +23,7 @@ HOST_PACKAGES = BASE + ",cloud-init,dhcpcd-base,e2fsprogs,sudo,unattended-upgrad
 # The inbox's, and the mail programs of a computer outside AWS (lab/internet/laptop.py).
 INBOX_PACKAGES = (
     BASE + ",libsasl2-modules,msmtp,opendkim,opendmarc,postfix,publicsuffix,python3-authheaders,"
-    "python3-dkim,python3-dnspython,python3-spf,rsyslog,s-nail"
+    "python3-dkim,python3-dnspython,python3-spf,rsyslog,s-nail,sasl2-bin"
 )
 
 

@@ -21,7 +21,8 @@ DNS = "192.0.2.53"
 SERVICES = "192.0.2.80"
 INBOX = "198.51.100.10"
 PROBE = "198.51.100.20"
-OTHERS = {"inbox": INBOX, "probe": PROBE}
+SMARTHOST = "198.51.100.30"
+OTHERS = {"inbox": INBOX, "probe": PROBE, "smarthost": SMARTHOST}
 OTHERS_CIDR = "198.51.100.0/24"
 
 
@@ -54,7 +55,7 @@ def link_of(lab: Lab, instance: Instance) -> Link:
 
 
 def other(lab: Lab, name: str) -> Link:
-    """The connection of one of the others on the internet: the inbox or the probe."""
+    """The connection of one of the others on the internet, such as the inbox or the probe."""
     return Link(f"{lab.namespace}-{name}", name, OTHERS[name], OTHERS_CIDR)
 
 
@@ -129,17 +130,22 @@ def dhcp_server(lab: Lab, link: Link) -> list[str]:
     )
 
 
-def apply_rules(lab: Lab, instances: Iterable[Instance], file: Path) -> None:
+def apply_rules(
+    lab: Lab, instances: Iterable[Instance], file: Path, *, port_25_blocked: bool
+) -> None:
     """Put the ruleset in force as a whole, if it is not yet."""
-    text = ruleset([(link_of(lab, i).interface, i) for i in instances])
+    text = ruleset([(link_of(lab, i).interface, i) for i in instances], port_25_blocked)
     if file.exists() and file.read_text() == text:
         return
     run(*lab.inside("nft", "-f", "-"), stdin=text)
     file.write_text(text)
 
 
-def ruleset(machines: list[tuple[str, Instance]]) -> str:
-    """The nftables ruleset: security groups out and in, and the NAT of Elastic IPs."""
+def ruleset(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> str:
+    """The nftables ruleset: security groups out and in, and the NAT of Elastic IPs.
+
+    Port 25 out is blocked as AWS does it: to every public address, whatever the groups say.
+    """
     lines = [
         "flush ruleset",
         "table inet lab {",
@@ -160,6 +166,9 @@ def ruleset(machines: list[tuple[str, Instance]]) -> str:
             beyond = f'iifname "{interface}" ip daddr != {instance.vpc_cidr}'
             hop = interfaces.get(instance.via or "")
             lines.append(f'    {beyond} oifname != "{hop}" drop' if hop else f"    {beyond} drop")
+        if port_25_blocked:
+            public = f"ct original ip daddr != {instance.vpc_cidr}"
+            lines.append(f'    iifname "{interface}" {public} tcp dport 25 drop')
         lines.append(f'    iifname "{interface}" jump out-{interface}')
     lines += [f'    oifname "{interface}" jump in-{interface}' for interface, _ in machines]
     # What the router itself answers is either link-local (no group filters that) or the internet.

@@ -38,9 +38,11 @@ class Reconciler:
     stopped: Callable[[str], None]
     hosts: dict[str, Host] = field(default_factory=dict)
     loops: dict[str, str] = field(default_factory=dict)
+    port_25_blocked: bool = False
 
     def follow(self, state: RegionState) -> None:
         """One pass; what must wait (an address or a disk still in use) is done by a later one."""
+        self.port_25_blocked = state.port_25_blocked
         instances = {i.id: i for i in state.instances}
         wanted = {i.id: i for i in state.instances if i.state in ("pending", "running")}
         for identity, host in list(self.hosts.items()):
@@ -55,8 +57,7 @@ class Reconciler:
                 self._disks(host, host.instance.volumes)
                 host.machine.note_leader()
         self._forget_volumes({volume.id for volume in state.volumes})
-        known = [h.instance for h in self.hosts.values() if h.closing is None]
-        network.apply_rules(self.lab, known, self.lab.directory / "rules.nft")
+        known = self._apply_rules()
         routes.apply(self.lab, known, self.lab.directory / "routes")
 
     def close(self) -> None:
@@ -102,8 +103,7 @@ class Reconciler:
         if not directory.exists():
             machine.create(self.trust)
         # The rules must hold before the first packet.
-        known = [h.instance for h in self.hosts.values() if h.closing is None]
-        network.apply_rules(self.lab, [*known, instance], self.lab.directory / "rules.nft")
+        self._apply_rules(instance)
         with (self.lab.directory / "dhcp.log").open("ab") as output:
             dhcp = subprocess.Popen(
                 network.dhcp_server(self.lab, link), stdout=output, stderr=output
@@ -112,6 +112,13 @@ class Reconciler:
         self.hosts[instance.id] = host
         self._disks(host, instance.volumes)
         self._boot(host)
+
+    def _apply_rules(self, *new: Instance) -> list[Instance]:
+        """Put the rules for the instances that there are in force; gives these."""
+        known = [*(h.instance for h in self.hosts.values() if h.closing is None), *new]
+        file = self.lab.directory / "rules.nft"
+        network.apply_rules(self.lab, known, file, port_25_blocked=self.port_25_blocked)
+        return known
 
     def _boot(self, host: Host) -> None:
         host.boots = host.instance.boots

@@ -75,3 +75,4 @@ class RegionState(_Model):
     instances: tuple[Instance, ...]
     volumes: tuple[Volume, ...]
     private_zones: tuple[PrivateZone, ...]
+    port_25_blocked: bool = False

@@ -47,6 +47,11 @@ class Clients:
         return self._client("s3")
 
     @cached_property
+    def sesv2(self) -> Any:
+        """SES, API version 2."""
+        return self._client("sesv2")
+
+    @cached_property
     def sts(self) -> Any:
         """STS."""
         return self._client("sts")
@@ -75,8 +80,9 @@ Delete = Callable[[Clients, str, Properties], None]
 class Kind:
     """One resource type.
 
-    `read` gives what the API holds, as properties, or None where the resource is gone; what it
-    does not give stays as the program said. A change of an input in `replaces` makes a new one;
+    `create` gives the id, and puts into the properties what the API says only then. `read` gives
+    what the API holds, as properties, or None where the resource is gone; what it does not give
+    stays as it was. A change of an input in `replaces` makes a new one;
     without `update`, a change of any does.
     """
 

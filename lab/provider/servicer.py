@@ -10,7 +10,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from lab.provider import hosts, identity, network, storage, zones
+from lab.provider import hosts, identity, network, ses, storage, zones
 from lab.provider.invokes import INVOKES, InvokeError
 from lab.provider.kinds import Clients, Kind, Properties
 
@@ -20,6 +20,7 @@ KINDS: dict[str, Kind] = {
     **identity.KINDS,
     **zones.KINDS,
     **storage.KINDS,
+    **ses.KINDS,
 }
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 

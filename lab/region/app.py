@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 import lab.region.backends  # noqa: F401 (sets moto up before it loads)
 from lab.region import door
 from lab.region.errors import ApiError, answer
-from lab.region.rules import ec2, permissions, route53
+from lab.region.rules import ec2, permissions, route53, ses
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 FORM = "application/x-www-form-urlencoded"
@@ -63,7 +63,10 @@ class Region:
         elif key in permissions.sessions:
             action = dict(parse_qsl(body.decode("latin-1"))).get("Action", request.method)
             permissions.judge(key, f"{service}:{action}", "*", {})
-        return self._moto(environ, start_response)
+        result = list(self._moto(environ, start_response))
+        if service == "ses":
+            ses.after_any_call()
+        return result
 
     def _ec2(
         self, key: str, body: bytes, environ: dict[str, Any], start_response: Any

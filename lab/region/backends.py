@@ -39,6 +39,11 @@ def s3() -> Any:
     return get_backend("s3")[ACCOUNT]["aws"]
 
 
+def ses() -> Any:
+    """moto's SES of the account in the lab's region."""
+    return get_backend("ses")[ACCOUNT][REGION]
+
+
 def instances() -> list[Any]:
     """Every instance, terminated ones too."""
     return [i for r in ec2().reservations.values() for i in r.instances]

@@ -1,12 +1,23 @@
 """The lab's own door, /_lab/...: the state for the machines, switches for tests, what is left."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
 from lab.region import backends, names
 from lab.region.rules import ec2 as rules
+
+
+@dataclass
+class Account:
+    """What AWS has decided about the account, and shows in no API."""
+
+    port_25_blocked: bool = False
+
+
+account = Account()
 
 
 def handle(request: Request) -> Response:
@@ -20,6 +31,9 @@ def handle(request: Request) -> Response:
             return _json(leftovers())
         case ("POST", ["instances", identity, "stopped"]):
             backends.ec2().stop_instances([identity])
+            return _json({})
+        case ("PUT", ["account", "port-25"]):
+            account.port_25_blocked = body["blocked"]
             return _json({})
         case ("PUT", ["dns", "withhold"]):
             names.elsewhere.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}
@@ -79,7 +93,12 @@ def state() -> dict[str, Any]:
         {"name": zone.name, "networks": networks, "records": names.records(zone)}
         for zone, networks in names.private_zones()
     ]
-    return {"instances": found, "volumes": volumes, "privateZones": zones}
+    return {
+        "instances": found,
+        "volumes": volumes,
+        "privateZones": zones,
+        "port25Blocked": account.port_25_blocked,
+    }
 
 
 def _gone(instance: Any) -> dict[str, Any]:
@@ -147,6 +166,8 @@ def leftovers() -> list[str]:
     left += [f"bucket {name}" for name in backends.s3().buckets]
     left += [f"role {r.name}" for r in backends.iam().roles.values()]
     left += [f"instance profile {p.name}" for p in backends.iam().instance_profiles.values()]
+    left += [f"user {name}" for name in backends.iam().users]
+    left += [f"SES identity {name}" for name in backends.ses().email_identities]
     for zone in backends.route53().zones.values():
         if zone.private_zone:  # the public ones are there before the stack
             left.append(f"private hosted zone {zone.name}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab.stories import basics, gateway, handson, sendas
+from lab.stories import basics, gateway, handson, sendas, smarthost
 from lab.stories.stage import Act
 
 STORIES: dict[str, Sequence[Act]] = {
@@ -10,4 +10,5 @@ STORIES: dict[str, Sequence[Act]] = {
     "gateway": gateway.ACTS,
     "basics": basics.ACTS,
     "handson": handson.ACTS,
+    "smarthost": smarthost.ACTS,
 }

@@ -21,6 +21,7 @@ from lab.lab import Lab
 from lab.machines.network import RESOLVER
 
 FILTERED_SECONDS = 1.0
+EFFECT_SECONDS = 180.0
 
 
 class Unexpected(Exception):
@@ -144,6 +145,16 @@ def expect(condition: bool, otherwise: str) -> None:
     """Unexpected, with what was seen, unless it is so."""
     if not condition:
         raise Unexpected(otherwise)
+
+
+def until(what: str, condition: Callable[[], Any], seconds: float = EFFECT_SECONDS) -> Any:
+    """The condition's value once it is true; TimeoutError names what did not come."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
+        time.sleep(0.5)
+    return value
 
 
 def refused(attempt: Callable[[], object], *codes: int) -> str:

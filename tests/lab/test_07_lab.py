@@ -7,10 +7,11 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from world import PROJECT, World, wait_until
+from world import GATEWAY, LOGIN, PROJECT, World, wait_until
 
-from lab import control
+from lab import control, send
 from lab.lab import Lab
+from ops import lab_stack
 
 SECOND = Lab("test2")
 
@@ -42,6 +43,24 @@ def test_send_tells_what_became_of_three_messages(world: World) -> None:
         assert all(hop.startswith("TLSv1.3 ") for hop in row["tls"])
         assert row["tls"][0].endswith(" verified")
         assert set(row) == {"from", "to", "via", "spf", "dkim", "dmarc", "tls", "seconds"}
+
+
+def test_a_blocked_port_25_keeps_mail_until_aws_opens_it(world: World) -> None:
+    lab_stack.block_port_25(world.lab, True)
+    try:
+        wait_until("port 25 is blocked", lambda: "tcp dport 25 drop" in rules(world))
+        subject = send.unique("from a new account")
+        world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
+        wait_until("it waits", lambda: "Connection timed out" in world.queue(GATEWAY))
+    finally:
+        lab_stack.block_port_25(world.lab, False)
+    wait_until("port 25 is open", lambda: "tcp dport 25 drop" not in rules(world))
+    world.run(GATEWAY, "postqueue", "-f")
+    assert world.arrived(subject).verdict.passes()
+
+
+def rules(world: World) -> str:
+    return (world.lab.directory / "rules.nft").read_text()
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,10 @@ class Recorder(runtime_mocks.Mocks):
             outputs |= {"publicIp": "203.0.113.9", "allocationId": f"eipalloc-{args.name}"}
         if args.typ == "aws:ec2/networkInterface:NetworkInterface":
             outputs["privateIp"] = "10.20.0.9"
+        if args.typ == "aws:sesv2/emailIdentity:EmailIdentity":
+            outputs["dkimSigningAttributes"] = {"tokens": ["one", "two", "three"]}
+        if args.typ == "aws:iam/accessKey:AccessKey":
+            outputs["sesSmtpPasswordV4"] = "a-password-of-SES"
         if args.typ == "pulumi:index:Stash":
             outputs["output"] = args.inputs["input"]
         outputs.setdefault("name", args.name)

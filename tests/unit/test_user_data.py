@@ -11,7 +11,15 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from cloudinit import ClientHost, GatewayHost, Part, UserDataTooLong, client_parts, gateway_parts
+from cloudinit import (
+    ClientHost,
+    GatewayHost,
+    Part,
+    Smarthost,
+    UserDataTooLong,
+    client_parts,
+    gateway_parts,
+)
 from cloudinit import user_data as make
 from cloudinit.compact import configuration, python
 from cloudinit.parts import AGENT_FILES, PROJECT, files
@@ -32,6 +40,8 @@ GATEWAY = GatewayHost(
     mailboxes=False,
 )
 KEEPS_MAIL = dataclasses.replace(GATEWAY, mailboxes=True)
+SES = Smarthost("email-smtp.ap-southeast-2.amazonaws.com", 587, ("PLAIN", "LOGIN"), True)
+HANDS_OVER = dataclasses.replace(GATEWAY, smarthost=SES)
 CLIENT = ClientHost(
     name="app.shop.example",
     domain="shop.example",
@@ -74,9 +84,23 @@ def test_every_file_of_the_agent_that_a_role_imports_is_there() -> None:
 
 
 def test_both_hosts_fit_with_room_to_spare() -> None:
-    for parts in (gateway_parts(GATEWAY), gateway_parts(KEEPS_MAIL), client_parts(CLIENT)):
+    gateways = [gateway_parts(host) for host in (GATEWAY, KEEPS_MAIL, HANDS_OVER)]
+    for parts in (*gateways, client_parts(CLIENT)):
         size = len(gzip.compress("".join(part.content for part in parts).encode()))
         assert size < LIMIT - 1_500
+
+
+@pytest.mark.parametrize(("port", "wrapped"), [(587, "no"), (465, "yes"), (2465, "yes")])
+def test_a_smarthost_must_prove_its_name_on_every_port(port: int, wrapped: str) -> None:
+    way = Smarthost("smtp.far.example", port, ("PLAIN",), False)
+    settings = main_cf(
+        files("gateway", dataclasses.replace(GATEWAY, smarthost=way))["etc/postfix/main.cf"]
+    )
+    assert settings["relayhost"] == f"[smtp.far.example]:{port}"
+    assert settings["smtp_tls_wrappermode"] == wrapped
+    assert settings["smtp_tls_security_level"] == "secure"
+    assert settings["smtp_tls_secure_cert_match"] == "hostname"
+    assert settings["smtp_sasl_mechanism_filter"] == "plain"
 
 
 def test_cloud_config_is_json_behind_its_first_line() -> None:

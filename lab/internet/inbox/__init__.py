@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from lab.access import inside
 from lab.internet.authority import Authority
+from lab.internet.files import certify, lay
 from lab.internet.inbox.message import Message
 from lab.lab import Lab
 from lab.machines.machine import Machine
@@ -22,6 +21,8 @@ from lab.machines.network import INBOX, RESOLVER, other
 from lab.run import run
 
 DOMAIN = "inbox.example"
+# Answers with what was found.
+VERIFIER = f"check-auth@{DOMAIN}"
 HOST = "mx.inbox.example"
 MESSAGES = "var/lib/inbox"
 FILES = Path(__file__).parent / "files"
@@ -44,25 +45,8 @@ def machine(lab: Lab, image: Path) -> Machine:
 
 def write_files(root: Path, authority: Authority) -> None:
     """The provider's configuration, each file at its path."""
-    environment = Environment(
-        loader=FileSystemLoader(FILES),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 (configuration files, not HTML)
-    )
-    values = {"host": HOST, "domain": DOMAIN, "resolver": RESOLVER}
-    for file in sorted(p for p in FILES.rglob("*") if p.is_file()):
-        name = file.relative_to(FILES)
-        target = root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        target.write_text(environment.get_template(str(name)).render(values))
-        target.chmod(0o755 if name.parts[0] == "usr" else 0o644)
-    chain, key = authority.issue(HOST)
-    for source, name in ((chain, "chain.pem"), (key, "key.pem")):
-        target = root / "etc/postfix" / name
-        target.touch(mode=0o600)
-        target.write_bytes(source.read_bytes())
+    lay(root, FILES, {"host": HOST, "domain": DOMAIN, "resolver": RESOLVER})
+    certify(root, authority, HOST)
     run("chroot", str(root), "sh", "-e", "/usr/local/lib/inbox/setup")
 
 

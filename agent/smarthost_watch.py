@@ -1,0 +1,68 @@
+"""Whether mail waits because of the smarthost. Run every minute by a systemd timer.
+
+Exit 1 while it does: `systemctl --failed` shows it, the journal says why. The operator gets one
+letter, which waits with the rest unless another account works still. New passwords are tried at
+once.
+"""
+
+import hashlib
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PASSWORDS = Path("/srv/mail/tables/current/smarthost_passwords")
+STATE = Path("/srv/mail/smarthost.json")
+PATIENCE = 60  # seconds: a smarthost may restart
+LETTER = (
+    "Subject: Mail waits at {host}: the smarthost does not take it\n\n"
+    "Messages that wait: {count}, the oldest since {since}. What was said last:\n\n{reason}\n\n"
+    "Each is tried again until it is five days old. On the host, `mailq` and `journalctl -u\n"
+    "mail-relay-smarthost` tell more. If no account works, this letter has waited too.\n"
+)
+
+
+def waiting(listing: str, now: float) -> list[tuple[float, str]]:
+    """(arrival, reason) of each message of `postqueue -j` that waits for the smarthost itself.
+
+    What it says of one recipient (4xx to RCPT) is that recipient's matter.
+    """
+    found = []
+    for line in listing.splitlines():
+        message = json.loads(line)
+        reasons = [recipient.get("delay_reason", "") for recipient in message["recipients"]]
+        own = [reason for reason in reasons if reason and "in reply to RCPT TO" not in reason]
+        if own and now - message["arrival_time"] > PATIENCE:
+            found.append((message["arrival_time"], own[0]))
+    return sorted(found)
+
+
+def write_to_operator(found: list[tuple[float, str]]) -> None:
+    """One letter to root, whose mail is the operator's."""
+    since = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found[0][0]))
+    text = LETTER.format(host=socket.getfqdn(), count=len(found), since=since, reason=found[-1][1])
+    subprocess.run(["sendmail", "-i", "root"], input=text, text=True, check=True)
+
+
+def main() -> int:
+    """Look, tell, and remember what was told."""
+    state = json.loads(STATE.read_text()) if STATE.exists() else {"told": False, "passwords": ""}
+    passwords = hashlib.sha256(PASSWORDS.read_bytes()).hexdigest() if PASSWORDS.exists() else ""
+    if passwords != state["passwords"]:
+        subprocess.run(["postqueue", "-f"], check=True)
+    listing = subprocess.run(["postqueue", "-j"], stdout=subprocess.PIPE, text=True, check=True)
+    found = waiting(listing.stdout, time.time())
+    if found and not state["told"]:
+        write_to_operator(found)
+    if found:
+        print(f"<3>{len(found)} wait for the smarthost: {found[-1][1]}", flush=True)
+    elif state["told"]:
+        print("<5>the smarthost takes mail again", flush=True)
+    STATE.write_text(json.dumps({"told": bool(found), "passwords": passwords}))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

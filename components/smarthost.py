@@ -1,0 +1,127 @@
+"""Where a gateway hands over all mail: a provider's host, or Amazon SES, made here."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from cloudinit import Smarthost
+from components.naming import Tags
+from components.network import Service
+from components.records import TTL, Zones
+from settings import Settings
+
+DKIM_TOKENS = 3
+# Regions whose Easy DKIM records lead to a domain of their own (AWS General Reference, Amazon SES).
+OWN_DKIM_DOMAIN = (
+    "af-south-1",
+    "ap-northeast-3",
+    "ap-south-2",
+    "ap-southeast-3",
+    "ap-southeast-5",
+    "ca-west-1",
+    "eu-central-2",
+    "eu-south-1",
+    "il-central-1",
+    "me-central-1",
+    "us-gov-east-1",
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """The host to hand mail to, and the accounts there, as the gateway's tables have them."""
+
+    host: Smarthost
+    accounts: list[dict[str, Any]]
+
+    @property
+    def service(self) -> Service:
+        """What its gateways must reach."""
+        return Service("tcp", self.host.port)
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """Its part of the tables."""
+        destination = f"[{self.host.host}]:{self.host.port}"
+        return {"destination": destination, "accounts": self.accounts}
+
+
+def way(settings: Settings, region: str, zones: Zones, tags: Tags) -> Way | None:
+    """The way that the settings name, or None: the gateway delivers by itself."""
+    given = settings.smarthost
+    if given is None:
+        return None
+    if given.ses:
+        domains = [domain.name for domain in settings.mail_domains]
+        ses = Ses("ses", domains=domains, region=region, zones=zones, tags=tags)
+        host = Smarthost(f"email-smtp.{region}.amazonaws.com", 587, given.mechanisms, rewrites=True)
+        account = {"sender": None, "user": ses.user, "password": ses.password}
+        return Way(host, [account])
+    host = Smarthost(str(given.host), given.port, given.mechanisms, rewrites=False)
+    accounts = [account.model_dump() for account in given.accounts]
+    return Way(host, accounts)
+
+
+class Ses(pulumi.ComponentResource):
+    """Each domain as an identity of Amazon SES with its DKIM records, and an SMTP login for them.
+
+    `user` and `password` log in at the region's SMTP endpoint, and send as those domains only.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        domains: list[str],
+        region: str,
+        zones: Zones,
+        tags: Tags,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mail-relay:index:Ses", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        target = (
+            f"dkim.{region}.amazonses.com" if region in OWN_DKIM_DOMAIN else "dkim.amazonses.com"
+        )
+        for domain in domains:
+            identity = aws.sesv2.EmailIdentity(
+                domain, email_identity=domain, tags=tags.named(domain), opts=child
+            )
+            tokens = identity.dkim_signing_attributes.tokens
+            for number in range(DKIM_TOKENS):
+                # not by `zones.record`: a name that SES has just made up cannot be there already
+                aws.route53.Record(
+                    f"{domain}-ses-{number}",
+                    zone_id=zones.id(domain),
+                    name=pulumi.Output.concat(tokens[number], "._domainkey.", domain),
+                    type="CNAME",
+                    ttl=TTL,
+                    records=[pulumi.Output.concat(tokens[number], ".", target)],
+                    opts=pulumi.ResourceOptions(parent=identity),
+                )
+        login = aws.iam.User(name, tags=tags.named(name), opts=child)
+        inside = pulumi.ResourceOptions(parent=login)
+        policy = aws.iam.UserPolicy(name, user=login.name, policy=_may_send(domains), opts=inside)
+        key = aws.iam.AccessKey(
+            name, user=login.name, opts=pulumi.ResourceOptions(parent=login, depends_on=[policy])
+        )
+        self.user, self.password = key.id, pulumi.Output.secret(key.ses_smtp_password_v4)
+        self.register_outputs({"user": self.user})
+
+
+def _may_send(domains: list[str]) -> str:
+    """Leave to send as these domains.
+
+    Held by the From address, not by the identity: in its sandbox SES judges the recipient's
+    identity by the same statement.
+    """
+    statement = {
+        "Effect": "Allow",
+        "Action": "ses:SendRawEmail",
+        "Resource": "*",
+        "Condition": {"StringLike": {"ses:FromAddress": [f"*@{domain}" for domain in domains]}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

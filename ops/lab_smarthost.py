@@ -1,0 +1,49 @@
+"""What the lab plays for a stack with a smarthost: its accounts at the lab's provider."""
+
+import secrets
+
+from lab.internet.smarthost import HOST, Smarthost
+from lab.lab import Lab
+from ops import lab_stack
+from settings import Account, Settings, read
+
+PASSWORD_BYTES = 16
+
+
+def open_accounts(lab: Lab) -> None:
+    """Open the accounts that the stack's file has with the lab's provider, if it has any.
+
+    Passwords that the file lacks are the provider's to make; they are set as a user sets them. The
+    same account keeps its password while the lab lasts.
+    """
+    raw = lab_stack.raw_settings(lab)
+    given = raw.get("smarthost")
+    if not isinstance(given, dict) or given.get("host") != HOST:
+        return
+    provider, listed = Smarthost(lab), given.get("accounts")
+    accounts = listed if isinstance(listed, list) else []
+    lacking = [n for n, a in enumerate(accounts) if isinstance(a, dict) and "password" not in a]
+    for number in lacking:
+        kept = provider.passwords().get(str(accounts[number].get("user")))
+        accounts[number]["password"] = kept or secrets.token_urlsafe(PASSWORD_BYTES)
+    settings = read(raw)
+    assert settings.smarthost is not None
+    provider.open_accounts(
+        {account.user: account.password for account in settings.smarthost.accounts},
+        {account.user: _senders(settings, account) for account in settings.smarthost.accounts},
+    )
+    for number in lacking:
+        path = f"mail-relay:smarthost.accounts[{number}].password"
+        arguments = ("config", "set", "--secret", "--path", path, "--stack", lab_stack.STACK)
+        result = lab_stack.captured(lab, *arguments, text=accounts[number]["password"])
+        if result.returncode != 0:
+            raise lab_stack.StackError((result.stderr or result.stdout).strip())
+
+
+def _senders(settings: Settings, account: Account) -> list[str]:
+    """What the provider lets an account send as: its sender, or what no other account is for."""
+    if account.sender:
+        return [account.sender]
+    names = [settings.gateway.name, *(domain.name for domain in settings.mail_domains)]
+    taken = {other.sender for other in settings.smarthost.accounts} if settings.smarthost else set()
+    return [f"@{name}" for name in names if f"@{name}" not in taken]
