@@ -8,6 +8,7 @@ from ops.output import print_json, print_table
 from ops.settings_commands import Json, edit
 from ops.stack_file import StackFile
 from ops.target import LabOption, StackOption, target
+from ops.verify import command as verify
 from settings import SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Domains that send, and what their records say.")
@@ -109,3 +110,11 @@ def change(
 def remove(domain: Name, stack: StackOption = None, lab: LabOption = None) -> None:
     """Remove a domain; logins, clients and forwards that use it are to go first."""
     edit(stack, lab, f"{domain} is removed", lambda file: file.remove("domains", domain))
+
+
+@app.command()
+def test(
+    domain: Name, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
+    """Compare the world with what the stack says of a domain: `relay verify --domain`."""
+    verify.command(stack, lab, domain, json)
