@@ -18,6 +18,7 @@ UNITS = (
     "opendkim-verify.service",
     "opendmarc.service",
     "postsrsd.service",
+    "dovecot.service",
     "nftables.service",
     "mail-relay-tables.timer",
     "certbot.timer",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import yaml
 from world import PROJECT
 
 from lab import control, send
@@ -111,9 +112,10 @@ def a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole(set_up: SetUp) -
             inbox.wait_for(subjects[0])
 
         file = lab_stack.work_dir(lab) / "Pulumi.lab.yaml"
-        text = file.read_text().replace("LimitMiB: 20", "LimitMiB: 25")
-        name = "    name: mail.example.com\n"
-        file.write_text(text.replace(name, f"{name}    dataVolumeGiB: 10\n"))
+        content = yaml.safe_load(file.read_text())
+        content["config"]["mail-relay:gateway"]["dataVolumeGiB"] = 10
+        content["config"]["mail-relay:messageSizeLimitMiB"] = 25
+        file.write_text(yaml.safe_dump(content))
         done(set_up, "pulumi", "up", "--yes", "--skip-preview", "--stack=lab")
         new = lab_stack.outputs(lab)
         assert new["gateway"]["instanceId"] != stage.outputs["gateway"]["instanceId"]
