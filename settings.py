@@ -368,6 +368,11 @@ class Settings(_Model):
         taken = [f.address for f in self.forwards] + [m.address for m in self.mailboxes]
         return tuple(dict.fromkeys(address.rpartition("@")[2] for address in taken))
 
+    def reporting(self, domain: MailDomain) -> tuple[str, ...]:
+        """The other domains of ours that get a domain's DMARC reports: they must say so."""
+        takers = {address.rpartition("@")[2] for address in self.reports(domain)} - {domain.name}
+        return tuple(sorted(takers & {other.name for other in self.mail_domains}))
+
     def spf_terms(self, domain: MailDomain) -> tuple[str, ...]:
         """The terms of a domain's SPF record: its own, and the smarthost's."""
         return tuple(dict.fromkeys((*domain.spf.mechanisms, *self.smarthost_spf)))

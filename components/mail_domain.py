@@ -60,11 +60,7 @@ class Domain(pulumi.ComponentResource):
             secrets.dkim_key(domain.name, selector, child)
         text = dmarc.record(domain.dmarc.policy, settings.reports(domain), domain.dmarc.pct)
         zones.text(dmarc.name(domain.name), [text], child, domain.ttl)
-        # what another domain of ours gets of this one's reports, it has to agree to
-        taking = {address.rpartition("@")[2] for address in settings.reports(domain)} - {
-            domain.name
-        }
-        for other in sorted(taking & {ours.name for ours in settings.mail_domains}):
+        for other in settings.reporting(domain):
             consent = dmarc.report_authorization(domain.name, other)
             zones.text(consent, [dmarc.CONSENT], child, domain.ttl)
         exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]

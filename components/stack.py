@@ -286,6 +286,7 @@ class Stack:
             "network": {"vpcId": self.network.vpc.id, "subnetId": self.network.subnet.id},
             "submission": {"host": gateway, "startTls": 587, "tls": 465},
             **self._mailbox_outputs(),
+            **self._smarthost_outputs(),
             "logins": logins,
             "passwords": pulumi.Output.secret({login: self.passwords[login] for login in logins}),
             "mailProgram": (
@@ -310,6 +311,10 @@ class Stack:
         mailboxes = [mailbox.address for mailbox in self.settings.mailboxes]
         imap = {"host": self.settings.gateway.name, "tls": IMAPS.port}
         return {"imap": imap, "mailboxes": mailboxes} if mailboxes else {}
+
+    def _smarthost_outputs(self) -> dict[str, Any]:
+        way_ = self.smarthost
+        return {"smarthost": {"host": way_.host.host, "port": way_.host.port}} if way_ else {}
 
     def _way_out(self) -> str:
         """What its user has to ask for, so that mail leaves."""

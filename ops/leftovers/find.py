@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.naming import bucket_name, owner_tags
-from ops.leftovers import network, records, roles
+from ops.leftovers import network, records, roles, ses
 from ops.leftovers.left import Left
 from settings import Settings
 
@@ -30,7 +30,14 @@ def find(stack: Stack) -> Iterator[Left]:
     account = stack.client("sts").get_caller_identity()["Account"]
     yield from roles.bucket(stack.client("s3"), bucket_name(stack.project, stack.name, account))
     yield from roles.roles(stack.client("iam"), tags)
-    yield from records.find(stack.client("route53"), s)
+    aliases: list[str] = []
+    if s.smarthost and s.smarthost.ses:
+        yield from roles.users(stack.client("iam"), tags)
+        domains = [domain.name for domain in s.mail_domains]
+        for identity, dkim_names in ses.identities(stack.client("sesv2"), tags, domains):
+            aliases += dkim_names
+            yield identity
+    yield from records.find(stack.client("route53"), s, aliases)
 
 
 def known(export: str) -> set[str]:

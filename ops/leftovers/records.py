@@ -25,19 +25,25 @@ def rules(settings: Settings) -> list[Rule]:
         (f"_acme-challenge.{gateway}", "TXT", _anything),
         (settings.spf_include, "TXT", _anything),
     ]
-    for host in (gateway, *hosts):
-        found += [(host, "A", _anything), (host, "TXT", _one_is(spf.host()))]
+    for host, terms in ((gateway, settings.smarthost_spf), *((host, ()) for host in hosts)):
+        found += [(host, "A", _anything), (host, "TXT", _one_is(spf.host(terms)))]
     for domain in settings.mail_domains:
         found += [
             (dkim.name(s, domain.name), "TXT", _anything)
             for s in (*domain.selectors, *domain.retired)
         ]
         policy = spf.domain(
-            domain.spf.mechanisms, domain.spf.all, include=settings.spf_include, addresses=["0"]
+            settings.spf_terms(domain),
+            domain.spf.all,
+            include=settings.spf_include,
+            addresses=["0"],
         )
         found.append((domain.name, "TXT", _one_is(policy)))
         text = dmarc.record(domain.dmarc.policy, settings.reports(domain), domain.dmarc.pct)
         found.append((dmarc.name(domain.name), "TXT", _one_is(text)))
+        for other in settings.reporting(domain):
+            consent = dmarc.report_authorization(domain.name, other)
+            found.append((consent, "TXT", _one_is(dmarc.CONSENT)))
         exchanges = [mx.host for mx in domain.mx] or [gateway]
         found.append((domain.name, "MX", _leads_to(exchanges)))
         if domain.a:
@@ -62,9 +68,9 @@ def _leads_to(exchanges: Sequence[str]) -> Callable[[Sequence[str]], bool]:
     return lambda values: any(v.split()[1].rstrip(".") in exchanges for v in values)
 
 
-def find(route53: Any, settings: Settings) -> Iterator[Left]:
-    """The record sets in the stack's zones that it makes."""
-    wanted = rules(settings)
+def find(route53: Any, settings: Settings, aliases: Sequence[str] = ()) -> Iterator[Left]:
+    """The record sets in the stack's zones that it makes; `aliases` are names of CNAMEs."""
+    wanted = rules(settings) + [(alias, "CNAME", _anything) for alias in aliases]
     for page in route53.get_paginator("list_hosted_zones").paginate():
         for zone in page["HostedZones"]:
             if zone["Name"].rstrip(".") in settings.hosted_zones:

@@ -1,4 +1,4 @@
-"""IAM and S3: roles and instance profiles by their tags, the bucket by its name."""
+"""IAM and S3: roles, users and instance profiles by their tags, the bucket by its name."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -36,6 +36,24 @@ def roles(iam: Any, tags: Mapping[str, str]) -> Iterator[Left]:
                 ]
                 remove = "; ".join([*steps, f"aws iam delete-role {option}"])
                 yield Left("role", name, name, "nothing; rights of a host that is gone", remove)
+
+
+def users(iam: Any, tags: Mapping[str, str]) -> Iterator[Left]:
+    """The user whose key is the login of Amazon SES."""
+    for page in iam.get_paginator("list_users").paginate():
+        for name in _likely(page["Users"], "UserName"):
+            if _has({"Tags": iam.list_user_tags(UserName=name)["Tags"]}, tags):
+                option = f"--user-name {name}"
+                steps = [
+                    f"aws iam delete-access-key {option} --access-key-id {key['AccessKeyId']}"
+                    for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]
+                ]
+                steps += [
+                    f"aws iam delete-user-policy {option} --policy-name {policy}"
+                    for policy in iam.list_user_policies(UserName=name)["PolicyNames"]
+                ]
+                remove = "; ".join([*steps, f"aws iam delete-user {option}"])
+                yield Left("user", name, name, "nothing; its key sends as your domains", remove)
 
 
 def _likely(items: list[dict[str, Any]], key: str) -> list[str]:

@@ -1,6 +1,6 @@
 """What ought to be, from the stack's outputs alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -46,6 +46,13 @@ class Ssh(_Model):
     allow_from: tuple[str, ...]
 
 
+class Smarthost(_Model):
+    """Where all mail is handed over."""
+
+    host: str
+    port: int
+
+
 class Expected(_Model):
     """A stack as its outputs tell it; `zones` has the name servers of each hosted zone."""
 
@@ -56,11 +63,16 @@ class Expected(_Model):
     zones: dict[str, tuple[str, ...]]
     records: Annotated[tuple[RecordSet, ...], BeforeValidator(zonefile.read)]
     ssh: Ssh
+    smarthost: Smarthost | None = None
 
     @property
     def hosts(self) -> tuple[Host, ...]:
         """All of them, the gateway first."""
         return (self.gateway, *self.clients)
+
+    def ways_out(self, exchanges: Sequence[str]) -> Sequence[str]:
+        """What mail leaves by: the smarthost as HOST:PORT, or exchangers elsewhere."""
+        return [f"{self.smarthost.host}:{self.smarthost.port}"] if self.smarthost else exchanges
 
     def record(self, name: str, kind: str) -> RecordSet | None:
         """The record set that ought to be at a name."""

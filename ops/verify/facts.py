@@ -1,7 +1,7 @@
-"""What a host tells of itself as JSON: `python3 - MX...`, as its root. Nothing but Python's own.
+"""What a host tells of itself as JSON: `python3 - WAY...`, as its root. Nothing but Python's own.
 
-`ops/verify/hosts.py` sends this file to the host and judges what comes back. MX are the names of
-mail exchangers elsewhere; the first that answers on port 25 shows that mail can leave.
+`ops/verify/hosts.py` sends this file to the host and judges what comes back. Ways are mail
+exchangers elsewhere (port 25), or HOST:PORT; the first that answers shows that mail can leave.
 """
 
 import contextlib
@@ -85,16 +85,16 @@ def queue():
     }
 
 
-def egress(exchanges):
-    """The greeting of the first exchanger that answers on port 25, or why none does."""
+def egress(ways):
+    """The first way that gives a greeting, or why none does."""
     problem = ""
-    for name in exchanges:
+    for way in ways:
         try:
-            with smtplib.SMTP(name, 25, timeout=SECONDS):
-                return {"exchange": name, "problem": ""}
+            with (smtplib.SMTP_SSL if way.endswith("465") else smtplib.SMTP)(way, timeout=SECONDS):
+                return {"exchange": way, "problem": ""}
         except OSError as error:
             problem = f"{type(error).__name__}: {error}"
-    return {"exchange": ", ".join(exchanges), "problem": problem}
+    return {"exchange": ", ".join(ways), "problem": problem}
 
 
 def main():

@@ -1,4 +1,4 @@
-"""What only a host can say: its services, tables, selectors, queue, and its way out on port 25."""
+"""What only a host can say: its services, tables, selectors, queue, and its way out for mail."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,7 +47,7 @@ class Queue(_Model):
 
 
 class Egress(_Model):
-    """Whether port 25 of somebody else could be reached."""
+    """Whether port 25 of somebody else, or the smarthost (HOST:PORT), could be reached."""
 
     exchange: str
     problem: str
@@ -63,9 +63,9 @@ class Facts(_Model):
     egress: Egress | None
 
 
-def ask(ask_host: Ask, host: Host, exchanges: Sequence[str]) -> Facts:
+def ask(ask_host: Ask, host: Host, ways: Sequence[str]) -> Facts:
     """The facts of a host; NoAccess if it cannot be asked or answers nonsense."""
-    said = ask_host(host, FACTS.read_text(), exchanges)
+    said = ask_host(host, FACTS.read_text(), ways)
     try:
         return Facts.model_validate_json(said)
     except ValidationError:
@@ -85,7 +85,7 @@ def check(expected: Expected, host: Host, facts: Facts) -> list[Result]:
     results = [_services(host, facts), _tables(host, facts.tables), _queue(host, facts.queue)]
     if host == expected.gateway:
         results += [_signing(domain, facts.signing) for domain in expected.domains]
-        results.append(_egress(host, facts.egress))
+        results.append(_egress(expected, host, facts.egress))
     return results
 
 
@@ -151,13 +151,17 @@ def _queue(host: Host, queue: Queue) -> Result:
     return result
 
 
-def _egress(host: Host, egress: Egress | None) -> Result:
+def _egress(expected: Expected, host: Host, egress: Egress | None) -> Result:
     result = Result("egress", host.name)
     if egress is None:
         result.skipped = "no mail exchanger elsewhere is known to try: the operator's has none"
-    elif egress.problem:
-        text = f"port 25 of {egress.exchange} cannot be reached: {egress.problem}"
-        result.error("egress-blocked", text, f"On a new AWS account: {FORM}")
+        return result
+    where, remedy = f"port 25 of {egress.exchange}", f"On a new AWS account: {FORM}"
+    if expected.smarthost:
+        where = f"the smarthost {egress.exchange}"
+        remedy = "Are smarthost.host and smarthost.port right? Ask the provider whether it is up"
+    if egress.problem:
+        result.error("egress-blocked", f"{where} cannot be reached: {egress.problem}", remedy)
     else:
-        result.seen.append(f"port 25 of {egress.exchange} answers")
+        result.seen.append(f"{where} answers")
     return result

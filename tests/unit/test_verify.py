@@ -48,7 +48,9 @@ class Loopback:
                     raise TimeoutError("timed out")
                 return socket.create_connection(("127.0.0.1", there[port]), 5)
 
-            place = Place(Literal(names), connect, self.trust, Hosts(facts))
+            way = outputs.get("smarthost")
+            hosts = Hosts(facts, f"{way['host']}:{way['port']}") if way else Hosts(facts)
+            place = Place(Literal(names), connect, self.trust, hosts)
             return list(verify(expected(outputs), place))
 
 
@@ -117,6 +119,17 @@ def test_hosts_that_cannot_be_asked_are_skipped_with_the_reason(loopback: Loopba
     names = {check for check, _ in skipped(results)}
     assert names == {"services", "tables", "queue", "signing", "egress"}
     assert {r.skipped for r in results if r.skipped} == {"SSH is closed"}
+
+
+@pytest.mark.parametrize("problem", ["", "ConnectionRefusedError: refused"])
+def test_with_a_smarthost_the_way_out_is_its_port(loopback: Loopback, problem: str) -> None:
+    outputs = {**OUTPUTS, "smarthost": {"host": "smtp.far.example", "port": 587}}
+    egress = {"egress": {"exchange": "smtp.far.example:587", "problem": problem}}
+    facts = {host: {**told, **egress} for host, told in FACTS.items()}
+    results = loopback.look(outputs=outputs, facts=facts)
+    assert wrong(results) == ({("egress-blocked", "mail.relay.example")} if problem else set())
+    (egress_,) = [r for r in results if r.check == "egress"]
+    assert "the smarthost smtp.far.example:587" in str(egress_)
 
 
 def test_port_25_is_not_judged_from_a_network_that_blocks_it(loopback: Loopback) -> None:

@@ -132,10 +132,11 @@ class Hosts:
     """Hosts that answer with facts; one without facts cannot be reached."""
 
     facts: Mapping[str, Any]
+    way: str = "mx.inbox.example"
 
     def __call__(self, host: Host, program: str, arguments: Sequence[str]) -> str:
         assert "postqueue" in program
-        assert list(arguments) == ["mx.inbox.example"]
+        assert list(arguments) == [self.way]
         if host.instance_id not in self.facts:
             raise NoAccess("SSH is closed")
         return json.dumps(self.facts[host.instance_id])
