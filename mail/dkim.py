@@ -49,6 +49,24 @@ def record(private_pem: str) -> str:
     return f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
 
 
+def bits(text: str) -> int | None:
+    """The size of a key record's RSA key; None for another type, and for a revoked key (`p=`).
+
+    ValueError says why there is no key in it.
+    """
+    found = tags.read(text)
+    public = "".join(found.get("p", "missing").split())
+    if found.get("k", "rsa") != "rsa" or not public:
+        return None
+    try:
+        key = serialization.load_der_public_key(base64.b64decode(public, validate=True))
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("no public key in p=") from None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise ValueError("no RSA key in p=")
+    return key.key_size
+
+
 def name(selector: str, domain: str) -> str:
     """Where the record of a selector stands."""
     return f"{selector}._domainkey.{domain}"

@@ -1,5 +1,7 @@
 """TXT values as zones hold them."""
 
+import re
+
 STRING = 255
 
 
@@ -20,3 +22,9 @@ def route53_value(text: str) -> str:
 def quoted(text: str) -> str:
     """The text as a zone file has it: each string in quotation marks (RFC 1035, 5.1)."""
     return " ".join(f'"{piece}"' for piece in _escaped(text))
+
+
+def strings(value: str) -> list[str]:
+    """The strings of a value for Route53."""
+    found = re.findall(r'"((?:\\.|[^"\\])*)"', f'"{value}"')
+    return [re.sub(r"\\(.)", r"\1", string) for string in found]

@@ -15,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 VERSION = "3.259.0"
+# Set to "true", it makes `preview --json` write the engine's events, one a line.
+EVENTS = "PULUMI_ENABLE_STREAMING_JSON_PREVIEW"
 PROJECT = Path(__file__).resolve().parent.parent
 MODULE = PROJECT / "ops" / "engine"
 CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-relay"))
@@ -82,7 +84,7 @@ def run(
     state = home / "state"
     state.mkdir(parents=True, exist_ok=True)
     environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")},
+        **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_") or k == EVENTS},
         "PULUMI_HOME": str(home),
         "PULUMI_BACKEND_URL": f"file://{state}",
         "PULUMI_SKIP_UPDATE_CHECK": "true",

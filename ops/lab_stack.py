@@ -44,6 +44,9 @@ def prepare(lab: Lab, source: Path) -> None:
     folder = work_dir(lab)
     folder.mkdir(exist_ok=True)
     (folder / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
+    pack = folder / "policy"  # for `--policy-pack policy`
+    pack.unlink(missing_ok=True)
+    pack.symlink_to(PROJECT / "policy")
     target = folder / f"Pulumi.{STACK}.yaml"
     text = source.read_text()
     if _ENCRYPTED & set(yaml.safe_load(text) or {}):

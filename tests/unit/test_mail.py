@@ -103,3 +103,8 @@ def test_domain_names(name: str, right: bool) -> None:
 )
 def test_addresses(address: str, right: bool) -> None:
     assert (names.address_problem(address) is None) is right
+
+
+@pytest.mark.parametrize("text", ["v=spf1 -all", 'a "quoted" \\ word', "x" * 700, ""])
+def test_txt_strings_are_read_as_they_were_written(text: str) -> None:
+    assert "".join(txt.strings(txt.route53_value(text))) == text
