@@ -31,13 +31,11 @@ class Domain(pulumi.ComponentResource):
         super().__init__("mail-relay:index:MailDomain", domain.name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         lasting = pulumi.ResourceOptions(parent=self, protect=settings.protect)
-        policy = addresses[settings.gateway.name].apply(
-            lambda address: spf.domain(
-                settings.spf_terms(domain),
-                domain.spf.all,
-                include=spf_include,
-                addresses=[address],
-            )
+        terms, all_ = settings.spf_terms(domain), domain.spf.all
+        # an address that is not known yet makes the whole record unknown in a preview
+        needed = [addresses[settings.gateway.name]] if spf.names_addresses(terms) else []
+        policy = pulumi.Output.all(*needed).apply(
+            lambda known: spf.domain(terms, all_, include=spf_include, addresses=known)
         )
         zones.text(domain.name, [policy, *domain.txt], child, domain.ttl)
         if domain.a:

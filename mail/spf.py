@@ -39,6 +39,11 @@ def domain(terms: Sequence[str], all_: str, *, include: str, addresses: Sequence
     return " ".join(["v=spf1", *written, all_])
 
 
+def names_addresses(terms: Sequence[str]) -> bool:
+    """Whether a record with these terms holds the gateways' addresses themselves."""
+    return any(term.lstrip(QUALIFIERS) == "ip4" for term in terms)
+
+
 def host(terms: Sequence[str] = ()) -> str:
     """A sending host's own name, for HELO and bounces (RFC 7208, 2.3 and 2.4).
 

@@ -15,6 +15,7 @@ from ops import domains, forwards, lab_commands, lab_stack, mailboxes, queue, tr
 from ops.engine import EngineMissing, engine
 from ops.leftovers import command as leftovers
 from ops.output import notes
+from ops.review import command as review
 from ops.rotate import command as rotate
 from ops.verify import command as verify
 from ops.verify.expected import OutputsMissing
@@ -38,6 +39,7 @@ app.command()(trace.trace)
 app.command("verify")(verify.command)
 app.command("rotate")(rotate.command)
 app.command("leftovers")(leftovers.command)
+app.command("review")(review.command)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 # What a user can put right: one line, no traceback.

@@ -10,7 +10,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,18 @@ def prepare(lab: Lab, source: Path) -> None:
     pack = folder / "policy"  # for `--policy-pack policy`
     pack.unlink(missing_ok=True)
     pack.symlink_to(PROJECT / "policy")
-    target = folder / f"Pulumi.{STACK}.yaml"
+    (folder / f"Pulumi.{STACK}.yaml").write_text(adapted(lab, source))
+    example = source.name.split(".")[1] if source.parent == PROJECT / "examples" else ""
+    (lab.directory / "example").write_text(example)
+    passphrase = lab.directory / "passphrase"
+    if not passphrase.exists():
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(secrets.token_urlsafe(PASSPHRASE_BYTES))
+
+
+def adapted(lab: Lab, source: Path) -> str:
+    """A stack file as the lab's stack has it; StackError if the lab could not read it."""
+    target = work_dir(lab) / f"Pulumi.{STACK}.yaml"
     text = source.read_text()
     if _ENCRYPTED & set(yaml.safe_load(text) or {}):
         raise StackError(
@@ -57,13 +68,7 @@ def prepare(lab: Lab, source: Path) -> None:
     kept = yaml.safe_load(target.read_text()) or {} if target.exists() else {}
     if salt := kept.get("encryptionsalt"):  # the copy's own salt goes with the state
         text = f"encryptionsalt: {salt}\n{text}"
-    target.write_text(text)
-    example = source.name.split(".")[1] if source.parent == PROJECT / "examples" else ""
-    (lab.directory / "example").write_text(example)
-    passphrase = lab.directory / "passphrase"
-    if not passphrase.exists():
-        passphrase.touch(mode=0o600)
-        passphrase.write_text(secrets.token_urlsafe(PASSPHRASE_BYTES))
+    return text
 
 
 def example_of(lab: Lab) -> str:
@@ -127,11 +132,14 @@ def pulumi(lab: Lab, *arguments: str, capture: bool = False) -> subprocess.Compl
     )
 
 
-def captured(lab: Lab, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+def captured(
+    lab: Lab, *arguments: str, text: str = "", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run Pulumi in the lab with `text` as its standard input, its two outputs kept apart."""
     return subprocess.run(
         _command(lab, arguments),
         cwd=PROJECT,
+        env={**os.environ, **(env or {})},
         input=text,
         capture_output=True,
         text=True,

@@ -46,12 +46,7 @@ class StackFile:
 
     def settings(self) -> Settings:
         """The settings, checked; encrypted values are stood in for by ones that are valid."""
-        raw = {
-            key.removeprefix(PREFIX): _readable(value)
-            for key, value in self._config.items()
-            if key.startswith(PREFIX)
-        }
-        return read(raw)
+        return read(readable(self._config))
 
     def value(self, key: str) -> Any:
         """A setting by its whole key, such as aws:region, or None."""
@@ -150,8 +145,13 @@ def _merge(item: CommentedMap, values: Mapping[str, Any]) -> None:
             item[key] = value
 
 
+def readable(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in plain types, with encrypted values replaced by ones that are valid."""
+    ours = {k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX)}
+    return {key: _readable(value) for key, value in ours.items()}
+
+
 def _readable(value: Any, name: str = "") -> Any:
-    """The value in plain types, with encrypted parts replaced by ones that are valid."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             return _some_key() if name == "keys" else "encrypted-value"

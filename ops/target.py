@@ -1,7 +1,9 @@
 """The stack that a command is about: the user's own, or a lab's."""
 
 import json
+import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,6 +50,14 @@ class Target:
             raise StackError((result.stderr or result.stdout).strip())
         return result.stdout
 
+    def preview(self, *arguments: str) -> str:
+        """The engine's events of a preview, one a line; StackError if it did not come to any."""
+        command = ("preview", "--json", *arguments, "--stack", self.stack)
+        result = _pulumi(self.lab, *command, env={engine.EVENTS: "true"})
+        if not result.stdout.startswith("{"):
+            raise StackError((result.stderr or result.stdout).strip())
+        return result.stdout
+
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secret ones too; StackError if it was never brought up."""
         found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
@@ -56,12 +66,15 @@ class Target:
         return found
 
 
-def _pulumi(lab: Lab | None, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+def _pulumi(
+    lab: Lab | None, *arguments: str, text: str = "", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     if lab:
-        return lab_stack.captured(lab, *arguments, text=text)
+        return lab_stack.captured(lab, *arguments, text=text, env=env)
     return subprocess.run(
         [str(engine.engine()), *arguments],
         cwd=engine.PROJECT,
+        env={**os.environ, **(env or {})},
         input=text,
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -67,33 +66,20 @@ def test_a_mandatory_rule_stops_an_update_before_anything_is_made(broken: Stack)
     assert "resources" not in json.loads(state)["deployment"]
 
 
-@pytest.mark.parametrize(
-    ("changed", "found"),
-    [
-        ({}, set()),
-        (
-            {"mail-relay:protect": True},
-            {
-                ("dmarc-in-production", "_dmarc.relay.example-TXT"),
-                ("dmarc-in-production", "_dmarc.shop.example-TXT"),
-            },
-        ),
-    ],
-)
-def test_the_project_breaks_no_mandatory_rule(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], found: set[Any]
+def test_the_project_comes_up_under_the_pack(stack: Stack) -> None:
+    stack.write(yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"])
+    assert "[mandatory]" not in stack.up(PACK)
+
+
+def test_a_production_stack_is_told_of_lax_policies(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
-    stack.write({**config, **changed})
+    stack.write({**config, "mail-relay:protect": True})
     monkeypatch.setenv(EVENTS, "true")
     code, said = stack.pulumi("preview", "--json", "--stack=test", PACK)
     assert code == 0, said
-    assert violations(said) == found
-
-
-def test_the_project_comes_up_under_the_pack(stack: Stack) -> None:
-    config = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
-    stack.write(config)
-    stack.up(PACK)
-    code, said = stack.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
-    assert code == 0, said
+    assert violations(said) == {
+        ("dmarc-in-production", "_dmarc.relay.example-TXT"),
+        ("dmarc-in-production", "_dmarc.shop.example-TXT"),
+    }

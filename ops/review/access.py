@@ -1,0 +1,48 @@
+"""Which ports are opened and closed."""
+
+from collections.abc import Iterator
+
+from ops.review.change import Change
+
+SSH = "22"
+EVERYBODY = "0.0.0.0/0"
+Way = tuple[str, str, str]  # protocol, port, network
+
+
+def ways(change: Change, when: str, kind: str = "SecurityGroupIngressRule") -> set[Way]:
+    """What is open before or after the change, over all hosts."""
+    found: set[Way] = set()
+    for step in change.preview.of(kind):
+        if rule := step.before if when == "before" else step.after:
+            first, last = (f"{rule.get(key, '')}" for key in ("fromPort", "toPort"))
+            port = first if first == last else f"{first} to {last}"
+            network = rule.get("cidrIpv4") or rule.get("cidrIpv6") or "a security group"
+            found.add((str(rule.get("ipProtocol")), port, network))
+    return found
+
+
+def opened_ssh(change: Change) -> list[str]:
+    """Networks that SSH is newly open to."""
+    more = ways(change, "after") - ways(change, "before")
+    return sorted(network for _, port, network in more if port == SSH)
+
+
+def sentences(change: Change) -> Iterator[str]:
+    """What is opened and closed, in and out."""
+    for kind, verbs in (
+        ("SecurityGroupIngressRule", ("is opened to", "is closed to")),
+        ("SecurityGroupEgressRule", ("is opened for the hosts to", "is closed for the hosts to")),
+    ):
+        before, after = ways(change, "before", kind), ways(change, "after", kind)
+        if change.preview.is_first:
+            continue
+        for verb, found in zip(verbs, (after - before, before - after), strict=True):
+            for protocol, port, network in sorted(found):
+                who = "everybody" if network == EVERYBODY else network
+                yield f"{_service(protocol, port)} {verb} {who}."
+
+
+def _service(protocol: str, port: str) -> str:
+    if port == SSH:
+        return "SSH (port 22)"
+    return f"Port {port}/{protocol}" if protocol in ("tcp", "udp") else f"Protocol {protocol}"

@@ -1,0 +1,71 @@
+"""A change, as every part of the report sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ops.review.preview import Preview, Step
+from ops.review.readings import Reading
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a preview would do, and the settings before and after it.
+
+    `start` is None where nothing is up yet, and where the settings before are not to be had.
+    """
+
+    preview: Preview
+    start: Reading | None
+    end: Reading
+
+    @property
+    def before(self) -> Settings | None:
+        """The settings that the change starts from."""
+        return self.start.settings if self.start else None
+
+    @property
+    def after(self) -> Settings:
+        """The settings that it leads to."""
+        return self.end.settings
+
+    @property
+    def settings_compare(self) -> bool:
+        """Whether what differs in the settings can be told."""
+        return self.start is not None or self.preview.is_first
+
+    @property
+    def secrets_compare(self) -> bool:
+        """Whether passwords and keys can be compared."""
+        return self.start is None or self.start.secrets_read
+
+    @property
+    def renamed(self) -> tuple[str, str] | None:
+        """The gateway's name before and after, if it changes."""
+        if self.before is None or self.before.gateway.name == self.after.gateway.name:
+            return None
+        return self.before.gateway.name, self.after.gateway.name
+
+    @property
+    def domains(self) -> dict[str, str]:
+        """What is done to each domain; one that goes may be missing in a preview that fails."""
+        found = {step.name: step.op for step in self.preview.of("MailDomain")}
+        before, after = (
+            {domain.name for domain in s.mail_domains} if s else set()
+            for s in (self.before, self.after)
+        )
+        return dict(sorted({**dict.fromkeys(before - after, "delete"), **found}.items()))
+
+    def host(self, name: str) -> str:
+        """What a host is, with its name."""
+        gateways = {s.gateway.name for s in (self.before, self.after) if s}
+        return f"gateway {name}" if name in gateways else f"client host {name}"
+
+    def identity(self, kind: str, host: str) -> Step | None:
+        """The step of a part of a host's identity, such as its Eip; None if it has none."""
+        return next((s for s in self.preview.of(kind) if s.name == host), None)
+
+    def given(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The settings before and after as they were given."""
+        return (self.start.given if self.start else {}), self.end.given

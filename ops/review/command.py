@@ -1,0 +1,110 @@
+"""`relay review`: a report on what a change would do, from a real preview."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops import engine, lab_stack
+from ops.output import print_json
+from ops.review import preview, readings
+from ops.review.change import Change
+from ops.review.report import markdown, report
+from ops.target import LabOption, StackError, StackOption, Target, target
+from settings import SettingsError
+
+PACK = engine.PROJECT / "policy"
+
+
+class Format(StrEnum):
+    """How the report is written."""
+
+    md = "md"
+    json = "json"
+
+
+def command(
+    stack: StackOption = None,
+    lab: LabOption = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Compare settings with a commit's; else with what is deployed."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="With --lab: a stack file as for `lab up`, instead of the lab's own."),
+    ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="For people or programs.")
+    ] = Format.md,
+) -> None:
+    """What the change in the working tree means for mail: a report for a pull request.
+
+    Nothing is changed. The exit code is 1 if the preview fails or a mandatory rule is broken.
+    """
+    about = target(stack, lab)
+    if base and about.lab:
+        raise StackError(
+            "--base is of a stack file in git; a lab is compared with what is up in it"
+        )
+    if file and not about.lab:
+        raise StackError("--file is for --lab; a stack has its own file")
+    with _file(about, file) as read:
+        end = readings.of_file(about.pulumi, read)
+        if about.lab:
+            lab_stack.make_zones(about.lab, end.settings.hosted_zones)  # as `lab up` does
+        start, notes = _start(about, base)
+        seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
+    found = report(about.stack, Change(preview.read(seen.splitlines()), start, end), notes)
+    if format_ is Format.json:
+        print_json(found.json())
+    else:
+        print(markdown(found), end="")
+    if not found.passes:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _file(about: Target, given: Path | None) -> Iterator[Path]:
+    """The file whose settings are reviewed; one given for a lab, as the lab would take it."""
+    if about.lab is None or given is None:
+        yield about.file
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / about.file.name
+        copy.write_text(lab_stack.adapted(about.lab, given))
+        yield copy
+
+
+def _start(about: Target, base: str | None) -> tuple[readings.Reading | None, list[str]]:
+    """The settings to compare with, and what is to be said about them."""
+    try:
+        if base is None:
+            return readings.deployed(about.pulumi), []
+        start = readings.of_commit(about.pulumi, base, about.stack)
+    except SettingsError as error:
+        return None, [
+            f"The settings {f'at {base}' if base else 'that are deployed'} are none that this "
+            f"program reads ({error.lines[0]}): only resources are compared."
+        ]
+    if start and not start.secrets_read:
+        return start, [
+            f"The passwords and keys at {base} are encrypted for another key than today's: "
+            "whether they change is not known."
+        ]
+    return start, _not_applied(about, start)
+
+
+def _not_applied(about: Target, start: readings.Reading | None) -> list[str]:
+    with suppress(SettingsError):
+        up = readings.deployed(about.pulumi)
+        if start and up and start.given != up.given:
+            return [
+                "What is up was made with other settings than those of the base: the operations "
+                "hold what is not applied yet, too."
+            ]
+    return []

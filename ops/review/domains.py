@@ -1,0 +1,210 @@
+"""Domains: their records before and after, in mail's own terms."""
+
+from collections.abc import Iterable, Iterator
+
+from mail import dkim, names
+from ops.review.change import Change
+from ops.review.preview import SAME, RecordSet, Step, record_set
+from ops.review.say import code, listed, turned
+
+SPF = "v=spf1"
+KEY = "._domainkey."
+DMARC = "_dmarc."
+OF_DOMAIN = "MailDomain$"
+
+
+def sentences(change: Change) -> Iterator[str]:
+    """What becomes of each domain, then of other records."""
+    domains = change.domains
+    records = [s for s in change.preview.of("Record") if s.op != SAME]
+    records.sort(key=lambda step: step.name)
+    for domain, op in domains.items():
+        own = [s for s in records if OF_DOMAIN in s.urn and domain_of(s, domains) == domain]
+        if op == "create":
+            yield _added(domain, [r for s in own if (r := record_set(s.after))])
+        elif op == "delete":
+            yield _removed(domain, [r for s in own if (r := record_set(s.before))])
+        else:
+            for step in own:
+                yield from _changed(change, domain, step)
+            yield from _ttl(domain, own)
+    hosts = {step.name for step in change.preview.of("Identity") if step.op != SAME}
+    for step in records:
+        if OF_DOMAIN not in step.urn and step.name.rpartition("-")[0] not in hosts:
+            yield from _other(step)
+
+
+def domain_of(step: Step, domains: Iterable[str]) -> str:
+    """The domain that a record belongs to; "" if it is of none."""
+    name = step.name.rpartition("-")[0]
+    return max((d for d in domains if names.is_within(name, d)), key=len, default="")
+
+
+def selector_of(record: RecordSet) -> str:
+    """The selector of a DKIM key record; "" if it is none."""
+    selector, key, _ = record.name.partition(KEY)
+    return selector if key else ""
+
+
+def _first(record: RecordSet | None, start: str) -> str | None:
+    """The value that begins so."""
+    values = record.values if record else ()
+    return next((v for v in values if v is not None and v.startswith(start)), None)
+
+
+def _added(domain: str, records: list[RecordSet]) -> str:
+    selectors = [selector for r in records if (selector := selector_of(r))]
+    said = [
+        f"its mail is signed with selector {selectors[-1]} once every name server of its zone "
+        "shows the key, and waits until then"
+        if selectors
+        else "nothing signs its mail"
+    ]
+    for record in sorted(records, key=lambda r: r.name.startswith(DMARC)):
+        if record.type == "MX":
+            said.append(f"its mail comes to {code(record.values[0])}")
+        elif record.name == domain and record.type == "TXT":
+            said.append(f"SPF {code(_first(record, SPF))}")
+        elif record.name.startswith(DMARC):
+            said.append(f"DMARC {code(record.values[0])}")
+    return f"The domain {domain} is added: {'; '.join(said)}."
+
+
+def _removed(domain: str, records: list[RecordSet]) -> str:
+    gone = [_what(record, domain) for record in records]
+    return (
+        f"The domain {domain} is removed: no login may send as it any more, and its records go"
+        f"{f' ({listed(gone)})' if gone else ''}."
+    )
+
+
+def _what(record: RecordSet, domain: str) -> str:
+    if selector := selector_of(record):
+        return f"selector {selector}"
+    if record.name.startswith(DMARC):
+        return "DMARC"
+    return "SPF" if record.name == domain and record.type == "TXT" else record.type
+
+
+def _changed(change: Change, domain: str, step: Step) -> Iterator[str]:
+    before, after = record_set(step.before), record_set(step.after)
+    one = after or before
+    assert one is not None  # a step has a state before or after it
+    if selector := selector_of(one):
+        yield from _key(change, domain, selector, before, after)
+    elif one.name.startswith(DMARC):
+        yield from _valued(f"DMARC of {domain}", before, after)
+    elif one.type == "MX":
+        yield from _mx(domain, before, after)
+    elif one.name == domain and one.type == "TXT":
+        yield from _apex(domain, before, after)
+    else:
+        yield from _valued(f"{one.type} of {one.name}", before, after)
+
+
+def _ttl(domain: str, steps: list[Step]) -> Iterator[str]:
+    pairs = [(record_set(step.before), record_set(step.after)) for step in steps]
+    for old, new in sorted({(b.ttl, a.ttl) for b, a in pairs if b and a and b.ttl != a.ttl}):
+        yield f"The records of {domain} may be remembered for {new} s instead of {old} s (TTL)."
+
+
+def _apex(domain: str, before: RecordSet | None, after: RecordSet | None) -> Iterator[str]:
+    old, new = _first(before, SPF), _first(after, SPF)
+    if old != new or None in (after.values if after else ()):
+        yield f"SPF of {domain}: {turned(old, new)}."
+    others = [
+        {v for v in (r.values if r else ()) if v and not v.startswith(SPF)} for r in (before, after)
+    ]
+    for said, texts in (("goes", others[0] - others[1]), ("is published", others[1] - others[0])):
+        for text in sorted(texts):
+            yield f"The text {code(text)} of {domain} {said}."
+
+
+def _mx(domain: str, before: RecordSet | None, after: RecordSet | None) -> Iterator[str]:
+    if before is None and after:
+        yield f"Mail for {domain} comes to {listed(map(code, after.values))} from now on."
+    elif after is None:
+        yield f"Mail for {domain} has nowhere to go any more: its MX record goes."
+    else:
+        yield from _valued(f"Where mail for {domain} comes to", before, after)
+
+
+def _key(
+    change: Change,
+    domain: str,
+    selector: str,
+    before: RecordSet | None,
+    after: RecordSet | None,
+) -> Iterator[str]:
+    in_use = set(published(change, domain, "before")) & set(published(change, domain, "after"))
+    if before is None:
+        others = [s for s in published(change, domain, "after") if s in in_use]
+        until = (
+            f"the gateway goes on signing with {others[-1]} until" if others else "mail waits until"
+        )
+        yield (
+            f"Selector {selector} of {domain} is published, not yet in use: {until} every name "
+            "server of the zone shows the new key."
+        )
+    elif after is None:
+        left = [s for s in published(change, domain, "after") if s in in_use]
+        signs = f"the gateway signs with {left[-1]}" if left else "nothing signs its mail now"
+        yield (
+            f"Selector {selector} of {domain} is taken away: {signs}, and what was signed with "
+            f"{selector} and is still on its way no longer passes DKIM."
+        )
+    elif is_revoked(after) and not is_revoked(before):
+        yield (
+            f"Selector {selector} of {domain} is revoked (an empty p=): what was signed with it "
+            "and is still on its way no longer passes DKIM."
+        )
+    elif before.values != after.values:
+        yield (
+            f"The key of selector {selector} of {domain} changes: where the old one is remembered, "
+            f"signatures do not verify for up to {before.ttl} s."
+        )
+
+
+def is_revoked(record: RecordSet | None) -> bool:
+    """Whether a key record says that its key is no longer used (RFC 6376, 3.6.1)."""
+    value = record.values[0] if record else None
+    return value is not None and dkim.is_revoked(value)
+
+
+def published(change: Change, domain: str, when: str) -> list[str]:
+    """The domain's selectors that have a key record before or after the change, oldest first."""
+    found: list[str] = []
+    for step in change.preview.of("Record"):
+        record = record_set(step.before if when == "before" else step.after)
+        if record and not is_revoked(record) and record.name.endswith(f"{KEY}{domain}"):
+            found.append(selector_of(record))
+    given = [
+        d.selectors
+        for s in (change.before, change.after)
+        if s
+        for d in s.mail_domains
+        if d.name == domain
+    ]
+    order = list(dict.fromkeys(selector for selectors in given for selector in selectors))
+    return sorted(found, key=lambda s: order.index(s) if s in order else len(order))
+
+
+def _other(step: Step) -> Iterator[str]:
+    before, after = record_set(step.before), record_set(step.after)
+    one = after or before
+    assert one is not None
+    if one.name.startswith("_spf."):
+        yield from _valued(
+            "The gateways' addresses, which the domains' SPF includes", before, after
+        )
+    else:
+        yield from _valued(f"{one.type} of {one.name}", before, after)
+
+
+def _valued(what: str, before: RecordSet | None, after: RecordSet | None) -> Iterator[str]:
+    old, new = (
+        [code(value) for value in record.values] if record else ["none"]
+        for record in (before, after)
+    )
+    if old != new or (after and None in after.values):
+        yield f"{what}: {listed(old)} → {listed(new)}."

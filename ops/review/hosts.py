@@ -1,0 +1,135 @@
+"""Hosts: made, rebuilt, restarted, taken away; what of them is kept."""
+
+import base64
+import binascii
+import email
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ops.review.change import Change
+from ops.review.preview import UNKNOWN, Step
+from ops.review.say import code, listed, turned
+from settings import architecture
+
+# Estimates for AWS: a first boot installs its packages in about five minutes, and a stop and start
+# takes about two.
+REBUILD_SECONDS = 300
+RESTART_SECONDS = 120
+NAMED_FILES = 4
+
+
+def sentences(change: Change) -> Iterator[str]:
+    """What becomes of each host."""
+    if change.renamed:
+        old, new = change.renamed
+        yield (
+            f"The gateway {old} becomes {new}: a new host with a new address, reverse name and "
+            f"certificate and an empty queue. Mail programs have to be told the new server."
+        )
+    gateway = change.after.gateway.name
+    for step in sorted(change.preview.of("Instance"), key=lambda s: (s.name != gateway, s.name)):
+        if step.name not in (change.renamed or ()):
+            yield from _instance(change, step)
+
+
+def _instance(change: Change, step: Step) -> Iterator[str]:
+    host, is_gateway = change.host(step.name), step.name == change.after.gateway.name
+    match step.op:
+        case "create":
+            serves = "takes mail" if is_gateway else "can send"
+            yield f"The {host} is made; it {serves} about {REBUILD_SECONDS} s after its start."
+        case "delete":
+            yield f"The {host} is taken away."
+        case "replace":
+            yield (
+                f"The {host} is rebuilt ({_why(change, step)}): "
+                f"{_pause(is_gateway, REBUILD_SECONDS)}; {_kept(change, step.name)}."
+            )
+        case "update" if "instanceType" in step.changed:
+            yield (
+                f"The {host} is stopped and started ({_why(change, step)}): "
+                f"{_pause(is_gateway, RESTART_SECONDS)}; nothing is lost."
+            )
+
+
+def _pause(is_gateway: bool, seconds: int) -> str:
+    if is_gateway:
+        return f"senders retry for about {seconds} s, mail programs show an error"
+    return f"its programs cannot hand over mail for about {seconds} s"
+
+
+def _kept(change: Change, host: str) -> str:
+    address, volume = change.identity("Eip", host), change.identity("Volume", host)
+    kept = ["address"] if address and address.stays else []
+    if volume and volume.stays:
+        kept = ["queue", *kept, "certificates"]
+    if not volume:
+        said = f"its {listed(kept)} is kept, " if kept else ""
+        return f"{said}mail in its queue is lost"
+    return f"{listed(kept)} {'are' if len(kept) > 1 else 'is'} kept" if kept else "nothing is kept"
+
+
+def loses_queue(change: Change, step: Step) -> bool:
+    """Whether mail that waits on an instance's host is lost with it."""
+    if step.op not in ("replace", "delete"):
+        return False
+    volume = change.identity("Volume", step.name)
+    return volume is None or not volume.stays
+
+
+def _why(change: Change, step: Step) -> str:
+    before, after = step.before or {}, step.after or {}
+    reasons = dict.fromkeys((*step.reasons, *step.changed))
+    found: list[str] = []
+    for key in sorted(reasons):
+        if key == "ami":
+            found.append(_images(change, step))
+        elif key == "instanceType":
+            types = str(before.get(key)), str(after.get(key))
+            old, new = map(architecture, types)
+            other = f", another architecture: {old} → {new}" if old != new else ""
+            found.append(f"instance type {turned(*types)}{other}")
+        elif key == "userDataBase64":
+            files = _files(before.get(key), after.get(key))
+            more = f" and {len(files) - NAMED_FILES} more" if len(files) > NAMED_FILES else ""
+            found.append(f"its set-up changes: {', '.join(map(code, files[:NAMED_FILES]))}{more}")
+        elif key not in ("tags", "tagsAll"):
+            found.append(f"its {key} changes")
+    return "; ".join(found)
+
+
+def _images(change: Change, step: Step) -> str:
+    types = [str((inputs or {}).get("instanceType")) for inputs in (step.before, step.after)]
+    if change.before is None:
+        return f"another image, {code(change.after.image_of(types[1]))}"
+    images = change.before.image_of(types[0]), change.after.image_of(types[1])
+    return f"image {turned(*images)}"
+
+
+def _files(before: Any, after: Any) -> list[str]:
+    """What differs between two user data: files by their path, other parts by their name."""
+    one, two = _set_up(before), _set_up(after)
+    return sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
+
+
+def _set_up(user_data: Any) -> Mapping[str, Any]:
+    if not isinstance(user_data, str) or user_data == UNKNOWN:
+        return {}
+    try:
+        content = gzip.decompress(base64.b64decode(user_data))
+    except (binascii.Error, OSError, EOFError):
+        return {"user data": user_data}
+    found: dict[str, Any] = {}
+    for part in email.message_from_bytes(content).walk():
+        text = part.get_payload(decode=True)
+        if not isinstance(text, bytes):
+            continue
+        if part.get_content_type() == "text/cloud-config":
+            config = json.loads(text.decode().partition("\n")[2])
+            found |= {file["path"]: file for file in config.pop("write_files", [])}
+            found |= config
+        else:
+            found[part.get_filename() or part.get_content_type()] = text
+    return found

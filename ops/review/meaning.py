@@ -1,0 +1,30 @@
+"""What a change means for mail, in sentences."""
+
+from ops.review import access, domains, hosts, others, people
+from ops.review.change import Change
+
+TAGS = {"tags", "tagsAll"}
+
+
+def sentences(change: Change) -> list[str]:
+    """The most disturbing first: hosts, domains, people, access, all else."""
+    parts = (hosts, domains, people, access, others)
+    found = [sentence for part in parts for sentence in part.sentences(change)]
+    tables = any(s.name.startswith("tables-") for s in change.preview.changes())
+    touched = [s for s in change.preview.of("Instance") if s.op != "same"]
+    if tables and not found:
+        found.append("The hosts' tables change; their content is secret.")
+    if tables and not touched:
+        found.append("No host is rebuilt or restarted: hosts fetch their tables within a minute.")
+    if not found and change.preview.errors:
+        found.append("Not known: the preview fails.")
+    if not found:
+        only_tags = all(
+            step.op == "update" and set(step.changed) <= TAGS for step in change.preview.changes()
+        )
+        found.append(
+            "Nothing changes for mail."
+            if only_tags
+            else "No host, record, login or forward changes; the operations do something else."
+        )
+    return list(dict.fromkeys(found))

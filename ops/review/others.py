@@ -1,0 +1,77 @@
+"""Settings that are neither host, domain, login nor forward."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ops.review.change import Change
+from ops.review.say import code, turned
+
+# What other parts of the report tell, from records, hosts or these settings themselves; "*" is
+# any item of a list.
+TOLD = {
+    ("gateway", "name"),
+    ("gateway", "instanceType"),
+    *((key,) for key in ("image", "operator", "protect", "ssh", "zones", "forwards", "tags")),
+    ("inbound", "dmarc"),
+    ("acme", "directory"),
+    *(("clients", "*", key) for key in ("name", "instanceType", "sendAs")),
+    *(("logins", "*", key) for key in ("address", "password", "sendAs")),
+    *(
+        ("domains", "*", key)
+        for key in ("name", "selectors", "keys", "dmarc", "spf", "txt", "a", "ttl", "mx")
+    ),
+}
+Path = tuple[str, ...]
+
+
+def sentences(change: Change) -> Iterator[str]:
+    """What changes of the operator, certificates, inbound mail, protection, and all the rest."""
+    if not change.settings_compare or change.before is None:
+        return
+    before, after = change.before, change.after
+    if before.operator != after.operator:
+        yield f"What the hosts report goes to {after.operator} instead of {before.operator}."
+    if before.inbound.dmarc != after.inbound.dmarc:
+        does = {"enforce": "refused where that says so", "mark": "only marked"}[after.inbound.dmarc]
+        yield f"Inbound mail that fails its sender's DMARC policy is {does} from now on."
+    if before.acme.directory != after.acme.directory:
+        source = after.acme.directory or "Let's Encrypt"
+        yield f"Certificates come from {source} from now on."
+    if before.ssh.public_key != after.ssh.public_key:
+        yield "The SSH key of the user admin changes."
+    if before.protect != after.protect:
+        verb = "are" if after.protect else "are no longer"
+        yield f"Addresses, data volumes and keys {verb} protected from being deleted."
+    yield from _rest(change)
+
+
+def _rest(change: Change) -> Iterator[str]:
+    """Settings that the report has no words for: as they are given."""
+    assert change.start  # there is something to compare
+    one, two = _flat(change.start.given), _flat(change.end.given)
+    secret = change.start.secret | change.end.secret
+    for path in sorted(one.keys() | two.keys()):
+        if one.get(path) == two.get(path) or _is_told(path):
+            continue
+        values = turned(str(one.get(path, "unset")), str(two.get(path, "unset")))
+        said = "changes" if path[0] in secret else f"changes: {values}"
+        yield f"The setting {code('mail-relay:' + '.'.join(path))} {said}."
+
+
+def _is_told(path: Path) -> bool:
+    starts = (path[:length] for length in range(1, len(path) + 1))
+    return any(start in TOLD or (*start[:1], "*", *start[2:]) in TOLD for start in starts)
+
+
+def _flat(value: Any, path: Path = ()) -> dict[Path, Any]:
+    """Values by their path; an item of a list is known by its name or address."""
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        items = [(i.get("name") or i.get("address") or n, i) for n, i in enumerate(value)]
+    else:
+        return {path: value}
+    found: dict[Path, Any] = {}
+    for key, item in items:
+        found |= _flat(item, (*path, str(key)))
+    return found

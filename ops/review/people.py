@@ -1,0 +1,99 @@
+"""Logins, what they may send as, and where mail is forwarded to."""
+
+from collections.abc import Iterator, Mapping
+
+from ops.review.change import Change
+from ops.review.say import listed
+from settings import Login, Settings
+
+
+def sentences(change: Change) -> Iterator[str]:
+    """Who may do what from now on, and may not any more."""
+    if change.settings_compare:
+        yield from _logins(change)
+        yield from _clients(change)
+        yield from _keys(change)
+        yield from _forwards(change)
+
+
+def _logins(change: Change) -> Iterator[str]:
+    before, after = _by_address(change.before), _by_address(change.after)
+    for address in sorted(before.keys() | after.keys()):
+        old, new = before.get(address), after.get(address)
+        if old is None and new:
+            yield f"The login {address} is added; it may send as {_items(change.after, new)}."
+        elif new is None:
+            yield f"The login {address} is removed: it cannot log in any more."
+        elif old and change.before:
+            items = change.before.send_as(old), change.after.send_as(new)
+            yield from _send_as(f"The login {address}", *items)
+            if change.secrets_compare and old.password != new.password:
+                yield (
+                    f"The password of {address} changes{_origin(new)}: whoever uses the old one "
+                    "is refused."
+                )
+
+
+def _by_address(settings: Settings | None) -> dict[str, Login]:
+    return {login.address: login for login in settings.logins} if settings else {}
+
+
+def _origin(login: Login) -> str:
+    return "" if login.password else " to a generated one"
+
+
+def _items(settings: Settings, login: Login) -> str:
+    return listed(map(_sender, settings.send_as(login)))
+
+
+def _sender(item: str) -> str:
+    return f"every address of {item[1:]}" if item.startswith("@") else item
+
+
+def _send_as(who: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[str]:
+    if more := [_sender(item) for item in after if item not in before]:
+        yield f"{who} may now send as {listed(more)}."
+    if less := [_sender(item) for item in before if item not in after]:
+        yield f"{who} may no longer send as {listed(less)}."
+
+
+def _clients(change: Change) -> Iterator[str]:
+    before = {c.name: c for c in change.before.clients} if change.before else {}
+    for client in change.after.clients:
+        old = before.get(client.name)
+        if old is None:
+            items = listed(map(_sender, change.after.send_as(client)))
+            yield f"The client host {client.name} may send as {items}."
+        elif change.before:
+            items = change.before.send_as(old), change.after.send_as(client)
+            yield from _send_as(f"The client host {client.name}", *items)
+
+
+def _keys(change: Change) -> Iterator[str]:
+    """Keys that are brought in, or no longer are."""
+    if not change.before or not change.secrets_compare:
+        return
+    before = {d.name: d.keys for d in change.before.mail_domains}
+    for domain in change.after.mail_domains:
+        old = before.get(domain.name, domain.keys)
+        for selector in sorted(old.keys() | domain.keys.keys()):
+            if selector in domain.selectors and old.get(selector) != domain.keys.get(selector):
+                origin = "the one given" if selector in domain.keys else "one that is generated"
+                yield f"The private key of selector {selector} of {domain.name} becomes {origin}."
+
+
+def _forwards(change: Change) -> Iterator[str]:
+    before, after = _targets(change.before), _targets(change.after)
+    for address in sorted(before.keys() | after.keys()):
+        old, new = before.get(address), after.get(address)
+        mail = f"Other mail for {address[1:]}" if address.startswith("@") else f"Mail for {address}"
+        if new is None:
+            yield f"{mail} is no longer forwarded."
+        elif old is None:
+            yield f"{mail} is forwarded to {listed(new)}."
+        elif old != new:
+            yield f"{mail} is forwarded to {listed(new)} instead of {listed(old)}."
+
+
+def _targets(settings: Settings | None) -> Mapping[str, tuple[str, ...]]:
+    return {f.address: f.to for f in settings.forwards} if settings else {}

@@ -1,0 +1,145 @@
+"""The mail flow as a Mermaid flowchart, with what changes marked."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ops.review.change import Change
+from ops.review.domains import OF_DOMAIN, domain_of
+from ops.review.preview import SAME
+from settings import MailDomain, Settings
+
+SHOWN = 10  # of each sort; what changes is shown in any case
+STYLES = """\
+  classDef added fill:#d5f5d9,stroke:#1a7f37,color:#1f2328
+  classDef changed fill:#fff3c4,stroke:#9a6700,color:#1f2328
+  classDef removed fill:#ffd8d3,stroke:#cf222e,color:#1f2328,stroke-dasharray:5 5"""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A box: its mark is "added", "changed", "removed" or ""."""
+
+    label: str
+    mark: str
+
+
+def picture(change: Change) -> str:
+    """The text of the chart."""
+    lines = ["flowchart LR", *_gateways(change)]
+    edge = '{} -- "587 or 465, TLS, AUTH" --> gateway'
+    lines += _sort("login", "logins", _logins(change), edge)
+    lines += _sort("client", "client hosts", _clients(change), '{} -- "587, TLS, AUTH" --> gateway')
+    lines += ['  gateway -- "25, DKIM-signed" --> receivers["receivers"]']
+    forwards = _forwards(change)
+    if forwards:
+        lines += ['  senders["senders elsewhere"] -- "25" --> gateway']
+        lines += _sort("forward", "addresses", forwards, 'gateway -- "forwards" --> {}')
+    lines += _sort("domain", "domains", _domains(change), "receivers -. DNS .-> {}", '[("', '")]')
+    return "\n".join([*lines, STYLES])
+
+
+def _gateways(change: Change) -> Iterator[str]:
+    name = change.after.gateway.name
+    mark = "added" if change.renamed else _host_mark(change, name)
+    yield _line("gateway", Node(f"{name}<br/>gateway", mark))
+    if change.renamed:
+        yield _line("gone", Node(f"{change.renamed[0]}<br/>gateway until now", "removed"))
+
+
+def _sort(
+    sort: str, plural: str, nodes: list[Node], edge: str, open_: str = '["', close: str = '"]'
+) -> Iterator[str]:
+    """The boxes of one sort with their edges; unchanged ones beyond SHOWN become one box."""
+    marked, rest = [n for n in nodes if n.mark], [n for n in nodes if not n.mark]
+    room = max(SHOWN - len(marked), 0)
+    shown = marked + rest[:room]
+    if hidden := len(rest) - room:
+        shown += [Node(f"{hidden} other {plural}", "")] if hidden > 0 else []
+    for number, node in enumerate(shown):
+        identity = f"{sort}{number}"
+        yield _line(identity, node, open_, close)
+        yield f"  {edge.format(identity)}"
+
+
+def _line(identity: str, node: Node, open_: str = '["', close: str = '"]') -> str:
+    label = node.label.replace('"', "#quot;")
+    return f"  {identity}{open_}{label}{close}" + (f":::{node.mark}" if node.mark else "")
+
+
+def _host_mark(change: Change, name: str) -> str:
+    step = change.identity("Instance", name)
+    restarts = step and (step.op != "update" or "instanceType" in step.changed)
+    if step is None or step.op == SAME or not restarts:
+        return ""
+    return {"create": "added", "delete": "removed"}.get(step.op, "changed")
+
+
+def _both(change: Change) -> tuple[Settings, Settings]:
+    """The settings before and after; where those before are unknown, nothing is marked by them."""
+    if change.before:
+        return change.before, change.after
+    if change.preview.is_first:
+        return change.after.model_copy(
+            update={"logins": (), "clients": (), "forwards": ()}
+        ), change.after
+    return change.after, change.after
+
+
+def _marked(before: dict[str, object], after: dict[str, object]) -> Iterator[tuple[str, str]]:
+    """Names of both with their mark."""
+    for name in dict.fromkeys((*after, *before)):
+        if name not in before:
+            yield name, "added"
+        elif name not in after:
+            yield name, "removed"
+        else:
+            yield name, "" if before[name] == after[name] else "changed"
+
+
+def _logins(change: Change) -> list[Node]:
+    before, after = (
+        {x.address: (x.password, s.send_as(x)) for x in s.logins} for s in _both(change)
+    )
+    if not change.secrets_compare:
+        before, after = ({k: v[1] for k, v in found.items()} for found in (before, after))
+    return [Node(name, mark) for name, mark in _marked(dict(before), dict(after))]
+
+
+def _clients(change: Change) -> list[Node]:
+    before, after = ({c.name: s.send_as(c) for c in s.clients} for s in _both(change))
+    return [
+        Node(f"{name}<br/>client host", _host_mark(change, name) or mark)
+        for name, mark in _marked(dict(before), dict(after))
+    ]
+
+
+def _forwards(change: Change) -> list[Node]:
+    before, after = ({f.address: f.to for f in s.forwards} for s in _both(change))
+    return [Node(_any(name), mark) for name, mark in _marked(dict(before), dict(after))]
+
+
+def _any(address: str) -> str:
+    return f"any other{address}" if address.startswith("@") else address
+
+
+def _domains(change: Change) -> list[Node]:
+    touched = {
+        domain_of(step, change.domains)
+        for step in change.preview.of("Record")
+        if OF_DOMAIN in step.urn and step.op != SAME
+    }
+    marks = {"create": "added", "delete": "removed"}
+    given = {d.name: d for s in _both(change) for d in s.mail_domains}
+    return [
+        Node(
+            f"{name}<br/>{_published(given.get(name))}",
+            marks.get(op, "changed" if name in touched else ""),
+        )
+        for name, op in change.domains.items()
+    ]
+
+
+def _published(domain: MailDomain | None) -> str:
+    if domain is None:
+        return "DNS"
+    return f"DKIM {', '.join(domain.selectors)}; DMARC {domain.dmarc.policy}"

@@ -1,0 +1,85 @@
+"""The settings that a change starts from, and those that it leads to, with secrets to compare.
+
+Secrets are in the settings here, as they are in the program: nothing of this is printed whole.
+"""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ops.engine import PROJECT
+from ops.lab_stack import StackError
+from ops.stack_file import PREFIX, readable
+from settings import Settings, read
+
+UPDATES = 20  # of the stack's history, looked through for the last one that worked
+
+Pulumi = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Settings, as they were given too; `secret` are the keys that hold a secret.
+
+    Without `secrets_read`, secrets are stood in for by others.
+    """
+
+    settings: Settings
+    given: Mapping[str, Any]
+    secret: frozenset[str]
+    secrets_read: bool = True
+
+
+def of_file(pulumi: Pulumi, file: Path) -> Reading:
+    """What a stack file says; SettingsError if it is wrong."""
+    arguments = ("config", "--json", "--show-secrets", "--config-file", str(file))
+    return _reading(json.loads(pulumi(*arguments)))
+
+
+def deployed(pulumi: Pulumi) -> Reading | None:
+    """What the stack was last brought up with; None if nothing is up."""
+    arguments = ("--json", "--show-secrets", f"--page-size={UPDATES}", "--page=1")
+    for entry in json.loads(pulumi("stack", "history", *arguments)):
+        if entry["result"] == "succeeded" and entry["kind"] in ("update", "destroy"):
+            return _reading(entry["config"]) if entry["kind"] == "update" else None
+    return None
+
+
+def of_commit(pulumi: Pulumi, reference: str, stack: str) -> Reading | None:
+    """What the stack's file said at a commit; None if there was none."""
+    name = f"Pulumi.{stack}.yaml"
+    _git("rev-parse", "--verify", f"{reference}^{{commit}}")
+    if not _git("ls-tree", "--name-only", reference, name):
+        return None
+    text = _git("show", f"{reference}:./{name}")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / name
+        file.write_text(text)
+        try:
+            return of_file(pulumi, file)
+        except StackError:  # encrypted for another passphrase or key than today's
+            given = readable(yaml.safe_load(text).get("config", {}))
+            return Reading(read(given), given, frozenset(given), secrets_read=False)
+
+
+def _git(*arguments: str) -> str:
+    result = subprocess.run(
+        ["git", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        said = result.stderr.strip() or "there is no such commit"
+        raise StackError(f"git {' '.join(arguments)}: {said}")
+    return result.stdout
+
+
+def _reading(config: Mapping[str, Mapping[str, Any]]) -> Reading:
+    ours = {k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX)}
+    given = {key: value.get("objectValue", value.get("value")) for key, value in ours.items()}
+    secret = frozenset(key for key, value in ours.items() if value.get("secret"))
+    return Reading(read(given), given, secret)

@@ -1,0 +1,186 @@
+"""What needs a person: what cannot be taken back, and what is better done in another order."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mail import dmarc, spf
+from ops.review import access
+from ops.review.change import Change
+from ops.review.domains import published
+from ops.review.hosts import loses_queue
+from ops.review.preview import STAYING, Step, record_set
+from ops.review.say import code, listed
+from settings import MailDomain
+
+# Days that a message may wait in a queue: Postfix's maximal_queue_lifetime, as set on the hosts.
+QUEUE_DAYS = 5
+
+
+@dataclass(frozen=True)
+class Warn:
+    """One thing; `kind` names its sort, for programs."""
+
+    kind: str
+    text: str
+
+
+def warnings(change: Change, verified: Mapping[str, bool] | None = None) -> list[Warn]:
+    """Everything that a person should decide.
+
+    `verified` says of domains whether their mail was seen to pass SPF and DKIM; of others, only
+    what settings and state say is known.
+    """
+    return [
+        *_addresses(change),
+        *_queues(change),
+        *_protected(change),
+        *_removed_domains(change),
+        *_inbound(change),
+        *_keys(change),
+        *_dmarc(change, verified or {}),
+        *_ssh(change),
+    ]
+
+
+def _addresses(change: Change) -> Iterator[Warn]:
+    lost = [s for s in change.preview.of("Eip") if s.before is not None and not s.stays]
+    for step in lost:
+        address = (step.outputs or {}).get("publicIp", "its address")
+        yield Warn(
+            "address-lost",
+            f"The address {address} of {step.name} is given back, with its reverse name (PTR) and "
+            "its reputation; AWS hands it to somebody else, and a new one starts from nothing.",
+        )
+    for step in change.preview.of("EipDomainName"):
+        if step.before is not None and not step.stays and step.name not in {s.name for s in lost}:
+            yield Warn(
+                "ptr-lost",
+                f"The reverse name (PTR) {step.name} of its address is taken away or set anew; "
+                "until it is there, large receivers refuse mail from it.",
+            )
+
+
+def _queues(change: Change) -> Iterator[Warn]:
+    for step in sorted(change.preview.of("Instance"), key=lambda s: s.name):
+        if loses_queue(change, step):
+            yield Warn(
+                "queue-lost",
+                f"Mail that waits in the queue of {step.name} is lost: see that it is empty "
+                "(`mailq` on the host) before.",
+            )
+
+
+def _protected(change: Change) -> Iterator[Warn]:
+    for step in change.preview.changes():
+        if step.protected and step.op in ("delete", "replace"):
+            yield _hindered(step)
+    if change.before and change.before.protect and not change.after.protect:
+        yield Warn(
+            "protection-off",
+            "Addresses, data volumes and keys lose their protection: one mistake deletes them.",
+        )
+    for step in change.preview.of("Stash"):
+        if step.op == "replace":
+            yield Warn("secret-lost", f"The secret {step.name} is made anew, and the old one lost.")
+
+
+def _hindered(step: Step) -> Warn:
+    return Warn(
+        "protected",
+        f"{step.kind} {step.name} is protected, so the update fails. If it is to go: "
+        f"`pulumi state unprotect '{step.urn}'`.",
+    )
+
+
+def _removed_domains(change: Change) -> Iterator[Warn]:
+    for name in (n for n, op in change.domains.items() if op == "delete"):
+        yield Warn(
+            "domain-removed",
+            f"Mail of {name} may be queued, for up to {QUEUE_DAYS} days: without its records it "
+            "fails SPF, DKIM and DMARC. Take its logins and clients away first, and the domain "
+            "when no queue has mail of it.",
+        )
+
+
+def _inbound(change: Change) -> Iterator[Warn]:
+    for step in change.preview.of("Record"):
+        record = record_set(step.before)
+        if step.op != "delete" or record is None or record.type != "MX":
+            continue
+        if change.domains.get(record.name) in STAYING:
+            yield Warn(
+                "inbound-ends",
+                f"Mail for {record.name} is no longer taken: who writes to it gets a bounce.",
+            )
+
+
+def _keys(change: Change) -> Iterator[Warn]:
+    for domain in (n for n, op in change.domains.items() if op in STAYING):
+        before, after = (published(change, domain, when) for when in ("before", "after"))
+        gone = [s for s in before if s not in after]
+        if gone and set(before) & set(after):
+            yield Warn(
+                "key-removed",
+                f"{_selectors(gone)} of {domain} goes: mail signed with it may be in queues, here "
+                f"and at receivers, for up to {QUEUE_DAYS} days after the gateway last used it.",
+            )
+        elif gone:
+            yield Warn(
+                "key-in-use-removed",
+                f"{_selectors(gone)} of {domain} goes before another is in use: its mail waits "
+                "until every name server shows the new key, and what was signed before no longer "
+                "passes. Publish the new selector first, take the old one away in a later change.",
+            )
+
+
+def _selectors(names: list[str]) -> str:
+    return f"Selector {listed(names)}"
+
+
+def _dmarc(change: Change, verified: Mapping[str, bool]) -> Iterator[Warn]:
+    before = {d.name: d for d in change.before.mail_domains} if change.before else {}
+    for domain in change.after.mail_domains if change.settings_compare else ():
+        old = before.get(domain.name)
+        if _strictness(domain) <= _strictness(old) or verified.get(domain.name):
+            continue
+        asked = f"DMARC of {domain.name} asks receivers to {domain.dmarc.policy} what does not pass"
+        if verified.get(domain.name) is False:
+            yield Warn("dmarc-tightened", f"{asked}, and its mail does not pass SPF and DKIM now.")
+        elif problems := _unproven(change, domain, old):
+            yield Warn("dmarc-tightened", f"{asked}, but {listed(problems)}.")
+        else:
+            yield Warn(
+                "dmarc-tightened",
+                f"{asked}: have aggregate reports of some weeks show first that SPF and DKIM pass "
+                "for everybody who sends as it.",
+            )
+
+
+def _strictness(domain: MailDomain | None) -> tuple[int, int]:
+    if domain is None:
+        return 0, 0
+    level = dmarc.POLICIES.index(domain.dmarc.policy)
+    pct = 100 if domain.dmarc.pct is None else domain.dmarc.pct
+    return (level, pct) if level and pct else (0, 0)
+
+
+def _unproven(change: Change, domain: MailDomain, old: MailDomain | None) -> list[str]:
+    """Why its mail may not pass, as far as settings and records say."""
+    if old is None:
+        return ["it is new: no report has shown yet that its mail passes"]
+    found = []
+    if not set(published(change, domain.name, "before")) & set(domain.selectors):
+        found.append("none of its selectors is published yet")
+    if not _names_gateways(domain):
+        found.append(f"its SPF ({code(' '.join(domain.spf.mechanisms))}) may not name the gateways")
+    return found
+
+
+def _names_gateways(domain: MailDomain) -> bool:
+    terms = [term.lstrip("+") for term in domain.spf.mechanisms]
+    return spf.GATEWAYS in terms or spf.names_addresses(terms)
+
+
+def _ssh(change: Change) -> Iterator[Warn]:
+    if networks := access.opened_ssh(change):
+        yield Warn("ssh-opened", f"SSH is opened to {listed(networks)}: is that for long?")

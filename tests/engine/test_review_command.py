@@ -1,0 +1,184 @@
+"""`./relay review` as its users meet it: a checkout in git, its stack, its exit codes."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from stacks import PROJECT, Region, Stack
+
+FILE = "Pulumi.test.yaml"
+LOGIN = "me@shop.example"
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the project with a stack that is up, committed to git."""
+
+    stack: Stack
+
+    @property
+    def file(self) -> Path:
+        return self.stack.directory / FILE
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        home = self.stack.directory / "home"
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_")},
+            "PULUMI_HOME": str(home),
+            "PULUMI_BACKEND_URL": f"file://{home}/state",
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "AWS_ENDPOINT_URL": self.stack.region.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "a"),
+            **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "a@example.com"),
+        }
+        directory = self.stack.directory
+        return subprocess.run(
+            command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def review(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run("./relay", "review", "--stack=test", *arguments)
+
+    def commit(self, text: str) -> None:
+        """Another state of the stack file, as the newest commit; the file stays as it is."""
+        kept = self.file.read_text()
+        self.file.write_text(text)
+        result = self.run("git", "commit", "--quiet", "--all", "--message=x")
+        assert result.returncode == 0, result.stderr
+        self.file.write_text(kept)
+
+
+@pytest.fixture(scope="module")
+def checkout(region: Region, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    directory = tmp_path_factory.mktemp("checkout") / "project"
+    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "tests", "*.yaml")
+    shutil.copytree(PROJECT, directory, ignore=ignored)
+    shutil.copy(PROJECT / "policy" / "PulumiPolicy.yaml", directory / "policy")
+    (directory / ".venv").symlink_to(PROJECT / ".venv")
+    made = Checkout(Stack(region, directory, directory))
+    for zone in ("relay.example", "shop.example"):
+        region.client("route53").create_hosted_zone(Name=zone, CallerReference=zone)
+    made.stack.write(yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"])
+    assert made.stack.pulumi("stack", "init", "test")[0] == 0
+    path = "mail-relay:logins[0].password"
+    arguments = ("--secret", "--path", path, "--stack=test", "hunter2-1")
+    assert made.stack.pulumi("config", "set", *arguments)[0] == 0
+    made.stack.up()
+    for command in (("init", "--quiet"), ("add", "--all", "."), ("commit", "--quiet", "-m", "x")):
+        result = made.run("git", *command)
+        assert result.returncode == 0, result.stderr
+    return made
+
+
+def changed(file: Path, **config: Any) -> str:
+    """A stack file's text with other settings."""
+    content = yaml.safe_load(file.read_text())
+    content["config"] |= {f"mail-relay:{key}": value for key, value in config.items()}
+    return yaml.safe_dump(content)
+
+
+@pytest.fixture
+def restored(checkout: Checkout) -> Any:
+    """The stack file as it was, whatever the test does to it."""
+    kept = checkout.file.read_text()
+    yield
+    checkout.file.write_text(kept)
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_change_is_reviewed_against_a_commit(checkout: Checkout) -> None:
+    checkout.file.write_text(changed(checkout.file, logins=[]))
+    result = checkout.review("--base=HEAD", "--format=json")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    said = f"The login {LOGIN} is removed: it cannot log in any more."
+    assert said in found["sentences"]
+    assert found["notes"] == found["policy"] == found["errors"] == []
+    assert {"operation": "delete", "kind": "Stash", "name": "x", "change": ""}.keys() == found[
+        "operations"
+    ][0].keys()
+    assert "hunter2" not in result.stdout + result.stderr
+
+
+@pytest.mark.usefixtures("restored")
+def test_what_is_merged_and_not_applied_yet_is_said(checkout: Checkout) -> None:
+    checkout.commit(changed(checkout.file, operator="merged@inbox.example"))
+    checkout.file.write_text(changed(checkout.file, operator="merged@inbox.example"))
+    result = checkout.review("--base=HEAD")
+    assert result.returncode == 0, result.stderr
+    assert "*What is up was made with other settings than those of the base" in result.stdout
+    assert "What the hosts report goes to" not in result.stdout
+    assert "The gateway mail.relay.example is rebuilt" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # another salt: secrets of another passphrase
+        (
+            "encryptionsalt: v1:aJkwc6C7tHY=:v1:ile0tSTxA94Hf0EY:tvKamQ9jmvWcLe2yMnOdOZC93NjFQA==\n"
+            "config:\n  aws:region: us-east-1\n  mail-relay:operator: ops@inbox.example\n"
+            "  mail-relay:gateway: {name: mail.relay.example}\n"
+            "  mail-relay:domains: [{name: shop.example}]\n"
+            "  mail-relay:clients: [{name: app.shop.example}]\n"
+            "  mail-relay:logins: [{address: me@shop.example, password: {secure: 'v1:AA:AA'}}]\n",
+            "whether they change is not known",
+        ),
+        (
+            "config:\n  mail-relay:gateway: {name: mail.relay.example}\n",
+            "are none that this program reads (mail-relay:domains: missing",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("restored")
+def test_a_base_that_cannot_be_read_whole_is_said(checkout: Checkout, text: str, said: str) -> None:
+    checkout.commit(text)
+    result = checkout.review("--base=HEAD")
+    assert result.returncode == 0, result.stderr
+    assert said in result.stdout
+    assert "Nothing changes for mail." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--base=nowhere",), "nowhere^{commit}"),
+        (("--stack=other",), "there is no Pulumi.other.yaml"),
+        (("--file=x",), "--file is for --lab"),
+        (("--lab=rev",), "give --stack or --lab"),
+    ],
+)
+def test_a_wrong_option_is_one_line(
+    checkout: Checkout, arguments: tuple[str, ...], said: str
+) -> None:
+    result = checkout.review(*arguments)
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.usefixtures("restored")
+def test_wrong_settings_are_told_as_the_program_tells_them(checkout: Checkout) -> None:
+    checkout.file.write_text(changed(checkout.file, operator="nobody"))
+    result = checkout.review()
+    assert result.returncode == 1
+    assert "mail-relay:operator: 'nobody': give a whole address" in result.stderr
+
+
+def test_a_program_that_breaks_a_mandatory_rule_fails_the_review(checkout: Checkout) -> None:
+    host = checkout.stack.directory / "components" / "host.py"
+    kept = host.read_text()
+    host.write_text(kept.replace('"http_tokens": "required"', '"http_tokens": "optional"'))
+    result = checkout.review()
+    host.write_text(kept)
+    assert result.returncode == 1, result.stderr
+    assert "- Policy, mandatory: `imdsv2` of mail.relay.example." in result.stdout
