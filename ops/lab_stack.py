@@ -59,8 +59,12 @@ def prepare(lab: Lab, source: Path) -> None:
 def adapted(lab: Lab, source: Path) -> str:
     """A stack file as the lab's stack has it; StackError if the lab could not read it."""
     target = work_dir(lab) / f"Pulumi.{STACK}.yaml"
-    text = source.read_text()
-    if _ENCRYPTED & set(yaml.safe_load(text) or {}):
+    try:
+        text = source.read_text()
+        content = yaml.safe_load(text) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise StackError(f"{source} cannot be read: {error}") from None
+    if _ENCRYPTED & set(content):
         raise StackError(
             f"{source}: it holds values that are encrypted for its own stack, which the lab cannot "
             "read; give the lab a copy without them"

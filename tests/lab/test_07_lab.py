@@ -33,6 +33,19 @@ def test_a_second_up_changes_nothing(world: World) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_a_review_needs_no_cloud(world: World) -> None:
+    result = relay("review", "--lab=test")
+    assert result.returncode == 0, result.stderr
+    assert "- Nothing changes for mail." in result.stdout
+
+
+def test_the_labs_stack_breaks_no_rule(world: World) -> None:
+    arguments = ("--policy-pack=policy", "--stack=lab")
+    result = relay("pulumi", "--lab=test", "preview", *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "mail-relay@" in result.stdout
+
+
 def test_send_tells_what_became_of_three_messages(world: World) -> None:
     result = relay("lab", "send", "--name=test", "--json")
     assert result.returncode == 0, result.stderr
