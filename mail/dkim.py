@@ -69,7 +69,7 @@ def bits(text: str) -> int | None:
 
 def is_revoked(text: str) -> bool:
     """Whether a key record says that its key is no longer used (RFC 6376, 3.6.1)."""
-    return txt.tags(text).get("p") == ""
+    return tags.read(text).get("p") == ""
 
 
 def name(selector: str, domain: str) -> str:
