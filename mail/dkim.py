@@ -67,11 +67,6 @@ def bits(text: str) -> int | None:
     return key.key_size
 
 
-def is_revoked(text: str) -> bool:
-    """Whether a key record says that its key is no longer used (RFC 6376, 3.6.1)."""
-    return tags.read(text).get("p") == ""
-
-
 def name(selector: str, domain: str) -> str:
     """Where the record of a selector stands."""
     return f"{selector}._domainkey.{domain}"

@@ -115,10 +115,10 @@ def make_zones(lab: Lab, zones: Sequence[str]) -> None:
                 route53.create_hosted_zone(Name=zone, CallerReference=secrets.token_hex(8))
 
 
-def take_laptops_key(lab: Lab) -> None:
+def take_laptops_key(lab: Lab, *options: str) -> None:
     """Let the lab's laptop in by SSH: nothing here has the private half of the user's own key."""
     arguments = ("config", "set", "--stack", STACK, "--path", "mail-relay:ssh.publicKey")
-    result = captured(lab, *arguments, "--", laptop.public_key(lab))
+    result = captured(lab, *arguments, *options, "--", laptop.public_key(lab))
     if result.returncode != 0:
         raise StackError((result.stderr or result.stdout).strip())
 

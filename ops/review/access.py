@@ -6,6 +6,7 @@ from ops.review.change import Change
 
 SSH = "22"
 EVERYBODY = "0.0.0.0/0"
+OURS = "hosts of the stack"
 Way = tuple[str, str, str]  # protocol, port, network
 
 
@@ -16,7 +17,7 @@ def ways(change: Change, when: str, kind: str = "SecurityGroupIngressRule") -> s
         if rule := step.before if when == "before" else step.after:
             first, last = (f"{rule.get(key, '')}" for key in ("fromPort", "toPort"))
             port = first if first == last else f"{first} to {last}"
-            network = rule.get("cidrIpv4") or rule.get("cidrIpv6") or "a security group"
+            network = rule.get("cidrIpv4") or rule.get("cidrIpv6") or OURS
             found.add((str(rule.get("ipProtocol")), port, network))
     return found
 
@@ -24,7 +25,7 @@ def ways(change: Change, when: str, kind: str = "SecurityGroupIngressRule") -> s
 def opened_ssh(change: Change) -> list[str]:
     """Networks that SSH is newly open to."""
     more = ways(change, "after") - ways(change, "before")
-    return sorted(network for _, port, network in more if port == SSH)
+    return sorted(network for _, port, network in more if port == SSH and network != OURS)
 
 
 def sentences(change: Change) -> Iterator[str]:

@@ -1,8 +1,6 @@
 """A change, as every part of the report sees it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ops.review.preview import Preview, Step
 from ops.review.readings import Reading
@@ -65,7 +63,3 @@ class Change:
     def identity(self, kind: str, host: str) -> Step | None:
         """The step of a part of a host's identity, such as its Eip; None if it has none."""
         return next((s for s in self.preview.of(kind) if s.name == host), None)
-
-    def given(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """The settings before and after as they were given."""
-        return (self.start.given if self.start else {}), self.end.given

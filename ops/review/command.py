@@ -55,8 +55,6 @@ def command(
         raise StackError("--file is for --lab; a stack has its own file")
     with _file(about, file) as read:
         end = readings.of_file(about.pulumi, read)
-        if about.lab:
-            lab_stack.make_zones(about.lab, end.settings.hosted_zones)  # as `lab up` does
         start, notes = _start(about, base)
         seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
     found = report(about.stack, Change(preview.read(seen.splitlines()), start, end), notes)
@@ -70,13 +68,17 @@ def command(
 
 @contextmanager
 def _file(about: Target, given: Path | None) -> Iterator[Path]:
-    """The file whose settings are reviewed; one given for a lab, as the lab would take it."""
+    """The file whose settings are reviewed; one given for a lab as `lab up` would take it."""
     if about.lab is None or given is None:
         yield about.file
         return
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / about.file.name
         copy.write_text(lab_stack.adapted(about.lab, given))
+        settings = readings.of_file(about.pulumi, copy).settings
+        lab_stack.make_zones(about.lab, settings.hosted_zones)
+        if settings.ssh.public_key:
+            lab_stack.take_laptops_key(about.lab, "--config-file", str(copy))
         yield copy
 
 
@@ -102,7 +104,7 @@ def _start(about: Target, base: str | None) -> tuple[readings.Reading | None, li
 def _not_applied(about: Target, start: readings.Reading | None) -> list[str]:
     with suppress(SettingsError):
         up = readings.deployed(about.pulumi)
-        if start and up and start.given != up.given:
+        if start and up and start.settings != up.settings:
             return [
                 "What is up was made with other settings than those of the base: the operations "
                 "hold what is not applied yet, too."

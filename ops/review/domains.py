@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
-from mail import dkim, names
+from mail import names
+from ops.review import selectors
 from ops.review.change import Change
 from ops.review.preview import SAME, RecordSet, Step, record_set
 from ops.review.say import code, listed, turned
+from ops.review.selectors import selector_of
 
 SPF = "v=spf1"
-KEY = "._domainkey."
 DMARC = "_dmarc."
 OF_DOMAIN = "MailDomain$"
 
@@ -40,12 +41,6 @@ def domain_of(step: Step, domains: Iterable[str]) -> str:
     return max((d for d in domains if names.is_within(name, d)), key=len, default="")
 
 
-def selector_of(record: RecordSet) -> str:
-    """The selector of a DKIM key record; "" if it is none."""
-    selector, key, _ = record.name.partition(KEY)
-    return selector if key else ""
-
-
 def _first(record: RecordSet | None, start: str) -> str | None:
     """The value that begins so."""
     values = record.values if record else ()
@@ -53,11 +48,11 @@ def _first(record: RecordSet | None, start: str) -> str | None:
 
 
 def _added(domain: str, records: list[RecordSet]) -> str:
-    selectors = [selector for r in records if (selector := selector_of(r))]
+    keys = [selector for r in records if (selector := selector_of(r))]
     said = [
-        f"its mail is signed with selector {selectors[-1]} once every name server of its zone "
-        "shows the key, and waits until then"
-        if selectors
+        f"its mail is signed with selector {keys[-1]} once every name server of its zone shows "
+        "the key, and waits until then"
+        if keys
         else "nothing signs its mail"
     ]
     for record in sorted(records, key=lambda r: r.name.startswith(DMARC)):
@@ -91,7 +86,7 @@ def _changed(change: Change, domain: str, step: Step) -> Iterator[str]:
     one = after or before
     assert one is not None  # a step has a state before or after it
     if selector := selector_of(one):
-        yield from _key(change, domain, selector, before, after)
+        yield from selectors.sentences(change, domain, selector, before, after)
     elif one.name.startswith(DMARC):
         yield from _valued(f"DMARC of {domain}", before, after)
     elif one.type == "MX":
@@ -129,66 +124,6 @@ def _mx(domain: str, before: RecordSet | None, after: RecordSet | None) -> Itera
         yield from _valued(f"Where mail for {domain} comes to", before, after)
 
 
-def _key(
-    change: Change,
-    domain: str,
-    selector: str,
-    before: RecordSet | None,
-    after: RecordSet | None,
-) -> Iterator[str]:
-    in_use = set(published(change, domain, "before")) & set(published(change, domain, "after"))
-    if before is None:
-        others = [s for s in published(change, domain, "after") if s in in_use]
-        until = (
-            f"the gateway goes on signing with {others[-1]} until" if others else "mail waits until"
-        )
-        yield (
-            f"Selector {selector} of {domain} is published, not yet in use: {until} every name "
-            "server of the zone shows the new key."
-        )
-    elif after is None:
-        left = [s for s in published(change, domain, "after") if s in in_use]
-        signs = f"the gateway signs with {left[-1]}" if left else "nothing signs its mail now"
-        yield (
-            f"Selector {selector} of {domain} is taken away: {signs}, and what was signed with "
-            f"{selector} and is still on its way no longer passes DKIM."
-        )
-    elif is_revoked(after) and not is_revoked(before):
-        yield (
-            f"Selector {selector} of {domain} is revoked (an empty p=): what was signed with it "
-            "and is still on its way no longer passes DKIM."
-        )
-    elif before.values != after.values:
-        yield (
-            f"The key of selector {selector} of {domain} changes: where the old one is remembered, "
-            f"signatures do not verify for up to {before.ttl} s."
-        )
-
-
-def is_revoked(record: RecordSet | None) -> bool:
-    """Whether a key record says that its key is no longer used (RFC 6376, 3.6.1)."""
-    value = record.values[0] if record else None
-    return value is not None and dkim.is_revoked(value)
-
-
-def published(change: Change, domain: str, when: str) -> list[str]:
-    """The domain's selectors that have a key record before or after the change, oldest first."""
-    found: list[str] = []
-    for step in change.preview.of("Record"):
-        record = record_set(step.before if when == "before" else step.after)
-        if record and not is_revoked(record) and record.name.endswith(f"{KEY}{domain}"):
-            found.append(selector_of(record))
-    given = [
-        d.selectors
-        for s in (change.before, change.after)
-        if s
-        for d in s.mail_domains
-        if d.name == domain
-    ]
-    order = list(dict.fromkeys(selector for selectors in given for selector in selectors))
-    return sorted(found, key=lambda s: order.index(s) if s in order else len(order))
-
-
 def _other(step: Step) -> Iterator[str]:
     before, after = record_set(step.before), record_set(step.after)
     one = after or before
@@ -198,7 +133,8 @@ def _other(step: Step) -> Iterator[str]:
             "The gateways' addresses, which the domains' SPF includes", before, after
         )
     else:
-        yield from _valued(f"{one.type} of {one.name}", before, after)
+        where = " inside the VPC" if "PrivateNetwork$" in step.urn else ""
+        yield from _valued(f"{one.type} of {one.name}{where}", before, after)
 
 
 def _valued(what: str, before: RecordSet | None, after: RecordSet | None) -> Iterator[str]:

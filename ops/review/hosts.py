@@ -32,6 +32,13 @@ def sentences(change: Change) -> Iterator[str]:
     for step in sorted(change.preview.of("Instance"), key=lambda s: (s.name != gateway, s.name)):
         if step.name not in (change.renamed or ()):
             yield from _instance(change, step)
+    for step in change.preview.of("Volume"):
+        if step.op == "update" and "size" in step.changed:
+            sizes = [f"{(inputs or {}).get('size')} GiB" for inputs in (step.before, step.after)]
+            yield (
+                f"The data volume of {step.name} grows: {turned(*sizes)}, used whole from the next "
+                "boot on."
+            )
 
 
 def _instance(change: Change, step: Step) -> Iterator[str]:
@@ -69,14 +76,6 @@ def _kept(change: Change, host: str) -> str:
         said = f"its {listed(kept)} is kept, " if kept else ""
         return f"{said}mail in its queue is lost"
     return f"{listed(kept)} {'are' if len(kept) > 1 else 'is'} kept" if kept else "nothing is kept"
-
-
-def loses_queue(change: Change, step: Step) -> bool:
-    """Whether mail that waits on an instance's host is lost with it."""
-    if step.op not in ("replace", "delete"):
-        return False
-    volume = change.identity("Volume", step.name)
-    return volume is None or not volume.stays
 
 
 def _why(change: Change, step: Step) -> str:

@@ -11,14 +11,18 @@ from ops.review.say import code, turned
 TOLD = {
     ("gateway", "name"),
     ("gateway", "instanceType"),
-    *((key,) for key in ("image", "operator", "protect", "ssh", "zones", "forwards", "tags")),
+    ("gateway", "dataVolumeGiB"),
+    *(
+        (key,)
+        for key in ("image", "operator", "protect", "ssh", "zones", "forwards", "tags", "mailboxes")
+    ),
     ("inbound", "dmarc"),
     ("acme", "directory"),
     *(("clients", "*", key) for key in ("name", "instanceType", "sendAs")),
     *(("logins", "*", key) for key in ("address", "password", "sendAs")),
     *(
         ("domains", "*", key)
-        for key in ("name", "selectors", "keys", "dmarc", "spf", "txt", "a", "ttl", "mx")
+        for key in ("selectors", "retired", "keys", "dmarc", "spf", "txt", "a", "ttl", "mx", "name")
     ),
 }
 Path = tuple[str, ...]
@@ -46,16 +50,24 @@ def sentences(change: Change) -> Iterator[str]:
 
 
 def _rest(change: Change) -> Iterator[str]:
-    """Settings that the report has no words for: as they are given."""
+    """Settings that the report has no words for."""
     assert change.start  # there is something to compare
-    one, two = _flat(change.start.given), _flat(change.end.given)
+    one, two = (_flat(r.settings.model_dump(by_alias=True)) for r in (change.start, change.end))
     secret = change.start.secret | change.end.secret
     for path in sorted(one.keys() | two.keys()):
         if one.get(path) == two.get(path) or _is_told(path):
             continue
-        values = turned(str(one.get(path, "unset")), str(two.get(path, "unset")))
+        if path[0] in change.end.secret and not change.secrets_compare:
+            continue
+        values = turned(_text(one.get(path)), _text(two.get(path)))
         said = "changes" if path[0] in secret else f"changes: {values}"
         yield f"The setting {code('mail-relay:' + '.'.join(path))} {said}."
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "unset" if value is None else str(value)
 
 
 def _is_told(path: Path) -> bool:
@@ -67,7 +79,7 @@ def _flat(value: Any, path: Path = ()) -> dict[Path, Any]:
     """Values by their path; an item of a list is known by its name or address."""
     if isinstance(value, dict):
         items = value.items()
-    elif isinstance(value, list) and all(isinstance(item, dict) for item in value):
+    elif isinstance(value, tuple) and all(isinstance(item, dict) for item in value):
         items = [(i.get("name") or i.get("address") or n, i) for n, i in enumerate(value)]
     else:
         return {path: value}

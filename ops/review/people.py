@@ -14,6 +14,7 @@ def sentences(change: Change) -> Iterator[str]:
         yield from _clients(change)
         yield from _keys(change)
         yield from _forwards(change)
+        yield from _mailboxes(change)
 
 
 def _logins(change: Change) -> Iterator[str]:
@@ -97,3 +98,19 @@ def _forwards(change: Change) -> Iterator[str]:
 
 def _targets(settings: Settings | None) -> Mapping[str, tuple[str, ...]]:
     return {f.address: f.to for f in settings.forwards} if settings else {}
+
+
+def _mailboxes(change: Change) -> Iterator[str]:
+    before, after = _quotas(change.before), _quotas(change.after)
+    for address in sorted(before.keys() | after.keys()):
+        old, new = before.get(address), after.get(address)
+        if new is None:
+            yield f"The mailbox {address} is closed: its mail stays on the volume, read by nobody."
+        elif old is None:
+            yield f"The mailbox {address} is opened, with room for {new} MiB."
+        elif old != new:
+            yield f"The mailbox {address} has room for {new} MiB instead of {old}."
+
+
+def _quotas(settings: Settings | None) -> Mapping[str, int]:
+    return {m.address: m.quota_mi_b for m in settings.mailboxes} if settings else {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ops.review.change import Change
 from ops.review.domains import OF_DOMAIN, domain_of
@@ -30,10 +31,11 @@ def picture(change: Change) -> str:
     lines += _sort("login", "logins", _logins(change), edge)
     lines += _sort("client", "client hosts", _clients(change), '{} -- "587, TLS, AUTH" --> gateway')
     lines += ['  gateway -- "25, DKIM-signed" --> receivers["receivers"]']
-    forwards = _forwards(change)
-    if forwards:
+    forwards, mailboxes = _forwards(change), _mailboxes(change)
+    if forwards or mailboxes:
         lines += ['  senders["senders elsewhere"] -- "25" --> gateway']
         lines += _sort("forward", "addresses", forwards, 'gateway -- "forwards" --> {}')
+        lines += _sort("mailbox", "mailboxes", mailboxes, 'gateway -- "keeps" --> {}')
     lines += _sort("domain", "domains", _domains(change), "receivers -. DNS .-> {}", '[("', '")]')
     return "\n".join([*lines, STYLES])
 
@@ -79,9 +81,8 @@ def _both(change: Change) -> tuple[Settings, Settings]:
     if change.before:
         return change.before, change.after
     if change.preview.is_first:
-        return change.after.model_copy(
-            update={"logins": (), "clients": (), "forwards": ()}
-        ), change.after
+        nobody: dict[str, Any] = dict.fromkeys(("logins", "clients", "forwards", "mailboxes"), ())
+        return change.after.model_copy(update=nobody), change.after
     return change.after, change.after
 
 
@@ -116,6 +117,11 @@ def _clients(change: Change) -> list[Node]:
 def _forwards(change: Change) -> list[Node]:
     before, after = ({f.address: f.to for f in s.forwards} for s in _both(change))
     return [Node(_any(name), mark) for name, mark in _marked(dict(before), dict(after))]
+
+
+def _mailboxes(change: Change) -> list[Node]:
+    before, after = ({m.address: m.quota_mi_b for m in s.mailboxes} for s in _both(change))
+    return [Node(f"{name}<br/>mailbox", mark) for name, mark in _marked(dict(before), dict(after))]
 
 
 def _any(address: str) -> str:

@@ -25,13 +25,12 @@ Pulumi = Callable[..., str]
 
 @dataclass(frozen=True)
 class Reading:
-    """Settings, as they were given too; `secret` are the keys that hold a secret.
+    """Settings, and the keys of them that hold a secret.
 
     Without `secrets_read`, secrets are stood in for by others.
     """
 
     settings: Settings
-    given: Mapping[str, Any]
     secret: frozenset[str]
     secrets_read: bool = True
 
@@ -65,7 +64,7 @@ def of_commit(pulumi: Pulumi, reference: str, stack: str) -> Reading | None:
             return of_file(pulumi, file)
         except StackError:  # encrypted for another passphrase or key than today's
             given = readable(yaml.safe_load(text).get("config", {}))
-            return Reading(read(given), given, frozenset(given), secrets_read=False)
+            return Reading(read(given), frozenset(given), secrets_read=False)
 
 
 def _git(*arguments: str) -> str:
@@ -82,4 +81,4 @@ def _reading(config: Mapping[str, Mapping[str, Any]]) -> Reading:
     ours = {k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX)}
     given = {key: value.get("objectValue", value.get("value")) for key, value in ours.items()}
     secret = frozenset(key for key, value in ours.items() if value.get("secret"))
-    return Reading(read(given), given, secret)
+    return Reading(read(given), secret)

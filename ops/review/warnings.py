@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from mail import dmarc, spf
 from ops.review import access
 from ops.review.change import Change
-from ops.review.domains import published
-from ops.review.hosts import loses_queue
 from ops.review.preview import STAYING, Step, record_set
 from ops.review.say import code, listed
+from ops.review.selectors import published
 from settings import MailDomain
 
 # Days that a message may wait in a queue: Postfix's maximal_queue_lifetime, as set on the hosts.
@@ -61,8 +60,15 @@ def _addresses(change: Change) -> Iterator[Warn]:
 
 
 def _queues(change: Change) -> Iterator[Warn]:
+    for step in sorted(change.preview.of("Volume"), key=lambda s: s.name):
+        if step.before is not None and not step.stays:
+            yield Warn(
+                "volume-lost",
+                f"The data volume of {step.name} is deleted, with its queue, its certificates and "
+                "its mailboxes, if it has any.",
+            )
     for step in sorted(change.preview.of("Instance"), key=lambda s: s.name):
-        if loses_queue(change, step):
+        if step.op in ("replace", "delete") and change.identity("Volume", step.name) is None:
             yield Warn(
                 "queue-lost",
                 f"Mail that waits in the queue of {step.name} is lost: see that it is empty "
@@ -121,15 +127,17 @@ def _keys(change: Change) -> Iterator[Warn]:
         if gone and set(before) & set(after):
             yield Warn(
                 "key-removed",
-                f"{_selectors(gone)} of {domain} goes: mail signed with it may be in queues, here "
-                f"and at receivers, for up to {QUEUE_DAYS} days after the gateway last used it.",
+                f"{_selectors(gone)} of {domain} is given up: mail signed with it may be in "
+                f"queues, here and at receivers, for up to {QUEUE_DAYS} days after the gateway "
+                "last used it. `./relay rotate` takes this step when it is safe.",
             )
         elif gone:
             yield Warn(
                 "key-in-use-removed",
                 f"{_selectors(gone)} of {domain} goes before another is in use: its mail waits "
                 "until every name server shows the new key, and what was signed before no longer "
-                "passes. Publish the new selector first, take the old one away in a later change.",
+                "passes. Publish the new selector first and retire the old one in a later change, "
+                "as `./relay rotate` does.",
             )
 
 

@@ -18,6 +18,7 @@ TAGGED = frozenset(
         "aws:ec2/vpc:Vpc",
         "aws:iam/instanceProfile:InstanceProfile",
         "aws:iam/role:Role",
+        "aws:route53/zone:Zone",
         "aws:s3/bucket:Bucket",
     }
 )

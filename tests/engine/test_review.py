@@ -154,15 +154,18 @@ def check(reviewed: Reviewed, found: Report, name: str, request: pytest.FixtureR
     approve(name, text, request.config.getoption("--approve"))
 
 
-def test_the_review_of_a_rotations_last_step(
+def test_the_reviews_of_a_rotations_later_steps(
     reviewed: Reviewed, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(EVENTS, "true")
     config = copy.deepcopy(CONFIG)
     first(config, "domains").update(selectors=["s1", "s2"])
     reviewed.up(config)
-    first(config, "domains").update(selectors=["s2"])
-    check(reviewed, reviewed.report(config), "selector-retired", request)
+    first(config, "domains").update(selectors=["s2"], retired=["s1"])
+    check(reviewed, reviewed.report(config), "selector-revoked", request)
+    reviewed.up(config)
+    del first(config, "domains")["retired"]
+    check(reviewed, reviewed.report(config), "selector-removed", request)
 
 
 def test_a_review_says_what_is_protected_and_fails(

@@ -1,0 +1,70 @@
+"""DKIM selectors on their way: published, in use, revoked, gone."""
+
+from collections.abc import Iterator
+
+from mail import dkim
+from ops.review.change import Change
+from ops.review.preview import RecordSet, record_set
+
+KEY = "._domainkey."
+
+
+def selector_of(record: RecordSet) -> str:
+    """The selector of a DKIM key record; "" if it is none."""
+    selector, key, _ = record.name.partition(KEY)
+    return selector if key else ""
+
+
+def is_revoked(record: RecordSet | None) -> bool:
+    """Whether a key record says that its key is no longer used (RFC 6376, 3.6.1)."""
+    return record is not None and record.values == (dkim.REVOKED,)
+
+
+def published(change: Change, domain: str, when: str) -> list[str]:
+    """The domain's selectors with a key in DNS before or after the change, oldest first."""
+    found: list[str] = []
+    for step in change.preview.of("Record"):
+        record = record_set(step.before if when == "before" else step.after)
+        if record and record.name.endswith(f"{KEY}{domain}") and not is_revoked(record):
+            found.append(selector_of(record))
+    order: list[str] = []
+    for settings in (change.before, change.after):
+        for given in settings.mail_domains if settings else ():
+            order += given.selectors if given.name == domain else ()
+    return sorted(found, key=lambda s: order.index(s) if s in order else len(order))
+
+
+def sentences(
+    change: Change,
+    domain: str,
+    selector: str,
+    before: RecordSet | None,
+    after: RecordSet | None,
+) -> Iterator[str]:
+    """What becomes of a selector whose record changes."""
+    what = f"elector {selector} of {domain}"
+    in_use = published(change, domain, "before")
+    signs = [s for s in published(change, domain, "after") if s in in_use]
+    lost = (
+        f"{f'the gateway signs with {signs[-1]}' if signs else 'nothing signs its mail now'}, and "
+        f"what was signed with {selector} and is still on its way no longer passes DKIM"
+    )
+    if before is None:
+        goes_on = f"the gateway goes on signing with {signs[-1]}" if signs else "mail waits"
+        yield (
+            f"S{what} is published, not yet in use: {goes_on} until every name server of the zone "
+            "shows the new key."
+        )
+    elif is_revoked(before):
+        if not is_revoked(after):
+            becomes = "gets a key again" if after else "goes"
+            yield f"The record of s{what}, whose key was revoked, {becomes}."
+    elif after is None:
+        yield f"S{what} is taken away: {lost}."
+    elif is_revoked(after):
+        yield f"S{what} is revoked (an empty p=): {lost}."
+    elif before.values != after.values:
+        yield (
+            f"The key of s{what} changes: where the old one is remembered, signatures do not "
+            f"verify for up to {before.ttl} s."
+        )
