@@ -128,10 +128,12 @@ def _other(step: Step) -> Iterator[str]:
     before, after = record_set(step.before), record_set(step.after)
     one = after or before
     assert one is not None
-    if one.name.startswith("_spf."):
-        yield from _valued(
-            "The gateways' addresses, which the domains' SPF includes", before, after
-        )
+    if "Ses$" in step.urn:  # three for each domain, with names that SES makes up
+        does = {"create": "are published", "delete": "go"}.get(step.op, "change")
+        yield f"Amazon SES's DKIM records of {step.name.rpartition('-ses-')[0]} {does}."
+    elif one.name.startswith("_spf."):
+        what = "The gateways' addresses, which the domains' SPF includes"
+        yield from _valued(what, before, after)
     else:
         where = " inside the VPC" if "PrivateNetwork$" in step.urn else ""
         yield from _valued(f"{one.type} of {one.name}{where}", before, after)

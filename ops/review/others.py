@@ -14,7 +14,17 @@ TOLD = {
     ("gateway", "dataVolumeGiB"),
     *(
         (key,)
-        for key in ("image", "operator", "protect", "ssh", "zones", "forwards", "tags", "mailboxes")
+        for key in (
+            "image",
+            "operator",
+            "protect",
+            "ssh",
+            "zones",
+            "forwards",
+            "tags",
+            "mailboxes",
+            "smarthost",
+        )
     ),
     ("inbound", "dmarc"),
     ("acme", "directory"),

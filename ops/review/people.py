@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from ops.review.change import Change
 from ops.review.say import listed
-from settings import Login, Settings
+from settings import Account, Login, Settings, Smarthost
 
 
 def sentences(change: Change) -> Iterator[str]:
@@ -15,6 +15,7 @@ def sentences(change: Change) -> Iterator[str]:
         yield from _keys(change)
         yield from _forwards(change)
         yield from _mailboxes(change)
+        yield from _smarthost(change)
 
 
 def _logins(change: Change) -> Iterator[str]:
@@ -114,3 +115,35 @@ def _mailboxes(change: Change) -> Iterator[str]:
 
 def _quotas(settings: Settings | None) -> Mapping[str, int]:
     return {m.address: m.quota_mi_b for m in settings.mailboxes} if settings else {}
+
+
+def _smarthost(change: Change) -> Iterator[str]:
+    if change.before is None:
+        return
+    old, new = change.before.smarthost, change.after.smarthost
+    if _way(old) != _way(new):
+        yield f"Outgoing mail leaves {_way(new)}; until now {_way(old)}."
+    if old and new and old.mechanisms != new.mechanisms:
+        yield f"The smarthost's SASL mechanisms are {listed(new.mechanisms)} from now on."
+    before, after = _accounts(old), _accounts(new)
+    for sender in sorted(before.keys() | after.keys()):
+        one, two = before.get(sender), after.get(sender)
+        if two is None:
+            yield f"The smarthost's account for {sender} goes."
+        elif one is None or one.user != two.user:
+            yield f"Mail of {sender} uses the smarthost's account {two.user}."
+        elif change.secrets_compare and one.password != two.password:
+            yield f"The password of the smarthost's account for {sender} changes."
+
+
+def _way(smarthost: Smarthost | None) -> str:
+    if smarthost is None:
+        return "straight to the receivers (port 25)"
+    return f"by {smarthost.host or 'Amazon SES'} (port {smarthost.port})"
+
+
+def _accounts(smarthost: Smarthost | None) -> dict[str, Account]:
+    given = smarthost.accounts if smarthost else ()
+    return {
+        _sender(account.sender) if account.sender else "all others": account for account in given
+    }

@@ -30,7 +30,7 @@ def picture(change: Change) -> str:
     edge = '{} -- "587 or 465, TLS, AUTH" --> gateway'
     lines += _sort("login", "logins", _logins(change), edge)
     lines += _sort("client", "client hosts", _clients(change), '{} -- "587, TLS, AUTH" --> gateway')
-    lines += ['  gateway -- "25, DKIM-signed" --> receivers["receivers"]']
+    lines += _way_out(change)
     forwards, mailboxes = _forwards(change), _mailboxes(change)
     if forwards or mailboxes:
         lines += ['  senders["senders elsewhere"] -- "25" --> gateway']
@@ -46,6 +46,18 @@ def _gateways(change: Change) -> Iterator[str]:
     yield _line("gateway", Node(f"{name}<br/>gateway", mark))
     if change.renamed:
         yield _line("gone", Node(f"{change.renamed[0]}<br/>gateway until now", "removed"))
+
+
+def _way_out(change: Change) -> Iterator[str]:
+    """Straight to the receivers, or by a smarthost."""
+    before, after = (settings.smarthost for settings in _both(change))
+    if after is None:
+        yield '  gateway -- "25, DKIM-signed" --> receivers["receivers"]'
+        return
+    mark = "" if before == after else "changed" if before else "added"
+    yield _line("smarthost", Node(f"{after.host or 'Amazon SES'}<br/>smarthost", mark))
+    yield f'  gateway -- "{after.port}, DKIM-signed" --> smarthost'
+    yield '  smarthost -- "25" --> receivers["receivers"]'
 
 
 def _sort(

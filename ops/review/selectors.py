@@ -12,7 +12,7 @@ KEY = "._domainkey."
 def selector_of(record: RecordSet) -> str:
     """The selector of a DKIM key record; "" if it is none."""
     selector, key, _ = record.name.partition(KEY)
-    return selector if key else ""
+    return selector if key and record.type == "TXT" else ""
 
 
 def is_revoked(record: RecordSet | None) -> bool:
@@ -25,8 +25,9 @@ def published(change: Change, domain: str, when: str) -> list[str]:
     found: list[str] = []
     for step in change.preview.of("Record"):
         record = record_set(step.before if when == "before" else step.after)
-        if record and record.name.endswith(f"{KEY}{domain}") and not is_revoked(record):
-            found.append(selector_of(record))
+        selector = selector_of(record) if record else ""
+        if record and record.name == dkim.name(selector, domain) and not is_revoked(record):
+            found.append(selector)
     order: list[str] = []
     for settings in (change.before, change.after):
         for given in settings.mail_domains if settings else ():

@@ -1,6 +1,6 @@
 """What needs a person: what cannot be taken back, and what is better done in another order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mail import dmarc, spf
@@ -179,14 +179,15 @@ def _unproven(change: Change, domain: MailDomain, old: MailDomain | None) -> lis
     found = []
     if not set(published(change, domain.name, "before")) & set(domain.selectors):
         found.append("none of its selectors is published yet")
-    if not _names_gateways(domain):
-        found.append(f"its SPF ({code(' '.join(domain.spf.mechanisms))}) may not name the gateways")
+    terms = change.after.spf_terms(domain)
+    if change.after.smarthost is None and not _name_gateways(terms):
+        found.append(f"its SPF ({code(' '.join(terms))}) may not name the gateways")
     return found
 
 
-def _names_gateways(domain: MailDomain) -> bool:
-    terms = [term.lstrip("+") for term in domain.spf.mechanisms]
-    return spf.GATEWAYS in terms or spf.names_addresses(terms)
+def _name_gateways(terms: Sequence[str]) -> bool:
+    plain = [term.lstrip("+") for term in terms]
+    return spf.GATEWAYS in plain or spf.names_addresses(plain)
 
 
 def _ssh(change: Change) -> Iterator[Warn]:

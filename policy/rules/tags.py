@@ -18,8 +18,10 @@ TAGGED = frozenset(
         "aws:ec2/vpc:Vpc",
         "aws:iam/instanceProfile:InstanceProfile",
         "aws:iam/role:Role",
+        "aws:iam/user:User",
         "aws:route53/zone:Zone",
         "aws:s3/bucket:Bucket",
+        "aws:sesv2/emailIdentity:EmailIdentity",
     }
 )
 

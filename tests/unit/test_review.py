@@ -202,6 +202,27 @@ def test_a_setting_that_the_report_has_no_words_for_is_told_as_it_is() -> None:
     assert said in sentences(found)
 
 
+def test_a_smarthost_is_told_with_its_accounts_and_without_passwords() -> None:
+    def given(*accounts: dict[str, str]) -> dict[str, Any]:
+        spf = "include:_spf.example.net"
+        return {"smarthost": {"host": "smtp.example.net", "spf": spf, "accounts": [*accounts]}}
+
+    all_ = {"user": "us", "password": "hunter2-1"}
+    shop = {"user": "shop", "password": "hunter2-2", "sender": "@shop.example"}
+    found = change(after=given(all_))
+    assert sentences(found) == [
+        "Outgoing mail leaves by smtp.example.net (port 587); until now straight to the receivers "
+        "(port 25).",
+        "Mail of all others uses the smarthost's account us.",
+    ]
+    assert '  smarthost["smtp.example.net<br/>smarthost"]:::added' in picture(found).splitlines()
+    found = change(before=given(all_), after=given({**all_, "password": "hunter2-3"}, shop))
+    assert sentences(found) == [
+        "The password of the smarthost's account for all others changes.",
+        "Mail of every address of shop.example uses the smarthost's account shop.",
+    ]
+
+
 def test_a_setting_with_a_secret_in_it_is_told_without_values() -> None:
     found = change(
         before={"acme": {"email": "a@inbox.example"}},
