@@ -71,8 +71,12 @@ class Zones:
             records=values,
             opts=pulumi.ResourceOptions.merge(opts, ours),
         )
-        self._made.append(made)
+        self.tell(made)
         return made
+
+    def tell(self, record: aws.route53.Record) -> None:
+        """A record set made elsewhere is in the zone file with the others."""
+        self._made.append(record)
 
     def zone_file(self) -> pulumi.Output[str]:
         """Every record set made so far, as a zone file has them."""
@@ -101,6 +105,9 @@ class Zones:
 
 def _lines(name: str, kind: str, ttl: float, values: Sequence[str]) -> list[str]:
     """A record set as lines, from values as Route53 has them."""
-    quoted = [f'"{value}"' if kind == "TXT" else value for value in values]
+    if kind == "TXT":
+        quoted = [f'"{value}"' for value in values]
+    else:  # Route53 takes names without the final dot
+        quoted = [f"{value.rstrip('.')}." if kind == "CNAME" else value for value in values]
     text = "\n".join(zonefile.line(name, kind, int(ttl), value) for value in quoted)
     return [line for record in zonefile.read(text) for line in record.lines()]

@@ -93,7 +93,7 @@ class Ses(pulumi.ComponentResource):
             tokens = identity.dkim_signing_attributes.tokens
             for number in range(DKIM_TOKENS):
                 # not by `zones.record`: a name that SES has just made up cannot be there already
-                aws.route53.Record(
+                record = aws.route53.Record(
                     f"{domain}-ses-{number}",
                     zone_id=zones.id(domain),
                     name=pulumi.Output.concat(tokens[number], "._domainkey.", domain),
@@ -102,6 +102,7 @@ class Ses(pulumi.ComponentResource):
                     records=[pulumi.Output.concat(tokens[number], ".", target)],
                     opts=pulumi.ResourceOptions(parent=identity),
                 )
+                zones.tell(record)
         login = aws.iam.User(name, tags=tags.named(name), opts=child)
         inside = pulumi.ResourceOptions(parent=login)
         policy = aws.iam.UserPolicy(name, user=login.name, policy=_may_send(domains), opts=inside)

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from lab.access import entered
 from ops import engine, lab_stack
-from ops.leftovers.find import Stack, find, known
+from ops.leftovers.find import Stack, find, in_state
 from ops.leftovers.left import Left
 from ops.output import notes, print_json, results, step
 from ops.stack_file import StackFile
@@ -27,35 +27,35 @@ def command(
 ) -> None:
     """What is in the account of a stack and not in its state. Exit code 1: something is left."""
     chosen = target(stack, lab)
-    in_state = _state(chosen)
+    state = _state(chosen)
     with step(f"the account, by tags and names of {chosen.stack}"), _account(chosen) as account:
         found = list(find(account))
-    left = [item for item in found if item.id not in in_state]
-    belongs = [item for item in found if item.id in in_state]
+    left = [item for item in found if item.id not in state]
+    belongs = [item for item in found if item.id in state]
     if json:
         print_json(
             {
                 "stack": chosen.stack,
-                "resources": len(in_state),
+                "resources": len(state),
                 "belongs": [{"what": b.what, "id": b.id, "name": b.name} for b in belongs],
                 "left": [asdict(item) for item in left],
             }
         )
     else:
-        _show(chosen, len(in_state), belongs, left)
+        _show(chosen, len(state), belongs, left)
     if left:
         raise typer.Exit(1)
 
 
-def _state(chosen: Target) -> set[str]:
+def _state(chosen: Target) -> list[str]:
     """The ids in the state; none if the stack has been removed from the backend."""
     try:
-        return known(chosen.pulumi("stack", "export"))
+        return in_state(chosen.pulumi("stack", "export"))
     except StackError as error:
         if "no stack named" not in str(error):
             raise
         notes.print(f"there is no stack {chosen.stack} any more: everything found counts as left")
-        return set()
+        return []
 
 
 @contextmanager
@@ -90,4 +90,7 @@ def _show(chosen: Target, resources: int, belongs: list[Left], left: list[Left])
         )
         results.print(f"  costs: {escape(item.holds)}", soft_wrap=True)
         results.print(f"  {escape(item.remove)}", style="cyan", soft_wrap=True)
+    if left and not chosen.lab:
+        region = StackFile(chosen).value("aws:region")
+        results.print(f"For these commands: export AWS_DEFAULT_REGION={region}")
     results.print(f"{len(left)} left." if left else "Nothing is left.")

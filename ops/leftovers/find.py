@@ -37,10 +37,10 @@ def find(stack: Stack) -> Iterator[Left]:
         for identity, dkim_names in ses.identities(stack.client("sesv2"), tags, domains):
             aliases += dkim_names
             yield identity
-    yield from records.find(stack.client("route53"), s, aliases)
+    yield from records.find(stack.client("route53"), s, tags, aliases)
 
 
-def known(export: str) -> set[str]:
-    """The ids of the resources in a stack's state, from `pulumi stack export`."""
+def in_state(export: str) -> list[str]:
+    """The id of each resource in a stack's state, "" for one without, from `stack export`."""
     resources = json.loads(export)["deployment"].get("resources") or []
-    return {resource["id"] for resource in resources if resource.get("id")}
+    return [resource.get("id", "") for resource in resources]

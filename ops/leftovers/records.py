@@ -7,13 +7,14 @@ SPF, is not the stack's and is not listed.
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mail import dkim, dmarc, spf, zonefile
-from ops.leftovers.left import Left
+from ops.leftovers.left import Left, monthly
 from settings import Settings
 
+ZONE = 0.50  # USD a month, 2026
 # A record set's name and type, and whether values are those that the stack writes.
 Rule = tuple[str, str, Callable[[Sequence[str]], bool]]
 
@@ -68,36 +69,61 @@ def _leads_to(exchanges: Sequence[str]) -> Callable[[Sequence[str]], bool]:
     return lambda values: any(v.split()[1].rstrip(".") in exchanges for v in values)
 
 
-def find(route53: Any, settings: Settings, aliases: Sequence[str] = ()) -> Iterator[Left]:
-    """The record sets in the stack's zones that it makes; `aliases` are names of CNAMEs."""
+def find(
+    route53: Any, settings: Settings, tags: Mapping[str, str], aliases: Sequence[str] = ()
+) -> Iterator[Left]:
+    """The record sets that the stack makes, in its zones; its private zone, with what is in it.
+
+    `aliases` are names of CNAMEs.
+    """
     wanted = rules(settings) + [(alias, "CNAME", _anything) for alias in aliases]
     for page in route53.get_paginator("list_hosted_zones").paginate():
         for zone in page["HostedZones"]:
-            if zone["Name"].rstrip(".") in settings.hosted_zones:
-                yield from _in_zone(route53, zone["Id"].rpartition("/")[2], wanted)
+            name, identity = zone["Name"].rstrip("."), zone["Id"].rpartition("/")[2]
+            private = zone["Config"].get("PrivateZone", False)
+            if not private and name in settings.hosted_zones:
+                for held in _record_sets(route53, identity):
+                    if any(_fits(held, rule) for rule in wanted):
+                        yield _record(identity, held)
+            elif private and name == settings.gateway.name and _tagged(route53, identity, tags):
+                for held in _record_sets(route53, identity):
+                    if held["Type"] not in ("NS", "SOA"):
+                        yield _record(identity, held)
+                remove = f"aws route53 delete-hosted-zone --id {identity}"
+                yield Left("private hosted zone", identity, name, monthly(ZONE), remove)
 
 
-def _in_zone(route53: Any, zone: str, wanted: Sequence[Rule]) -> Iterator[Left]:
+def _tagged(route53: Any, zone: str, tags: Mapping[str, str]) -> bool:
+    found = route53.list_tags_for_resource(ResourceType="hostedzone", ResourceId=zone)
+    held = {tag["Key"]: tag["Value"] for tag in found["ResourceTagSet"]["Tags"]}
+    return tags.items() <= held.items()
+
+
+def _record_sets(route53: Any, zone: str) -> Iterator[dict[str, Any]]:
     for page in route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone):
-        for held in page["ResourceRecordSets"]:
-            name, kind = held["Name"].rstrip("."), held["Type"]
-            raw = [record["Value"] for record in held.get("ResourceRecords", [])]
-            if any(
-                (name, kind) == (n, k) and is_ours(_values(name, kind, raw))
-                for n, k, is_ours in wanted
-            ):
-                change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": held}]}
-                batch = shlex.quote(json.dumps(change))
-                yield Left(
-                    "record",
-                    f"{zone}_{name}_{kind}",
-                    f"{name} {kind}",
-                    f"nothing; a name, with {', '.join(raw)[:100]}",
-                    "aws route53 change-resource-record-sets "
-                    f"--hosted-zone-id {zone} --change-batch {batch}",
-                )
+        yield from page["ResourceRecordSets"]
 
 
-def _values(name: str, kind: str, raw: Sequence[str]) -> list[str]:
+def _fits(held: Mapping[str, Any], rule: Rule) -> bool:
+    name, kind, is_ours = rule
+    return (held["Name"].rstrip("."), held["Type"]) == (name, kind) and is_ours(_values(held))
+
+
+def _record(zone: str, held: Mapping[str, Any]) -> Left:
+    name, kind = held["Name"].rstrip("."), held["Type"]
+    change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": held}]}
+    return Left(
+        "record",
+        f"{zone}_{name}_{kind}",
+        f"{name} {kind}",
+        f"nothing; a name, with {', '.join(_values(held))[:100]}",
+        f"aws route53 change-resource-record-sets --hosted-zone-id {zone} "
+        f"--change-batch {shlex.quote(json.dumps(change))}",
+    )
+
+
+def _values(held: Mapping[str, Any]) -> list[str]:
+    raw = [record["Value"] for record in held.get("ResourceRecords", [])]
+    name, kind = held["Name"].rstrip("."), held["Type"]
     text = "\n".join(zonefile.line(name, kind, 0, value) for value in raw)
     return [value for record in zonefile.read(text) for value in record.values]

@@ -54,14 +54,16 @@ def _check_passes(
     From: (policy.lua). What the gateway sends itself comes from its host name, signed by the domain
     above it (RFC 7489, 3.1).
     """
-    gateway = world.expected.gateway
+    gateway, smarthost = world.expected.gateway, world.expected.smarthost
     authors = {domain: spf_result}
     if names.parent(gateway.name) == domain:
-        own = world.evaluate(gateway.address, "", gateway.name)
-        authors[gateway.name] = own.result
+        authors[gateway.name] = world.evaluate(gateway.address, "", gateway.name).result
     for author, by_spf in authors.items():
-        dkim_passes = signed and dmarc.aligned(author, domain, policy.strict_dkim)
-        ways = [way for way, passes in (("SPF", by_spf == "pass"), ("DKIM", dkim_passes)) if passes]
+        ways = ["DKIM"] if signed and dmarc.aligned(author, domain, policy.strict_dkim) else []
+        if smarthost:
+            ways.append(f"SPF if it names the addresses of {smarthost.host}")
+        elif by_spf == "pass":
+            ways.insert(0, "SPF")
         result.seen.append(f"mail from {author} passes by {' and '.join(ways) or 'nothing'}")
         if not ways:
             result.error(

@@ -64,6 +64,7 @@ class Expected(_Model):
     records: Annotated[tuple[RecordSet, ...], BeforeValidator(zonefile.read)]
     ssh: Ssh
     smarthost: Smarthost | None = None
+    mailboxes: tuple[str, ...] = ()
 
     @property
     def hosts(self) -> tuple[Host, ...]:

@@ -54,16 +54,25 @@ def _check_elsewhere(world: World, domain: Domain, result: Result) -> None:
         )
     elif answer.values:
         result.seen.append(f"taken elsewhere: {', '.join(answer.values)}")
-    elif not world.names.resolve(domain.name, "A").values:
-        result.warn(
-            "mx-none",
-            f"{domain.name} has neither MX nor A: replies and bounces find nobody, and many "
-            "servers refuse a sender's domain that takes no mail",
-            f"Say in mail-relay:forwards where mail for postmaster@{domain.name} goes: the stack "
-            f"then makes {domain.name}. 300 IN MX 10 {gateway}.",
-        )
     else:
-        result.seen.append("no MX: mail goes to its A record")
+        _check_nobody(world, domain, result)
+
+
+def _check_nobody(world: World, domain: Domain, result: Result) -> None:
+    """Without MX, mail goes to the A record (RFC 5321, 5.1), and no host of ours takes it there."""
+    addresses = world.names.resolve(domain.name, "A").values
+    if set(addresses) - {host.address for host in world.expected.hosts}:
+        result.seen.append(f"no MX: mail goes to {', '.join(addresses)}")
+        return
+    leads = f"its A record leads to {addresses[0]}, which takes none" if addresses else "nor A"
+    gateway = world.expected.gateway.name
+    result.warn(
+        "mx-none",
+        f"{domain.name} has no MX, {leads}: bounces and replies find nobody, and many servers "
+        "refuse a sender whose domain takes no mail",
+        f"Say in mail-relay:forwards where mail for postmaster@{domain.name} goes: the stack then "
+        f"makes {domain.name}. 300 IN MX 10 {gateway}.",
+    )
 
 
 def _check_exchange(world: World, exchange: str, result: Result) -> None:

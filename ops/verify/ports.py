@@ -4,7 +4,7 @@ import time
 
 from ops.verify.expected import Host
 from ops.verify.result import Result
-from ops.verify.talk import READY, SMTP, SUBMISSIONS, Heard
+from ops.verify.talk import IMAPS, READY, SMTP, SUBMISSIONS, Heard
 
 # certbot renews with a third of the time left: of Let's Encrypt's 90 days, 30
 RENEWED_DAYS = 20
@@ -29,8 +29,12 @@ def check(host: Host, port: int, heard: Heard) -> Result:
         return result
     code, text = heard.greeting
     if code != READY:
-        said = f"{code} {text}" if code else heard.broken
+        said = f"{code} {text}" if code else heard.broken or text
         result.error("port-silent", f"port {port} does not greet: {said}", "On the host: mailq")
+        return result
+    if port == IMAPS:
+        result.seen.append("IMAP")
+        _check_certificate(host, result, heard)
         return result
     result.seen.append(f"{code} {text}")
     if text.split(" ")[0].lower() != host.name:

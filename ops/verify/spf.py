@@ -75,6 +75,9 @@ def _check_evaluation(
     elif evaluation.result != "pass":
         text = f"{address} gets {evaluation.result} as {domain} {evaluation.problem}".rstrip()
         result.error("spf-result", text, setting)
+    elif cost.result in ("permerror", "temperror"):  # for others that the policy names
+        text = f"{domain} as a whole gives {cost.result}: {cost.problem}"
+        result.error("spf-result", text, setting)
     elif cost.result == "pass":
         result.error("spf-open", f"{domain}: every address passes", setting)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ops.verify.expected import Host
 
-SMTP, SUBMISSION, SUBMISSIONS = 25, 587, 465
+SMTP, SUBMISSION, SUBMISSIONS, IMAPS = 25, 587, 465, 993
 SECONDS = 20.0
 OURSELVES = "[127.0.0.1]"  # an address literal (RFC 5321, 4.1.3); the gateway asks no more of it
 READY, CLOSING = 220, 421
@@ -79,8 +79,11 @@ def _talk(
     session = smtplib.SMTP(local_hostname=OURSELVES)
     session.sock = connection
     try:
-        if port == SUBMISSIONS:
+        if port in (SUBMISSIONS, IMAPS):
             _secure(session, trust, host, heard)
+        if port == IMAPS:
+            heard.greeting = _imap_greeting(session.sock)
+            return
         heard.greeting = _reply(session.getreply())
         if heard.greeting[0] != READY:
             return
@@ -101,6 +104,13 @@ def _talk(
         _ask(session, recipients, heard)
     finally:
         session.close()
+
+
+def _imap_greeting(connection: socket.socket) -> Reply:
+    """RFC 9051, 7.1; its untagged OK counts as SMTP's 220."""
+    with connection.makefile("rb") as file:
+        text = file.readline(1024).decode("utf-8", "replace").strip()
+    return (READY if text.startswith("* OK") else 0), text
 
 
 def _secure(session: smtplib.SMTP, trust: ssl.SSLContext, host: Host, heard: Heard) -> None:

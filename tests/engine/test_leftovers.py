@@ -9,7 +9,7 @@ import yaml
 from stacks import PROJECT, Stack
 
 from ops.leftovers.find import Stack as Account
-from ops.leftovers.find import find, known
+from ops.leftovers.find import find, in_state
 from ops.leftovers.left import Left
 from settings import read
 
@@ -28,15 +28,11 @@ def found(stack: Stack) -> list[Left]:
     return list(find(Account("mail-relay", "test", settings, stack.region.client)))
 
 
-def in_state(stack: Stack) -> set[str]:
+def left(stack: Stack) -> list[Left]:
+    """What of it is not in the state."""
     code, said = stack.pulumi("stack", "export", "--stack=test")
     assert code == 0, said
-    return known(said)
-
-
-def left(stack: Stack) -> list[Left]:
-    held = in_state(stack)
-    return [item for item in found(stack) if item.id not in held]
+    return [item for item in found(stack) if item.id not in in_state(said)]
 
 
 def tagged(kind: str, tags: list[dict[str, str]] = OURS) -> list[dict[str, Any]]:
@@ -146,6 +142,14 @@ def orphans(stack: Stack) -> set[tuple[str, str]]:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=bucket, Key="gateway.json", Body=b"{}")
     s3.delete_object(Bucket=bucket, Key="gateway.json")
+    route53 = stack.region.client("route53")
+    private = route53.create_hosted_zone(
+        Name="mail.relay.example",
+        CallerReference="private",
+        HostedZoneConfig={"Comment": "", "PrivateZone": True},
+        VPC={"VPCId": vpc, "VPCRegion": "us-east-1"},
+    )["HostedZone"]["Id"].rpartition("/")[2]
+    route53.change_tags_for_resource(ResourceType="hostedzone", ResourceId=private, AddTags=OURS)
     ours = {
         ("shop.example", "MX"): "10 mail.relay.example.",
         ("shop.example", "TXT"): '"v=spf1 include:_spf.relay.example ~all"',
@@ -170,6 +174,7 @@ def orphans(stack: Stack) -> set[tuple[str, str]]:
         ("role", role),
         ("instance profile", profile),
         ("bucket", bucket),
+        ("private hosted zone", private),
         ("record", "mail.relay.example A"),
         *(("record", f"{name} {kind}") for name, kind in ours),
     }

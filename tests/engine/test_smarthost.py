@@ -9,7 +9,7 @@ from test_program import instances, records, state_files
 
 from lab.provider.identity import smtp_password
 from ops.leftovers.find import Stack as Account
-from ops.leftovers.find import find, known
+from ops.leftovers.find import find, in_state
 from settings import read
 
 SETTINGS = {
@@ -89,7 +89,7 @@ def test_03_ses_gets_identities_dkim_records_and_a_login(stack: Stack) -> None:
     assert code == 0, said
     settings = read({k.removeprefix("mail-relay:"): v for k, v in SES.items() if "relay:" in k})
     found = list(find(Account("mail-relay", "test", settings, stack.region.client)))
-    assert [item for item in found if item.id not in known(said)] == []
+    assert [item for item in found if item.id not in in_state(said)] == []
     # of all that the region itself counts, nothing is missed
     for what, door in (("user", "user "), ("SES identity", "SES"), ("record", "record set")):
         there = [thing for thing in stack.region.door.get("leftovers") if thing.startswith(door)]

@@ -57,6 +57,11 @@ def test_it_does_what_it_is_for(set_up: SetUp) -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_verify_finds_nothing_wrong_with_it(set_up: SetUp) -> None:
+    found = json.loads(done(set_up, "verify", "--json"))
+    assert [check for check in found["checks"] if check["errors"] or check["warnings"]] == []
+
+
 ANN = "ann@example.com"
 
 

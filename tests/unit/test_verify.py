@@ -140,6 +140,34 @@ def test_port_25_is_not_judged_from_a_network_that_blocks_it(loopback: Loopback)
     assert "mx.inbox.example: no answer either" in port.skipped
 
 
+@pytest.mark.parametrize(
+    ("greeting", "said"),
+    [
+        ("* OK IMAP4rev2 ready", set()),
+        ("* BYE no", {("port-silent", "mail.relay.example:993")}),
+        (None, {("port-closed", "mail.relay.example:993")}),
+    ],
+)
+def test_a_gateway_with_mailboxes_answers_imap_too(
+    loopback: Loopback, greeting: str | None, said: set[tuple[str, str]]
+) -> None:
+    with_mailboxes = {**OUTPUTS, "mailboxes": ["me@shop.example"]}
+    results = loopback.look(outputs=with_mailboxes, ports={993: greeting})
+    assert wrong(results) == said
+    assert any(r.subject == "mail.relay.example:993" for r in results)
+
+
+def test_spf_of_our_address_says_nothing_of_mail_that_leaves_by_a_smarthost(
+    loopback: Loopback,
+) -> None:
+    outputs = {**OUTPUTS, "smarthost": {"host": "smtp.far.example", "port": 587}}
+    neither = {"s1._domainkey.relay.example TXT": [], "relay.example TXT": ["v=spf1 -all"]}
+    assert wrong(loopback.look({**RIGHT, **neither}, outputs)) == {
+        ("dkim-missing", "s1._domainkey.relay.example"),
+        ("spf-differs", "relay.example"),
+    }
+
+
 def test_outputs_of_an_older_program_are_an_error_that_says_what_to_do() -> None:
     older = {key: value for key, value in OUTPUTS.items() if key != "records"}
     with pytest.raises(OutputsMissing, match="run `pulumi up` once"):

@@ -93,6 +93,7 @@ EXCHANGES = [
         {**TAKEN_ELSEWHERE, "mx.other.example CNAME": ["mx.true.example."]},
         ELSEWHERE,
     ),
+    Broken("mx-none", SHOP, EXCHANGE, {MX: []}, (EXCHANGE, "")),
     Broken(
         "mx-none",
         SHOP,
@@ -142,6 +143,7 @@ POLICIES = [
     ),
     _setting("spf-result", "v=spf1 ip4:192.0.2.1 ~all"),
     _setting("spf-result", "v=spf1 include:_spf.relay.example ipv4:192.0.2.1 ~all"),
+    _setting("spf-result", "v=spf1 include:_spf.relay.example include:nobody.example ~all"),
     _setting("spf-open", "v=spf1 include:_spf.relay.example +all"),
     Broken("txt-missing", SHOP, f'shop.example. 300 IN TXT "{VERIFIED}"', {TXT: [RIGHT_SPF]}),
     Broken("txt-extra", SHOP, "domains[].txt", {TXT: [RIGHT_SPF, VERIFIED, "ms=1"]}),

@@ -1,0 +1,39 @@
+"""What `leftovers` looks for in the zones is what the program makes there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from recorder import declare
+
+from mail import zonefile
+from ops.leftovers.records import rules
+from settings import read
+
+STACKS = [Path("Pulumi.dev.yaml"), *sorted(Path("examples").glob("Pulumi.*.yaml"))]
+
+
+def settings(file: Path) -> dict[str, Any]:
+    """A stack's settings; accounts get the password that their user would set."""
+    config = yaml.safe_load(file.read_text())["config"]
+    for account in config.get("mail-relay:smarthost", {}).get("accounts", []):
+        account["password"] = "not-a-secret"
+    return config
+
+
+@pytest.mark.parametrize("file", STACKS, ids=lambda file: file.stem)
+def test_every_record_set_of_a_stack_would_be_found(file: Path) -> None:
+    config = settings(file)
+    graph = declare({k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()})
+    prefix = "mail-relay:"
+    ours = {k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)}
+    looked_for = rules(read(ours))
+    made = zonefile.read(graph.outputs["records"])
+    assert len(made) > 5
+    for record in made:
+        assert any(
+            (record.name, record.kind) == (name, kind) and is_ours(record.values)
+            for name, kind, is_ours in looked_for
+        ), record
