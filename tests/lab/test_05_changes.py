@@ -168,7 +168,7 @@ def test_with_opendkim_stopped_nothing_leaves_unsigned(world: World) -> None:
         (b'{"version": 1', "it is not JSON"),
         (b'{"version": 1, "host": "x"}', "its keys are not"),
         ("foreign", "it is for 'mail.other.example'"),
-        ("mailboxes", "it has mailboxes, this host was made without"),
+        ("mailboxes", "it needs mailbox_files.py, this host was made without"),
     ],
 )
 def test_a_bad_tables_object_leaves_the_last_good_one_serving(
