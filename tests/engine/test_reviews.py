@@ -1,6 +1,6 @@
 """Reviews of typical changes, from real previews, against texts that were approved.
 
-After a change that is meant: `pytest tests/engine/test_review.py --approve`, and read the diff.
+After a change that is meant: `pytest tests/engine/test_reviews.py --approve`, and read the diff.
 """
 
 import copy
