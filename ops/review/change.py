@@ -57,8 +57,11 @@ class Change:
 
     def host(self, name: str) -> str:
         """What a host is, with its name."""
-        gateways = {s.gateway.name for s in (self.before, self.after) if s}
-        return f"gateway {name}" if name in gateways else f"client host {name}"
+        known = [s for s in (self.before, self.after) if s]
+        if name in {s.gateway.name for s in known}:
+            return f"gateway {name}"
+        private = name in {c.name for s in known for c in s.private_clients}
+        return f"{'private client host' if private else 'client host'} {name}"
 
     def identity(self, kind: str, host: str) -> Step | None:
         """The step of a part of a host's identity, such as its Eip; None if it has none."""

@@ -35,6 +35,8 @@ TOLD = {
         for key in ("selectors", "retired", "keys", "dmarc", "spf", "txt", "a", "ttl", "mx", "name")
     ),
 }
+# Lists whose items are told as a whole when they come and go.
+ITEMS = ("clients", "logins", "domains")
 Path = tuple[str, ...]
 
 
@@ -66,6 +68,8 @@ def _rest(change: Change) -> Iterator[str]:
     secret = change.start.secret | change.end.secret
     for path in sorted(one.keys() | two.keys()):
         if one.get(path) == two.get(path) or _is_told(path):
+            continue
+        if path[0] in ITEMS and not (path in one and path in two):
             continue
         if path[0] in change.end.secret and not change.secrets_compare:
             continue

@@ -232,6 +232,16 @@ def test_a_setting_with_a_secret_in_it_is_told_without_values() -> None:
     assert "The setting `mail-relay:acme.email` changes." in sentences(found)
 
 
+def test_a_client_that_comes_is_told_once_and_as_what_it_is() -> None:
+    client = {"name": "app.shop.example", "private": True}
+    found = change(step(INSTANCE, "app.shop.example", "create"), after={"clients": [client]})
+    assert sentences(found) == [
+        "The private client host app.shop.example is made; "
+        "it can send about 300 s after its start.",
+        "The client host app.shop.example may send as every address of shop.example.",
+    ]
+
+
 def test_a_change_of_tags_is_none_for_mail() -> None:
     found = change(
         step(EIP, "mail.relay.example", "update", changed=("tags",)),
