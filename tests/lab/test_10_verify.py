@@ -179,3 +179,27 @@ def test_what_is_broken_is_named_with_its_remedy(
 def test_all_is_well_again(world: World) -> None:
     wait_until("nothing is wrong", lambda: codes(verify(world)) == set(), 60, every=2)
     assert world.failed_units(GATEWAY) == world.failed_units(CLIENT) == ""
+
+
+def test_leftovers_tells_an_orphan_from_a_stack_that_is_up(world: World) -> None:
+    command = ("leftovers", f"--lab={world.lab.name}", "--json")
+    result = relay(*command)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["left"] == []
+    assert {"instance", "elastic IP", "bucket", "record"} <= {b["what"] for b in found["belongs"]}
+    with world.network():
+        ec2 = world.client("ec2")
+        tags = [{"Key": "Project", "Value": "mail-relay"}, {"Key": "Stack", "Value": "lab"}]
+        specification = [{"ResourceType": "volume", "Tags": tags}]
+        volume = ec2.create_volume(
+            AvailabilityZone="us-east-1a", Size=8, TagSpecifications=specification
+        )["VolumeId"]
+    try:
+        result = relay(*command)
+        assert result.returncode == 1
+        (orphan,) = json.loads(result.stdout)["left"]
+        assert (orphan["id"], orphan["remove"].split()[-1]) == (volume, volume)
+    finally:
+        with world.network():
+            world.client("ec2").delete_volume(VolumeId=volume)
