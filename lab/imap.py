@@ -33,7 +33,8 @@ class Imap(imaplib.IMAP4_SSL):
     def numbers(self, folder: str = "INBOX", *criteria: str) -> list[str]:
         """The numbers of the messages in a folder, which is selected anew."""
         said, (answer, *_) = self.select(folder)
-        assert said == "OK", answer
+        if said != "OK":
+            raise self.error(f"{folder}: {answer!r}")
         _, (found, *_) = self.search(None, *(criteria or ("ALL",)))
         return found.decode().split()
 

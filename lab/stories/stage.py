@@ -1,5 +1,6 @@
 """What a story is made of: acts, and a stage that its people act on."""
 
+import imaplib
 import smtplib
 import socket
 import subprocess
@@ -136,7 +137,8 @@ def play(stage: Stage, acts: Sequence[Act]) -> Iterator[Played]:
         sentence = " ".join((act.__doc__ or "").split()).removesuffix(".")
         try:
             seen, passed = act(stage), True
-        except (Unexpected, TimeoutError, OSError) as error:  # smtplib's errors are OSErrors
+        # smtplib's errors are OSErrors, imaplib's are not
+        except (Unexpected, TimeoutError, OSError, imaplib.IMAP4.error) as error:
             seen, passed = f"{type(error).__name__}: {error}", False
         yield Played(sentence, passed, seen, round(time.monotonic() - started, 1))
 
