@@ -15,6 +15,8 @@ from pydantic_core import PydanticCustomError
 from mail import dkim, names, spf
 
 PASSWORD = re.compile(r"[!-9;-~]{8,128}")
+# Keys whose values are never shown: a private key is easily mistaken for its public half.
+SECRET = {"password", "keys", "publicKey"}
 # What Postfix's smtp_sasl_password_maps holds as USER:PASSWORD on one line.
 ACCOUNT_USER = re.compile(r"[!-9;-~]{1,255}")
 ACCOUNT_PASSWORD = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
@@ -442,10 +444,16 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
         example = _EXAMPLES.get(path[-1], "it must be given")
         return f"{key}: missing; {example.replace('KEY', key)}"
     remedy = detail.get("ctx", {}).get("remedy") or detail["msg"]
-    # a private key is easily mistaken for its public half
-    if {"password", "keys", "publicKey"} & set(path):
+    value = _value(raw, detail["loc"])
+    if SECRET & set(path) or _holds_secret(value):
         return f"{key}: {remedy}"
-    return f"{key}: {_value(raw, detail['loc'])!r}: {remedy}"
+    return f"{key}: {value!r}: {remedy}"
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(SECRET & set(value)) or any(_holds_secret(inner) for inner in value.values())
+    return isinstance(value, list) and any(_holds_secret(inner) for inner in value)
 
 
 _EXAMPLES = {

@@ -16,6 +16,7 @@ from pathlib import Path
 PASSWORDS = Path("/srv/mail/tables/current/smarthost_passwords")
 STATE = Path("/srv/mail/smarthost.json")
 PATIENCE = 60  # seconds: a smarthost may restart
+OTHERS = ("in reply to RCPT TO", "[/run/dovecot/")
 LETTER = (
     "Subject: Mail waits at {host}: the smarthost does not take it\n\n"
     "Messages that wait: {count}, the oldest since {since}. What was said last:\n\n{reason}\n\n"
@@ -27,13 +28,13 @@ LETTER = (
 def waiting(listing: str, now: float) -> list[tuple[float, str]]:
     """(arrival, reason) of each message of `postqueue -j` that waits for the smarthost itself.
 
-    What it says of one recipient (4xx to RCPT) is that recipient's matter.
+    What it says of one recipient (4xx to RCPT) is that recipient's matter, and mailboxes are here.
     """
     found = []
     for line in listing.splitlines():
         message = json.loads(line)
         reasons = [recipient.get("delay_reason", "") for recipient in message["recipients"]]
-        own = [reason for reason in reasons if reason and "in reply to RCPT TO" not in reason]
+        own = [r for r in reasons if r and not any(text in r for text in OTHERS)]
         if own and now - message["arrival_time"] > PATIENCE:
             found.append((message["arrival_time"], own[0]))
     return sorted(found)
@@ -60,7 +61,9 @@ def main() -> int:
         print(f"<3>{len(found)} wait for the smarthost: {found[-1][1]}", flush=True)
     elif state["told"]:
         print("<5>the smarthost takes mail again", flush=True)
-    STATE.write_text(json.dumps({"told": bool(found), "passwords": passwords}))
+    new = STATE.with_suffix(".new")
+    new.write_text(json.dumps({"told": bool(found), "passwords": passwords}))
+    new.replace(STATE)  # whole, whenever the power goes
     return 1 if found else 0
 
 

@@ -415,6 +415,11 @@ def test_a_smarthost_that_cannot_work_is_refused(raw: dict[str, Any], line: str)
     assert "secret\n" not in found
 
 
+def test_a_password_in_the_wrong_place_is_not_shown() -> None:
+    (line,) = lines(smarthost(accounts=SMARTHOST["accounts"][0]))
+    assert line == "mail-relay:smarthost.accounts: Input should be a valid tuple"
+
+
 def test_reports_to_an_address_here_that_nobody_reads_are_refused() -> None:
     forwards = [{"address": "info@shop.example", "to": ["me@far.example"]}]
     domains = [{"name": "shop.example", "dmarc": {"reports": ["dmarc@shop.example"]}}]

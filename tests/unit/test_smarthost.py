@@ -146,6 +146,7 @@ def test_accounts_that_the_table_cannot_hold_are_refused(held: dict[str, Any], w
         ("connect to a.example[192.0.2.1]:587: Connection refused", 5, False),
         ("host a.example[192.0.2.1] said: 454 quota (in reply to MAIL FROM command)", 90, True),
         ("host a.example[192.0.2.1] said: 450 later (in reply to RCPT TO command)", 90, False),
+        ("connect to mail.example.com[/run/dovecot/lmtp]: No such file or directory", 90, False),
         (None, 90, False),
     ],
 )
