@@ -98,13 +98,15 @@ def _start(about: Target, base: str | None) -> tuple[readings.Reading | None, li
             f"The passwords and keys at {base} are encrypted for another key than today's: "
             "whether they change is not known."
         ]
+    if start is None:
+        return None, [f"There is no {about.file.name} at {base}: only resources are compared."]
     return start, _not_applied(about, start)
 
 
-def _not_applied(about: Target, start: readings.Reading | None) -> list[str]:
+def _not_applied(about: Target, start: readings.Reading) -> list[str]:
     with suppress(SettingsError):
         up = readings.deployed(about.pulumi)
-        if start and up and start.settings != up.settings:
+        if up and start.settings != up.settings:
             return [
                 "What is up was made with other settings than those of the base: the operations "
                 "hold what is not applied yet, too."

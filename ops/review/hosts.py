@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ops.review.change import Change
-from ops.review.preview import UNKNOWN, Step
+from ops.review.preview import SAME, UNKNOWN, Step
 from ops.review.say import code, listed, turned
 from settings import architecture
 
@@ -39,6 +39,11 @@ def sentences(change: Change) -> Iterator[str]:
                 f"The data volume of {step.name} grows: {turned(*sizes)}, used whole from the next "
                 "boot on."
             )
+
+
+def is_touched(step: Step) -> bool:
+    """Whether an instance's host goes down or comes up, at least for a restart."""
+    return step.op != SAME and (step.op != "update" or "instanceType" in step.changed)
 
 
 def _instance(change: Change, step: Step) -> Iterator[str]:

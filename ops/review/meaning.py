@@ -11,7 +11,7 @@ def sentences(change: Change) -> list[str]:
     parts = (hosts, domains, people, access, others)
     found = [sentence for part in parts for sentence in part.sentences(change)]
     tables = any(s.name.startswith("tables-") for s in change.preview.changes())
-    touched = [s for s in change.preview.of("Instance") if s.op != "same"]
+    touched = any(hosts.is_touched(step) for step in change.preview.of("Instance"))
     if tables and not found:
         found.append("The hosts' tables change; their content is secret.")
     if tables and not touched:

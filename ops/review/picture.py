@@ -6,10 +6,11 @@ from typing import Any
 
 from ops.review.change import Change
 from ops.review.domains import OF_DOMAIN, domain_of
+from ops.review.hosts import is_touched
 from ops.review.preview import SAME
 from settings import MailDomain, Settings
 
-SHOWN = 10  # of each sort; what changes is shown in any case
+SHOWN, MOST = 10, 30  # of each sort, and of those that change
 STYLES = """\
   classDef added fill:#d5f5d9,stroke:#1a7f37,color:#1f2328
   classDef changed fill:#fff3c4,stroke:#9a6700,color:#1f2328
@@ -63,12 +64,12 @@ def _way_out(change: Change) -> Iterator[str]:
 def _sort(
     sort: str, plural: str, nodes: list[Node], edge: str, open_: str = '["', close: str = '"]'
 ) -> Iterator[str]:
-    """The boxes of one sort with their edges; unchanged ones beyond SHOWN become one box."""
-    marked, rest = [n for n in nodes if n.mark], [n for n in nodes if not n.mark]
-    room = max(SHOWN - len(marked), 0)
-    shown = marked + rest[:room]
-    if hidden := len(rest) - room:
-        shown += [Node(f"{hidden} other {plural}", "")] if hidden > 0 else []
+    """The boxes of one sort with their edges, those that change first; the rest is one box."""
+    marked, others = [n for n in nodes if n.mark], [n for n in nodes if not n.mark]
+    room = max(SHOWN, min(len(marked), MOST))
+    shown, rest = (marked + others)[:room], (marked + others)[room:]
+    if rest:
+        shown.append(Node(f"{len(rest)} other {plural}", rest[0].mark and "changed"))
     for number, node in enumerate(shown):
         identity = f"{sort}{number}"
         yield _line(identity, node, open_, close)
@@ -82,8 +83,7 @@ def _line(identity: str, node: Node, open_: str = '["', close: str = '"]') -> st
 
 def _host_mark(change: Change, name: str) -> str:
     step = change.identity("Instance", name)
-    restarts = step and (step.op != "update" or "instanceType" in step.changed)
-    if step is None or step.op == SAME or not restarts:
+    if step is None or not is_touched(step):
         return ""
     return {"create": "added", "delete": "removed"}.get(step.op, "changed")
 

@@ -14,7 +14,7 @@ from ops.review.say import code, turned
 from ops.review.warnings import Warn, warnings
 
 SIGNS = {"create": "+ create", "delete": "- delete", "update": "~ update", "replace": "± replace"}
-ROWS = 100  # of the table; a comment on GitHub has at most 65,536 characters
+ROWS = 100  # of a list or the table; a comment on GitHub has at most 65,536 characters
 SHOWN = 60  # characters of a value in the table
 IDENTIFIER = re.compile(r"[a-z]+-[0-9a-f]{8,17}")  # AWS's, which say nothing to a reader
 SECRET = "[secret]"  # noqa: S105 (the engine's word in place of one)
@@ -125,8 +125,9 @@ def markdown(found: Report) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _bullets(items: Iterable[str]) -> str:
-    return "\n".join(f"- {item}" for item in items)
+def _bullets(items: list[str]) -> str:
+    more = [f"and {len(items) - ROWS} more"] if len(items) > ROWS else []
+    return "\n".join(f"- {item}" for item in [*items[:ROWS], *more])
 
 
 def _table(operations: list[dict[str, str]]) -> Iterator[str]:

@@ -51,12 +51,16 @@ class Checkout:
     def review(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run("./relay", "review", "--stack=test", *arguments)
 
-    def commit(self, text: str) -> None:
+    def commit(self, text: str | None) -> None:
         """Another state of the stack file, as the newest commit; the file stays as it is."""
         kept = self.file.read_text()
-        self.file.write_text(text)
-        result = self.run("git", "commit", "--quiet", "--all", "--message=x")
-        assert result.returncode == 0, result.stderr
+        if text is None:
+            self.file.unlink()
+        else:
+            self.file.write_text(text)
+        for command in (("add", "--all", FILE), ("commit", "--quiet", "--message=x")):
+            result = self.run("git", *command)
+            assert result.returncode == 0, result.stderr
         self.file.write_text(kept)
 
 
@@ -132,13 +136,14 @@ def test_what_is_merged_and_not_applied_yet_is_said(checkout: Checkout) -> None:
             lambda text: text.replace("mail-relay:domains", "mail-relay:names"),
             "are none that this program reads (mail-relay:domains: missing",
         ),
+        (None, "There is no Pulumi.test.yaml at HEAD"),
     ],
 )
 @pytest.mark.usefixtures("restored")
 def test_a_base_that_cannot_be_read_whole_is_said(
-    checkout: Checkout, change: Callable[[str], str], said: str
+    checkout: Checkout, change: Callable[[str], str] | None, said: str
 ) -> None:
-    checkout.commit(change(checkout.file.read_text()))
+    checkout.commit(change(checkout.file.read_text()) if change else None)
     result = checkout.review("--base=HEAD")
     assert result.returncode == 0, result.stderr
     assert said in result.stdout
