@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -132,6 +133,15 @@ def _public_key(value: str) -> str:
     return value
 
 
+def _certificates(value: str) -> str:
+    try:
+        found = x509.load_pem_x509_certificates(value.encode())
+    except ValueError:
+        raise _wrong("give certificates in PEM, -----BEGIN CERTIFICATE----- ...") from None
+    # as the hosts get it: no text between them, no key behind them
+    return "".join(c.public_bytes(serialization.Encoding.PEM).decode() for c in found)
+
+
 def _instance_type(value: str) -> str:
     if not INSTANCE_TYPE.fullmatch(value):
         raise _wrong("give an EC2 instance type, such as t4g.small")
@@ -155,6 +165,7 @@ AccountPassword = Annotated[str, AfterValidator(_account_password)]
 Network = Annotated[str, AfterValidator(_network)]
 PrivateKey = Annotated[str, AfterValidator(_private_key)]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
+Certificates = Annotated[str, AfterValidator(_certificates)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
 Mechanism = Annotated[str, AfterValidator(_mechanism)]
 # What Debian's libsasl2-modules can do with a password.
@@ -295,10 +306,21 @@ class Smarthost(_Model):
 
 
 class Acme(_Model):
-    """The certificate authority: Let's Encrypt unless a directory's URL is given."""
+    """The certificate authority: Let's Encrypt unless a directory's URL is given.
+
+    `root` has the certificates that it ends at, if hosts do not trust these by themselves.
+    """
 
     directory: Annotated[str, Field(pattern=r"^https://\S+$")] | None = None
     email: Address | None = None
+    root: Certificates | None = None
+
+
+class Delegation(_Model):
+    """A zone that the stack makes, and the one above it that leads there (RFC 1034, 4.2.1)."""
+
+    zone: Domain
+    parent: Domain
 
 
 class Ssh(_Model):
@@ -321,6 +343,7 @@ class Settings(_Model):
     domains: tuple[MailDomain, ...]
     operator: Address
     zones: tuple[Domain, ...] = ()
+    delegation: Delegation | None = None
     image: str | None = None
     clients: tuple[Client, ...] = ()
     logins: tuple[Login, ...] = ()
@@ -386,7 +409,10 @@ class Settings(_Model):
 
     @property
     def hosted_zones(self) -> tuple[str, ...]:
-        """The Route53 zones: those listed, or one for each domain that is below no other."""
+        """The Route53 zones: those listed, or one for each domain that is below no other.
+
+        The one of the delegation is made by the stack, all others exist before it.
+        """
         if self.zones:
             return self.zones
         all_ = sorted((domain.name for domain in self.mail_domains), key=lambda n: n.count("."))
@@ -521,6 +547,8 @@ def _conflicts(s: Settings) -> Iterator[str]:
                 f"mail-relay:{key}: {name!r}: it is in none of the zones {zones}; add its zone to "
                 "mail-relay:zones or its domain to mail-relay:domains"
             )
+    if s.delegation:
+        yield from _delegation_conflicts(s, s.delegation)
     for number, client in enumerate(s.clients):
         if client.name == s.gateway.name or client.name in ours:
             yield (
@@ -585,6 +613,25 @@ def _conflicts(s: Settings) -> Iterator[str]:
         yield f"mail-relay:network.cidr: {s.network.cidr!r}: give a network of /16 to /24"
     elif s.private_clients:
         yield from _private_conflicts(s)
+
+
+def _delegation_conflicts(s: Settings, delegation: Delegation) -> Iterator[str]:
+    zone, parent = delegation.zone, delegation.parent
+    if zone == parent or not names.is_within(zone, parent):
+        yield (
+            f"mail-relay:delegation.parent: {parent!r}: {zone} is not below it; give the zone that "
+            f"exists already, such as {names.parent(zone)}"
+        )
+    if zone not in s.hosted_zones:
+        yield (
+            f"mail-relay:delegation.zone: {zone!r}: it is none of the zones of the stack "
+            f"({', '.join(s.hosted_zones)}); choose one of them"
+        )
+    if parent in s.hosted_zones:
+        yield (
+            f"mail-relay:delegation.parent: {parent!r}: the stack has domains of this zone itself; "
+            f"a delegation is for a stack that is wholly below {zone}"
+        )
 
 
 def _private_conflicts(s: Settings) -> Iterator[str]:

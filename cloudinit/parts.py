@@ -71,7 +71,11 @@ class GatewayHost:
 
 @dataclass(frozen=True)
 class ClientHost:
-    """What is fixed for a client host; `gateway` is a host name."""
+    """What is fixed for a client host; `gateway` is a host name.
+
+    `acme_root` (PEM) is what its Postfix trusts for the gateway's certificate, instead of all that
+    the host trusts.
+    """
 
     name: str
     domain: str
@@ -81,6 +85,7 @@ class ClientHost:
     tables: str
     ssh_public_key: str | None
     message_size_limit_mib: int
+    acme_root: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,8 @@ def _folders(role: str, host: GatewayHost | ClientHost) -> list[str]:
         found += ["nat"] if host.private_subnet else []
         found += ["mailboxes"] if host.mailboxes else []
         found += ["smarthost"] if host.smarthost else []
+    elif host.acme_root:
+        found.append("acme-root")
     return found
 
 

@@ -53,7 +53,7 @@ class Host(pulumi.ComponentResource):
         policy = aws.iam.RolePolicy(
             host,
             role=role.name,
-            policy=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+            policy=pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": statements}),
             opts=pulumi.ResourceOptions(parent=role),
         )
         profile = aws.iam.InstanceProfile(
@@ -105,7 +105,7 @@ def read_object(arn: str) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": "s3:GetObject", "Resource": arn}
 
 
-def certificate_statements(host: str, zone_id: str) -> list[dict[str, Any]]:
+def certificate_statements(host: str, zone_id: pulumi.Input[str]) -> list[dict[str, Any]]:
     """Leave to answer the ACME challenge of one name (RFC 8555, 8.4) and to change nothing else."""
     prefix = "route53:ChangeResourceRecordSets"
     tests = {
@@ -123,7 +123,7 @@ def certificate_statements(host: str, zone_id: str) -> list[dict[str, Any]]:
         {
             "Effect": "Allow",
             "Action": "route53:ChangeResourceRecordSets",
-            "Resource": f"arn:aws:route53:::hostedzone/{zone_id}",
+            "Resource": pulumi.Output.format("arn:aws:route53:::hostedzone/{0}", zone_id),
             "Condition": {
                 "ForAllValues:StringEquals": tests,
                 # ForAllValues is true of a key that is not there

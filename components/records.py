@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
+from components.naming import Tags
 from mail import names, zonefile
 from mail.txt import route53_value
+from settings import Delegation
 
 TTL = 300
 
@@ -16,15 +18,25 @@ class RecordExists(Exception):
 
 
 class Zones:
-    """The hosted zones of the stack, which exist before it, and the record sets made in them."""
+    """The hosted zones of the stack and the record sets made in them.
 
-    def __init__(self, names_: Sequence[str]) -> None:
+    Zones exist before the stack, but for the one of a delegation.
+    """
+
+    def __init__(
+        self, names_: Sequence[str], delegation: Delegation | None, *, protect: bool, tags: Tags
+    ) -> None:
+        if delegation:
+            names_ = [delegation.parent, *(name for name in names_ if name != delegation.zone)]
         zones = {name: aws.route53.get_zone(name=name) for name in names_}
-        self._ids = {name: zone.zone_id for name, zone in zones.items()}
-        self.servers = {name: sorted(zone.name_servers) for name, zone in zones.items()}
+        found = {name: zone.zone_id for name, zone in zones.items()}
+        self._ids: dict[str, pulumi.Input[str]] = {**found}
+        self.servers: dict[str, pulumi.Input[list[str]]] = {
+            name: sorted(zone.name_servers) for name, zone in zones.items()
+        }
         self._made: list[aws.route53.Record] = []
         self._held: dict[tuple[str, str], dict[str, list[str]]] = {}
-        for zone in self._ids.values():
+        for zone in found.values():
             for held in aws.route53.get_records(zone_id=zone).resource_record_sets:
                 values = [record.value for record in held.resource_records]
                 self._held.setdefault((zone, held.name.rstrip(".")), {})[held.type] = values
@@ -32,8 +44,28 @@ class Zones:
         self._guard = pulumi.ResourceHook(
             "record-is-new", self._refuse_existing, pulumi.ResourceHookOptions(on_dry_run=True)
         )
+        if delegation:
+            self._delegate(delegation, protect, tags)
 
-    def id(self, name: str) -> str:
+    def _delegate(self, delegation: Delegation, protect: bool, tags: Tags) -> None:
+        """Make the zone, and lead to it from the one above."""
+        zone = aws.route53.Zone(
+            delegation.zone,
+            name=delegation.zone,
+            comment=f"{pulumi.get_project()} {pulumi.get_stack()}",
+            # a challenge that certbot had no time to take away goes with the zone
+            force_destroy=True,
+            tags=tags.named(delegation.zone),
+            opts=pulumi.ResourceOptions(protect=protect),
+        )
+        servers = zone.name_servers.apply(sorted)
+        # the parent's record: what comes after the next line is the zone's own
+        absolute = servers.apply(lambda found: [f"{name}." for name in found])
+        self.record(delegation.zone, "NS", absolute, pulumi.ResourceOptions(parent=zone))
+        self._ids[delegation.zone] = zone.zone_id
+        self.servers = {delegation.zone: servers}
+
+    def id(self, name: str) -> pulumi.Input[str]:
         """The id of the zone that holds a name."""
         return self._ids[max((z for z in self._ids if names.is_within(name, z)), key=len)]
 
@@ -52,7 +84,7 @@ class Zones:
         self,
         name: str,
         kind: str,
-        values: Sequence[pulumi.Input[str]],
+        values: pulumi.Input[Sequence[pulumi.Input[str]]],
         opts: pulumi.ResourceOptions,
         ttl: int = TTL,
     ) -> aws.route53.Record:

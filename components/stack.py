@@ -57,7 +57,9 @@ class Stack:
     def __init__(self, settings: Settings, region: str) -> None:
         self.settings, self.region = settings, region
         self.tags = Tags(settings.tags)
-        self.zones = Zones(settings.hosted_zones)
+        self.zones = Zones(
+            settings.hosted_zones, settings.delegation, protect=settings.protect, tags=self.tags
+        )
         self.network = Network("network", cidr=settings.network.cidr, tags=self.tags)
         account = aws.get_caller_identity().account_id
         self.tables = Tables("tables", account=account, tags=self.tags)
@@ -243,6 +245,7 @@ class Stack:
                 tables=self.tables.url(key),
                 ssh_public_key=s.ssh.public_key,
                 message_size_limit_mib=s.message_size_limit_mi_b,
+                acme_root=s.acme.root,
             )
         )
         content: pulumi.Output[dict[str, object]] = pulumi.Output.from_input(

@@ -26,14 +26,18 @@ RECIPIENT = f"me@{INBOX_DOMAIN}"
 
 @dataclass(frozen=True)
 class Internet:
-    """A computer on the lab's internet: what a stranger, or a user with a login, can do."""
+    """A computer on the lab's internet: what a stranger, or a user with a login, can do.
+
+    With a `root` (PEM), TLS trusts this one instead of all that the lab's machines trust.
+    """
 
     lab: Lab
+    root: str | None = None
 
     def context(self) -> ssl.SSLContext:
-        """TLS that trusts what the lab's machines trust, and checks names."""
+        """TLS that checks names."""
         bundle = self.lab.directory / "machines/inbox/root/etc/ssl/certs/ca-certificates.crt"
-        return ssl.create_default_context(cadata=bundle.read_text())
+        return ssl.create_default_context(cadata=self.root or bundle.read_text())
 
     def connect(self, host: str, address: str, port: int, *, tls: bool = True) -> smtplib.SMTP:
         """A session with a gateway: 465 is TLS from the start, on others STARTTLS unless told not.
@@ -106,11 +110,10 @@ def by_shell(lab: Lab, machine: str, sender: str, subject: str) -> Sent:
 
 
 def by_login(
-    lab: Lab, gateway: dict[str, str], port: int, login: str, password: str, subject: str
+    internet: Internet, gateway: dict[str, str], port: int, login: str, password: str, subject: str
 ) -> Sent:
     """A mail program on the internet, with a login."""
     started = time.time()
-    internet = Internet(lab)
     with internet.connect(gateway["name"], gateway["address"], port) as session:
         session.login(login, password)
         session.send_message(compose(login, RECIPIENT, subject))
@@ -119,9 +122,9 @@ def by_login(
     return Sent(f"login on {port}", login, RECIPIENT, subject, started, tls)
 
 
-def three(lab: Lab, outputs: dict[str, Any]) -> list[Sent]:
+def three(internet: Internet, outputs: dict[str, Any]) -> list[Sent]:
     """The three ways in: the first client's shell, and the first login on 587 and on 465."""
-    sent = []
+    sent, lab = [], internet.lab
     for client in outputs["clients"][:1]:
         domain = client["name"].partition(".")[2]
         subject = unique("from the client's shell")
@@ -130,7 +133,7 @@ def three(lab: Lab, outputs: dict[str, Any]) -> list[Sent]:
         for port in (587, 465):
             password = outputs["passwords"][login]
             subject = unique(f"by port {port}")
-            sent.append(by_login(lab, outputs["gateway"], port, login, password, subject))
+            sent.append(by_login(internet, outputs["gateway"], port, login, password, subject))
     return sent
 
 

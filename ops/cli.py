@@ -13,6 +13,7 @@ from lab.machines.image import ImageError
 from lab.run import ToolError
 from ops import domains, forwards, lab_commands, lab_stack, mailboxes, queue, trace, users
 from ops.engine import EngineMissing, engine
+from ops.environments import command as environments
 from ops.leftovers import command as leftovers
 from ops.output import notes
 from ops.review import command as review
@@ -33,6 +34,7 @@ for name, commands in (
     ("forwards", forwards),
     ("mailboxes", mailboxes),
     ("queue", queue),
+    ("env", environments),
 ):
     app.add_typer(commands.app, name=name)
 app.command()(trace.trace)

@@ -65,9 +65,10 @@ def test(
     Many networks let nobody out on port 25: then there is no answer, whatever the gateway does.
     """
     found = target(stack, lab)
+    root = StackFile(found).settings().acme.root
     row: dict[str, Any] = {"address": address, "taken": False, "said": ""}
     try:
-        with submission.connect(found.lab, found.outputs()["gateway"], 25) as session:
+        with submission.connect(found.lab, found.outputs()["gateway"], 25, root) as session:
             session.mail("")
             code, text = session.rcpt(address)
             row |= {"taken": code == 250, "said": f"{code} {text.decode(errors='replace')}"}

@@ -123,12 +123,19 @@ def _shown(outputs: dict[str, Any]) -> dict[str, Any]:
 
 
 @app.command("send")
-def send_(name: Name = "dev", json: Json = False) -> None:
+def send_(
+    name: Name = "dev",
+    stack: Annotated[
+        str, typer.Option(help="Another stack in the lab, such as an environment's.")
+    ] = lab_stack.STACK,
+    json: Json = False,
+) -> None:
     """Send by every way in, and show what the receiving provider found."""
     lab = Lab(name)
-    outputs = lab_stack.outputs(lab)
+    outputs = lab_stack.outputs(lab, stack)
+    internet = send.Internet(lab, StackFile(Target(stack, lab)).settings().acme.root)
     with step("three messages to the inbox"):
-        sent = send.three(lab, outputs)
+        sent = send.three(internet, outputs)
         messages = [send.arrived(lab, item, ARRIVAL_SECONDS) for item in sent]
     rows = [
         send.report(lab, item, message, outputs)
@@ -224,11 +231,12 @@ def logs(
 
 
 def _destroy(lab: Lab) -> list[str]:
-    """`pulumi destroy`; what is left in the account."""
-    arguments = ("destroy", "--yes", "--skip-preview", "--stack", lab_stack.STACK)
-    result = lab_stack.pulumi(lab, *arguments, capture=True)
-    if result.returncode != 0:
-        notes.print(result.stdout, markup=False)
+    """`pulumi destroy` of all stacks, environments too; what is left in the account."""
+    for stack in lab_stack.stacks(lab):
+        arguments = ("destroy", "--yes", "--skip-preview", "--stack", stack)
+        result = lab_stack.pulumi(lab, *arguments, capture=True)
+        if result.returncode != 0:
+            notes.print(result.stdout, markup=False)
     return lab_stack.leftovers(lab)
 
 

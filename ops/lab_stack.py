@@ -39,21 +39,27 @@ def work_dir(lab: Lab) -> Path:
     return lab.directory / "pulumi"
 
 
-def prepare(lab: Lab, source: Path) -> None:
-    """Copy the project's and the stack's files; the user's own are never touched."""
+def make_place(lab: Lab) -> Path:
+    """The folder of the stacks' files, with the project's own, and the passphrase for secrets."""
     folder = work_dir(lab)
     folder.mkdir(exist_ok=True)
     (folder / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
     pack = folder / "policy"  # for `--policy-pack policy`
     pack.unlink(missing_ok=True)
     pack.symlink_to(PROJECT / "policy")
-    (folder / f"Pulumi.{STACK}.yaml").write_text(adapted(lab, source))
-    example = source.name.split(".")[1] if source.parent == PROJECT / "examples" else ""
-    (lab.directory / "example").write_text(example)
     passphrase = lab.directory / "passphrase"
     if not passphrase.exists():
         passphrase.touch(mode=0o600)
         passphrase.write_text(secrets.token_urlsafe(PASSPHRASE_BYTES))
+    return folder
+
+
+def prepare(lab: Lab, source: Path) -> None:
+    """Copy the project's and the stack's files; the user's own are never touched."""
+    file = make_place(lab) / f"Pulumi.{STACK}.yaml"
+    file.write_text(adapted(lab, source))
+    example = source.name.split(".")[1] if source.parent == PROJECT / "examples" else ""
+    (lab.directory / "example").write_text(example)
 
 
 def adapted(lab: Lab, source: Path) -> str:
@@ -126,7 +132,7 @@ def take_laptops_key(lab: Lab, *options: str) -> None:
 def pulumi(lab: Lab, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
     """Run Pulumi in the lab; what it shows goes to the terminal unless captured."""
     return subprocess.run(
-        _command(lab, arguments),
+        command(lab, *arguments),
         cwd=PROJECT,
         stdout=subprocess.PIPE if capture else None,
         stderr=subprocess.STDOUT if capture else None,
@@ -141,7 +147,7 @@ def captured(
 ) -> subprocess.CompletedProcess[str]:
     """Run Pulumi in the lab with `text` as its standard input, its two outputs kept apart."""
     return subprocess.run(
-        _command(lab, arguments),
+        command(lab, *arguments),
         cwd=PROJECT,
         env={**os.environ, **(env or {})},
         input=text,
@@ -151,14 +157,26 @@ def captured(
     )
 
 
-def _command(lab: Lab, arguments: Sequence[str]) -> list[str]:
+def command(lab: Lab, *arguments: str) -> list[str]:
+    """The command line of `pulumi ARGUMENTS` in the lab."""
     return lab.inside(sys.executable, "-m", "ops.lab_stack", lab.name, *arguments)
 
 
-def settle(lab: Lab) -> bool:
-    """Wait for a Pulumi that still works on the stack, and unlock it after one that was killed.
+def stacks(lab: Lab) -> list[str]:
+    """The stacks that there are in the lab."""
+    if not (work_dir(lab) / "Pulumi.yaml").exists():
+        return []
+    result = captured(lab, "stack", "ls", "--json")
+    if result.returncode != 0:
+        raise StackError((result.stderr or result.stdout).strip())
+    return [stack["name"] for stack in json.loads(result.stdout)]
 
-    False if that one was cut off while it made things: then nobody knows what there is.
+
+def settle(lab: Lab) -> bool:
+    """Wait for a Pulumi that still works in the lab, and unlock stacks after one that was killed.
+
+    False if one was cut off while it made things of the lab's own stack: then nobody knows what
+    there is.
     """
     locks = lab.directory / "pulumi-home" / "state" / ".pulumi" / "locks"
     for lock in locks.rglob("*.json"):
@@ -180,9 +198,9 @@ def _is_pulumi(pid: int) -> bool:
         return False
 
 
-def outputs(lab: Lab) -> dict[str, Any]:
-    """The stack's outputs, secret ones too."""
-    arguments = ("stack", "output", "--json", "--show-secrets", "--stack", STACK)
+def outputs(lab: Lab, stack: str = STACK) -> dict[str, Any]:
+    """The outputs of a stack in the lab, secret ones too."""
+    arguments = ("stack", "output", "--json", "--show-secrets", "--stack", stack)
     result = captured(lab, *arguments)
     if result.returncode != 0:
         raise StackError((result.stderr or result.stdout).strip())

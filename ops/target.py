@@ -14,12 +14,13 @@ from lab import control
 from lab.lab import Lab
 from ops import engine, lab_stack
 from ops.lab_stack import StackError
+from ops.output import notes
 
 StackOption = Annotated[
     str | None, typer.Option("--stack", help="The stack; the one that Pulumi has selected.")
 ]
 LabOption = Annotated[
-    str | None, typer.Option("--lab", help="The stack of this lab instead of one of yours.")
+    str | None, typer.Option("--lab", help="A stack of this lab, its own unless --stack is given.")
 ]
 
 
@@ -45,10 +46,33 @@ class Target:
 
     def pulumi(self, *arguments: str, text: str = "") -> str:
         """The output of `pulumi ARGUMENTS` on this stack; StackError with what it said."""
-        result = _pulumi(self.lab, *arguments, "--stack", self.stack, text=text)
-        if result.returncode != 0:
-            raise StackError((result.stderr or result.stdout).strip())
-        return result.stdout
+        return output(self.lab, *arguments, "--stack", self.stack, text=text)
+
+    def operate(self, *arguments: str) -> None:
+        """Run `pulumi ARGUMENTS` on this stack with what it shows on our standard error.
+
+        StackError with what it said if it fails.
+        """
+        arguments = (*arguments, "--stack", self.stack)
+        if self.lab:
+            argv = lab_stack.command(self.lab, *arguments)
+        else:
+            argv = [str(engine.engine()), *arguments]
+        said = []
+        with subprocess.Popen(
+            argv,
+            cwd=engine.PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            for line in process.stdout or ():
+                notes.print(line, end="", markup=False, soft_wrap=True)
+                said.append(line)
+        if process.returncode != 0:
+            raise StackError("".join(said).strip())
 
     def preview(self, *arguments: str) -> str:
         """The engine's events of a preview, one a line; StackError if it did not come to any."""
@@ -64,6 +88,14 @@ class Target:
         if not found:
             raise StackError(f"the stack {self.stack} has no outputs yet: {self.apply_command}")
         return found
+
+
+def output(lab: Lab | None, *arguments: str, text: str = "") -> str:
+    """The output of `pulumi ARGUMENTS`; StackError with what it said."""
+    result = _pulumi(lab, *arguments, text=text)
+    if result.returncode != 0:
+        raise StackError((result.stderr or result.stdout).strip())
+    return result.stdout
 
 
 def _pulumi(
@@ -84,12 +116,13 @@ def _pulumi(
 
 def target(stack: str | None, lab: str | None) -> Target:
     """The stack that the options mean; StackError if there is none."""
-    if stack and lab:
-        raise StackError("give --stack or --lab, not both")
     if lab:
-        found = Target(lab_stack.STACK, Lab(lab))
-        if not control.running(Lab(lab)) or not found.file.exists():
+        found = Target(stack or lab_stack.STACK, Lab(lab))
+        if not control.running(Lab(lab)):
             raise StackError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
+        if not found.file.exists():
+            known = ", ".join(lab_stack.stacks(Lab(lab))) or "none"
+            raise StackError(f"{found.stack}: there is no such stack in the lab; there is {known}")
         return found
     if stack is None:
         result = _pulumi(None, "stack", "--show-name", "--non-interactive")

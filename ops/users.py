@@ -112,16 +112,19 @@ def test(
     else:
         known = ", ".join(outputs["passwords"]) or "none"
         raise SettingsError([f"{login!r} is no login of the running stack; there is {known}"])
-    rows = [_try(found, outputs, port, login, password) for port in submission.PORTS]
+    root = StackFile(found).settings().acme.root
+    rows = [_try(found, outputs, port, root, login, password) for port in submission.PORTS]
     print_json(rows) if json else print_table(f"login {login}", rows)
     if not all(row["login"] == "taken" for row in rows):
         raise typer.Exit(1)
 
 
-def _try(found: Any, outputs: Any, port: int, login: str, password: str) -> dict[str, Any]:
+def _try(
+    found: Any, outputs: Any, port: int, root: str | None, login: str, password: str
+) -> dict[str, Any]:
     row: dict[str, Any] = {"port": port, "tls": "", "mechanisms": "", "login": ""}
     try:
-        with submission.connect(found.lab, outputs["gateway"], port) as session:
+        with submission.connect(found.lab, outputs["gateway"], port, root) as session:
             row["tls"] = session.sock.version()  # type: ignore[union-attr]
             row["mechanisms"] = session.esmtp_features.get("auth", "").strip()
             session.login(login, password)

@@ -2,7 +2,8 @@
 
 - unbound: the resolver, with real TTLs and negative caching;
 - nginx: the AWS API, the ACME server and the package mirror under their true names, with TLS;
-- pebble: the ACME server (Let's Encrypt's test server, whose state is in memory);
+- pebble: the ACME server (Let's Encrypt's test server, whose state is in memory), and a second one
+  as its staging environment, whose root no machine trusts by itself;
 - a second nginx outside the lab's namespace: the package cache, the only thing with a way out.
 """
 
@@ -23,6 +24,8 @@ from lab.machines.image import CACHE
 from lab.machines.network import DNS, METADATA, RESOLVER, SERVICES
 
 ACME_NAME = "acme-v02.api.letsencrypt.org"
+STAGING_NAME = "acme-staging-v02.api.letsencrypt.org"
+ROOTS_NAME = "letsencrypt.org"  # where the staging environment's roots are published
 REGION = "us-east-1"
 AWS_NAMES = (
     "amazonaws.com",
@@ -32,6 +35,7 @@ AWS_NAMES = (
     "*.s3.amazonaws.com",
 )
 PEBBLE_PORT, PEBBLE_MANAGEMENT_PORT = 14000, 15000
+STAGING_PORT, STAGING_MANAGEMENT_PORT = 14001, 15001
 PACKAGES = CACHE / "packages"
 
 
@@ -77,8 +81,9 @@ forward-zone:
 def nginx_configuration(lab: Lab, authority: Authority, image: Path) -> str:
     """The front that answers under the true names of AWS, of the ACME server, of the mirror."""
     aws = authority.issue(*AWS_NAMES)
-    acme = authority.issue(ACME_NAME)
-    pebble = f"https://127.0.0.1:{PEBBLE_PORT}"
+    acme = _acme(authority, ACME_NAME, PEBBLE_PORT)
+    staging = _acme(authority, STAGING_NAME, STAGING_PORT)
+    roots = authority.issue(ROOTS_NAME)
     return f"""daemon off;
 user root;
 worker_processes 1;
@@ -106,14 +111,14 @@ http {{
     location /_lab/ {{ return 404; }}
     location /moto-api/ {{ return 404; }}
   }}
-  server {{
+{acme}{staging}  server {{
     listen {SERVICES}:443 ssl;
-    server_name {ACME_NAME};
-    ssl_certificate {acme[0]};
-    ssl_certificate_key {acme[1]};
-    proxy_set_header Host $http_host;
-    location = /directory {{ proxy_pass {pebble}/dir; }}
-    location / {{ proxy_pass {pebble}; }}
+    server_name {ROOTS_NAME};
+    ssl_certificate {roots[0]};
+    ssl_certificate_key {roots[1]};
+    location /certs/staging/letsencrypt-stg-root- {{
+      proxy_pass https://127.0.0.1:{STAGING_MANAGEMENT_PORT}/roots/0?;
+    }}
   }}
   server {{
     listen {SERVICES}:80;
@@ -127,14 +132,30 @@ http {{
 """
 
 
-def pebble_configuration(authority: Authority) -> str:
+def _acme(authority: Authority, name: str, port: int) -> str:
+    """nginx's server for a pebble under the name of the one that it plays."""
+    chain, key = authority.issue(name)
+    pebble = f"https://127.0.0.1:{port}"
+    return f"""  server {{
+    listen {SERVICES}:443 ssl;
+    server_name {name};
+    ssl_certificate {chain};
+    ssl_certificate_key {key};
+    proxy_set_header Host $http_host;
+    location = /directory {{ proxy_pass {pebble}/dir; }}
+    location / {{ proxy_pass {pebble}; }}
+  }}
+"""
+
+
+def pebble_configuration(authority: Authority, port: int, management_port: int) -> str:
     """Pebble with certificates of 90 days, as Let's Encrypt gives them."""
     chain, key = authority.issue("localhost")
     return json.dumps(
         {
             "pebble": {
-                "listenAddress": f"127.0.0.1:{PEBBLE_PORT}",
-                "managementListenAddress": f"127.0.0.1:{PEBBLE_MANAGEMENT_PORT}",
+                "listenAddress": f"127.0.0.1:{port}",
+                "managementListenAddress": f"127.0.0.1:{management_port}",
                 "certificate": str(chain),
                 "privateKey": str(key),
                 "httpPort": 80,
@@ -151,22 +172,25 @@ def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]
     (directory / "unbound.conf").write_text(unbound_configuration(directory))
     (directory / private_zones.FILE).write_text(private_zones.configuration(()))
     (directory / "nginx.conf").write_text(nginx_configuration(lab, authority, image))
-    (directory / "pebble.json").write_text(pebble_configuration(authority))
     region = ["--port", str(API_PORT), "--dns", f"{DNS}:53", "--metadata", f"{METADATA}:80"]
     region += ["--service-address", SERVICES, "--ready", str(directory / "region.ready")]
-    for name in (ACME_NAME, *mirrors(image)):
+    for name in (ACME_NAME, STAGING_NAME, ROOTS_NAME, *mirrors(image)):
         region += ["--service-name", name]
+    pebbles = {
+        "pebble": (PEBBLE_PORT, PEBBLE_MANAGEMENT_PORT),
+        "staging": (STAGING_PORT, STAGING_MANAGEMENT_PORT),
+    }
+    for name, ports in pebbles.items():
+        configuration = pebble_configuration(authority, *ports)
+        (directory / f"{name}.json").write_text(configuration)
     return {
         "region": ["python", "-m", "lab.region", *region],
         "unbound": ["unbound", "-d", "-c", str(directory / "unbound.conf")],
         "nginx": ["nginx", "-c", str(directory / "nginx.conf")],
-        "pebble": [
-            "pebble",
-            "-config",
-            str(directory / "pebble.json"),
-            "-dnsserver",
-            f"{DNS}:53",
-        ],
+        **{
+            name: ["pebble", "-config", str(directory / f"{name}.json"), "-dnsserver", f"{DNS}:53"]
+            for name in pebbles
+        },
     }
 
 

@@ -108,7 +108,8 @@ def code(error: ClientError) -> str:
 
 def gone(error: ClientError) -> bool:
     """Whether the API says that there is no such thing."""
-    return "NotFound" in code(error) or code(error) in ("NoSuchEntity", "404", "NoSuchBucket")
+    others = ("NoSuchEntity", "404", "NoSuchBucket", "NoSuchHostedZone")
+    return "NotFound" in code(error) or code(error) in others
 
 
 def retried(call: Callable[[], Any], *codes: str) -> Any:

@@ -40,7 +40,7 @@ def read_zone(c: Clients, i: str, _: Properties) -> Properties | None:
     try:
         found = c.route53.get_hosted_zone(Id=i)
     except ClientError as error:
-        if gone(error) or error.response["Error"]["Code"] == "NoSuchHostedZone":
+        if gone(error):
             return None
         raise
     servers = found.get("DelegationSet", {}).get("NameServers", [])
@@ -52,6 +52,26 @@ def read_zone(c: Clients, i: str, _: Properties) -> Properties | None:
         "nameServers": servers,
         "tagsAll": {tag["Key"]: tag["Value"] for tag in tags},
     }
+
+
+def delete_zone(c: Clients, i: str, p: Properties) -> None:
+    """`forceDestroy` takes records along that nothing in the state knows; see the provider's."""
+    if p.get("forceDestroy"):
+        forgiving(lambda: _empty(c, i, p["name"]))
+    forgiving(lambda: c.route53.delete_hosted_zone(Id=i))
+
+
+def _empty(c: Clients, zone: str, name: str) -> None:
+    pages = c.route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
+    own = (f"{name}.", "NS"), (f"{name}.", "SOA")
+    changes = [
+        {"Action": "DELETE", "ResourceRecordSet": held}
+        for page in pages
+        for held in page["ResourceRecordSets"]
+        if (held["Name"], held["Type"]) not in own
+    ]
+    if changes:
+        c.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
 
 
 def _values(p: Properties) -> list[str]:
@@ -105,7 +125,7 @@ def held(c: Clients, zone: str, name: str, kind: str) -> Any:
             HostedZoneId=zone, StartRecordName=name, StartRecordType=kind, MaxItems="1"
         )["ResourceRecordSets"]
     except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchHostedZone":
+        if gone(error):
             return None
         raise
     absolute = name.rstrip(".") + "."
@@ -130,7 +150,7 @@ KINDS = {
         names("name comment tags forceDestroy vpcs"),
         create_zone,
         read_zone,
-        lambda c, i, _: forgiving(lambda: c.route53.delete_hosted_zone(Id=i)),
+        delete_zone,
         tag_zone,
         names("name comment vpcs"),
     ),

@@ -169,8 +169,9 @@ def leftovers() -> list[str]:
     left += [f"user {name}" for name in backends.iam().users]
     left += [f"SES identity {name}" for name in backends.ses().email_identities]
     for zone in backends.route53().zones.values():
-        if zone.private_zone:  # the public ones are there before the stack
-            left.append(f"private hosted zone {zone.name}")
+        # public ones are there before the stack, unless it made one, with tags
+        if zone.private_zone or backends.route53().list_tags_for_resource(zone.id):
+            left.append(f"hosted zone {zone.name}")
         left += [
             f"record set {r.name} {r.type}"
             for r in zone.rrsets

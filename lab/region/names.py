@@ -1,6 +1,7 @@
 """What names and addresses lead to: Route53's zones, Amazon's own names, the rest of the lab."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,7 +87,7 @@ class Found:
 def lookup(name: str) -> Found:
     """What there is at an absolute name in lower case."""
     zones = [*public_zones(), *elsewhere.zones]
-    parent = max((z for z in zones if name == z or name.endswith("." + z)), key=len, default=None)
+    parent = _serving(name, zones)
     if parent is None:
         return _infrastructure(name)
     entries = _entries(parent)
@@ -105,6 +106,16 @@ def lookup(name: str) -> Found:
                 break  # RFC 4592: the closest encloser exists, a star above it does not reach
     exists = bool(at) or any(n.endswith("." + name) for n, *_ in entries)
     return Found(parent, at, exists)
+
+
+def _serving(name: str, zones: Sequence[str]) -> str | None:
+    """The zone that answers for a name: resolvers come down from the top as NS records lead."""
+    above = sorted((z for z in zones if name == z or name.endswith("." + z)), key=len)
+    found = above[0] if above else None
+    for zone in above[1:]:
+        if any(n == zone and kind == "NS" for n, kind, *_ in _entries(str(found))):
+            found = zone
+    return found
 
 
 def _entries(zone: str) -> list[tuple[str, str, int, str]]:

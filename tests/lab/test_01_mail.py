@@ -7,7 +7,7 @@ from lab import send
 
 
 def test_mail_from_every_way_in_arrives_and_passes(world: World) -> None:
-    sent = send.three(world.lab, world.outputs)
+    sent = send.three(send.Internet(world.lab), world.outputs)
     assert [s.via for s in sent] == ["client's shell", "login on 587", "login on 465"]
     for item in sent:
         message = send.arrived(world.lab, item, 120)

@@ -1,0 +1,93 @@
+"""Environments as Pulumi's backend has them: found without any file of theirs."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import yaml
+
+from lab.lab import Lab
+from ops import target as stacks
+from ops.lab_stack import StackError
+from ops.target import Target
+
+PREFIX = "env-"
+# The stack's tag, which is there before the first resource is.
+EXPIRES = "mail-relay:expires"
+# Of a stack that was made and not tagged: `env up` ended, or is, between the two.
+UNTAGGED = timedelta(hours=1)
+ZONE = "aws:route53/zone:Zone"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment; `state` is the deployment of its `pulumi stack export`."""
+
+    name: str
+    target: Target
+    expires: datetime
+    state: dict[str, Any]
+
+    @property
+    def past_due(self) -> bool:
+        """Whether its time is over."""
+        return datetime.now(UTC) >= self.expires
+
+    @property
+    def resources(self) -> list[dict[str, Any]]:
+        """What the state holds, the stack itself included."""
+        return self.state.get("resources") or []
+
+    @property
+    def zone(self) -> str:
+        """Its zone's name, or "" while there is none."""
+        return next((r["inputs"]["name"] for r in self.resources if r["type"] == ZONE), "")
+
+    @property
+    def protected(self) -> list[str]:
+        """The URNs of what `pulumi destroy` would not destroy."""
+        return [r["urn"] for r in self.resources if r.get("protect")]
+
+
+def every(lab: Lab | None) -> list[Environment]:
+    """The environments that there are, in order of their names."""
+    listed = json.loads(stacks.output(lab, "stack", "ls", "--json"))
+    names = sorted(stack["name"].rpartition("/")[2] for stack in listed)
+    updated = {stack["name"].rpartition("/")[2]: stack.get("lastUpdate") for stack in listed}
+    return [_read(n, lab, updated[n]) for n in names if n.startswith(PREFIX)]
+
+
+def one(name: str, lab: Lab | None) -> Environment:
+    """An environment by its name; StackError with those that there are."""
+    found = {environment.name: environment for environment in every(lab)}
+    if name not in found:
+        known = ", ".join(found) or "none"
+        raise StackError(f"{name}: there is no such environment; there is {known}")
+    return found[name]
+
+
+def _read(stack: str, lab: Lab | None, updated: str | None) -> Environment:
+    target = Target(stack, lab)
+    tags = json.loads(target.pulumi("stack", "tag", "ls", "--json"))
+    if EXPIRES in tags:
+        expires = datetime.fromisoformat(tags[EXPIRES])
+    else:
+        made = datetime.fromisoformat(updated) if updated else datetime.now(UTC)
+        expires = made + UNTAGGED
+    state = json.loads(target.pulumi("stack", "export"))["deployment"]
+    return Environment(stack.removeprefix(PREFIX), target, expires, state)
+
+
+def restore_file(environment: Environment) -> None:
+    """The stack's file where there is none: how its secrets are encrypted, as the state has it."""
+    file, kept = environment.target.file, environment.state.get("secrets_providers", {})
+    if file.exists() or not kept:
+        return
+    known = kept.get("state") or {}
+    provider = {
+        "encryptionsalt": known.get("salt"),
+        "secretsprovider": known.get("url"),
+        "encryptedkey": known.get("encryptedkey"),
+    }
+    file.write_text(yaml.safe_dump({key: value for key, value in provider.items() if value}))

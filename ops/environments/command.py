@@ -1,0 +1,146 @@
+"""`relay env ...`."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lab import control
+from lab.lab import Lab
+from ops import engine
+from ops.environments import backend, destroy, make
+from ops.environments.mapping import NAME, expiry
+from ops.lab_stack import StackError
+from ops.output import notes, print_json, print_table, step
+from ops.settings_commands import Json
+from ops.target import Target
+from settings import SettingsError
+
+app = typer.Typer(
+    no_args_is_help=True, help="Throw-away copies of the dev stack, each below a zone of its own."
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="1 to 20 of a-z, 0-9 and '-'.")]
+LabOption = Annotated[str | None, typer.Option("--lab", help="In this lab instead of on AWS.")]
+LIFETIME = re.compile(r"([1-9]\d*)([mhd])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _lifetime(text: str) -> timedelta:
+    if not (match := LIFETIME.fullmatch(text)):
+        raise SettingsError([f"--ttl {text}: give minutes, hours or days, such as 30m, 4h or 2d"])
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def _target(name: str, lab: str | None) -> Target:
+    if not NAME.fullmatch(name):
+        raise SettingsError(
+            [
+                f"{name!r} is no name of an environment: give 1 to 20 of a-z, 0-9 and '-', a letter "
+                "first and no '-' last; it becomes a label in DNS"
+            ]
+        )
+    return Target(f"{backend.PREFIX}{name}", Lab(lab) if lab else None)
+
+
+def _lab(name: str | None) -> Lab | None:
+    if name and not control.running(Lab(name)):
+        raise StackError(f"the lab {name} is not up: ./relay env up NAME --lab {name} starts it")
+    return Lab(name) if name else None
+
+
+def _row(environment: backend.Environment) -> dict[str, Any]:
+    return {
+        "name": environment.name,
+        "zone": environment.zone,
+        "expires": expiry(environment.expires),
+        "pastDue": environment.past_due,
+        "resources": len(environment.resources),
+    }
+
+
+@app.command()
+def up(
+    name: Name,
+    ttl: Annotated[str, typer.Option(help="How long it may live: 30m, 4h, 2d.")] = "4h",
+    from_: Annotated[
+        Path, typer.Option("--from", help="The stack file that it is a copy of.")
+    ] = engine.PROJECT / "Pulumi.dev.yaml",
+    acme_root: Annotated[
+        Path | None,
+        typer.Option(help="The staging authority's roots (PEM), instead of fetching them."),
+    ] = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
+    """Make an environment and wait until it serves; or renew one, or finish one cut off."""
+    target, lifetime = _target(name, lab), _lifetime(ttl)
+    outputs = make.make(name, lifetime, from_, acme_root, target)
+    row = _row(backend.one(name, target.lab))
+    hosts = [outputs["gateway"], *outputs["clients"]]
+    result = {**row, "stack": target.stack, "hosts": hosts, "logins": outputs["logins"]}
+    if json:
+        print_json(result)
+        return
+    print_table(
+        f"{name}, until {row['expires']}",
+        [{"host": host["name"], "address": host.get("address", "private")} for host in hosts],
+    )
+    where = f" --lab {lab}" if lab else ""
+    send = f"./relay lab send --name {lab} --stack {target.stack}, " if lab else ""
+    notes.print(
+        f"Next: {send}./relay users test LOGIN --stack {target.stack}{where}, "
+        f"./relay env down {name}{where}",
+        soft_wrap=True,
+    )
+
+
+@app.command("list")
+def list_(lab: LabOption = None, json: Json = False) -> None:
+    """The environments that there are, and whose time is over."""
+    rows = [_row(environment) for environment in backend.every(_lab(lab))]
+    print_json(rows) if json else print_table("environments", rows)
+
+
+@app.command()
+def down(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
+    """Destroy an environment: shown before it is done, its state kept in a file."""
+    _target(name, lab)
+    environment = backend.one(name, _lab(lab))
+    destroy.refuse_protected(environment)
+    backend.restore_file(environment)
+    environment.target.operate("destroy", "--preview-only")
+    if not yes:
+        typer.confirm(f"Destroy {name}?", abort=True, err=True)
+    kept = destroy.keep_export(environment)
+    notes.print(f"its state, as it was: {kept}", soft_wrap=True)
+    with step(f"{name} away"):
+        destroy.destroy(environment)
+    if json:
+        print_json({"name": name, "export": str(kept)})
+
+
+@app.command()
+def reap(lab: LabOption = None, json: Json = False) -> None:
+    """Destroy every environment whose time is over. Exit code 1: one could not be."""
+    rows = []
+    for environment in backend.every(_lab(lab)):
+        if not environment.past_due:
+            continue
+        row = {"name": environment.name, "expired": expiry(environment.expires)}
+        try:
+            with step(f"{environment.name} away"):
+                destroy.destroy(environment)
+            rows.append({**row, "result": "destroyed"})
+        except StackError as error:
+            rows.append({**row, "result": str(error)})
+    print_json(rows) if json else print_table("past due", rows)
+    if any(row["result"] != "destroyed" for row in rows):
+        raise typer.Exit(1)

@@ -1,0 +1,123 @@
+"""Destroying an environment from its state alone: without its file, its program, its maker."""
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from lab.access import entered
+from ops import lab_stack
+from ops.environments import orphans
+from ops.environments.backend import Environment, one, restore_file
+from ops.lab_stack import StackError
+from ops.output import notes
+from ops.target import Target
+
+_LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at (\S+)")
+# Nothing of ours holds a lock for so long.
+_STALE = timedelta(hours=1)
+_PROVIDER = "pulumi:providers:aws"
+
+
+def keep_export(environment: Environment) -> Path:
+    """Write the state to a file of its user's alone, and give its path; secrets are encrypted."""
+    lab = environment.target.lab
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    folder = lab.directory / "exports" if lab else home / "mail-relay" / "exports"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = folder / f"{environment.target.stack}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    file.touch(mode=0o600)
+    file.write_text(environment.target.pulumi("stack", "export"))
+    return file
+
+
+def refuse_protected(environment: Environment) -> None:
+    """StackError if `pulumi destroy` would stop in the middle; it names the way out."""
+    if environment.protected:
+        stack, lab = environment.target.stack, environment.target.lab
+        pulumi = f"./relay pulumi --lab {lab.name}" if lab else "pulumi"
+        ways = "\n".join(
+            f"  {pulumi} state unprotect --yes --stack {stack} '{urn}'"
+            for urn in environment.protected
+        )
+        raise StackError(
+            f"{environment.name} holds what is protected, so nothing was destroyed. If it is to go:"
+            f"\n{ways}"
+        )
+
+
+def destroy(environment: Environment) -> None:
+    """Destroy all of it and remove the stack. Raises StackError with what Pulumi said."""
+    refuse_protected(environment)
+    restore_file(environment)
+    target = environment.target
+    _settle(environment)
+    if environment.resources:
+        try:
+            unlocked(target, "destroy", "--yes", "--skip-preview")
+        except StackError:
+            # An address whose PTR was just taken back cannot be released for some minutes, and a
+            # table can go only after a subnet that an orphaned association ties to it.
+            notes.print("not everything could be destroyed at once: once more")
+            unlocked(target, "destroy", "--yes", "--skip-preview", "--refresh")
+    unlocked(target, "stack", "rm", "--yes", "--remove-backups")
+    target.file.unlink(missing_ok=True)
+
+
+def _settle(environment: Environment) -> None:
+    """Let the state know what an `up` that was killed has made."""
+    if not environment.state.get("pending_operations"):
+        return
+    with _account(environment) as client:
+        found = orphans.ids(environment.state, client)
+    imports = [argument for pair in found.items() for argument in pair]
+    flags = [f"--import-pending-creates={argument}" for argument in imports]
+    if flags:
+        unlocked(environment.target, "refresh", "--yes", "--skip-preview", *flags)
+    left = one(environment.name, environment.target.lab).state.get("pending_operations")
+    if left:
+        arguments = ("--yes", "--skip-preview", "--clear-pending-creates")
+        unlocked(environment.target, "refresh", *arguments)
+
+
+@contextmanager
+def _account(environment: Environment) -> Iterator[Any]:
+    """What makes clients of the account that the environment is in, by its state."""
+    lab = environment.target.lab
+    if lab:
+        with entered(lab.namespace):
+            yield lambda service: lab_stack.client(lab, service)
+        return
+    (provider,) = [r["inputs"] for r in environment.resources if r["type"] == _PROVIDER][:1]
+    session = boto3.Session(
+        region_name=provider.get("region"), profile_name=provider.get("profile")
+    )
+    yield session.client
+
+
+def unlocked(target: Target, *arguments: str) -> None:
+    """A command that changes the stack; a lock that nobody holds any more is taken away for it."""
+    try:
+        target.operate(*arguments)
+    except StackError as error:
+        locks = _LOCK.findall(str(error))
+        if not locks or not all(_stale(*lock) for lock in locks):
+            raise
+        notes.print("the last `pulumi` here was killed: its lock is taken away")
+        target.pulumi("cancel", "--yes")
+        target.operate(*arguments)
+
+
+def _stale(host: str, pid: str, made: str) -> bool:
+    if host == socket.gethostname():
+        try:
+            return b"pulumi" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except FileNotFoundError:
+            return True
+    return datetime.now(UTC) - datetime.fromisoformat(made) > _STALE

@@ -1,0 +1,101 @@
+"""Making an environment: its stack, its file, its resources."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab import control
+from lab.internet import laptop
+from ops import lab_commands, lab_stack, submission
+from ops import target as stacks
+from ops.environments import backend, roots
+from ops.environments.destroy import unlocked
+from ops.environments.mapping import Environment, environment, expiry
+from ops.lab_stack import StackError
+from ops.output import notes, step
+from ops.stack_file import PREFIX, readable
+from ops.target import Target
+from settings import Settings, SettingsError, read
+
+READY_SECONDS = 900
+
+
+def make(
+    name: str, lifetime: timedelta, source: Path, acme_root: Path | None, target: Target
+) -> dict[str, Any]:
+    """Bring it up, or go on with one that is; the outputs once its hosts serve."""
+    config, base, kept = _read(source)
+    lab = target.lab
+    if lab:
+        control.start(lab, notes.print)
+        lab_stack.make_place(lab)
+        lab_stack.make_zones(lab, base.hosted_zones)
+    root = _text(acme_root) if acme_root else roots.staging_roots(lab)
+    wanted = Environment(name, datetime.now(UTC) + lifetime, root)
+    found = environment(config, base, wanted)
+    if lab and base.ssh.public_key:
+        found[f"{PREFIX}ssh"] = {**found[f"{PREFIX}ssh"], "publicKey": laptop.public_key(lab)}
+    settings = read(readable(found))
+    _select(target, kept.get("secretsprovider"))
+    target.pulumi("stack", "tag", "set", backend.EXPIRES, expiry(wanted.expires))
+    _write(target.file, found)
+    with step(f"pulumi up of {target.stack}"):
+        unlocked(target, "up", "--yes", "--skip-preview")
+    outputs = target.outputs()
+    with step("hosts set themselves up (cloud-init, certificate)"):
+        if lab:
+            lab_commands.wait_for_hosts(lab, outputs)
+        else:
+            _wait(outputs["gateway"], str(settings.acme.root))
+    return outputs
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeError) as error:
+        raise SettingsError([f"{file} cannot be read: {error}"]) from None
+
+
+def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:
+    """The dev stack's `config`, its settings, and what else its file holds."""
+    try:
+        content = yaml.safe_load(_text(source)) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError([f"{source} is no YAML: {error}"]) from None
+    config = content.pop("config", None) or {}
+    return config, read(readable(config)), content
+
+
+def _select(target: Target, provider: str | None) -> None:
+    """Make the stack unless it is there; its secrets are encrypted as the dev stack's are."""
+    listed = [e.target.stack for e in backend.every(target.lab)]
+    if target.stack not in listed:
+        arguments = ("--secrets-provider", provider) if provider else ()
+        stacks.output(target.lab, "stack", "init", "--no-select", target.stack, *arguments)
+
+
+def _write(file: Path, config: Mapping[str, Any]) -> None:
+    content = (yaml.safe_load(file.read_text()) or {}) if file.exists() else {}
+    text = yaml.safe_dump({**content, "config": dict(config)}, sort_keys=False, width=1000)
+    file.write_text(f"# Written by `./relay env up`; it goes with the environment.\n{text}")
+
+
+def _wait(gateway: dict[str, str], root: str) -> None:
+    """Return once the gateway takes logins with its certificate; StackError if it never does."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            submission.connect(None, gateway, 465, root).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"after {READY_SECONDS} s {gateway['name']} takes no logins on 465: {error}"
+                ) from None
+            time.sleep(5)
+        else:
+            return

@@ -1,0 +1,121 @@
+"""From the dev stack's settings to those of an environment; pure."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mail import names
+from ops.stack_file import PREFIX
+from settings import Settings, SettingsError, architecture
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]|[a-z]")
+EXPIRES = "Expires"
+# Postfix and OpenDKIM are content with 512 MiB; apt beside certbot and cloud-init are not.
+SMALLEST = {"arm64": "t4g.micro", "amd64": "t3.micro"}
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+# What names no domain of ours, or is public and harmless under another name too.
+_AS_THEY_ARE = {"tags", "ssh", "txt", "image", "acme", "network", "inbound", "sasl"}
+# Whom mail goes to: somebody elsewhere stays, also where the domain is ours and its mail is not.
+_PEOPLE = {"operator", "to", "reports"}
+# Made anew for each environment: these are of another stack, and encrypted for it.
+_SECRET = {"password", "keys"}
+# A name in a setting; what stands before "@" is none, whatever it looks like.
+_DOMAIN = re.compile(r"(?<![a-z0-9._-])[a-z0-9_-]++(?:\.[a-z0-9-]++)++(?!@)")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What makes one environment differ from others; `acme_root` is PEM."""
+
+    name: str
+    expires: datetime
+    acme_root: str
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise SettingsError(
+                [
+                    f"{self.name!r} is no name of an environment: give 1 to 20 of a-z, 0-9 and "
+                    "'-', a letter first and no '-' last; it becomes a label in DNS"
+                ]
+            )
+
+
+def expiry(moment: datetime) -> str:
+    """As the tag has it: ISO 8601 in UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def network(name: str) -> str:
+    """A network for the VPC, away from others': in a lab one router serves them all."""
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:2]) % 2048
+    return f"10.{128 + number // 16}.{number % 16 * 16}.0/20"
+
+
+def environment(config: Mapping[str, Any], base: Settings, wanted: Environment) -> dict[str, Any]:
+    """The `config` of the environment's stack file, from the dev stack's and its settings.
+
+    The gateway's domain becomes the environment's zone, NAME.<the gateway's domain>; every other
+    name of the stack goes below it as a whole (shop.example: shop.example.NAME.relay.example), so
+    that no two can meet.
+    """
+    zone = f"{wanted.name}.{base.gateway_domain}"
+    parent = max((z for z in base.hosted_zones if names.is_within(zone, z)), key=len)
+    move = _Move(base, zone)
+    found = {
+        key: move.setting(key.removeprefix(PREFIX), value) if key.startswith(PREFIX) else value
+        for key, value in config.items()
+        if key not in (f"{PREFIX}zones", f"{PREFIX}delegation")
+    }
+    gateway, kind = found[f"{PREFIX}gateway"], SMALLEST[architecture(base.gateway.instance_type)]
+    found[f"{PREFIX}gateway"] = {**gateway, "instanceType": kind}
+    if base.clients:
+        found[f"{PREFIX}clients"] = [
+            {**item, "instanceType": SMALLEST[architecture(client.instance_type)]}
+            for item, client in zip(found[f"{PREFIX}clients"], base.clients, strict=True)
+        ]
+    acme = found.get(f"{PREFIX}acme", {})
+    return {
+        **found,
+        f"{PREFIX}delegation": {"zone": zone, "parent": parent},
+        f"{PREFIX}acme": {**acme, "directory": STAGING, "root": wanted.acme_root},
+        f"{PREFIX}network": {"cidr": network(wanted.name)},
+        f"{PREFIX}protect": False,
+        f"{PREFIX}tags": {**found.get(f"{PREFIX}tags", {}), EXPIRES: expiry(wanted.expires)},
+    }
+
+
+@dataclass(frozen=True)
+class _Move:
+    base: Settings
+    zone: str
+
+    def setting(self, key: str, value: Any) -> Any:
+        """A setting with the names in it moved, and without its secrets."""
+        if key in _AS_THEY_ARE:
+            return value
+        if isinstance(value, Mapping):
+            if set(value) == {"secure"}:
+                raise SettingsError(
+                    [
+                        f"{PREFIX}{key}: it is encrypted for its own stack, so no environment can "
+                        "have it; give --from a stack file without it"
+                    ]
+                )
+            return {k: self.setting(k, v) for k, v in value.items() if k not in _SECRET}
+        if isinstance(value, list):
+            return [self.setting(key, item) for item in value]
+        if not isinstance(value, str):
+            return value
+        if key in _PEOPLE and value.rpartition("@")[2] not in self.base.receiving:
+            return value
+        return _DOMAIN.sub(lambda match: self._name(match[0]), value)
+
+    def _name(self, name: str) -> str:
+        if names.is_within(name, self.base.gateway_domain):
+            return name.removesuffix(self.base.gateway_domain) + self.zone
+        ours = (*self.base.hosted_zones, *(domain.name for domain in self.base.mail_domains))
+        return f"{name}.{self.zone}" if any(names.is_within(name, o) for o in ours) else name
