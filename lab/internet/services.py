@@ -116,6 +116,7 @@ http {{
     server_name {ROOTS_NAME};
     ssl_certificate {roots[0]};
     ssl_certificate_key {roots[1]};
+    # both roots that there are of this kind; what follows the prefix ends behind the "?"
     location /certs/staging/letsencrypt-stg-root- {{
       proxy_pass https://127.0.0.1:{STAGING_MANAGEMENT_PORT}/roots/0?;
     }}

@@ -50,12 +50,16 @@ class Environment:
         return [r["urn"] for r in self.resources if r.get("protect")]
 
 
+def updated(lab: Lab | None) -> dict[str, str | None]:
+    """When each of the project's stacks last changed, by its name without that of its owner."""
+    listed = json.loads(stacks.output(lab, "stack", "ls", "--json"))
+    return {stack["name"].rpartition("/")[2]: stack.get("lastUpdate") for stack in listed}
+
+
 def every(lab: Lab | None) -> list[Environment]:
     """The environments that there are, in order of their names."""
-    listed = json.loads(stacks.output(lab, "stack", "ls", "--json"))
-    names = sorted(stack["name"].rpartition("/")[2] for stack in listed)
-    updated = {stack["name"].rpartition("/")[2]: stack.get("lastUpdate") for stack in listed}
-    return [_read(n, lab, updated[n]) for n in names if n.startswith(PREFIX)]
+    found = sorted(updated(lab).items())
+    return [_read(stack, lab, when) for stack, when in found if stack.startswith(PREFIX)]
 
 
 def one(name: str, lab: Lab | None) -> Environment:
@@ -67,13 +71,13 @@ def one(name: str, lab: Lab | None) -> Environment:
     return found[name]
 
 
-def _read(stack: str, lab: Lab | None, updated: str | None) -> Environment:
+def _read(stack: str, lab: Lab | None, when: str | None) -> Environment:
     target = Target(stack, lab)
     tags = json.loads(target.pulumi("stack", "tag", "ls", "--json"))
     if EXPIRES in tags:
         expires = datetime.fromisoformat(tags[EXPIRES])
     else:
-        made = datetime.fromisoformat(updated) if updated else datetime.now(UTC)
+        made = datetime.fromisoformat(when) if when else datetime.now(UTC)
         expires = made + UNTAGGED
     state = json.loads(target.pulumi("stack", "export"))["deployment"]
     return Environment(stack.removeprefix(PREFIX), target, expires, state)

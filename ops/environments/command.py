@@ -11,7 +11,7 @@ from lab import control
 from lab.lab import Lab
 from ops import engine
 from ops.environments import backend, destroy, make
-from ops.environments.mapping import NAME, expiry
+from ops.environments.mapping import checked, expiry
 from ops.lab_stack import StackError
 from ops.output import notes, print_json, print_table, step
 from ops.settings_commands import Json
@@ -35,14 +35,7 @@ def _lifetime(text: str) -> timedelta:
 
 
 def _target(name: str, lab: str | None) -> Target:
-    if not NAME.fullmatch(name):
-        raise SettingsError(
-            [
-                f"{name!r} is no name of an environment: give 1 to 20 of a-z, 0-9 and '-', a letter "
-                "first and no '-' last; it becomes a label in DNS"
-            ]
-        )
-    return Target(f"{backend.PREFIX}{name}", Lab(lab) if lab else None)
+    return Target(f"{backend.PREFIX}{checked(name)}", Lab(lab) if lab else None)
 
 
 def _lab(name: str | None) -> Lab | None:
@@ -112,8 +105,7 @@ def down(
     json: Json = False,
 ) -> None:
     """Destroy an environment: shown before it is done, its state kept in a file."""
-    _target(name, lab)
-    environment = backend.one(name, _lab(lab))
+    environment = backend.one(checked(name), _lab(lab))
     destroy.refuse_protected(environment)
     backend.restore_file(environment)
     environment.target.operate("destroy", "--preview-only")

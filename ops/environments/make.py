@@ -73,8 +73,7 @@ def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:
 
 def _select(target: Target, provider: str | None) -> None:
     """Make the stack unless it is there; its secrets are encrypted as the dev stack's are."""
-    listed = [e.target.stack for e in backend.every(target.lab)]
-    if target.stack not in listed:
+    if target.stack not in backend.updated(target.lab):
         arguments = ("--secrets-provider", provider) if provider else ()
         stacks.output(target.lab, "stack", "init", "--no-select", target.stack, *arguments)
 

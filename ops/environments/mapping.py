@@ -34,14 +34,17 @@ class Environment:
     expires: datetime
     acme_root: str
 
-    def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise SettingsError(
-                [
-                    f"{self.name!r} is no name of an environment: give 1 to 20 of a-z, 0-9 and "
-                    "'-', a letter first and no '-' last; it becomes a label in DNS"
-                ]
-            )
+
+def checked(name: str) -> str:
+    """The name, or SettingsError: it is a label in DNS, and a part of a bucket's name."""
+    if not NAME.fullmatch(name):
+        raise SettingsError(
+            [
+                f"{name!r} is no name of an environment: give 1 to 20 of a-z, 0-9 and '-', a "
+                "letter first and no '-' last"
+            ]
+        )
+    return name
 
 
 def expiry(moment: datetime) -> str:

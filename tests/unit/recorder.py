@@ -45,6 +45,8 @@ class Recorder(runtime_mocks.Mocks):
             outputs["dkimSigningAttributes"] = {"tokens": ["one", "two", "three"]}
         if args.typ == "aws:iam/accessKey:AccessKey":
             outputs["sesSmtpPasswordV4"] = "a-password-of-SES"
+        if args.typ == "aws:route53/zone:Zone":
+            outputs |= {"zoneId": f"Z-{args.inputs['name']}", "nameServers": ["b.ns", "a.ns"]}
         if args.typ == "pulumi:index:Stash":
             outputs["output"] = args.inputs["input"]
         outputs.setdefault("name", args.name)

@@ -202,3 +202,20 @@ def test_a_retired_selector_is_revoked_and_its_key_given_to_nobody() -> None:
     (selector,) = tables(graph)["gateway.json"]["domains"]["shop.example"]["selectors"]
     assert selector["name"] == "s2"
     assert "s1.shop.example-key" in [r.name for r in graph.of("Stash")]
+
+
+def test_a_delegated_zone_is_made_and_its_parent_leads_there() -> None:
+    names = {"gateway": {"name": "mail.try.relay.example"}, "clients": [], "logins": []}
+    names["domains"] = [{"name": "shop.try.relay.example"}]
+    names["delegation"] = {"zone": "try.relay.example", "parent": "relay.example"}
+    graph = declare({**CONFIG, **{f"mail-relay:{k}": json.dumps(v) for k, v in names.items()}})
+    zone = graph.one("Zone", "try.relay.example").inputs
+    assert (zone["name"], zone["forceDestroy"]) == ("try.relay.example", True)
+    lead = graph.one("Record", "try.relay.example-NS").inputs
+    assert (lead["zoneId"], lead["records"]) == ("Z-relay.example", ["a.ns.", "b.ns."])
+    others = [r.inputs["zoneId"] for r in graph.of("Record") if r.inputs["type"] != "NS"]
+    assert set(others) == {"Z-try.relay.example"}
+    policy = json.loads(graph.one("RolePolicy", "mail.try.relay.example").inputs["policy"])
+    assert "arn:aws:route53:::hostedzone/Z-try.relay.example" in [
+        s["Resource"] for s in policy["Statement"]
+    ]

@@ -324,6 +324,39 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
             "'lists.mail.relay.example'",
             "not below the gateway's name",
         ),
+        (
+            changed(delegation={"zone": "relay.example", "parent": "example.org"}),
+            "delegation.parent",
+            "'example.org'",
+            "relay.example is not below it; give the zone that exists already",
+        ),
+        (
+            changed(delegation={"zone": "try.relay.example", "parent": "relay.example"}),
+            "delegation.zone",
+            "'try.relay.example'",
+            "none of the zones of the stack (relay.example, shop.example)",
+        ),
+        (
+            changed(
+                zones=["relay.example", "shop.example", "in.shop.example"],
+                delegation={"zone": "in.shop.example", "parent": "shop.example"},
+            ),
+            "delegation.parent",
+            "'shop.example'",
+            "a delegation is for a stack that is wholly below in.shop.example",
+        ),
+        (
+            changed(delegation={"zone": "try.relay.example"}),
+            "delegation.parent",
+            "missing",
+            "it must be given",
+        ),
+        (
+            changed(acme={"root": "-----BEGIN CERTIFICATE-----\nAAAA\n"}),
+            "acme.root",
+            "AAAA",
+            "give certificates in PEM",
+        ),
     ],
 )
 def test_a_wrong_setting_names_key_value_and_remedy(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pulumi
 import pytest
+from certificates import root
 
 from cloudinit import (
     ClientHost,
@@ -74,6 +75,18 @@ def test_the_client_trusts_only_a_gateway_that_proves_its_name() -> None:
     assert settings["relayhost"] == "[mail.relay.example]:587"
     assert settings["smtp_tls_security_level"] == "secure"
     assert settings["smtp_sasl_security_options"] == "noanonymous, noplaintext"
+
+
+def test_a_root_of_the_stacks_own_is_trusted_for_the_gateway_alone() -> None:
+    common = "etc/postfix/acme-root.pem"
+    assert common not in files("client", CLIENT)
+    laid = files("client", dataclasses.replace(CLIENT, acme_root=root()))
+    assert laid[common] == root()
+    settings = main_cf(laid["etc/postfix/main.cf"])
+    assert settings["smtp_tls_CAfile"] == f"/{common}"
+    assert settings["smtp_tls_security_level"] == "secure"
+    others = [path for path, content in laid.items() if "BEGIN CERTIFICATE" in content]
+    assert others == [common]
 
 
 def test_every_file_of_the_agent_that_a_role_imports_is_there() -> None:

@@ -1,0 +1,177 @@
+"""What an environment's settings are, from those of the stack that it is a copy of."""
+
+import copy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from certificates import root
+
+from ops.environments import mapping
+from ops.environments.mapping import Environment, environment
+from ops.stack_file import PREFIX, readable
+from settings import Settings, SettingsError, read
+
+EXPIRES = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
+ROOT = root()
+
+
+def dev() -> dict[str, Any]:
+    with open("Pulumi.dev.yaml") as file:  # noqa: PTH123
+        return copy.deepcopy(yaml.safe_load(file)["config"])
+
+
+def made(config: dict[str, Any], name: str = "try") -> tuple[dict[str, Any], Settings]:
+    """The environment's `config` and its settings, checked as the program would."""
+    base = read(readable(config))
+    found = environment(config, base, Environment(name, EXPIRES, ROOT))
+    return found, read(readable(found))
+
+
+def test_the_dev_stack_moves_below_a_zone_of_the_environments_own() -> None:
+    config, settings = made(dev())
+    assert settings.delegation is not None
+    assert (settings.delegation.zone, settings.delegation.parent) == (
+        "try.relay.example",
+        "relay.example",
+    )
+    assert settings.hosted_zones == ("try.relay.example",)
+    assert settings.gateway.name == "mail.try.relay.example"
+    assert [d.name for d in settings.domains] == ["shop.example.try.relay.example"]
+    assert [c.name for c in settings.clients] == ["app.shop.example.try.relay.example"]
+    assert [x.address for x in settings.logins] == ["me@shop.example.try.relay.example"]
+    assert settings.operator == "ops@inbox.example"
+    assert config["aws:region"] == "us-east-1"
+
+
+def test_it_is_small_unprotected_short_lived_and_of_the_staging_authority() -> None:
+    config = dev()
+    config[f"{PREFIX}protect"] = True
+    config[f"{PREFIX}tags"] = {"Team": "mail"}
+    config[f"{PREFIX}acme"] = {"email": "certificates@inbox.example"}
+    config[f"{PREFIX}clients"].append({"name": "big.shop.example", "instanceType": "m7i.large"})
+    _, settings = made(config)
+    assert settings.gateway.instance_type == "t4g.micro"
+    assert [c.instance_type for c in settings.clients] == ["t4g.micro", "t3.micro"]
+    assert settings.protect is False
+    assert settings.tags == {"Team": "mail", "Expires": "2026-11-25T12:30:00Z"}
+    assert settings.acme.directory == "https://acme-staging-v02.api.letsencrypt.org/directory"
+    assert settings.acme.root == ROOT
+    assert settings.acme.email == "certificates@inbox.example"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "moved"),
+    [
+        (
+            "logins",
+            [{"address": "me@shop.example", "sendAs": ["me@shop.example", "@relay.example"]}],
+            [
+                {
+                    "address": "me@shop.example.try.relay.example",
+                    "sendAs": ["me@shop.example.try.relay.example", "@try.relay.example"],
+                }
+            ],
+        ),
+        (  # passwords and keys are of the other stack
+            "logins",
+            [{"address": "me@shop.example", "password": {"secure": "v1:x"}}],
+            [{"address": "me@shop.example.try.relay.example"}],
+        ),
+        (
+            "domains",
+            [{"name": "shop.example", "selectors": ["s1"], "keys": {"s1": {"secure": "v1:x"}}}],
+            [{"name": "shop.example.try.relay.example", "selectors": ["s1"]}],
+        ),
+        (
+            "domains",
+            [
+                {
+                    "name": "shop.example",
+                    "spf": {"mechanisms": ["+a:mail.relay.example", "include:_spf.inbox.example"]},
+                    "txt": ["owner=shop.example"],
+                    "a": "mail.relay.example",
+                    "dmarc": {"reports": ["dmarc@inbox.example"]},
+                }
+            ],
+            [
+                {
+                    "name": "shop.example.try.relay.example",
+                    "spf": {
+                        "mechanisms": ["+a:mail.try.relay.example", "include:_spf.inbox.example"]
+                    },
+                    "txt": ["owner=shop.example"],
+                    "a": "mail.try.relay.example",
+                    "dmarc": {"reports": ["dmarc@inbox.example"]},
+                }
+            ],
+        ),
+        (  # a target of ours moves; one elsewhere stays, even if its local part looks like ours
+            "forwards",
+            [
+                {"address": "info@shop.example", "to": ["all@shop.example", "me@inbox.example"]},
+                {"address": "all@shop.example", "to": ["shop.example@inbox.example"]},
+            ],
+            [
+                {
+                    "address": "info@shop.example.try.relay.example",
+                    "to": ["all@shop.example.try.relay.example", "me@inbox.example"],
+                },
+                {
+                    "address": "all@shop.example.try.relay.example",
+                    "to": ["shop.example@inbox.example"],
+                },
+            ],
+        ),
+        # the domain is ours, its mail is not: nobody would get it in the environment
+        ("operator", "boss@shop.example", "boss@shop.example"),
+    ],
+)
+def test_names_move_and_people_elsewhere_stay(key: str, value: Any, moved: Any) -> None:
+    config = dev()
+    config[f"{PREFIX}{key}"] = value
+    found, _ = made(config)
+    got = found[f"{PREFIX}{key}"]
+    assert got == moved
+
+
+@pytest.mark.parametrize("example", sorted(Path("examples").glob("Pulumi.*.yaml")), ids=str)
+def test_an_example_has_an_environment_as_well(example: Path) -> None:
+    config = yaml.safe_load(example.read_text())["config"]
+    _, settings = made(config)
+    assert settings.delegation is not None
+    assert settings.hosted_zones == (settings.delegation.zone,)
+    assert len(settings.receiving) == len(read(readable(config)).receiving)
+
+
+def test_two_environments_share_no_name_and_no_network() -> None:
+    one, two = (made(dev(), name)[1] for name in ("one", "two"))
+    assert one.network.cidr != two.network.cidr
+    names = [{s.gateway.name, *(d.name for d in s.mail_domains)} for s in (one, two)]
+    assert not names[0] & names[1]
+
+
+def test_the_parent_is_the_zone_that_there_is_even_if_the_gateways_domain_is_deeper() -> None:
+    config = dev()
+    config[f"{PREFIX}gateway"] = {"name": "mail.mx.relay.example"}
+    config[f"{PREFIX}zones"] = ["relay.example", "shop.example"]
+    _, settings = made(config)
+    assert settings.delegation is not None
+    assert settings.delegation.zone == "try.mx.relay.example"
+    assert settings.delegation.parent == "relay.example"
+
+
+@pytest.mark.parametrize("name", ["", "Try", "1st", "a.b", "x-", "-x", "a" * 21, "pr_7"])
+def test_a_name_that_is_no_label_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"'{name}' is no name of an environment"):
+        mapping.checked(name)
+
+
+def test_what_is_encrypted_for_the_other_stack_is_refused_by_its_key() -> None:
+    config = dev()
+    base = read(readable(config))
+    config[f"{PREFIX}messageSizeLimitMiB"] = {"secure": "v1:x"}
+    with pytest.raises(SettingsError, match="mail-relay:messageSizeLimitMiB: it is encrypted"):
+        environment(config, base, Environment("try", EXPIRES, ROOT))
