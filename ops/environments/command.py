@@ -1,7 +1,5 @@
 """`relay env ...`."""
 
-import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,13 +8,13 @@ import typer
 from lab import control
 from lab.lab import Lab
 from ops import engine
+from ops.durations import duration
 from ops.environments import backend, destroy, make
 from ops.environments.mapping import checked, expiry
 from ops.lab_stack import StackError
 from ops.output import notes, print_json, print_table, step
 from ops.settings_commands import Json
 from ops.target import Target
-from settings import SettingsError
 
 app = typer.Typer(
     no_args_is_help=True, help="Throw-away copies of the dev stack, each below a zone of its own."
@@ -24,14 +22,6 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="1 to 20 of a-z, 0-9 and '-'.")]
 LabOption = Annotated[str | None, typer.Option("--lab", help="In this lab instead of on AWS.")]
-LIFETIME = re.compile(r"([1-9]\d*)([mhd])")
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def _lifetime(text: str) -> timedelta:
-    if not (match := LIFETIME.fullmatch(text)):
-        raise SettingsError([f"--ttl {text}: give minutes, hours or days, such as 30m, 4h or 2d"])
-    return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
 def _target(name: str, lab: str | None) -> Target:
@@ -69,7 +59,7 @@ def up(
     json: Json = False,
 ) -> None:
     """Make an environment and wait until it serves; or renew one, or finish one cut off."""
-    target, lifetime = _target(name, lab), _lifetime(ttl)
+    target, lifetime = _target(name, lab), duration(ttl)
     outputs = make.make(name, lifetime, from_, acme_root, target)
     row = _row(backend.one(name, target.lab))
     hosts = [outputs["gateway"], *outputs["clients"]]

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 
 from lab.access import entered
-from ops import lab_stack
+from ops import engine, lab_stack
 from ops.environments import orphans
 from ops.environments.backend import Environment, one, restore_file
 from ops.lab_stack import StackError
+from ops.leftovers.find import owned
 from ops.output import notes
 from ops.target import Target
 
@@ -66,8 +68,22 @@ def destroy(environment: Environment) -> None:
             # table can go only after a subnet that an orphaned association ties to it.
             notes.print("not everything could be destroyed at once: once more")
             unlocked(target, "destroy", "--yes", "--skip-preview", "--refresh")
+    _check_left(environment)
     unlocked(target, "stack", "rm", "--yes", "--remove-backups")
     target.file.unlink(missing_ok=True)
+
+
+def _check_left(environment: Environment) -> None:
+    if not any(r["type"] == _PROVIDER for r in environment.resources):
+        return  # it came to no account
+    with _account(environment) as client:
+        if left := list(owned(_project(), environment.target.stack, client)):
+            lines = "\n".join(f"  {item.what} {item.name}: {item.remove}" for item in left)
+            raise StackError(f"{environment.name} is destroyed, and this is left:\n{lines}")
+
+
+def _project() -> str:
+    return yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"]
 
 
 def _settle(environment: Environment) -> None:
@@ -94,7 +110,7 @@ def _account(environment: Environment) -> Iterator[Any]:
         with entered(lab.namespace):
             yield lambda service: lab_stack.client(lab, service)
         return
-    (provider,) = [r["inputs"] for r in environment.resources if r["type"] == _PROVIDER][:1]
+    (provider, *_) = [r["inputs"] for r in environment.resources if r["type"] == _PROVIDER]
     session = boto3.Session(
         region_name=provider.get("region"), profile_name=provider.get("profile")
     )

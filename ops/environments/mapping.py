@@ -65,6 +65,13 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Environment) 
     name of the stack goes below it as a whole (shop.example: shop.example.NAME.relay.example), so
     that no two can meet.
     """
+    if base.smarthost and not base.smarthost.ses:
+        raise SettingsError(
+            [
+                f"{PREFIX}smarthost: accounts at a provider send as domains that it knows, and an "
+                "environment's are new to it; give --from a stack file without it"
+            ]
+        )
     zone = f"{wanted.name}.{base.gateway_domain}"
     parent = max((z for z in base.hosted_zones if names.is_within(zone, z)), key=len)
     move = _Move(base, zone)

@@ -1,7 +1,7 @@
 """All that belongs to a stack in an account, by tags and names."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,21 +23,30 @@ class Stack:
 
 def find(stack: Stack) -> Iterator[Left]:
     """In an order in which it can be removed."""
-    tags = owner_tags(stack.project, stack.name)
     s = stack.settings
     hosts = [s.gateway.name, *(client.name for client in s.clients)]
-    yield from network.find(stack.client("ec2"), tags, hosts)
-    account = stack.client("sts").get_caller_identity()["Account"]
-    yield from roles.bucket(stack.client("s3"), bucket_name(stack.project, stack.name, account))
-    yield from roles.roles(stack.client("iam"), tags)
+    yield from owned(stack.project, stack.name, stack.client, hosts)
     aliases: list[str] = []
     if s.smarthost and s.smarthost.ses:
+        tags = owner_tags(stack.project, stack.name)
         yield from roles.users(stack.client("iam"), tags)
         domains = [domain.name for domain in s.mail_domains]
         for identity, dkim_names in ses.identities(stack.client("sesv2"), tags, domains):
             aliases += dkim_names
             yield identity
-    yield from records.find(stack.client("route53"), s, tags, aliases)
+    yield from records.find(stack.client("route53"), s, aliases)
+
+
+def owned(
+    project: str, stack: str, client: Callable[[str], Any], hosts: Sequence[str] = ()
+) -> Iterator[Left]:
+    """What says by its tags or its name that it is a stack's, whatever the stack's settings."""
+    tags = owner_tags(project, stack)
+    yield from network.find(client("ec2"), tags, hosts)
+    account = client("sts").get_caller_identity()["Account"]
+    yield from roles.bucket(client("s3"), bucket_name(project, stack, account))
+    yield from roles.roles(client("iam"), tags)
+    yield from records.zones(client("route53"), tags)
 
 
 def in_state(export: str) -> list[str]:

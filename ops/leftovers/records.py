@@ -69,28 +69,41 @@ def _leads_to(exchanges: Sequence[str]) -> Callable[[Sequence[str]], bool]:
     return lambda values: any(v.split()[1].rstrip(".") in exchanges for v in values)
 
 
-def find(
-    route53: Any, settings: Settings, tags: Mapping[str, str], aliases: Sequence[str] = ()
-) -> Iterator[Left]:
-    """The record sets that the stack makes, in its zones; its private zone, with what is in it.
-
-    `aliases` are names of CNAMEs.
-    """
+def find(route53: Any, settings: Settings, aliases: Sequence[str] = ()) -> Iterator[Left]:
+    """The record sets that the stack makes in zones of its user's; `aliases` are of CNAMEs."""
     wanted = rules(settings) + [(alias, "CNAME", _anything) for alias in aliases]
+    names = set(settings.hosted_zones)
+    if made := settings.delegation:
+        names = names - {made.zone} | {made.parent}
+        wanted.append((made.zone, "NS", _anything))
+    for zone in _zones(route53):
+        if not _private(zone) and zone["Name"].rstrip(".") in names:
+            identity = zone["Id"].rpartition("/")[2]
+            for held in _record_sets(route53, identity):
+                if any(_fits(held, rule) for rule in wanted):
+                    yield _record(identity, held)
+
+
+def zones(route53: Any, tags: Mapping[str, str]) -> Iterator[Left]:
+    """The zones that the stack made itself, each behind what is in it."""
+    for zone in _zones(route53):
+        name, identity = zone["Name"].rstrip("."), zone["Id"].rpartition("/")[2]
+        if _tagged(route53, identity, tags):
+            for held in _record_sets(route53, identity):
+                if (held["Name"], held["Type"]) not in ((f"{name}.", "NS"), (f"{name}.", "SOA")):
+                    yield _record(identity, held)
+            remove = f"aws route53 delete-hosted-zone --id {identity}"
+            what = "private hosted zone" if _private(zone) else "hosted zone"
+            yield Left(what, identity, name, monthly(ZONE), remove)
+
+
+def _zones(route53: Any) -> Iterator[dict[str, Any]]:
     for page in route53.get_paginator("list_hosted_zones").paginate():
-        for zone in page["HostedZones"]:
-            name, identity = zone["Name"].rstrip("."), zone["Id"].rpartition("/")[2]
-            private = zone["Config"].get("PrivateZone", False)
-            if not private and name in settings.hosted_zones:
-                for held in _record_sets(route53, identity):
-                    if any(_fits(held, rule) for rule in wanted):
-                        yield _record(identity, held)
-            elif private and name == settings.gateway.name and _tagged(route53, identity, tags):
-                for held in _record_sets(route53, identity):
-                    if held["Type"] not in ("NS", "SOA"):
-                        yield _record(identity, held)
-                remove = f"aws route53 delete-hosted-zone --id {identity}"
-                yield Left("private hosted zone", identity, name, monthly(ZONE), remove)
+        yield from page["HostedZones"]
+
+
+def _private(zone: Mapping[str, Any]) -> bool:
+    return zone["Config"].get("PrivateZone", False)
 
 
 def _tagged(route53: Any, zone: str, tags: Mapping[str, str]) -> bool:

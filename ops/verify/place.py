@@ -11,6 +11,7 @@ from lab.machines.network import RESOLVER
 from lab.send import Internet
 from ops import hosts
 from ops.lab_stack import StackError
+from ops.stack_file import StackFile
 from ops.target import Target
 from ops.verify.expected import Expected, Host
 from ops.verify.hosts import Ask, NoAccess
@@ -38,12 +39,13 @@ class Place:
 @contextmanager
 def place(target: Target, expected: Expected) -> Iterator[Place]:
     """For a lab, a computer on its internet: sockets of this thread are there meanwhile."""
+    root = StackFile(target).settings().acme.root
     if target.lab:
         with entered(f"{target.lab.namespace}-probe"):
-            trust = Internet(target.lab).context()
+            trust = Internet(target.lab, root).context()
             yield Place(Dns(RESOLVER), _connect, trust, _shell(target, expected))
     else:
-        trust = ssl.create_default_context()
+        trust = ssl.create_default_context(cadata=root)
         yield Place(Dns(), _connect, trust, _shell(target, expected))
 
 

@@ -205,7 +205,12 @@ def test_a_retired_selector_is_revoked_and_its_key_given_to_nobody() -> None:
 
 
 def test_a_delegated_zone_is_made_and_its_parent_leads_there() -> None:
-    names = {"gateway": {"name": "mail.try.relay.example"}, "clients": [], "logins": []}
+    names = {
+        "gateway": {"name": "mail.try.relay.example"},
+        "clients": [],
+        "logins": [],
+        "forwards": [],
+    }
     names["domains"] = [{"name": "shop.try.relay.example"}]
     names["delegation"] = {"zone": "try.relay.example", "parent": "relay.example"}
     graph = declare({**CONFIG, **{f"mail-relay:{k}": json.dumps(v) for k, v in names.items()}})
