@@ -86,7 +86,9 @@ def run(
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_") or k == EVENTS},
         "PULUMI_HOME": str(home),
-        "PULUMI_BACKEND_URL": f"file://{state}",
+        # without the files of attributes beside the state's: one that a kill cuts off makes the
+        # stack unreadable, while the state itself is written beside its place and moved there
+        "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DIY_BACKEND_GZIP": "true",
         **env,

@@ -170,7 +170,8 @@ def leftovers() -> list[str]:
     left += [f"SES identity {name}" for name in backends.ses().email_identities]
     for zone in backends.route53().zones.values():
         # public ones are there before the stack, unless it made one, with tags
-        if zone.private_zone or backends.route53().list_tags_for_resource(zone.id):
+        tags = backends.route53().list_tags_for_resource(zone.id.rpartition("/")[2])
+        if zone.private_zone or tags:
             left.append(f"hosted zone {zone.name}")
         left += [
             f"record set {r.name} {r.type}"

@@ -1,8 +1,10 @@
 """Environments as Pulumi's backend has them: found without any file of theirs."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import yaml
@@ -58,17 +60,22 @@ def updated(lab: Lab | None) -> dict[str, str | None]:
 
 def every(lab: Lab | None) -> list[Environment]:
     """The environments that there are, in order of their names."""
-    found = sorted(updated(lab).items())
-    return [_read(stack, lab, when) for stack, when in found if stack.startswith(PREFIX)]
+    return [read() for read in readers(lab).values()]
+
+
+def readers(lab: Lab | None) -> dict[str, Callable[[], Environment]]:
+    """How each environment is read, by its name; StackError where its state cannot be."""
+    found = sorted((s, when) for s, when in updated(lab).items() if s.startswith(PREFIX))
+    return {s.removeprefix(PREFIX): partial(_read, s, lab, when) for s, when in found}
 
 
 def one(name: str, lab: Lab | None) -> Environment:
     """An environment by its name; StackError with those that there are."""
-    found = {environment.name: environment for environment in every(lab)}
+    found = readers(lab)
     if name not in found:
         known = ", ".join(found) or "none"
         raise StackError(f"{name}: there is no such environment; there is {known}")
-    return found[name]
+    return found[name]()
 
 
 def _read(stack: str, lab: Lab | None, when: str | None) -> Environment:

@@ -55,12 +55,17 @@ def up(
         Path | None,
         typer.Option(help="The staging authority's roots (PEM), instead of fetching them."),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Until its hosts take mail.")
+    ] = True,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
     """Make an environment and wait until it serves; or renew one, or finish one cut off."""
     target, lifetime = _target(name, lab), duration(ttl)
     outputs = make.make(name, lifetime, from_, acme_root, target)
+    if wait:
+        make.wait(target, outputs)
     row = _row(backend.one(name, target.lab))
     hosts = [outputs["gateway"], *outputs["clients"]]
     result = {**row, "stack": target.stack, "hosts": hosts, "logins": outputs["logins"]}
@@ -113,16 +118,16 @@ def down(
 def reap(lab: LabOption = None, json: Json = False) -> None:
     """Destroy every environment whose time is over. Exit code 1: one could not be."""
     rows = []
-    for environment in backend.every(_lab(lab)):
-        if not environment.past_due:
-            continue
-        row = {"name": environment.name, "expired": expiry(environment.expires)}
+    for name, read in backend.readers(_lab(lab)).items():
         try:
-            with step(f"{environment.name} away"):
+            environment = read()
+            if not environment.past_due:
+                continue
+            with step(f"{name} away"):
                 destroy.destroy(environment)
-            rows.append({**row, "result": "destroyed"})
-        except StackError as error:
-            rows.append({**row, "result": str(error)})
+            rows.append({"name": name, "result": "destroyed"})
+        except StackError as error:  # the others are not to wait for this one
+            rows.append({"name": name, "result": str(error)})
     print_json(rows) if json else print_table("past due", rows)
     if any(row["result"] != "destroyed" for row in rows):
         raise typer.Exit(1)

@@ -1,8 +1,10 @@
 """Destroying an environment from its state alone: without its file, its program, its maker."""
 
+import json
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ import yaml
 from lab.access import entered
 from ops import engine, lab_stack
 from ops.environments import orphans
-from ops.environments.backend import Environment, one, restore_file
+from ops.environments.backend import Environment, restore_file
 from ops.lab_stack import StackError
 from ops.leftovers.find import owned
 from ops.output import notes
@@ -87,19 +89,18 @@ def _project() -> str:
 
 
 def _settle(environment: Environment) -> None:
-    """Let the state know what an `up` that was killed has made."""
+    """Let the state have what an `up` that was killed has made, and no pending operations."""
     if not environment.state.get("pending_operations"):
         return
     with _account(environment) as client:
         found = orphans.ids(environment.state, client)
-    imports = [argument for pair in found.items() for argument in pair]
-    flags = [f"--import-pending-creates={argument}" for argument in imports]
-    if flags:
-        unlocked(environment.target, "refresh", "--yes", "--skip-preview", *flags)
-    left = one(environment.name, environment.target.lab).state.get("pending_operations")
-    if left:
-        arguments = ("--yes", "--skip-preview", "--clear-pending-creates")
-        unlocked(environment.target, "refresh", *arguments)
+    settled = json.dumps({"version": 3, "deployment": orphans.adopted(environment.state, found)})
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(settled)
+        file.flush()
+        unlocked(environment.target, "stack", "import", "--file", file.name)
+    # what is only supposed to be there is forgotten if it is not, and the rest is read
+    unlocked(environment.target, "refresh", "--yes", "--skip-preview")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from ops.environments.destroy import unlocked
 from ops.environments.mapping import Environment, environment, expiry
 from ops.lab_stack import StackError
 from ops.output import notes, step
-from ops.stack_file import PREFIX, readable
+from ops.stack_file import PREFIX, StackFile, readable
 from ops.target import Target
 from settings import Settings, SettingsError, read
 
@@ -27,7 +27,7 @@ READY_SECONDS = 900
 def make(
     name: str, lifetime: timedelta, source: Path, acme_root: Path | None, target: Target
 ) -> dict[str, Any]:
-    """Bring it up, or go on with one that is; the outputs once its hosts serve."""
+    """Bring it up, or go on with one that is; its outputs."""
     config, base, kept = _read(source)
     lab = target.lab
     if lab:
@@ -39,19 +39,13 @@ def make(
     found = environment(config, base, wanted)
     if lab and base.ssh.public_key:
         found[f"{PREFIX}ssh"] = {**found[f"{PREFIX}ssh"], "publicKey": laptop.public_key(lab)}
-    settings = read(readable(found))
+    read(readable(found))  # nothing is made from settings that the program would refuse
     _select(target, kept.get("secretsprovider"))
     target.pulumi("stack", "tag", "set", backend.EXPIRES, expiry(wanted.expires))
     _write(target.file, found)
     with step(f"pulumi up of {target.stack}"):
         unlocked(target, "up", "--yes", "--skip-preview")
-    outputs = target.outputs()
-    with step("hosts set themselves up (cloud-init, certificate)"):
-        if lab:
-            lab_commands.wait_for_hosts(lab, outputs)
-        else:
-            _wait(outputs["gateway"], str(settings.acme.root))
-    return outputs
+    return target.outputs()
 
 
 def _text(file: Path) -> str:
@@ -84,8 +78,18 @@ def _write(file: Path, config: Mapping[str, Any]) -> None:
     file.write_text(f"# Written by `./relay env up`; it goes with the environment.\n{text}")
 
 
-def _wait(gateway: dict[str, str], root: str) -> None:
-    """Return once the gateway takes logins with its certificate; StackError if it never does."""
+def wait(target: Target, outputs: dict[str, Any]) -> None:
+    """Return once its hosts serve; LabError or StackError if they never do."""
+    with step("hosts set themselves up (cloud-init, certificate)"):
+        if target.lab:
+            lab_commands.wait_for_hosts(target.lab, outputs)
+        else:
+            root = StackFile(target).settings().acme.root
+            _wait_for_logins(outputs["gateway"], str(root))
+
+
+def _wait_for_logins(gateway: dict[str, str], root: str) -> None:
+    """Until the gateway has a certificate, it takes none."""
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:
