@@ -336,6 +336,10 @@ class Vpc(_Model):
     cidr: Network = "10.20.0.0/16"
 
 
+# {} is what Pulumi gives where nothing is set
+_UNSET = BeforeValidator(lambda given: given or None)
+
+
 class Settings(_Model):
     """Everything that a stack sets; Pulumi.yaml describes the keys."""
 
@@ -343,7 +347,7 @@ class Settings(_Model):
     domains: tuple[MailDomain, ...]
     operator: Address
     zones: tuple[Domain, ...] = ()
-    delegation: Delegation | None = None
+    delegation: Annotated[Delegation | None, _UNSET] = None
     image: str | None = None
     clients: tuple[Client, ...] = ()
     logins: tuple[Login, ...] = ()
@@ -352,8 +356,7 @@ class Settings(_Model):
     inbound: Inbound = Inbound()
     sasl: Sasl = Sasl()
     message_size_limit_mi_b: int = Field(30, ge=1, le=1024)
-    # {} is what Pulumi gives where nothing is set
-    smarthost: Annotated[Smarthost | None, BeforeValidator(lambda given: given or None)] = None
+    smarthost: Annotated[Smarthost | None, _UNSET] = None
     acme: Acme = Acme()
     ssh: Ssh = Ssh()
     network: Vpc = Vpc()
