@@ -4,13 +4,14 @@
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,14 @@ def make_place(lab: Lab) -> Path:
         passphrase.touch(mode=0o600)
         passphrase.write_text(secrets.token_urlsafe(PASSPHRASE_BYTES))
     return folder
+
+
+@contextlib.contextmanager
+def alone(lab: Lab) -> Iterator[None]:
+    """One command at a time, where two would make the same thing twice: place, passphrase, zones."""
+    with (lab.directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def prepare(lab: Lab, source: Path) -> None:

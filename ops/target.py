@@ -72,7 +72,8 @@ class Target:
                 notes.print(line, end="", markup=False, soft_wrap=True)
                 said.append(line)
         if process.returncode != 0:
-            raise StackError("".join(said).strip())
+            text = "".join(said)  # it was shown, so the error is what Pulumi made of it in the end
+            raise StackError(text[max(text.find("Diagnostics:"), 0) :].strip())
 
     def preview(self, *arguments: str) -> str:
         """The engine's events of a preview, one a line; StackError if it did not come to any."""

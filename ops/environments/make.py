@@ -32,8 +32,9 @@ def make(
     lab = target.lab
     if lab:
         control.start(lab, notes.print)
-        lab_stack.make_place(lab)
-        lab_stack.make_zones(lab, base.hosted_zones)
+        with lab_stack.alone(lab):
+            lab_stack.make_place(lab)
+            lab_stack.make_zones(lab, base.hosted_zones)
     root = _text(acme_root) if acme_root else roots.staging_roots(lab)
     wanted = Environment(name, datetime.now(UTC) + lifetime, root)
     found = environment(config, base, wanted)

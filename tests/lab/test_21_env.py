@@ -31,7 +31,7 @@ def relay(*arguments: str) -> subprocess.CompletedProcess[str]:
 def env(*arguments: str) -> Any:
     """The result of a command that must work."""
     result = relay("env", *arguments, f"--lab={LAB.name}", "--json")
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 0, result.stderr[-3000:]
     return json.loads(result.stdout)
 
 
@@ -40,7 +40,6 @@ def environments() -> Iterator[dict[str, Any]]:
     """Both, made at once; the outputs of each."""
     control.remove(LAB)
     control.start(LAB, print)
-    lab_stack.make_place(LAB)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: env("up", name, "--ttl=1h"), NAMES))
     yield {name: lab_stack.outputs(LAB, f"env-{name}") for name in NAMES}
