@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 NAME ?= dev
+# built and kept by Go; the same version everywhere, its sources held to their checksums by Go
+ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
 
 .PHONY: setup lab lab-down test test-fast format
 
@@ -25,6 +27,7 @@ test: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/pyright --warnings
+	$(ACTIONLINT) .github/workflows/*.yml
 	$(VENV)/bin/pytest
 
 test-fast: $(VENV)/installed

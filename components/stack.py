@@ -25,7 +25,7 @@ from components.network import (
 from components.private import PrivateIdentity, PrivateNetwork
 from components.records import Zones
 from components.smarthost import way
-from components.tables import Tables
+from components.tables import Tables, etag
 from mail import names, programs, spf
 from settings import Client, Settings
 
@@ -47,7 +47,7 @@ class Placed:
             "name": self.name,
             **self.identity.outputs,
             "instanceId": self.host.instance.id,
-            "tables": self.tables.etag,
+            "tables": etag(self.tables),
         }
 
 

@@ -1,5 +1,6 @@
 """The lookup tables: a private bucket with one object for each reader."""
 
+import hashlib
 import json
 
 import pulumi
@@ -93,6 +94,18 @@ class Tables(pulumi.ComponentResource):
                 parent=self, depends_on=self._ready, additional_secret_outputs=["content"]
             ),
         )
+
+
+def etag(table: aws.s3.BucketObjectv2) -> pulumi.Output[str]:
+    """The object's ETag: the MD5 of the content, as S3 makes it for one put encrypted by SSE-S3.
+
+    Not the resource's own `etag`: a preview takes the old one for the new, and an `up` held to the
+    preview's plan then fails at its end.
+    """
+    made = table.content.apply(
+        lambda text: hashlib.md5((text or "").encode(), usedforsecurity=False).hexdigest()
+    )
+    return pulumi.Output.unsecret(made)
 
 
 def _tls_only(bucket: str) -> str:

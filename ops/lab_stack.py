@@ -57,7 +57,7 @@ def make_place(lab: Lab) -> Path:
 
 @contextlib.contextmanager
 def alone(lab: Lab) -> Iterator[None]:
-    """One command at a time, where two would make the same thing twice: place, passphrase, zones."""
+    """One command at a time: two would each make the passphrase, or a zone of the same name."""
     with (lab.directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
