@@ -289,6 +289,8 @@ class Stack:
             "network": {"vpcId": self.network.vpc.id, "subnetId": self.network.subnet.id},
             "submission": {"host": gateway, "startTls": 587, "tls": 465},
             **self._mailbox_outputs(),
+            # public; what trusts the gateway's certificate, where computers by themselves do not
+            **({"acmeRoot": root} if (root := self.settings.acme.root) else {}),
             **self._smarthost_outputs(),
             "logins": logins,
             "passwords": pulumi.Output.secret({login: self.passwords[login] for login in logins}),

@@ -54,7 +54,10 @@ class Smarthost(_Model):
 
 
 class Expected(_Model):
-    """A stack as its outputs tell it; `zones` has the name servers of each hosted zone."""
+    """A stack as its outputs tell it; `zones` has the name servers of each hosted zone.
+
+    `acme_root` (PEM) is trusted for certificates, if given, instead of what the computer trusts.
+    """
 
     gateway: Host
     clients: tuple[Host, ...]
@@ -65,6 +68,7 @@ class Expected(_Model):
     ssh: Ssh
     smarthost: Smarthost | None = None
     mailboxes: tuple[str, ...] = ()
+    acme_root: str | None = None
 
     @property
     def hosts(self) -> tuple[Host, ...]:

@@ -11,7 +11,6 @@ from lab.machines.network import RESOLVER
 from lab.send import Internet
 from ops import hosts
 from ops.lab_stack import StackError
-from ops.stack_file import StackFile
 from ops.target import Target
 from ops.verify.expected import Expected, Host
 from ops.verify.hosts import Ask, NoAccess
@@ -39,7 +38,7 @@ class Place:
 @contextmanager
 def place(target: Target, expected: Expected) -> Iterator[Place]:
     """For a lab, a computer on its internet: sockets of this thread are there meanwhile."""
-    root = StackFile(target).settings().acme.root
+    root = expected.acme_root
     if target.lab:
         with entered(f"{target.lab.namespace}-probe"):
             trust = Internet(target.lab, root).context()
