@@ -66,8 +66,7 @@ def destroy(environment: Environment) -> None:
         try:
             unlocked(target, "destroy", "--yes", "--skip-preview")
         except StackError:
-            # An address whose PTR was just taken back cannot be released for some minutes, and a
-            # table can go only after a subnet that an orphaned association ties to it.
+            # an address whose PTR was just taken back cannot be released for some minutes
             notes.print("not everything could be destroyed at once: once more")
             unlocked(target, "destroy", "--yes", "--skip-preview", "--refresh")
     _check_left(environment)

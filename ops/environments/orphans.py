@@ -57,6 +57,10 @@ def _id(resource: dict[str, Any], client: Callable[[str], Any]) -> str | None:
         return next(_by_tags(client("ec2"), _TAGGED[kind], inputs["tags"]), None)
     if kind in _NAMED:
         return inputs.get(_NAMED[kind])
+    if kind == "aws:iam/rolePolicy:RolePolicy":
+        return f"{inputs['role']}:{inputs['name']}"
+    if kind == "aws:ec2/routeTableAssociation:RouteTableAssociation":
+        return next(_association(client("ec2"), inputs["routeTableId"], inputs["subnetId"]), None)
     if kind == "aws:route53/record:Record":
         return f"{inputs['zoneId']}_{inputs['name']}_{inputs['type']}"
     if kind == "aws:route53/zone:Zone":
@@ -75,6 +79,15 @@ def _by_tags(ec2: Any, prefix: str, tags: dict[str, str]) -> Iterator[str]:
         for tag in page["Tags"]:
             held.setdefault(tag["ResourceId"], {})[tag["Key"]] = tag["Value"]
     return (i for i, found in held.items() if i.startswith(prefix) and found == wanted)
+
+
+def _association(ec2: Any, table: str, subnet: str) -> Iterator[str]:
+    """It keeps its table, so it is no part of it."""
+    filters = [{"Name": "route-table-id", "Values": [table]}]
+    for found in ec2.describe_route_tables(Filters=filters)["RouteTables"]:
+        for association in found["Associations"]:
+            if association.get("SubnetId") == subnet:
+                yield association["RouteTableAssociationId"]
 
 
 def _zones(route53: Any, name: str, comment: str) -> Iterator[str]:
