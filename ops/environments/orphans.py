@@ -6,6 +6,8 @@ The state knows that they were begun; whether they came to be, and under which i
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ops.leftovers import network
+
 # Resources with tags, by what EC2's ids begin with.
 _TAGGED = {
     "aws:ec2/vpc:Vpc": "vpc-",
@@ -15,6 +17,7 @@ _TAGGED = {
     "aws:ec2/securityGroup:SecurityGroup": "sg-",
     "aws:ec2/networkInterface:NetworkInterface": "eni-",
     "aws:ec2/eip:Eip": "eipalloc-",
+    "aws:ec2/natGateway:NatGateway": "nat-",
     "aws:ec2/instance:Instance": "i-",
     "aws:ebs/volume:Volume": "vol-",
 }
@@ -22,6 +25,8 @@ _TAGGED = {
 _NAMED = {
     "aws:iam/role:Role": "name",
     "aws:iam/instanceProfile:InstanceProfile": "name",
+    "aws:iam/user:User": "name",
+    "aws:sesv2/emailIdentity:EmailIdentity": "emailIdentity",
     "aws:s3/bucket:Bucket": "bucket",
     "aws:ec2/eipDomainName:EipDomainName": "allocationId",
 }
@@ -59,6 +64,10 @@ def _id(resource: dict[str, Any], client: Callable[[str], Any]) -> str | None:
         return inputs.get(_NAMED[kind])
     if kind == "aws:iam/rolePolicy:RolePolicy":
         return f"{inputs['role']}:{inputs['name']}"
+    if kind == "aws:iam/userPolicy:UserPolicy":
+        return f"{inputs['user']}:{inputs['name']}"
+    if kind == "aws:iam/accessKey:AccessKey":
+        return next(_keys(client("iam"), inputs["user"]), None)
     if kind == "aws:ec2/routeTableAssociation:RouteTableAssociation":
         return next(_association(client("ec2"), inputs["routeTableId"], inputs["subnetId"]), None)
     if kind == "aws:route53/record:Record":
@@ -70,15 +79,15 @@ def _id(resource: dict[str, Any], client: Callable[[str], Any]) -> str | None:
 
 def _by_tags(ec2: Any, prefix: str, tags: dict[str, str]) -> Iterator[str]:
     wanted = {key: tags[key] for key in ("Project", "Stack", "Name")}
-    held: dict[str, dict[str, str]] = {}
-    filters = [
-        {"Name": "key", "Values": list(wanted)},
-        {"Name": "value", "Values": list(wanted.values())},
-    ]
-    for page in ec2.get_paginator("describe_tags").paginate(Filters=filters):
-        for tag in page["Tags"]:
-            held.setdefault(tag["ResourceId"], {})[tag["Key"]] = tag["Value"]
-    return (i for i, found in held.items() if i.startswith(prefix) and found == wanted)
+    return (item.id for item in network.find(ec2, wanted, ()) if item.id.startswith(prefix))
+
+
+def _keys(iam: Any, user: str) -> Iterator[str]:
+    try:
+        held = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+    except iam.exceptions.NoSuchEntityException:
+        return iter(())
+    return (key["AccessKeyId"] for key in held)
 
 
 def _association(ec2: Any, table: str, subnet: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ import yaml
 
 from lab.region_client import RegionClient
 from ops import engine
+from ops.environments import orphans
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -81,3 +82,35 @@ class Stack:
         code, said = self.pulumi("stack", "output", "--json", "--show-secrets", "--stack=test")
         assert code == 0, said
         return json.loads(said)
+
+
+# What goes with the resource that it is a part of, so nobody has to know its id.
+PARTS = (
+    "aws:ec2/route:Route",
+    "aws:ec2/volumeAttachment:VolumeAttachment",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketObjectv2:BucketObjectv2",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+)
+
+
+def not_found_without_its_state(stack: Stack) -> list[str]:
+    """URNs of resources that an `up`, killed while it made them, would leave behind."""
+    code, said = stack.pulumi("stack", "export", "--stack=test")
+    assert code == 0, said
+    made = [
+        resource
+        for resource in json.loads(said)["deployment"]["resources"]
+        if resource["type"].startswith("aws:") and resource["type"] not in PARTS
+    ]
+    assert made
+    begun = [
+        {"type": "creating", "resource": {k: r[k] for k in ("urn", "type", "inputs")}} for r in made
+    ]
+    found = orphans.ids({"pending_operations": begun}, stack.region.client)
+    return [r["urn"] for r in made if found.get(r["urn"]) != r["id"]]

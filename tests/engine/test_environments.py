@@ -195,7 +195,7 @@ def test_06_reap_destroys_what_an_up_that_was_killed_has_made(
     assert elsewhere.listed()["two"]["pastDue"] is True
 
     result = elsewhere.env("reap", "--json")
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 0, (left(elsewhere.region), result.stderr)
     (row,) = json.loads(result.stdout)
     assert (row["name"], row["result"]) == ("two", "destroyed")
     assert left(elsewhere.region) == []
@@ -206,7 +206,7 @@ def test_07_a_stack_that_never_had_a_resource_is_removed(elsewhere: Checkout) ->
     elsewhere.pulumi("stack", "init", "--no-select", "env-empty")
     elsewhere.pulumi("stack", "tag", "set", "mail-relay:expires", PAST, "--stack=env-empty")
     result = elsewhere.env("reap", "--json")
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 0, (left(elsewhere.region), result.stderr)
     assert elsewhere.listed() == {}
 
 
