@@ -156,7 +156,7 @@ def test_a_base_that_cannot_be_read_whole_is_said(
         (("--base=nowhere",), "nowhere^{commit}"),
         (("--stack=other",), "there is no Pulumi.other.yaml"),
         (("--file=x",), "--file is for --lab"),
-        (("--lab=rev",), "give --stack or --lab"),
+        (("--lab=rev",), "the lab rev is not up"),
     ],
 )
 def test_a_wrong_option_is_one_line(

@@ -89,6 +89,7 @@ def test_a_good_bundle_is_taken() -> None:
         (kept("you@shop.example"), "not a login"),
         (kept("me@shop.example", quotaMiB="1M\nx"), "not a number of MiB"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "bundle",  # which holds a new key
 )
 def test_a_bad_bundle_is_refused_as_a_whole(content: bytes, why: str) -> None:
     with pytest.raises(BadBundle, match=why) as caught:
