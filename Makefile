@@ -4,6 +4,7 @@ VENV := .venv
 NAME ?= dev
 # built and kept by Go; the same version everywhere, its sources held to their checksums by Go
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
+PYTEST = $(VENV)/bin/pytest --numprocesses=auto
 
 .PHONY: setup lab lab-down test test-fast format
 
@@ -28,10 +29,10 @@ test: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/pyright --warnings
 	$(ACTIONLINT) .github/workflows/*.yml
-	$(VENV)/bin/pytest
+	$(PYTEST)
 
 test-fast: $(VENV)/installed
-	$(VENV)/bin/pytest tests/unit tests/engine
+	$(PYTEST) tests/unit tests/engine
 
 format: $(VENV)/installed
 	$(VENV)/bin/ruff format .

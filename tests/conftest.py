@@ -1,8 +1,23 @@
-"""Options of the whole suite; pytest takes them only from here."""
+"""Options of the whole suite, and which tests run side by side: pytest takes both from here."""
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+LAB = "tests/lab/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep-lab", action="store_true", help="leave the lab `test` running")
     parser.addoption("--approve", action="store_true", help="take the texts of today as right")
+
+
+class _Stories(LoadScopeScheduling):
+    """A file's tests tell one story, so one process runs them; those of the lab share machines."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return LAB if nodeid.startswith(LAB) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Stories(config, log)

@@ -1,16 +1,18 @@
 """The real engine, the plug-in and the API, on loopback, without machines."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import yaml
-from stacks import PROJECT, Region, Stack
+from stacks import PROJECT, Region, Stack, credentials
 
 START_SECONDS = 60
 
@@ -38,9 +40,21 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
         time.sleep(0.05)
     with urllib.request.urlopen(f"{url}/_lab/state", timeout=10) as answer:  # noqa: S310
         json.load(answer)
-    yield Region(url)
+    with _plugin("aws", url) as aws, _plugin("cloudinit", url) as cloudinit:
+        yield Region(url, f"{aws},{cloudinit}")
     process.terminate()
     process.wait()
+
+
+@contextmanager
+def _plugin(kind: str, url: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "lab.provider", kind]
+    environment = {**os.environ, **credentials(url)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=pipe, text=True) as process:
+        assert process.stdout
+        yield f"{kind}:{process.stdout.readline().strip()}"
+        process.terminate()
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import PROJECT, Region
+from stacks import PROJECT, Region, credentials
 
 from lab.internet.authority import Authority
 from ops import engine
 
 PAST = "2026-01-01T00:00:00Z"
-# With the interpreter and the libraries, all that a fresh clone has.
-IGNORED = shutil.ignore_patterns(".*", "__pycache__", "tests", "Pulumi.env-*", "docs")
+# With the interpreter and the libraries, all that a fresh clone has; compiled, to save time.
+IGNORED = shutil.ignore_patterns(".*", "tests", "Pulumi.env-*", "docs")
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,7 @@ class Checkout:
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "XDG_STATE_HOME": str(self.home / "kept"),
-            "AWS_ENDPOINT_URL": self.region.url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            **credentials(self.region.url),
         }
 
     def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from stacks import PROJECT, Region, Stack
+from stacks import PROJECT, Region, Stack, credentials
 
 FILE = "Pulumi.test.yaml"
 LOGIN = "me@shop.example"
@@ -37,9 +37,8 @@ class Checkout:
             "PULUMI_HOME": str(home),
             "PULUMI_BACKEND_URL": f"file://{home}/state",
             "PULUMI_CONFIG_PASSPHRASE": "test",
-            "AWS_ENDPOINT_URL": self.stack.region.url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "PULUMI_DEBUG_PROVIDERS": self.stack.region.plugins,
+            **credentials(self.stack.region.url),
             **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "a"),
             **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "a@example.com"),
         }
@@ -67,7 +66,7 @@ class Checkout:
 @pytest.fixture(scope="module")
 def checkout(region: Region, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     directory = tmp_path_factory.mktemp("checkout") / "project"
-    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "tests", "*.yaml")
+    ignored = shutil.ignore_patterns(".git", ".venv", "tests", "*.yaml")
     shutil.copytree(PROJECT, directory, ignore=ignored)
     shutil.copy(PROJECT / "policy" / "PulumiPolicy.yaml", directory / "policy")
     (directory / ".venv").symlink_to(PROJECT / ".venv")
