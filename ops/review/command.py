@@ -14,7 +14,11 @@ from ops.output import print_json
 from ops.review import preview, readings
 from ops.review.change import Change
 from ops.review.report import markdown, report
+from ops.review.warnings import tightened
 from ops.target import LabOption, StackError, StackOption, Target, target
+from ops.verify.expected import OutputsMissing, expected
+from ops.verify.place import place
+from ops.verify.run import passing
 from settings import SettingsError
 
 PACK = engine.PROJECT / "policy"
@@ -57,7 +61,8 @@ def command(
         end = readings.of_file(about.pulumi, read)
         start, notes = _start(about, base)
         seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
-    found = report(about.stack, Change(preview.read(seen.splitlines()), start, end), notes)
+    change = Change(preview.read(seen.splitlines()), start, end)
+    found = report(about.stack, change, notes, _verified(about, change))
     if format_ is Format.json:
         print_json(found.json())
     else:
@@ -101,6 +106,19 @@ def _start(about: Target, base: str | None) -> tuple[readings.Reading | None, li
     if start is None:
         return None, [f"There is no {about.file.name} at {base}: only resources are compared."]
     return start, _not_applied(about, start)
+
+
+def _verified(about: Target, change: Change) -> dict[str, bool]:
+    """Whether mail passes now, of the domains whose policy is tightened."""
+    domains = [domain.name for domain, _ in tightened(change)]
+    if not domains:
+        return {}
+    try:
+        expectation = expected(about.outputs())
+    except (StackError, OutputsMissing):  # it was never up: nothing passes, or fails
+        return {}
+    with place(about, expectation) as here:
+        return passing(expectation, here.names, domains)
 
 
 def _not_applied(about: Target, start: readings.Reading) -> list[str]:

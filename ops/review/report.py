@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,15 +43,20 @@ class Report:
         return asdict(self)
 
 
-def report(stack: str, change: Change, notes: Iterable[str] = ()) -> Report:
-    """Everything there is to say about a change."""
+def report(
+    stack: str,
+    change: Change,
+    notes: Iterable[str] = (),
+    verified: Mapping[str, bool] | None = None,
+) -> Report:
+    """Everything there is to say about a change; `verified` is as `warnings` has it."""
     return Report(
         stack,
         sentences(change),
         list(notes),
         [_operation(step) for step in change.preview.changes()],
         picture(change),
-        warnings(change),
+        warnings(change, verified),
         list(change.preview.violations),
         list(change.preview.errors),
     )

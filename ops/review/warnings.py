@@ -26,8 +26,8 @@ class Warn:
 def warnings(change: Change, verified: Mapping[str, bool] | None = None) -> list[Warn]:
     """Everything that a person should decide.
 
-    `verified` says of domains whether their mail was seen to pass SPF and DKIM; of others, only
-    what settings and state say is known.
+    `verified` says of domains whether their mail passes SPF and DKIM now; of others, only what
+    settings and state say is known.
     """
     return [
         *_addresses(change),
@@ -145,11 +145,18 @@ def _selectors(names: list[str]) -> str:
     return f"Selector {listed(names)}"
 
 
-def _dmarc(change: Change, verified: Mapping[str, bool]) -> Iterator[Warn]:
+def tightened(change: Change) -> Iterator[tuple[MailDomain, MailDomain | None]]:
+    """The domains whose DMARC asks for more than before, and as they were."""
     before = {d.name: d for d in change.before.mail_domains} if change.before else {}
     for domain in change.after.mail_domains if change.settings_compare else ():
         old = before.get(domain.name)
-        if _strictness(domain) <= _strictness(old) or verified.get(domain.name):
+        if _strictness(domain) > _strictness(old):
+            yield domain, old
+
+
+def _dmarc(change: Change, verified: Mapping[str, bool]) -> Iterator[Warn]:
+    for domain, old in tightened(change):
+        if verified.get(domain.name):
             continue
         asked = f"DMARC of {domain.name} asks receivers to {domain.dmarc.policy} what does not pass"
         if verified.get(domain.name) is False:

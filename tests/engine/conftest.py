@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import language as language_host
 import pytest
 import yaml
 from stacks import PROJECT, Region, Stack, credentials
@@ -23,8 +24,14 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+@pytest.fixture(scope="session")
+def language() -> Iterator[str]:
+    with language_host.serving(PROJECT) as address:
+        yield address
+
+
 @pytest.fixture(scope="module")
-def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
+def region(tmp_path_factory: pytest.TempPathFactory, language: str) -> Iterator[Region]:
     directory = tmp_path_factory.mktemp("region")
     port, ready = _free_port(), directory / "ready"
     command = [sys.executable, "-m", "lab.region", f"--port={port}", f"--ready={ready}"]
@@ -41,7 +48,7 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
     with urllib.request.urlopen(f"{url}/_lab/state", timeout=10) as answer:  # noqa: S310
         json.load(answer)
     with _plugin("aws", url) as aws, _plugin("cloudinit", url) as cloudinit:
-        yield Region(url, f"{aws},{cloudinit}")
+        yield Region(url, f"{aws},{cloudinit}", language)
     process.terminate()
     process.wait()
 

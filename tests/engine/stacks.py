@@ -17,13 +17,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Region:
-    """A region of its own, and the plug-ins for it: `aws:PORT,cloudinit:PORT`.
+    """A region of its own, and what serves the engine in it instead of processes of its own.
 
-    They serve all commands of a test's stacks: to start them for each took a third of the time.
+    `plugins` is `aws:PORT,cloudinit:PORT`, `language` is `python:PORT`.
     """
 
     url: str
     plugins: str
+    language: str
 
     @property
     def door(self) -> RegionClient:
@@ -77,12 +78,17 @@ class Stack:
                 env={
                     "PULUMI_CONFIG_PASSPHRASE": "test",
                     "PULUMI_DEBUG_PROVIDERS": self.region.plugins,
+                    **self._language(),
                     **credentials(self.region.url),
                 },
                 program_dir=self.program,
                 output=output.fileno(),
             )
         return code, log.read_text()
+
+    def _language(self) -> dict[str, str]:
+        warm = {"PULUMI_DEBUG_LANGUAGES": self.region.language}
+        return warm if self.program == PROJECT else {}
 
     def up(self, *arguments: str) -> str:
         """`pulumi up`, which must work."""

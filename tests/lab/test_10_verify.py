@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from test_07_lab import relay
-from world import CLIENT, GATEWAY, World, wait_until
+from world import CLIENT, GATEWAY, PROJECT, World, wait_until
 
 
 def verify(world: World, *arguments: str) -> dict[str, Any]:
@@ -174,6 +176,28 @@ def test_what_is_broken_is_named_with_its_remedy(
         instructions = [text for check in found["checks"] for text in check["instructions"]]
         expected = remedy.format(operator=world.operator)
         assert any(expected in text for text in instructions), instructions
+    world.flush_resolver()
+
+
+def test_a_review_looks_whether_mail_passes_before_dmarc_is_tightened(
+    world: World, tmp_path: Path
+) -> None:
+    content = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())
+    content["config"]["mail-relay:domains"][0]["dmarc"] = {"policy": "reject"}
+    file = tmp_path / "Pulumi.tight.yaml"
+    file.write_text(yaml.safe_dump(content))
+
+    def warned() -> list[str]:
+        world.flush_resolver()
+        command = ("review", f"--lab={world.lab.name}", f"--file={file}", "--format=json")
+        found = json.loads(relay(*command).stdout)
+        assert "DMARC of shop.example" in " ".join(found["sentences"])
+        return [w["text"] for w in found["warnings"] if w["kind"] == "dmarc-tightened"]
+
+    assert warned() == []
+    with record_changed(world):
+        (text,) = warned()
+        assert text.endswith("its mail does not pass SPF and DKIM now.")
     world.flush_resolver()
 
 

@@ -15,7 +15,7 @@ from verify_world import FACTS, OUTPUTS, PORTS, RIGHT, Hosts, Literal, Port, cer
 from ops.verify.expected import OutputsMissing, expected
 from ops.verify.place import Place
 from ops.verify.result import Result
-from ops.verify.run import verify
+from ops.verify.run import passing, verify
 
 GATEWAY_ADDRESS, OTHERS_ADDRESS = "203.0.113.9", "198.51.100.10"
 
@@ -174,3 +174,21 @@ def test_outputs_of_an_older_program_are_an_error_that_says_what_to_do() -> None
         expected(older)
     with pytest.raises(OutputsMissing, match="records"):
         expected({**OUTPUTS, "records": "shop.example. IN nonsense"})
+
+
+@pytest.mark.parametrize(
+    ("changed", "passes"),
+    [
+        ({}, {"shop.example": True}),
+        ({"shop.example TXT": []}, {"shop.example": False}),
+        ({"_spf.relay.example TXT": []}, {"shop.example": False}),
+        ({"s1._domainkey.shop.example TXT": []}, {"shop.example": False}),
+        ({"_dmarc.shop.example TXT": []}, {"shop.example": True}),
+        ({"relay.example TXT": []}, {"shop.example": True}),
+        (dict.fromkeys(RIGHT, "no answer"), {}),
+    ],
+)
+def test_whether_a_domains_mail_passes_is_told_by_its_own_spf_and_dkim(
+    changed: dict[str, Any], passes: dict[str, bool]
+) -> None:
+    assert passing(expected(OUTPUTS), Literal({**RIGHT, **changed}), ["shop.example"]) == passes
