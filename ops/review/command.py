@@ -115,7 +115,7 @@ def _verified(about: Target, change: Change) -> dict[str, bool]:
         return {}
     try:
         expectation = expected(about.outputs())
-    except (StackError, OutputsMissing):  # it was never up: nothing passes, or fails
+    except (StackError, OutputsMissing):  # never up, or by an older program
         return {}
     with place(about, expectation) as here:
         return passing(expectation, here.names, domains)

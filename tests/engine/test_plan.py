@@ -36,7 +36,7 @@ def test_03_a_change_is_made_by_its_plan(stack: Stack) -> None:
     before = stack.outputs()["passwords"]["me@shop.example"]
     logins = [{"address": "me@shop.example"}, {"address": "you@shop.example"}]
     stack.write(config(logins=logins))
-    stack.up(f"--plan={plan(stack)}")
+    stack.up(f"--plan={plan(stack)}", f"--policy-pack={PROJECT / 'policy'}")
     passwords = stack.outputs()["passwords"]
     assert passwords["me@shop.example"] == before
     s3 = stack.region.client("s3")
