@@ -24,6 +24,7 @@ class Stranger:
 
     domain: str
     key: str
+    selector: str = SELECTOR
 
     @property
     def address(self) -> str:
@@ -33,7 +34,7 @@ class Stranger:
     def signed(self, message: EmailMessage) -> bytes:
         """The message with the domain's DKIM signature."""
         content = message.as_bytes(policy=SMTP)
-        selector, domain = SELECTOR.encode(), self.domain.encode()
+        selector, domain = self.selector.encode(), self.domain.encode()
         return dkimpy.sign(content, selector, domain, self.key.encode()) + content
 
 
@@ -51,13 +52,14 @@ def stranger(lab: Lab) -> Iterator[Stranger]:
         [f"_dmarc.{who.domain}", "TXT", 300, '"v=DMARC1; p=reject"'],
         [dkim.name(SELECTOR, who.domain), "TXT", 300, key],
     ]
-    _put_zone(lab, who.domain, records)
+    put_zone(lab, who.domain, records)
     try:
         yield who
     finally:
-        _put_zone(lab, who.domain, [])
+        put_zone(lab, who.domain, [])
 
 
-def _put_zone(lab: Lab, zone: str, records: list[list[object]]) -> None:
+def put_zone(lab: Lab, zone: str, records: list[list[object]]) -> None:
+    """Have these (name, type, TTL, value) be all that a zone elsewhere holds."""
     with entered(lab.namespace):
         RegionClient(lab.api_url).call("PUT", "dns/records", {"zone": zone, "records": records})
