@@ -125,7 +125,8 @@ def test_a_killed_up_is_finished_by_up_beside_another_lab(world: World, second: 
 
 def test_down_finishes_what_an_interrupted_up_left(world: World, second: Lab) -> None:
     process = subprocess.Popen(
-        [str(PROJECT / "relay"), "lab", "up", f"--name={second.name}"],
+        # as from a terminal: in the background of a script it would be ignored, and inherited so
+        ["env", "--default-signal=INT", PROJECT / "relay", "lab", "up", f"--name={second.name}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
