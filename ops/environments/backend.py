@@ -20,6 +20,7 @@ EXPIRES = "mail-relay:expires"
 # Of a stack that was made and not tagged: `env up` ended, or is, between the two.
 UNTAGGED = timedelta(hours=1)
 ZONE = "aws:route53/zone:Zone"
+_PROVIDER = "pulumi:providers:aws"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Environment:
     def zone(self) -> str:
         """Its zone's name, or "" while there is none."""
         return next((r["inputs"]["name"] for r in self.resources if r["type"] == ZONE), "")
+
+    @property
+    def provider(self) -> dict[str, Any] | None:
+        """The settings of its AWS provider; without one, nothing of it is in any account."""
+        return next((r["inputs"] for r in self.resources if r["type"] == _PROVIDER), None)
 
     @property
     def protected(self) -> list[str]:

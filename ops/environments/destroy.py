@@ -26,7 +26,6 @@ from ops.target import Target
 _LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at (\S+)")
 # Nothing of ours holds a lock for so long.
 _STALE = timedelta(hours=1)
-_PROVIDER = "pulumi:providers:aws"
 
 
 def keep_export(environment: Environment) -> Path:
@@ -75,9 +74,9 @@ def destroy(environment: Environment) -> None:
 
 
 def _check_left(environment: Environment) -> None:
-    if not any(r["type"] == _PROVIDER for r in environment.resources):
-        return  # it came to no account
-    with _account(environment) as client:
+    if environment.provider is None:
+        return
+    with _account(environment, environment.provider) as client:
         if left := list(owned(_project(), environment.target.stack, client)):
             lines = "\n".join(f"  {item.what} {item.name}: {item.remove}" for item in left)
             raise StackError(f"{environment.name} is destroyed, and this is left:\n{lines}")
@@ -91,8 +90,10 @@ def _settle(environment: Environment) -> None:
     """Let the state have what an `up` that was killed has made, and no pending operations."""
     if not environment.state.get("pending_operations"):
         return
-    with _account(environment) as client:
-        found = orphans.ids(environment.state, client)
+    found: dict[str, str] = {}
+    if environment.provider is not None:
+        with _account(environment, environment.provider) as client:
+            found = orphans.ids(environment.state, client)
     settled = json.dumps({"version": 3, "deployment": orphans.adopted(environment.state, found)})
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(settled)
@@ -103,14 +104,13 @@ def _settle(environment: Environment) -> None:
 
 
 @contextmanager
-def _account(environment: Environment) -> Iterator[Any]:
-    """What makes clients of the account that the environment is in, by its state."""
+def _account(environment: Environment, provider: dict[str, Any]) -> Iterator[Any]:
+    """What makes clients of the account that the environment is in."""
     lab = environment.target.lab
     if lab:
         with entered(lab.namespace):
             yield lambda service: lab_stack.client(lab, service)
         return
-    (provider, *_) = [r["inputs"] for r in environment.resources if r["type"] == _PROVIDER]
     session = boto3.Session(
         region_name=provider.get("region"), profile_name=provider.get("profile")
     )
