@@ -14,7 +14,7 @@ from ops import lab_commands, lab_stack, submission
 from ops import target as stacks
 from ops.environments import backend, roots
 from ops.environments.destroy import unlocked
-from ops.environments.mapping import Environment, environment, expiry
+from ops.environments.mapping import Wanted, environment, expiry
 from ops.lab_stack import StackError
 from ops.output import notes, step
 from ops.stack_file import PREFIX, StackFile, readable
@@ -36,7 +36,7 @@ def make(
             lab_stack.make_place(lab)
             lab_stack.make_zones(lab, base.hosted_zones)
     root = _text(acme_root) if acme_root else roots.staging_roots(lab)
-    wanted = Environment(name, datetime.now(UTC) + lifetime, root)
+    wanted = Wanted(name, datetime.now(UTC) + lifetime, root)
     found = environment(config, base, wanted)
     if lab and base.ssh.public_key:
         found[f"{PREFIX}ssh"] = {**found[f"{PREFIX}ssh"], "publicKey": laptop.public_key(lab)}

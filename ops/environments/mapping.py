@@ -27,7 +27,7 @@ _DOMAIN = re.compile(r"(?<![a-z0-9._-])[a-z0-9_-]++(?:\.[a-z0-9-]++)++(?!@)")
 
 
 @dataclass(frozen=True)
-class Environment:
+class Wanted:
     """What makes one environment differ from others; `acme_root` is PEM."""
 
     name: str
@@ -58,7 +58,7 @@ def network(name: str) -> str:
     return f"10.{128 + number // 16}.{number % 16 * 16}.0/20"
 
 
-def environment(config: Mapping[str, Any], base: Settings, wanted: Environment) -> dict[str, Any]:
+def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> dict[str, Any]:
     """The `config` of the environment's stack file, from the dev stack's and its settings.
 
     The gateway's domain becomes the environment's zone, NAME.<the gateway's domain>; every other

@@ -10,7 +10,7 @@ import yaml
 from certificates import root
 
 from ops.environments import mapping
-from ops.environments.mapping import Environment, environment
+from ops.environments.mapping import Wanted, environment
 from ops.stack_file import PREFIX, readable
 from settings import Settings, SettingsError, read
 
@@ -26,7 +26,7 @@ def dev() -> dict[str, Any]:
 def made(config: dict[str, Any], name: str = "try") -> tuple[dict[str, Any], Settings]:
     """The environment's `config` and its settings, checked as the program would."""
     base = read(readable(config))
-    found = environment(config, base, Environment(name, EXPIRES, ROOT))
+    found = environment(config, base, Wanted(name, EXPIRES, ROOT))
     return found, read(readable(found))
 
 
@@ -177,7 +177,7 @@ def test_what_is_encrypted_for_the_other_stack_is_refused_by_its_key() -> None:
     base = read(readable(config))
     config[f"{PREFIX}messageSizeLimitMiB"] = {"secure": "v1:x"}
     with pytest.raises(SettingsError, match="mail-relay:messageSizeLimitMiB: it is encrypted"):
-        environment(config, base, Environment("try", EXPIRES, ROOT))
+        environment(config, base, Wanted("try", EXPIRES, ROOT))
 
 
 def test_accounts_at_a_provider_are_not_for_environments() -> None:
