@@ -11,7 +11,7 @@ from lab.control import LabError
 from lab.lab import Lab
 from lab.machines.image import ImageError
 from lab.run import ToolError
-from ops import domains, forwards, lab_commands, lab_stack, mailboxes, queue, trace, users
+from ops import domains, forwards, github, lab_commands, lab_stack, mailboxes, queue, trace, users
 from ops.engine import EngineMissing, engine
 from ops.environments import command as environments
 from ops.leftovers import command as leftovers
@@ -35,6 +35,7 @@ for name, commands in (
     ("mailboxes", mailboxes),
     ("queue", queue),
     ("env", environments),
+    ("github", github),
 ):
     app.add_typer(commands.app, name=name)
 app.command()(trace.trace)

@@ -30,12 +30,15 @@ def commands(file: Path) -> list[list[str]]:
     lines = [
         line for job in jobs for step in job["steps"] for line in step.get("run", "").split("\n")
     ]
-    words = [shlex.split(line.partition(" > ")[0]) for line in lines if line.startswith("./relay ")]
-    return [found[1:] for found in words]
+    found = [words for line in lines for words in re.findall(r"\./relay ([^<>)]*)", line)]
+    return [shlex.split(words.replace("$STACK", "dev")) for words in found]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_command_and_option_that_a_workflow_uses_exists(file: Path) -> None:
+def test_every_command_and_option_that_a_workflow_uses_exists(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "me/mail")  # as GitHub sets it
     for arguments in commands(file):
         command, rest = typer.main.get_command(app), arguments
         while isinstance(command, click.Group):
@@ -57,6 +60,9 @@ def test_the_commands_are_those_of_the_project() -> None:
         ("env", "reap"),
         ("verify",),
         ("rotate",),
+        ("github", "plan"),
+        ("github", "plan-name"),
+        ("github", "propose"),
     }
 
 

@@ -1,0 +1,83 @@
+"""`relay github ...`: what the workflows do with git and with GitHub's own tool, `gh`."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.run import ToolError, run
+from ops.lab_stack import StackError
+from ops.output import notes
+
+app = typer.Typer(
+    no_args_is_help=True, help="For the workflows: reviewed plans and pull requests, by `gh`."
+)
+
+Repository = Annotated[
+    str, typer.Option("--repo", envvar="GITHUB_REPOSITORY", help="OWNER/NAME on GitHub.")
+]
+BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
+
+
+def _gh(*arguments: str, text: str | None = None) -> str:
+    if shutil.which("gh") is None:
+        raise ToolError("gh is not on PATH; https://cli.github.com tells how to install it")
+    return run("gh", *arguments, stdin=text)
+
+
+@app.command("plan-name")
+def plan_name() -> None:
+    """Print the name under which a plan for the files of HEAD is kept."""
+    print(_plan_name())
+
+
+def _plan_name() -> str:
+    # a merge commit has a hash of its own, its tree is that of the merge that was reviewed
+    return f"plan-{run('git', 'rev-parse', 'HEAD^{tree}').strip()}"
+
+
+@app.command()
+def plan(repository: Repository) -> None:
+    """Fetch the plan that was reviewed for exactly the files of HEAD, as the file plan.json."""
+    name = _plan_name()
+    answer = _gh("api", f"repos/{repository}/actions/artifacts?name={name}&per_page=100")
+    held = [a["workflow_run"] for a in json.loads(answer)["artifacts"] if not a["expired"]]
+    # the run of a fork's pull request can keep what it likes, under any name
+    ours = [r["id"] for r in held if r["head_repository_id"] == r["repository_id"]]
+    if not ours:
+        raise StackError(
+            f"there is no {name}: nobody reviewed exactly these files; bring the change as a pull "
+            "request of a branch of this repository that is up to date with the one it goes to"
+        )
+    _gh("run", "download", str(ours[0]), "--repo", repository, "--name", name)
+
+
+@app.command()
+def propose(
+    branch: Annotated[str, typer.Argument(help="The branch that holds the change.")],
+    file: Annotated[Path, typer.Argument(exists=True, help="The file that was changed.")],
+    title: Annotated[str, typer.Option(help="Of the commit and of the pull request.")],
+    repository: Repository,
+) -> None:
+    """Make a file's change a pull request, or bring the open one up to date.
+
+    Its text is standard input. Without a change, nothing is done.
+    """
+    if not run("git", "status", "--porcelain", "--", str(file)):
+        notes.print(f"{file} is as it was: nothing to propose")
+        return
+    name, address = BOT
+    run("git", "switch", "--quiet", "--force-create", branch)
+    who = ("-c", f"user.name={name}", "-c", f"user.email={address}")
+    run("git", *who, "commit", "--quiet", "--message", title, "--", str(file))
+    run("git", "push", "--quiet", "--force", "origin", branch)
+    text, where = sys.stdin.read(), ("--repo", repository)
+    found = _gh("pr", "list", *where, "--head", branch, "--state", "open", "--json", "number")
+    what = ("--title", title, "--body-file", "-")
+    if opened := json.loads(found):
+        _gh("pr", "edit", str(opened[0]["number"]), *where, *what, text=text)
+    else:
+        _gh("pr", "create", *where, "--head", branch, *what, text=text)
