@@ -50,13 +50,24 @@ def stopped():
     return sorted(found)
 
 
+def ended_look():
+    """While the agent looks, systemd has forgotten how it went before."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        names = ("ActiveState", "Result", "ExecMainExitTimestampMonotonic")
+        found = properties("mail-relay-tables.service", *names)
+        if found.get("ActiveState") != "activating" or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+
+
 def tables():
     """The ETag of the tables in use, and how the last look for new ones ended, and when."""
     base = next((base for base in TABLES if base.exists()), TABLES[0])
     etag = ""
     with contextlib.suppress(FileNotFoundError):
         etag = (base / "etag").read_text().strip('"')
-    last = properties("mail-relay-tables.service", "Result", "ExecMainExitTimestampMonotonic")
+    last = ended_look()
     ended = int(last.get("ExecMainExitTimestampMonotonic") or 0) / 1e6
     seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - ended if ended else None
     return {"etag": etag, "result": last.get("Result", ""), "seconds": seconds}

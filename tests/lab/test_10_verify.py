@@ -49,6 +49,18 @@ def test_one_domain_can_be_looked_at(world: World) -> None:
     assert "there is relay.example, shop.example" in wrong.stderr
 
 
+def test_a_host_that_looks_for_tables_at_this_moment_is_well(world: World) -> None:
+    unit = "mail-relay-tables.service"
+    folder = f"/run/systemd/system/{unit}.d"
+    slow = f"mkdir {folder} && printf '[Service]\\nExecStartPre=sleep 6\\n' > {folder}/slow.conf"
+    begin = f"systemctl daemon-reload && systemctl start --no-block {unit}"
+    world.run(GATEWAY, "sh", "-c", f"{slow} && {begin}")
+    try:
+        assert codes(verify(world)) == set()
+    finally:
+        world.run(GATEWAY, "sh", "-c", f"rm -r {folder} && systemctl daemon-reload")
+
+
 @contextmanager
 def record_withheld(world: World) -> Iterator[None]:
     world.region.call("PUT", "dns/withhold", {"names": ["_dmarc.shop.example"]})
