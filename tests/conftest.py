@@ -1,7 +1,8 @@
 """Options of the whole suite, and which tests run side by side: pytest takes both from here."""
 
+from typing import Any
+
 import pytest
-from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 LAB = "tests/lab/"
@@ -19,5 +20,5 @@ class _Stories(LoadScopeScheduling):
         return LAB if nodeid.startswith(LAB) else nodeid.partition("::")[0]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return _Stories(config, log)
