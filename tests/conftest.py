@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-LAB = "tests/lab/"
+# These share machines; the files behind them make labs of their own.
+SHARED = ("tests/lab/test_0", "tests/lab/test_1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,10 +15,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class _Stories(LoadScopeScheduling):
-    """A file's tests tell one story, so one process runs them; those of the lab share machines."""
+    """A file's tests tell one story, so one process runs them."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return LAB if nodeid.startswith(LAB) else nodeid.partition("::")[0]
+        return "shared" if nodeid.startswith(SHARED) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
