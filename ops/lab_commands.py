@@ -1,6 +1,7 @@
 """`relay lab ...`: the lab's commands."""
 
 import os
+import re
 import subprocess
 import time
 from dataclasses import asdict
@@ -19,13 +20,13 @@ from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
 from lab.stories.stage import Stage, play
-from ops import hosts, lab_smarthost, lab_stack
+from ops import account, hosts, lab_smarthost, lab_stack
+from ops import status as status_
 from ops.output import notes, print_json, print_table, step
 from ops.stack_file import StackFile
 from ops.target import Target
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
-READY_SECONDS = 600
 ARRIVAL_SECONDS = 300
 
 Name = Annotated[str, typer.Option("--name", help="The lab's name: several can run side by side.")]
@@ -71,8 +72,6 @@ def up(
             control.remove(lab)
         control.start(lab, notes.print)
     outputs = apply(lab, source, block_port_25)
-    with step("hosts set themselves up (cloud-init, certificate)"):
-        wait_for_hosts(lab, outputs)
     seconds = round(time.monotonic() - started, 1)
     result = {"lab": name, "seconds": seconds, **_shown(outputs)}
     if json:
@@ -82,10 +81,10 @@ def up(
 
 
 def apply(lab: Lab, source: Path, block_port_25: bool | None = None) -> dict[str, Any]:
-    """Copy the stack file, make its zones, `pulumi up`; gives the outputs."""
+    """Copy the stack file, make its zones, `pulumi up`; gives the outputs once all hosts serve."""
     lab_stack.prepare(lab, source)
     stack = lab_stack.STACK
-    with step("pulumi up"):
+    with step("pulumi up, until the hosts serve"):
         made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
         if made.returncode != 0:
             raise lab_stack.StackError(made.stdout)
@@ -96,26 +95,14 @@ def apply(lab: Lab, source: Path, block_port_25: bool | None = None) -> dict[str
         lab_stack.make_zones(lab, settings.hosted_zones)
         blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
         lab_stack.block_port_25(lab, blocked)
-        result = lab_stack.pulumi(
-            lab, "up", "--yes", "--skip-preview", "--stack", stack, capture=True
-        )
-        if result.returncode != 0:
-            raise lab_stack.StackError(result.stdout)
+        Target(stack, lab).operate("up", "--yes", "--skip-preview", shown=host_progress)
     return lab_stack.outputs(lab)
 
 
-def wait_for_hosts(lab: Lab, outputs: dict[str, Any]) -> None:
-    """Return once every host serves; LabError with what is missing if one does not."""
-    deadline = time.monotonic() + READY_SECONDS
-    while missing := send.hosts_ready(lab, outputs):
-        if time.monotonic() > deadline:
-            raise control.LabError(f"after {READY_SECONDS} s there is still no {missing}")
-        time.sleep(0.5)
-    for host in hosts.all_of(outputs):
-        if errors := send.cloud_init_errors(lab, host["instanceId"]):
-            raise control.LabError(
-                f"cloud-init failed on {host['name']}: {errors}; ./relay lab logs {host['name']}"
-            )
+def host_progress(line: str) -> str:
+    """What a line of `pulumi up` tells of a host, or ""; the rest is told by the result."""
+    found = re.search(r"\(\d+s\) (?:info|warning): (.*)", line)
+    return f"       {found[1]}\n" if found else ""
 
 
 def _shown(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -188,7 +175,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
     if result["running"]:
         outputs = lab_stack.outputs(lab)
         result |= _shown(outputs)
-        result["missing"] = send.hosts_ready(lab, outputs) if outputs else ["the stack"]
+        result["missing"] = _missing(lab, outputs) if outputs else ["the stack"]
         result["messages"] = len(Inbox(lab).messages())
     elif control.remains(lab):
         result["remains"] = control.remains(lab)
@@ -196,6 +183,19 @@ def status(name: Name = "dev", json: Json = False) -> None:
         print_json(result)
     else:
         print_table(f"lab {name}", [{"what": k, "is": str(v)} for k, v in result.items()])
+
+
+def _missing(lab: Lab, outputs: dict[str, Any]) -> list[str]:
+    """What hosts lack to serve, by their own word."""
+    found = []
+    with account.clients(Target(lab_stack.STACK, lab)) as client:
+        for host in hosts.all_of(outputs):
+            try:
+                lacks = status_.read(client, host).missing
+            except status_.NoStatus as error:
+                lacks = (str(error),)
+            found += [f"{host['name']}: {what}" for what in lacks]
+    return found
 
 
 def _machine(lab: Lab, host: str) -> str:
