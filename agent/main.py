@@ -24,6 +24,8 @@ from agent import bundle as bundles
 from agent import gateway_files
 from agent.install import File, current, install
 
+# where postsrsd's AppArmor profile lets it look; the package makes a random one, each host its own
+SRS_SECRET = Path("/etc/postsrsd.secret")
 BASES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
 
 
@@ -83,7 +85,6 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     if mailbox_files:
         texts |= mailbox_files.texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
-    files["srs.secret"] = File(bundle["srsSecret"] + "\n")
     if "smarthost" in bundle:
         files["smarthost_passwords"] = File(_part("smarthost").passwords(bundle["smarthost"]))
     for domain, entry in bundle["domains"].items():
@@ -92,6 +93,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
             files[path] = File(selector["privateKey"], "opendkim", "opendkim")
     passwords = {login: entry["password"] for login, entry in bundle["logins"].items()}
     fingerprint = _fingerprint(files, passwords)
+    srs_secret(bundle["srsSecret"])
     if (current(base) / "fingerprint").exists() and (
         (current(base) / "fingerprint").read_text() == fingerprint
     ):
@@ -108,6 +110,18 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     systemctl("reload-or-restart", "postfix.service")
     ready = ", ".join(f"{d} by {s}" for d, s in sorted(signing.items())) or "nothing yet"
     say(f"tables installed: {len(passwords)} logins; signing {ready}")
+
+
+def srs_secret(secret: str) -> None:
+    """Have postsrsd use the stack's secret. A rebuilt host has another, and the same tables."""
+    text = secret + "\n"
+    if SRS_SECRET.exists() and SRS_SECRET.read_text() == text:
+        return
+    beside = SRS_SECRET.with_name(f"{SRS_SECRET.name}.new")
+    beside.touch(mode=0o600)
+    beside.write_text(text)
+    beside.replace(SRS_SECRET)
+    systemctl("try-restart", "postsrsd.service")
 
 
 def _part(name: str) -> Any:
