@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from agent.host_status import BadStatus, Status, parse
+from agent.host_status import LIMIT, BadStatus, Status, parse
 from ops import hosts
 from ops.account import Clients, clients
 from ops.lab_stack import StackError
@@ -21,7 +21,7 @@ def read(client: Clients, host: Mapping[str, Any]) -> Status:
     """The last status of a host of the outputs; raises NoStatus."""
     bucket, _, key = host["status"].removeprefix("s3://").partition("/")
     try:
-        content = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        content = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read(LIMIT + 1)
         found = parse(content)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):

@@ -54,7 +54,8 @@ class Hosts:
             found = ec2.describe_instances(Filters=names)["Reservations"]
             for instance in [i for r in found for i in r["Instances"]]:
                 host = {t["Key"]: t["Value"] for t in instance["Tags"]}["Name"]
-                text = status(instance["InstanceId"], host, **self.changes).to_json()
+                written = {"instance": instance["InstanceId"], "host": host, **self.changes}
+                text = status(**written).to_json()
                 bucket = s3.list_buckets()["Buckets"][0]["Name"]
                 s3.put_object(Bucket=bucket, Key=f"status/{host}.json", Body=text)
 
