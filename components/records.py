@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
+from pulumi_aws.route53.outputs import GetRecordsResourceRecordSetResult
 
 from components.naming import Tags
 from mail import names, zonefile
@@ -38,8 +39,7 @@ class Zones:
         self._held: dict[tuple[str, str], dict[str, list[str]]] = {}
         for zone in found.values():
             for held in aws.route53.get_records(zone_id=zone).resource_record_sets:
-                values = [record.value for record in held.resource_records]
-                self._held.setdefault((zone, held.name.rstrip(".")), {})[held.type] = values
+                self._held.setdefault((zone, held.name.rstrip(".")), {})[held.type] = _held(held)
         # AWS would refuse such a record as well, but only in the middle of an update
         self._guard = pulumi.ResourceHook(
             "record-is-new", self._refuse_existing, pulumi.ResourceHookOptions(on_dry_run=True)
@@ -129,10 +129,19 @@ class Zones:
         if kind in held:
             raise RecordExists(
                 f"{name} has a record of type {kind} that this stack did not make: "
-                f"{' '.join(held[kind]) or 'an alias'}. Delete it, or let the stack take it over "
+                f"{' '.join(held[kind])}. Delete it, or let the stack take it over "
                 "and set it as the next preview shows: pulumi import --protect=false "
                 f"--generate-code=false aws:route53/record:Record {args.name} {zone}_{name}_{kind}"
             )
+
+
+def _held(record_set: GetRecordsResourceRecordSetResult) -> list[str]:
+    """The values of a record set that a zone holds, or where its alias leads."""
+    # an alias has no records of its own, and then the provider gives none (None, not [])
+    if record_set.resource_records:
+        return [record.value for record in record_set.resource_records]
+    target = record_set.alias_target
+    return [f"an alias of {target.dns_name.rstrip('.')}" if target else "no values"]
 
 
 def _lines(name: str, kind: str, ttl: float, values: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ import base64
 import gzip
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from lab.provider.kinds import Clients, Properties
 
@@ -57,22 +58,34 @@ def get_zone(c: Clients, p: Properties) -> Properties:
 
 def get_records(c: Clients, p: Properties) -> Properties:
     """aws:route53/getRecords: the record sets of a zone."""
-    found = []
     pages = c.route53.get_paginator("list_resource_record_sets")
-    for page in pages.paginate(HostedZoneId=p["zoneId"]):
-        for held in page["ResourceRecordSets"]:
-            if re.search(p.get("nameRegex") or "", held["Name"]):
-                found.append(
-                    {
-                        "name": held["Name"],
-                        "type": held["Type"],
-                        "ttl": held.get("TTL", 0),
-                        "resourceRecords": [
-                            {"value": record["Value"]} for record in held.get("ResourceRecords", [])
-                        ],
-                    }
-                )
+    found = [
+        _record_set(held)
+        for page in pages.paginate(HostedZoneId=p["zoneId"])
+        for held in page["ResourceRecordSets"]
+        if re.search(p.get("nameRegex") or "", held["Name"])
+    ]
     return {"id": p["zoneId"], "zoneId": p["zoneId"], "resourceRecordSets": found}
+
+
+def _record_set(held: Mapping[str, Any]) -> Properties:
+    """As the provider gives it: what the API does not say is absent.
+
+    terraform-provider-aws, route53/records_data_source.go: null where there is nothing; the bridge
+    leaves nulls out (pkg/convert/object.go).
+    """
+    found: Properties = {"name": held["Name"], "type": held["Type"]}
+    if "TTL" in held:
+        found["ttl"] = held["TTL"]
+    if "ResourceRecords" in held:
+        found["resourceRecords"] = [{"value": r["Value"]} for r in held["ResourceRecords"]]
+    if alias := held.get("AliasTarget"):
+        found["aliasTarget"] = {
+            "dnsName": alias["DNSName"],
+            "evaluateTargetHealth": alias["EvaluateTargetHealth"],
+            "hostedZoneId": alias["HostedZoneId"],
+        }
+    return found
 
 
 def get_caller_identity(c: Clients, _: Properties) -> Properties:
