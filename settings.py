@@ -34,6 +34,7 @@ QUEUE_MIB = 1024
 # Addresses that every domain that receives mail must have (RFC 2142, 2 and 4).
 ROLES = ("postmaster", "abuse")
 INSTANCE_TYPE = re.compile(r"[a-z]+\d*[a-z0-9-]*\.(nano|micro|small|medium|large|metal|\d*xlarge)")
+AVAILABILITY_ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d[a-z]")
 
 
 class SettingsError(Exception):
@@ -148,6 +149,12 @@ def _instance_type(value: str) -> str:
     return value
 
 
+def _availability_zone(value: str) -> str:
+    if not AVAILABILITY_ZONE.fullmatch(value):
+        raise _wrong("give an availability zone of the stack's region, such as eu-central-1a")
+    return value
+
+
 def _mechanism(value: str) -> str:
     if not spf.MECHANISM.fullmatch(value) or value.lstrip("+-~?") == "all":
         raise _wrong("give an SPF mechanism, such as include:_spf.example.net (RFC 7208, 5)")
@@ -167,6 +174,7 @@ PrivateKey = Annotated[str, AfterValidator(_private_key)]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
 Certificates = Annotated[str, AfterValidator(_certificates)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
+AvailabilityZone = Annotated[str, AfterValidator(_availability_zone)]
 Mechanism = Annotated[str, AfterValidator(_mechanism)]
 # What Debian's libsasl2-modules can do with a password.
 SaslMechanism = Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
@@ -331,9 +339,10 @@ class Ssh(_Model):
 
 
 class Vpc(_Model):
-    """The VPC's network."""
+    """The VPC's network, and its availability zone if it is not to be the first that fits."""
 
     cidr: Network = "10.20.0.0/16"
+    zone: AvailabilityZone | None = None
 
 
 # {} is what Pulumi gives where nothing is set

@@ -8,8 +8,10 @@ import pulumi_aws as aws
 
 from cloudinit import ClientHost, GatewayHost, client_parts, gateway_parts, user_data
 from components import secrets
+from components.availability import AvailabilityZones, Placement
 from components.host import Host, certificate_statements, read_object
 from components.identity import Identity
+from components.lookup import image_id
 from components.mail_domain import Domain
 from components.naming import Tags
 from components.network import (
@@ -60,7 +62,11 @@ class Stack:
         self.zones = Zones(
             settings.hosted_zones, settings.delegation, protect=settings.protect, tags=self.tags
         )
-        self.network = Network("network", cidr=settings.network.cidr, tags=self.tags)
+        types = tuple(host.instance_type for host in (settings.gateway, *settings.clients))
+        self.placement = Placement(AvailabilityZones.of(region, types), settings.network.zone)
+        self.network = Network(
+            "network", cidr=settings.network.cidr, placement=self.placement, tags=self.tags
+        )
         account = aws.get_caller_identity().account_id
         self.tables = Tables("tables", account=account, tags=self.tags)
         self.smarthost = way(settings, region, self.zones, self.tags)
@@ -220,7 +226,7 @@ class Stack:
         host = Host(
             gateway.name,
             identity=identity,
-            image=s.image_of(gateway.instance_type),
+            image=image_id(s.image_of(gateway.instance_type), self.region),
             instance_type=gateway.instance_type,
             user_data=user_data(parts),
             statements=[
@@ -228,6 +234,7 @@ class Stack:
                 *certificate_statements(gateway.name, self.zones.id(gateway.name)),
             ],
             tables=tables,
+            guard=self.placement.host_guard,
             tags=self.tags,
         )
         return Placed(gateway.name, identity, host, tables)
@@ -261,11 +268,12 @@ class Stack:
         host = Host(
             client.name,
             identity=identity,
-            image=s.image_of(client.instance_type),
+            image=image_id(s.image_of(client.instance_type), self.region),
             instance_type=client.instance_type,
             user_data=user_data(parts),
             statements=[read_object(self.tables.arn(key))],
             tables=tables,
+            guard=self.placement.host_guard,
             tags=self.tags,
         )
         return Placed(client.name, identity, host, tables)

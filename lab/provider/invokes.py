@@ -13,10 +13,17 @@ class InvokeError(Exception):
     """A function cannot answer; the text is the provider's own."""
 
 
+def _filters(p: Properties) -> list[dict[str, Any]]:
+    return [{"Name": f["name"], "Values": list(f["values"])} for f in p.get("filters") or []]
+
+
 def get_ami(c: Clients, p: Properties) -> Properties:
     """aws:ec2/getAmi: one image by owner and name."""
-    filters = [{"Name": f["name"], "Values": list(f["values"])} for f in p.get("filters") or []]
-    images = c.ec2.describe_images(Owners=list(p.get("owners") or []), Filters=filters)["Images"]
+    images = c.ec2.describe_images(
+        Owners=list(p.get("owners") or []),
+        Filters=_filters(p),
+        IncludeDeprecated=bool(p.get("includeDeprecated", False)),
+    )["Images"]
     if pattern := p.get("nameRegex"):
         images = [image for image in images if re.search(pattern, image["Name"])]
     if not images:
@@ -104,11 +111,51 @@ def get_region(c: Clients, _: Properties) -> Properties:
     return {"id": c.region, "name": c.region, "region": c.region, "endpoint": "", "description": ""}
 
 
-def get_availability_zones(c: Clients, _: Properties) -> Properties:
-    """aws:index/getAvailabilityZones."""
-    zones = c.ec2.describe_availability_zones()["AvailabilityZones"]
-    found = sorted(zone["ZoneName"] for zone in zones)
-    return {"id": c.region, "names": found, "zoneIds": [z["ZoneId"] for z in zones]}
+def get_availability_zones(c: Clients, p: Properties) -> Properties:
+    """aws:index/getAvailabilityZones: by name, Local Zones among them unless filtered.
+
+    terraform-provider-aws, ec2/ec2_availability_zones_data_source.go.
+    """
+    filters = _filters(p)
+    if state := p.get("state"):
+        filters.append({"Name": "state", "Values": [state]})
+    zones = c.ec2.describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    left_out = {*(p.get("excludeNames") or []), *(p.get("excludeZoneIds") or [])}
+    found = [
+        zone
+        for zone in sorted(zones, key=lambda zone: zone["ZoneName"])
+        if not {zone["ZoneName"], zone["ZoneId"]} & left_out
+    ]
+    return {
+        **p,
+        "id": c.region,
+        "region": c.region,
+        "names": [zone["ZoneName"] for zone in found],
+        "zoneIds": [zone["ZoneId"] for zone in found],
+        "groupNames": sorted({zone["GroupName"] for zone in found}),
+    }
+
+
+def get_instance_type_offerings(c: Clients, p: Properties) -> Properties:
+    """aws:ec2/getInstanceTypeOfferings: three lists, one entry an offering.
+
+    terraform-provider-aws, ec2/ec2_instance_type_offerings_data_source.go.
+    """
+    where = {"LocationType": p["locationType"]} if "locationType" in p else {}
+    pages = c.ec2.get_paginator("describe_instance_type_offerings")
+    found = [
+        offering
+        for page in pages.paginate(Filters=_filters(p), **where)
+        for offering in page["InstanceTypeOfferings"]
+    ]
+    return {
+        **p,
+        "id": c.region,
+        "region": c.region,
+        "instanceTypes": [one["InstanceType"] for one in found],
+        "locations": [one["Location"] for one in found],
+        "locationTypes": [one["LocationType"] for one in found],
+    }
 
 
 def get_config(_: Clients, p: Properties) -> Properties:
@@ -144,5 +191,6 @@ INVOKES: Mapping[str, Callable[[Clients, Properties], Properties]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
     "aws:index/getRegion:getRegion": get_region,
     "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
+    "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": get_instance_type_offerings,
     "cloudinit:index/getConfig:getConfig": get_config,
 }
