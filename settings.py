@@ -34,6 +34,12 @@ QUEUE_MIB = 1024
 # Addresses that every domain that receives mail must have (RFC 2142, 2 and 4).
 ROLES = ("postmaster", "abuse")
 INSTANCE_TYPE = re.compile(r"[a-z]+\d*[a-z0-9-]*\.(nano|micro|small|medium|large|metal|\d*xlarge)")
+# Families on Xen, as EC2's guide to instance types lists them ("Hypervisor type"): all others are of
+# the Nitro System, whose disks are NVMe devices.
+XEN = re.compile(
+    r"(t1|t2|m[1-4]|c[134]|cc[12]|cr1|r[34]|x1e?|i[23]|d2|h1|hi1|hs1|cg1|g2|g3s?|p[23]|f1)\.(?!metal)"
+)
+HOST_NAME_MAX = 64
 AVAILABILITY_ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d[a-z]")
 
 
@@ -53,6 +59,16 @@ def _wrong(remedy: str) -> PydanticCustomError:
 def _domain(value: str) -> str:
     if problem := names.domain_problem(value):
         raise _wrong(problem)
+    return value
+
+
+def _host(value: str) -> str:
+    _domain(value)
+    if len(value) > HOST_NAME_MAX:
+        raise _wrong(
+            f"it has {len(value)} characters, and Linux takes host names of at most "
+            f"{HOST_NAME_MAX} (hostname(7)); choose a shorter one"
+        )
     return value
 
 
@@ -146,6 +162,11 @@ def _certificates(value: str) -> str:
 def _instance_type(value: str) -> str:
     if not INSTANCE_TYPE.fullmatch(value):
         raise _wrong("give an EC2 instance type, such as t4g.small")
+    if XEN.match(value):
+        raise _wrong(
+            "this older family runs on Xen, where a host does not find its data volume; choose one "
+            "of the Nitro System, such as t4g.small or t3.small"
+        )
     return value
 
 
@@ -162,6 +183,7 @@ def _mechanism(value: str) -> str:
 
 
 Domain = Annotated[str, AfterValidator(_domain)]
+Host = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 SendAs = Annotated[str, AfterValidator(_send_as)]
 MailboxAddress = Annotated[str, AfterValidator(_mailbox)]
@@ -189,7 +211,7 @@ class _Model(BaseModel):
 class Gateway(_Model):
     """The gateway: its host name, which is its HELO, its PTR and its certificate's name."""
 
-    name: Domain
+    name: Host
     instance_type: InstanceType = "t4g.small"
     data_volume_gi_b: int = Field(8, ge=1, le=16384)
 
@@ -242,7 +264,7 @@ class Client(_Model):
     A private one has no public address: it is reached, and led out, through the gateway.
     """
 
-    name: Domain
+    name: Host
     instance_type: InstanceType = "t4g.micro"
     send_as: tuple[SendAs, ...] | None = None
     private: bool = False

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.identity import Identity
-from components.naming import Tags
+from components.naming import Tags, role_name
 from components.private import PrivateIdentity
 
 DEVICE = "/dev/sdf"
@@ -34,6 +34,7 @@ class Host(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             host,
+            name=role_name(pulumi.get_project(), pulumi.get_stack(), host),
             assume_role_policy=json.dumps(
                 {
                     "Version": "2012-10-17",
