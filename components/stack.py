@@ -28,7 +28,7 @@ from components.private import PrivateIdentity, PrivateNetwork
 from components.records import Zones
 from components.smarthost import way
 from components.tables import Tables, etag
-from mail import names, programs, spf
+from mail import caa, names, programs, spf
 from settings import Client, Settings
 
 GATEWAY_KEY = "gateway.json"
@@ -59,9 +59,8 @@ class Stack:
     def __init__(self, settings: Settings, region: str) -> None:
         self.settings, self.region = settings, region
         self.tags = Tags(settings.tags)
-        self.zones = Zones(
-            settings.hosted_zones, settings.delegation, protect=settings.protect, tags=self.tags
-        )
+        self.zones = Zones(settings, self.tags)
+        self._check_authority()
         types = tuple(host.instance_type for host in (settings.gateway, *settings.clients))
         self.placement = Placement(AvailabilityZones.of(region, types), settings.network.zone)
         self.network = Network(
@@ -92,6 +91,22 @@ class Stack:
         self.passwords = self._passwords()
         self.gateway = self._gateway()
         self.clients = [self._client(client) for client in settings.clients]
+
+    def _check_authority(self) -> None:
+        """Tell where the zones' CAA records keep the gateway from its certificate."""
+        name, directory = self.settings.gateway.name, self.settings.acme.directory
+        found = self.zones.issuers(name)
+        if found is None or (directory and caa.LETS_ENCRYPT not in directory):
+            return
+        whose, values = found
+        if caa.forbids(values, caa.LETS_ENCRYPT, "dns-01"):
+            problem = (
+                f"{name} would get no certificate, and take no logins: {whose} has the CAA record "
+                f'{" ".join(values)}. Add 0 issue "{caa.LETS_ENCRYPT}" to it, or a CAA record '
+                f"of its own for {name}"
+            )
+            pulumi.log.warn(problem)  # a host that serves has a certificate for some weeks
+            self.zones.refuse(name, "A", problem)
 
     def _identities(self) -> dict[str, Identity]:
         s = self.settings

@@ -6,7 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.provider.kinds import Clients, Properties
+from botocore.exceptions import ClientError
+
+from lab.provider import ses
+from lab.provider.kinds import Clients, Properties, code
 
 
 class InvokeError(Exception):
@@ -45,22 +48,68 @@ def get_ami(c: Clients, p: Properties) -> Properties:
 
 
 def get_zone(c: Clients, p: Properties) -> Properties:
-    """aws:route53/getZone: one zone by name."""
-    name = p["name"].rstrip(".") + "."
-    private = bool(p.get("privateZone", False))
-    for page in c.route53.get_paginator("list_hosted_zones").paginate():
-        for zone in page["HostedZones"]:
-            if zone["Name"] == name and zone["Config"].get("PrivateZone", False) == private:
-                identity = zone["Id"].rpartition("/")[2]
-                held = c.route53.get_hosted_zone(Id=identity)
-                return {
-                    "id": identity,
-                    "zoneId": identity,
-                    "name": zone["Name"].rstrip("."),
-                    "arn": f"arn:aws:route53:::hostedzone/{identity}",
-                    "nameServers": held.get("DelegationSet", {}).get("NameServers", []),
-                }
-    raise InvokeError(f"no matching Route 53 Hosted Zone found: {p['name']}")
+    """aws:route53/getZone: one zone by id, or by a name that one zone alone has.
+
+    terraform-provider-aws, route53/zone_data_source.go; internal/tfresource/not_found_error.go.
+    """
+    if identity := p.get("zoneId"):
+        try:
+            return _zone(c.route53.get_hosted_zone(Id=identity))
+        except ClientError as error:
+            if code(error) == "NoSuchHostedZone":
+                raise InvokeError("couldn't find resource") from None
+            raise
+    name, private = p["name"].rstrip(".") + ".", bool(p.get("privateZone", False))
+    found = [
+        zone["Id"]
+        for page in c.route53.get_paginator("list_hosted_zones").paginate()
+        for zone in page["HostedZones"]
+        if zone["Name"] == name and zone["Config"].get("PrivateZone", False) == private
+    ]
+    what = "Route 53 Hosted Zone"
+    if not found:
+        raise InvokeError(f"no matching {what} found")
+    if len(found) > 1:
+        raise InvokeError(
+            f"multiple {what}s matched; use additional constraints to reduce matches to a single "
+            f"{what}"
+        )
+    return _zone(c.route53.get_hosted_zone(Id=found[0]))
+
+
+def _zone(held: Mapping[str, Any]) -> Properties:
+    zone = held["HostedZone"]
+    identity = zone["Id"].rpartition("/")[2]
+    return {
+        "id": identity,
+        "zoneId": identity,
+        "name": zone["Name"].rstrip("."),
+        "arn": f"arn:aws:route53:::hostedzone/{identity}",
+        "nameServers": held.get("DelegationSet", {}).get("NameServers", []),
+        "privateZone": zone["Config"].get("PrivateZone", False),
+    }
+
+
+def get_zones(c: Clients, _: Properties) -> Properties:
+    """aws:route53/getZones: the ids of all zones."""
+    pages = c.route53.get_paginator("list_hosted_zones").paginate()
+    ids = [zone["Id"].rpartition("/")[2] for page in pages for zone in page["HostedZones"]]
+    return {"id": c.region, "ids": ids}
+
+
+def get_email_identity(c: Clients, p: Properties) -> Properties:
+    """aws:sesv2/getEmailIdentity."""
+    found = ses.read_identity(c, p["emailIdentity"], p)
+    if found is None:
+        raise InvokeError(
+            f"reading SESV2 (Simple Email V2) Email Identity Data Source ({p['emailIdentity']}): "
+            "couldn't find resource"
+        )
+    return {
+        "id": p["emailIdentity"],
+        **found,
+        "dkimSigningAttributes": [found["dkimSigningAttributes"]],
+    }
 
 
 def get_records(c: Clients, p: Properties) -> Properties:
@@ -187,6 +236,8 @@ def get_config(_: Clients, p: Properties) -> Properties:
 INVOKES: Mapping[str, Callable[[Clients, Properties], Properties]] = {
     "aws:ec2/getAmi:getAmi": get_ami,
     "aws:route53/getZone:getZone": get_zone,
+    "aws:route53/getZones:getZones": get_zones,
+    "aws:sesv2/getEmailIdentity:getEmailIdentity": get_email_identity,
     "aws:route53/getRecords:getRecords": get_records,
     "aws:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
     "aws:index/getRegion:getRegion": get_region,

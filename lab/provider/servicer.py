@@ -110,8 +110,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             found = function(self.clients, to_python(request.args))
         except InvokeError as error:
-            failure = provider_pb2.CheckFailure(reason=str(error))
-            return provider_pb2.InvokeResponse(failures=[failure])
+            # as the bridge does: an error of the call, no failure of an argument
+            said = f"invoking {request.tok}: 1 error occurred:\n\t* {error}\n\n"
+            context.abort(grpc.StatusCode.UNKNOWN, said)
+            raise AssertionError from error
         except (ClientError, BotoCoreError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise AssertionError from error
