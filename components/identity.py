@@ -63,7 +63,7 @@ class Identity(pulumi.ComponentResource):
             allocation_id=self.address.allocation_id,
             domain_name=host,
             timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[name]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[name, *zones.leads]),
         )
         zones.text(host, [spf.host(spf_terms)], child)
         self.volume = (

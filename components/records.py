@@ -33,6 +33,8 @@ class Zones:
             name: zone.name_servers for name, zone in zones.items()
         }
         self._made: list[aws.route53.Record] = []
+        # what leads resolvers to a zone that the stack makes
+        self.leads: list[pulumi.Resource] = []
         self._useless: dict[tuple[str, str], str] = {}
         self._held: dict[tuple[str, str], dict[str, list[str]]] = {}
         for zone in zones.values():
@@ -59,7 +61,8 @@ class Zones:
         servers = zone.name_servers.apply(sorted)
         # the parent's record: what comes after the next line is the zone's own
         absolute = servers.apply(lambda found: [f"{name}." for name in found])
-        self.record(delegation.zone, "NS", absolute, pulumi.ResourceOptions(parent=zone))
+        lead = self.record(delegation.zone, "NS", absolute, pulumi.ResourceOptions(parent=zone))
+        self.leads = [lead]
         self._ids[delegation.zone] = zone.zone_id
         self.servers = {delegation.zone: servers}
 

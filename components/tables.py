@@ -64,6 +64,7 @@ class Tables(pulumi.ComponentResource):
                 {
                     "id": "old-versions",
                     "status": "Enabled",
+                    "filter": {"prefix": ""},  # all objects; a rule must say which
                     "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSIONS_DAYS},
                 }
             ],

@@ -96,6 +96,8 @@ class Kind:
     # pulumi-aws, provider/autonaming.go, unless its resources.go says otherwise
     longest_name: int = 255
     delete_before_replace: bool = False
+    # what a preview says against the inputs, beside unknown names
+    problem: Callable[[Properties], str | None] = lambda _: None
 
 
 def names(text: str) -> frozenset[str]:

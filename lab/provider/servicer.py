@@ -131,6 +131,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
             for name in sorted(set(news) - kind.inputs)
         ]
+        if problem := kind.problem(news):
+            failures.append(provider_pb2.CheckFailure(reason=problem))
         if kind.auto_named and kind.auto_named not in news:
             held = olds.get(kind.auto_named)
             made = held or f"{request.urn.rpartition('::')[2]}-{request.randomSeed.hex()[:RANDOM]}"

@@ -236,6 +236,10 @@ def test_13_destroy_leaves_nothing(stack: Stack) -> None:
             "ec2.Vpc('v', cidr_block='10.0.0.0/16', instance_tenancy='default')",
             "has no property 'instanceTenancy'; it has cidrBlock",
         ),
+        (
+            "s3.BucketLifecycleConfiguration('l', bucket='b', rules=[{'id': '', 'status': ''}])",
+            "one (and only one) of [rule[0].filter,rule[0].prefix] is required",
+        ),
         ("sqs.Queue('q')", "does not have the resource type aws:sqs/queue:Queue"),
     ],
 )

@@ -16,6 +16,8 @@ from lab.region.errors import ApiError
 
 PATH = re.compile(r"/2013-04-01/hostedzone/([A-Z0-9]+)/rrset/?$")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# "a-z, 0-9, - (hyphen)... characters ... other than the following, use an escape code \\three digits":
+PRINTABLE = re.compile(r"[ -~]*")
 STRING_LIMIT, VALUE_LIMIT = 255, 4000
 
 Change = tuple[str, dict[str, Any]]
@@ -107,6 +109,8 @@ def _text_problems(value: str) -> list[str]:
     strings = STRING.findall(value)
     if not strings or STRING.sub("", value).strip():
         return ["InvalidCharacterString (Value should be enclosed in quotation marks)"]
+    if not PRINTABLE.fullmatch(value):
+        return ["InvalidCharacterString (Value contains unescaped characters)"]
     if any(len(re.sub(r"\\(\d{3}|.)", "x", s)) > STRING_LIMIT for s in strings):
         return ["CharacterStringTooLong (Value is too long)"]
     if len(value) > VALUE_LIMIT:
