@@ -176,6 +176,12 @@ def _availability_zone(value: str) -> str:
     return value
 
 
+def _txt_string(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        raise _wrong("leave out the quotation marks around it; they would be part of the record")
+    return value
+
+
 def _mechanism(value: str) -> str:
     if not spf.MECHANISM.fullmatch(value) or value.lstrip("+-~?") == "all":
         raise _wrong("give an SPF mechanism, such as include:_spf.example.net (RFC 7208, 5)")
@@ -198,6 +204,7 @@ Certificates = Annotated[str, AfterValidator(_certificates)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
 ZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")]
 AvailabilityZone = Annotated[str, AfterValidator(_availability_zone)]
+TxtString = Annotated[str, AfterValidator(_txt_string)]
 Mechanism = Annotated[str, AfterValidator(_mechanism)]
 # What Debian's libsasl2-modules can do with a password.
 SaslMechanism = Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
@@ -253,7 +260,7 @@ class MailDomain(_Model):
     keys: dict[Selector, PrivateKey] = {}
     dmarc: Dmarc = Dmarc()
     spf: Spf = Spf()
-    txt: tuple[str, ...] = ()
+    txt: tuple[TxtString, ...] = ()
     a: str | None = None
     ttl: int = Field(300, ge=60, le=86400)
     mx: tuple[Exchange, ...] = ()

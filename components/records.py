@@ -10,7 +10,7 @@ from pulumi_aws.route53.outputs import GetRecordsResourceRecordSetResult
 from components import hosted_zones
 from components.naming import Tags
 from mail import names, zonefile
-from mail.txt import route53_value
+from mail.txt import route53_value, zone_file
 from settings import Delegation, Settings
 
 TTL = 300
@@ -188,7 +188,7 @@ def _held(record_set: GetRecordsResourceRecordSetResult) -> list[str]:
 def _lines(name: str, kind: str, ttl: float, values: Sequence[str]) -> list[str]:
     """A record set as lines, from values as Route53 has them."""
     if kind == "TXT":
-        quoted = [f'"{value}"' for value in values]
+        quoted = [f'"{zone_file(value)}"' for value in values]
     else:  # Route53 takes names without the final dot
         quoted = [f"{value.rstrip('.')}." if kind == "CNAME" else value for value in values]
     text = "\n".join(zonefile.line(name, kind, int(ttl), value) for value in quoted)

@@ -174,6 +174,12 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
             "it has 66 characters",
         ),
         (
+            changed(domains=[{"name": "shop.example", "txt": ['"verification=1"']}]),
+            "domains[0].txt[0]",
+            "verification=1",
+            "leave out the quotation marks",
+        ),
+        (
             changed(network={"zone": "eu-central-1"}),
             "network.zone",
             "'eu-central-1'",

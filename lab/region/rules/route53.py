@@ -16,7 +16,7 @@ from lab.region.errors import ApiError
 
 PATH = re.compile(r"/2013-04-01/hostedzone/([A-Z0-9]+)/rrset/?$")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
-# "a-z, 0-9, - (hyphen)... characters ... other than the following, use an escape code \\three digits":
+# Route53 Developer Guide, "TXT record type": other octets as \ and three octal digits.
 PRINTABLE = re.compile(r"[ -~]*")
 STRING_LIMIT, VALUE_LIMIT = 255, 4000
 
@@ -110,8 +110,8 @@ def _text_problems(value: str) -> list[str]:
     if not strings or STRING.sub("", value).strip():
         return ["InvalidCharacterString (Value should be enclosed in quotation marks)"]
     if not PRINTABLE.fullmatch(value):
-        return ["InvalidCharacterString (Value contains unescaped characters)"]
-    if any(len(re.sub(r"\\(\d{3}|.)", "x", s)) > STRING_LIMIT for s in strings):
+        return ["InvalidCharacterString (Value contains characters that need an escape code)"]
+    if any(len(re.sub(r"\\([0-3][0-7]{2}|.)", "x", s)) > STRING_LIMIT for s in strings):
         return ["CharacterStringTooLong (Value is too long)"]
     if len(value) > VALUE_LIMIT:
         return ["TXTRDATATooLong (Value is too long)"]
