@@ -31,21 +31,16 @@ def resource_problems(kind: str, inputs: Mapping[str, Any]) -> list[str]:
 
 
 def call_problems(token: str, arguments: Mapping[str, Any]) -> list[str]:
-    """The same of a function, such as aws:ec2/getAmi:getAmi."""
+    """The same of a function, such as aws:ec2/getAmi:getAmi.
+
+    Which of its arguments must be given, no type of the SDK says.
+    """
     package, module, name = _parts(token)
     plain = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
-    # the function for outputs says which arguments must be given
-    function = getattr(import_module(f"pulumi_{package}{module}"), f"{plain}_output")
+    function = getattr(import_module(f"pulumi_{package}{module}"), plain)
     hints = _hints(function)
     known = {_camel(key): hint for key, hint in hints.items() if key not in ("opts", "return")}
-    required = {key for key, hint in known.items() if not _may_be_none(hint)}
-    return list(_fields(known, required, arguments, token))
-
-
-def _may_be_none(hint: Any) -> bool:
-    """Every argument has a default; what an Output of it may hold says whether it is needed."""
-    (output,) = [part for part in typing.get_args(hint) if typing.get_origin(part) is pulumi.Output]
-    return type(None) in typing.get_args(typing.get_args(output)[0])
+    return list(_fields(known, set(), arguments, token))
 
 
 def _parts(token: str) -> tuple[str, str, str]:

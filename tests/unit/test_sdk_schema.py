@@ -98,5 +98,3 @@ def test_a_wrong_argument_of_a_look_up_would_be_told() -> None:
     assert call_problems(token, {"owner": "x"}) == [f"{token}.owner: there is no such input"]
     filters = [{"name": "name"}]
     assert call_problems(token, {"filters": filters}) == [f"{token}.filters[0].values: missing"]
-    missing = "aws:route53/getRecords:getRecords"
-    assert call_problems(missing, {}) == [f"{missing}.zoneId: missing"]
