@@ -38,6 +38,8 @@ def make(
     root = _text(acme_root) if acme_root else roots.staging_roots(lab)
     wanted = Wanted(name, datetime.now(UTC) + lifetime, root)
     found = environment(config, base, wanted)
+    if lab:  # its zones are its own
+        found[f"{PREFIX}delegation"].pop("parentId", None)
     if lab and base.ssh.public_key:
         found[f"{PREFIX}ssh"] = {**found[f"{PREFIX}ssh"], "publicKey": laptop.public_key(lab)}
     _check(found, source)

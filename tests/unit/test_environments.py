@@ -190,6 +190,17 @@ def test_accounts_at_a_provider_are_not_for_environments() -> None:
         made(config)
 
 
+def test_the_parent_zone_is_found_by_its_id_where_the_dev_stacks_is() -> None:
+    config = dev()
+    by_id = {"name": "relay.example", "id": "Z0123456789"}
+    config["mail-relay:zones"] = [by_id, "shop.example"]
+    _, settings = made(config)
+    assert settings.delegation is not None
+    assert settings.delegation.parent_id == "Z0123456789"
+    (above,) = settings.existing_zones
+    assert above.model_dump() == by_id
+
+
 def test_a_host_name_that_the_environment_makes_too_long_is_told_with_what_to_do(
     tmp_path: Path,
 ) -> None:
