@@ -8,12 +8,11 @@ import pulumi_aws as aws
 
 from cloudinit import ClientHost, GatewayHost, parts, setup_object, user_data
 from components.identity import Identity
-from components.naming import Tags
+from components.naming import Tags, role_name
 from components.private import PrivateIdentity
 from components.serving import Waiting
 from components.tables import Tables
 
-DEBIAN = "136693071363"  # Debian's account: https://wiki.debian.org/Cloud/AmazonEC2Image
 # What the attachment asks for; the host finds its volume by the id (mount-volume).
 DEVICE = "/dev/sdf"
 
@@ -36,17 +35,18 @@ class Host(pulumi.ComponentResource):
         tables: pulumi.Resource,
         statements: list[dict[str, Any]],
         waiting: Waiting | None,
+        guard: pulumi.ResourceHook,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         host = fixed.name
         super().__init__("mail-relay:index:Host", host, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        ami = aws.ec2.get_ami(owners=[DEBIAN], filters=[{"name": "name", "values": [image]}])
         files = setup_object(fixed)
         setup = store.put_setup(host, files)
         role = aws.iam.Role(
             host,
+            name=role_name(pulumi.get_project(), pulumi.get_stack(), host),
             assume_role_policy=json.dumps(
                 {
                     "Version": "2012-10-17",
@@ -92,7 +92,7 @@ class Host(pulumi.ComponentResource):
         )
         self.instance = aws.ec2.Instance(
             host,
-            ami=ami.id,
+            ami=image,
             instance_type=instance_type,
             primary_network_interface={"network_interface_id": identity.interface.id},
             iam_instance_profile=profile.name,
@@ -117,6 +117,7 @@ class Host(pulumi.ComponentResource):
                 # It is the interface's. The provider takes its default, true, for a change of ours:
                 # https://github.com/hashicorp/terraform-provider-aws/issues/44768
                 ignore_changes=["source_dest_check"],
+                hooks=pulumi.ResourceHookBinding(before_create=[guard], before_update=[guard]),
             ),
         )
         needed: list[pulumi.Resource] = []

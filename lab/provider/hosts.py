@@ -229,7 +229,13 @@ def read_volume(c: Clients, i: str, _: Properties) -> Properties | None:
     found = first(c.ec2.describe_volumes, "Volumes", VolumeIds=[i])
     if found is None:
         return None
-    return {"size": found["Size"], "type": found["VolumeType"], "tagsAll": tags_of(found)}
+    return {
+        "availabilityZone": found["AvailabilityZone"],
+        "encrypted": found["Encrypted"],
+        "size": found["Size"],
+        "type": found["VolumeType"],
+        "tagsAll": tags_of(found),
+    }
 
 
 def update_volume(c: Clients, i: str, old: Properties, new: Properties) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from lab.region import backends, names
+from lab.region.rules import availability, images
 from lab.region.rules import ec2 as rules
 
 
@@ -38,6 +39,12 @@ def handle(request: Request) -> Response:
             return _json({})
         case ("PUT", ["account", "attachments"]):
             account.attachments_held = body["held"]
+            return _json({})
+        case ("PUT", ["images", "day"]):
+            images.set_day(body["date"])
+            return _json({})
+        case ("PUT", ["availability-zones"]):
+            availability.change(body)
             return _json({})
         case ("PUT", ["dns", "withhold"]):
             names.elsewhere.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}

@@ -166,6 +166,12 @@ def test_the_bucket_is_private(graph: Recorder) -> None:
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
+def test_old_versions_of_every_object_expire(graph: Recorder) -> None:
+    (rule,) = graph.one("BucketLifecycleConfiguration", "tables").inputs["rules"]
+    assert rule["filter"] == {"prefix": ""}
+    assert rule["noncurrentVersionExpiration"] == {"noncurrentDays": 7}
+
+
 def test_a_mailbox_makes_its_domain_receive_and_opens_imap() -> None:
     login = [{"address": "me@shop.example"}]
     changed = {"mail-relay:mailboxes": json.dumps(login), "mail-relay:forwards": "[]"}
@@ -224,6 +230,9 @@ def test_a_delegated_zone_is_made_and_its_parent_leads_there() -> None:
     assert (lead["zoneId"], lead["records"]) == ("Z-relay.example", ["a.ns.", "b.ns."])
     others = [r.inputs["zoneId"] for r in graph.of("Record") if r.inputs["type"] != "NS"]
     assert set(others) == {"Z-try.relay.example"}
+    # whoever checks the reverse name's A record must be able to find it
+    pointer = "aws:ec2/eipDomainName:EipDomainName", "mail.try.relay.example"
+    assert [d for d in graph.requests[pointer].dependencies if d.endswith("::try.relay.example-NS")]
     policy = json.loads(graph.one("RolePolicy", "mail.try.relay.example").inputs["policy"])
     assert "arn:aws:route53:::hostedzone/Z-try.relay.example" in [
         s["Resource"] for s in policy["Statement"]
