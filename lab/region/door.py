@@ -7,6 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from lab.region import backends, names
+from lab.region.rules import account as allowed
 from lab.region.rules import ec2 as rules
 
 
@@ -34,6 +35,12 @@ def handle(request: Request) -> Response:
             return _json({})
         case ("PUT", ["account", "port-25"]):
             account.port_25_blocked = body["blocked"]
+            return _json({})
+        case ("PUT", ["account", "quotas", code]):
+            allowed.quotas[code] = body["value"]
+            return _json({})
+        case ("PUT", ["account", "ses"]):
+            allowed.ses["production"] = body["production"]
             return _json({})
         case ("PUT", ["dns", "withhold"]):
             names.elsewhere.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}

@@ -1,0 +1,35 @@
+"""The account that a stack is to be in, and what the stack brings with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops.verify.names import Names
+from settings import Settings
+
+# The region that no account can turn off; it answers for the whole account.
+HOME = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A stack as its file tells it, and the ways to ask.
+
+    `client` makes a boto3 client from a service and a region, `names` asks DNS, `pulumi` is how
+    Pulumi is called, `state` has the ids of what the stack has made already. `provider` has the
+    keys of the AWS provider's configuration, without `aws:`.
+    """
+
+    project: str
+    stack: str
+    settings: Settings
+    region: str
+    client: Callable[[str, str], Any]
+    names: Names
+    pulumi: str = "pulumi"
+    state: frozenset[str] = frozenset()
+    provider: Mapping[str, Any] = field(default_factory=dict)
+
+    def here(self, service: str) -> Any:
+        """A client in the stack's region."""
+        return self.client(service, self.region)
