@@ -603,6 +603,17 @@ def test_a_zone_that_the_stack_makes_itself_need_not_be_there() -> None:
     assert codes(found({**offered, **there}, settings=try_out)) == ["name-in-use"]
 
 
+def test_the_page_lists_exactly_the_codes_that_there_are() -> None:
+    page = re.findall(r"^\| `([a-z0-9-]+)`", Path("docs/doctor.md").read_text(), re.MULTILINE)
+    # what `verify` finds of a zone as well has its broken worlds there
+    shared = {"zone-unresolved", "zone-server-lame", "zone-server-silent"}
+    assert set(page) == {broken.code for broken in BROKEN} | shared
+    assert len(page) == len(set(page))
+    source = "".join(file.read_text() for file in Path("ops/doctor").glob("*.py"))
+    said = set(re.findall(r'(?:error|warn)\(\s*"([a-z0-9-]+)"', source))
+    assert said <= set(page)
+
+
 @pytest.mark.parametrize("file", STACKS, ids=lambda file: file.stem)
 def test_the_names_that_are_looked_for_are_those_that_the_program_makes(file: Path) -> None:
     config = yaml.safe_load(file.read_text())["config"]
