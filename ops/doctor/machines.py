@@ -120,7 +120,7 @@ def _judge(result: Result, image: Mapping[str, Any], kind: str, remedy: str) -> 
         left = datetime.fromisoformat(end) - datetime.now(UTC)
         result.seen.append(f"deprecated from {end[:10]}")
         if left < timedelta():
-            text = f"Debian calls it deprecated since {end[:10]}: no new packages are in it"
+            text = f"it is deprecated since {end[:10]}: its packages are old"
             result.warn("image-deprecated", text, remedy)
         elif left < SOON:
             text = f"it is deprecated from {end[:10]}, in {left.days} days"
