@@ -15,9 +15,9 @@ HOME = "us-east-1"
 class Account:
     """A stack as its file tells it, and the ways to ask.
 
-    `client` makes a boto3 client from a service and a region, `names` asks DNS, `pulumi` is how
-    Pulumi is called, `state` has the ids of what the stack has made already. `provider` has the
-    keys of the AWS provider's configuration, without `aws:`.
+    `client` makes a boto3 client from a service and a region, `names` asks DNS, `option` names the
+    stack to our other commands, `pulumi` is how Pulumi is called. `state` has the ids of what the
+    stack has made already, `provider` the AWS provider's configuration without `aws:`.
     """
 
     project: str
@@ -26,6 +26,7 @@ class Account:
     region: str
     client: Callable[[str, str], Any]
     names: Names
+    option: str
     pulumi: str = "pulumi"
     state: frozenset[str] = frozenset()
     provider: Mapping[str, Any] = field(default_factory=dict)

@@ -1,12 +1,13 @@
 """What AWS does not answer: a finding, with what would make it answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.verify.result import Result
 
+SHOWN = 300
 DENIED = {
     "AccessDenied",
     "AccessDeniedException",
@@ -31,7 +32,7 @@ def answers(result: Result, service: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        code, said = error.response["Error"]["Code"], _line(error.response["Error"])
         action = f"{service}:{error.operation_name}"
         if code in DENIED:
             _denied(result, action, said)
@@ -39,6 +40,12 @@ def answers(result: Result, service: str) -> Iterator[None]:
             result.skipped = f"AWS does not answer {action}: {code} {said}".strip()
     except BotoCoreError as error:
         result.skipped = f"AWS does not answer: {error}"
+
+
+def _line(error: Mapping[str, str]) -> str:
+    """What AWS said, or a proxy in its place, in one line."""
+    said = " ".join(error.get("Message", "").split())
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
 
 
 def _denied(result: Result, action: str, said: str) -> None:

@@ -64,6 +64,7 @@ def _account(chosen: Target) -> Iterator[Account]:
         region=_region(file),
         client=_clients(file.value("aws:profile")),
         names=Dns(),
+        option=f"--stack {chosen.stack}",
         state=_state(chosen),
         provider={key: file.value(f"aws:{key}") for key in PROVIDER},
     )
@@ -76,6 +77,7 @@ def _account(chosen: Target) -> Iterator[Account]:
             region=HOME,
             client=lambda service, _: lab_stack.client(lab, service),
             names=_LabNames(lab),
+            option=f"--lab {lab.name} --stack {chosen.stack}",
             pulumi=f"./relay pulumi --lab {lab.name}",
         )
 

@@ -18,11 +18,10 @@ def check(account: Account) -> Result:
         "no API tells whether AWS lets this account's port 25 out; a new account's is closed. "
         "Once the gateway is up it tells by itself"
     )
-    after = "./relay verify" + ("" if account.pulumi == "pulumi" else " --lab NAME")
     result.instructions += [
         f"Ask AWS for it now, since it takes a day or two: {FORM} (as the root user or with "
         "support's rights; say which domains send, and to whom)",
-        f"After `up`: {after} (the check `egress`). Where it stays closed: "
+        f"After `up`: ./relay verify {account.option} (the check `egress`). Where it stays closed: "
         "docs/tasks/port-25-is-blocked.md",
     ]
     return result

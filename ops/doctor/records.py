@@ -12,6 +12,7 @@ from settings import Settings
 NAME_IN_USE = (
     "Choose another name, or delete that record if nobody needs it; the stack never overwrites one"
 )
+SHOWN = 80
 # Let's Encrypt's name in CAA records: https://letsencrypt.org/docs/caa/
 LETS_ENCRYPT = "letsencrypt.org"
 
@@ -80,7 +81,7 @@ def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) 
     values = zone.held.get((name, kind))
     if values is None:
         return
-    text = f"{name} has a record of type {kind}: {' and '.join(values)}"
+    text = f"{name} has a record of type {kind}: {_short(values)}"
     if values[:1] and values[0].startswith("an alias"):
         result.error("name-in-use", text, NAME_IN_USE)
         return
@@ -97,6 +98,11 @@ def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) 
         f"--stack {account.stack} --protect=false --generate-code=false "
         f"aws:route53/record:Record {name}-{kind} {zone.id}_{name}_{kind}",
     )
+
+
+def _short(values: Sequence[str]) -> str:
+    """Keys are long, and their beginning is enough to know them by."""
+    return " and ".join(v if len(v) <= SHOWN else f"{v[:SHOWN]}..." for v in values)
 
 
 def _alone(account: Account, result: Result, zone: Zone) -> None:

@@ -45,8 +45,7 @@ def _ours(account: Account, result: Result, where: str) -> None:
     result.error(
         "bucket-exists",
         f"the bucket is there already, {where}, and is not in the stack's state",
-        f"What was left of an earlier stack, and how it goes: ./relay leftovers --stack "
-        f"{account.stack}",
+        f"What was left of an earlier stack, and how it goes: ./relay leftovers {account.option}",
     )
 
 

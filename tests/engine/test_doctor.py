@@ -43,6 +43,7 @@ def found(stack: Stack, **changes: Any) -> list[Result]:
         region=HOME,
         client=lambda service, _: stack.region.client(service),
         names=Dns("127.0.0.1", stack.region.dns_port),
+        option="--stack test",
         state=frozenset(in_state(said)) - {""},
     )
     return list(examine(account))

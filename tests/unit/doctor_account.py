@@ -195,6 +195,7 @@ def account(
         settings=read({**SETTINGS, **(settings or {})}),
         region=region,
         client=aws.client,
+        option="--stack prod",
         names=Literal({**NAMES, **(names or {})}),
         state=state,
         provider=provider or {},
