@@ -7,10 +7,9 @@ import pulumi
 import pulumi_aws as aws
 
 from components.identity import Identity
-from components.naming import Tags
+from components.naming import Tags, role_name
 from components.private import PrivateIdentity
 
-DEBIAN = "136693071363"  # Debian's account: https://wiki.debian.org/Cloud/AmazonEC2Image
 DEVICE = "/dev/sdf"
 
 
@@ -27,14 +26,15 @@ class Host(pulumi.ComponentResource):
         user_data: str,
         statements: list[dict[str, Any]],
         tables: pulumi.Resource,
+        guard: pulumi.ResourceHook,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:Host", host, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        ami = aws.ec2.get_ami(owners=[DEBIAN], filters=[{"name": "name", "values": [image]}])
         role = aws.iam.Role(
             host,
+            name=role_name(pulumi.get_project(), pulumi.get_stack(), host),
             assume_role_policy=json.dumps(
                 {
                     "Version": "2012-10-17",
@@ -61,7 +61,7 @@ class Host(pulumi.ComponentResource):
         )
         self.instance = aws.ec2.Instance(
             host,
-            ami=ami.id,
+            ami=image,
             instance_type=instance_type,
             primary_network_interface={"network_interface_id": identity.interface.id},
             iam_instance_profile=profile.name,
@@ -86,6 +86,7 @@ class Host(pulumi.ComponentResource):
                 # It is the interface's. The provider takes its default, true, for a change of ours:
                 # https://github.com/hashicorp/terraform-provider-aws/issues/44768
                 ignore_changes=["source_dest_check"],
+                hooks=pulumi.ResourceHookBinding(before_create=[guard], before_update=[guard]),
             ),
         )
         if identity.volume is not None:

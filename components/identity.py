@@ -74,7 +74,12 @@ class Identity(pulumi.ComponentResource):
                 type="gp3",
                 encrypted=True,
                 tags=tags.named(f"{host} data"),
-                opts=lasting,
+                opts=pulumi.ResourceOptions(
+                    # in another zone it would be another, empty volume
+                    parent=self,
+                    protect=protect,
+                    ignore_changes=["availability_zone"],
+                ),
             )
             if data_volume_gib
             else None

@@ -8,8 +8,10 @@ import pulumi_aws as aws
 
 from cloudinit import ClientHost, GatewayHost, client_parts, gateway_parts, user_data
 from components import secrets
+from components.availability import AvailabilityZones, Placement
 from components.host import Host, certificate_statements, read_object
 from components.identity import Identity
+from components.lookup import image_id
 from components.mail_domain import Domain
 from components.naming import Tags
 from components.network import (
@@ -26,7 +28,7 @@ from components.private import PrivateIdentity, PrivateNetwork
 from components.records import Zones
 from components.smarthost import way
 from components.tables import Tables, etag
-from mail import names, programs, spf
+from mail import caa, names, programs, spf
 from settings import Client, Settings
 
 GATEWAY_KEY = "gateway.json"
@@ -57,10 +59,13 @@ class Stack:
     def __init__(self, settings: Settings, region: str) -> None:
         self.settings, self.region = settings, region
         self.tags = Tags(settings.tags)
-        self.zones = Zones(
-            settings.hosted_zones, settings.delegation, protect=settings.protect, tags=self.tags
+        self.zones = Zones(settings, self.tags)
+        self._check_authority()
+        types = tuple(host.instance_type for host in (settings.gateway, *settings.clients))
+        self.placement = Placement(AvailabilityZones.of(region, types), settings.network.zone)
+        self.network = Network(
+            "network", cidr=settings.network.cidr, placement=self.placement, tags=self.tags
         )
-        self.network = Network("network", cidr=settings.network.cidr, tags=self.tags)
         account = aws.get_caller_identity().account_id
         self.tables = Tables("tables", account=account, tags=self.tags)
         self.smarthost = way(settings, region, self.zones, self.tags)
@@ -86,6 +91,22 @@ class Stack:
         self.passwords = self._passwords()
         self.gateway = self._gateway()
         self.clients = [self._client(client) for client in settings.clients]
+
+    def _check_authority(self) -> None:
+        """Tell where the zones' CAA records keep the gateway from its certificate."""
+        name, directory = self.settings.gateway.name, self.settings.acme.directory
+        found = self.zones.issuers(name)
+        if found is None or (directory and caa.LETS_ENCRYPT not in directory):
+            return
+        whose, values = found
+        if caa.forbids(values, caa.LETS_ENCRYPT, "dns-01"):
+            problem = (
+                f"{name} would get no certificate, and take no logins: {whose} has the CAA record "
+                f'{" ".join(values)}. Add 0 issue "{caa.LETS_ENCRYPT}" to it, or a CAA record '
+                f"of its own for {name}"
+            )
+            pulumi.log.warn(problem)  # a host that serves has a certificate for some weeks
+            self.zones.refuse(name, "A", problem)
 
     def _identities(self) -> dict[str, Identity]:
         s = self.settings
@@ -220,7 +241,7 @@ class Stack:
         host = Host(
             gateway.name,
             identity=identity,
-            image=s.image_of(gateway.instance_type),
+            image=image_id(s.image_of(gateway.instance_type), self.region),
             instance_type=gateway.instance_type,
             user_data=user_data(parts),
             statements=[
@@ -228,6 +249,7 @@ class Stack:
                 *certificate_statements(gateway.name, self.zones.id(gateway.name)),
             ],
             tables=tables,
+            guard=self.placement.host_guard,
             tags=self.tags,
         )
         return Placed(gateway.name, identity, host, tables)
@@ -261,11 +283,12 @@ class Stack:
         host = Host(
             client.name,
             identity=identity,
-            image=s.image_of(client.instance_type),
+            image=image_id(s.image_of(client.instance_type), self.region),
             instance_type=client.instance_type,
             user_data=user_data(parts),
             statements=[read_object(self.tables.arn(key))],
             tables=tables,
+            guard=self.placement.host_guard,
             tags=self.tags,
         )
         return Placed(client.name, identity, host, tables)

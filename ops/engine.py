@@ -62,7 +62,7 @@ def install_plugins(home: Path) -> None:
 def _install(file: Path, module: str, argument: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     python, project = shlex.quote(sys.executable), shlex.quote(str(PROJECT))
-    command = f"exec {python} -m {module} {shlex.quote(argument)}"
+    command = f'exec {python} -m {module} {shlex.quote(argument)} "$@"'
     file.write_text(f"#!/bin/sh\ncd {project}\n{command}\n")
     file.chmod(0o755)
 

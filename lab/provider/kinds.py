@@ -93,6 +93,8 @@ class Kind:
     update: Update | None = None
     replaces: frozenset[str] = frozenset()
     auto_named: str | None = None
+    # pulumi-aws, provider/autonaming.go, unless its resources.go says otherwise
+    longest_name: int = 255
     delete_before_replace: bool = False
 
 

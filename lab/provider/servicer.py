@@ -22,6 +22,7 @@ KINDS: dict[str, Kind] = {
     **storage.KINDS,
     **ses.KINDS,
 }
+RANDOM = 7
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
@@ -109,8 +110,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             found = function(self.clients, to_python(request.args))
         except InvokeError as error:
-            failure = provider_pb2.CheckFailure(reason=str(error))
-            return provider_pb2.InvokeResponse(failures=[failure])
+            # as the bridge does: an error of the call, no failure of an argument
+            said = f"invoking {request.tok}: 1 error occurred:\n\t* {error}\n\n"
+            context.abort(grpc.StatusCode.UNKNOWN, said)
+            raise AssertionError from error
         except (ClientError, BotoCoreError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise AssertionError from error
@@ -129,9 +132,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             for name in sorted(set(news) - kind.inputs)
         ]
         if kind.auto_named and kind.auto_named not in news:
-            made = olds.get(kind.auto_named)
-            name = request.urn.rpartition("::")[2]
-            news[kind.auto_named] = made or f"{name}-{request.randomSeed.hex()[:7]}"
+            held = olds.get(kind.auto_named)
+            made = held or f"{request.urn.rpartition('::')[2]}-{request.randomSeed.hex()[:RANDOM]}"
+            news[kind.auto_named] = made
+            if len(made) > kind.longest_name:
+                reason = (
+                    f"name '{made[:-RANDOM]}' plus {RANDOM} random chars is longer than maximum "
+                    f"length {kind.longest_name}"
+                )
+                failure = provider_pb2.CheckFailure(property=kind.auto_named, reason=reason)
+                failures.append(failure)
         return provider_pb2.CheckResponse(inputs=to_struct(news), failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 import lab.region.backends  # noqa: F401 (sets moto up before it loads)
 from lab.region import door
 from lab.region.errors import ApiError, answer
-from lab.region.rules import account, ec2, permissions, route53, ses
+from lab.region.rules import account, ec2, permissions, route53, s3, ses
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 JSON = "application/json"
@@ -132,3 +132,5 @@ class Region:
             action = "ListBucket"
         arn = f"arn:aws:s3:::{bucket}/{name}" if name else f"arn:aws:s3:::{bucket}"
         permissions.judge(key, f"s3:{action}", arn, {})
+        if request.method == "PUT" and not name and not request.query_string:
+            s3.create_bucket(bucket)

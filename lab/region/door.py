@@ -8,6 +8,7 @@ from werkzeug.wrappers import Request, Response
 
 from lab.region import backends, names
 from lab.region.rules import account as allowed
+from lab.region.rules import availability, images
 from lab.region.rules import ec2 as rules
 
 
@@ -41,6 +42,12 @@ def handle(request: Request) -> Response:
             return _json({})
         case ("PUT", ["account", "ses"]):
             allowed.ses["production"] = body["production"]
+            return _json({})
+        case ("PUT", ["images", "day"]):
+            images.set_day(body["date"])
+            return _json({})
+        case ("PUT", ["availability-zones"]):
+            availability.change(body)
             return _json({})
         case ("PUT", ["dns", "withhold"]):
             names.elsewhere.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}

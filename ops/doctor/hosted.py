@@ -9,7 +9,7 @@ from ops.doctor.account import HOME, Account
 from ops.doctor.answers import answers
 from ops.verify.result import Result
 from ops.verify.zones import delegation
-from settings import Settings
+from settings import HostedZone
 
 
 @dataclass(frozen=True)
@@ -21,38 +21,41 @@ class Zone:
     held: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
 
-def wanted(settings: Settings) -> tuple[str, ...]:
-    """The zones that must be there before the stack; not the one that it makes itself."""
-    made = settings.delegation
-    names = dict.fromkeys(settings.hosted_zones)
-    if made:
-        names.pop(made.zone, None)
-        names = {made.parent: None, **names}
-    return tuple(names)
-
-
 def check(account: Account) -> Iterator[tuple[Result, Zone | None]]:
     """Each zone with what it holds; None where the stack could not use it."""
-    names = wanted(account.settings)
-    listed = Result("zone", ", ".join(names))
+    wanted = account.settings.existing_zones
+    listed = Result("zone", ", ".join(zone.name for zone in wanted))
     with answers(listed, "route53"):
         route53 = account.client("route53", HOME)
         pages = route53.get_paginator("list_hosted_zones").paginate()
         zones = [zone for page in pages for zone in page["HostedZones"]]
-        for name in names:
-            yield _one(account, route53, name, [z for z in zones if z["Name"] == f"{name}."])
+        for zone in wanted:
+            same = [held for held in zones if held["Name"] == f"{zone.name}."]
+            yield _one(account, route53, zone, same)
     if listed.status != "ok":
         yield listed, None
 
 
 def _one(
-    account: Account, route53: Any, name: str, zones: list[dict[str, Any]]
+    account: Account, route53: Any, wanted: HostedZone, same: list[dict[str, Any]]
 ) -> tuple[Result, Zone | None]:
-    public = [zone for zone in zones if not zone["Config"].get("PrivateZone")]
-    servers = {zone["Id"].rpartition("/")[2]: _servers(route53, zone["Id"]) for zone in public}
+    """The zone that is wanted, of those of its name."""
+    name = wanted.name
+    public = [
+        zone["Id"].rpartition("/")[2] for zone in same if not zone["Config"].get("PrivateZone")
+    ]
+    if wanted.id and wanted.id not in public:
+        result = Result("zone", name)
+        result.error(
+            "zone-id",
+            f"the account has no public hosted zone {name} with the id {wanted.id}; it has "
+            f"{', '.join(public) or 'none of this name'}",
+            "Put the id right in `zones` of the stack's file. Look which account you are in, too",
+        )
+        return result, None
     if not public:
         result = Result("zone", name)
-        beside = "; the private zone of this name is seen by nobody outside" if zones else ""
+        beside = "; the private zone of this name is seen by nobody outside" if same else ""
         result.error(
             "zone-missing",
             f"the account has no public hosted zone {name}{beside}",
@@ -61,23 +64,30 @@ def _one(
             f"stack's file. Look which account you are in, too",
         )
         return result, None
-    if len(public) > 1:
-        result = Result("zone", name)
-        seen = sorted(s.rstrip(".") for s in account.names.resolve(name, "NS").values)
-        listed = [
-            f"{identity} ({'the one that the world sees' if own == seen else 'seen by nobody'})"
-            for identity, own in servers.items()
-        ]
-        result.error(
-            "zone-several",
-            f"the account has {len(public)} public hosted zones {name}: {', '.join(listed)}",
-            "Delete the one that nobody sees: aws route53 delete-hosted-zone --id ID",
-        )
-        return result, None
-    ((identity, own),) = servers.items()
-    result, _ = delegation(account.names, name, own)
+    if len(public) > 1 and not wanted.id:
+        return _several(account, name, {zone: _servers(route53, zone) for zone in public}), None
+    identity = wanted.id or public[0]
+    result, _ = delegation(account.names, name, _servers(route53, identity))
     result.seen.append(identity)
     return result, Zone(name, identity, _held(route53, identity))
+
+
+def _several(account: Account, name: str, servers: Mapping[str, list[str]]) -> Result:
+    """By their servers, which of the zones it is that the world sees."""
+    result = Result("zone", name)
+    delegated = sorted(s.rstrip(".") for s in account.names.resolve(name, "NS").values)
+    seen = [identity for identity, own in servers.items() if own == delegated]
+    listed = [
+        f"{identity} ({'the one that the world sees' if identity in seen else 'seen by nobody'})"
+        for identity in servers
+    ]
+    result.error(
+        "zone-several",
+        f"the account has {len(servers)} public hosted zones {name}: {', '.join(listed)}",
+        f"Say which in `zones` of the stack's file: {{name: {name}, id: {[*seen, 'ID'][0]}}}. Or "
+        "delete the one that nobody sees: aws route53 delete-hosted-zone --id ID",
+    )
+    return result
 
 
 def _servers(route53: Any, identity: str) -> list[str]:

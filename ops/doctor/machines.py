@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from components.host import DEBIAN
+from components.lookup import DEBIAN
 from ops.doctor.account import Account
 from ops.doctor.answers import answers
 from ops.verify.result import Result
@@ -42,7 +42,16 @@ def _types(account: Account, kinds: list[str]) -> Result:
                 f"{account.region} --query InstanceTypeOfferings[].InstanceType",
             )
         shared = set.intersection(*where.values())
-        if not shared and not result.errors:
+        chosen = account.settings.network.zone
+        if chosen and chosen not in shared and not result.errors:
+            result.error(
+                "zone-unfit",
+                f"network.zone is {chosen}, and it is none of those that have all of the stack's "
+                f"instance types: {', '.join(sorted(shared)) or 'none'}",
+                f"Leave it out, or choose another: {account.pulumi} config set --path "
+                "mail-relay:network.zone ZONE",
+            )
+        elif not shared and not result.errors:
             listed = "; ".join(f"{k} is in {', '.join(sorted(z))}" for k, z in where.items())
             result.error(
                 "types-apart",

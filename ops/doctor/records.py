@@ -1,8 +1,8 @@
 """The names that the stack will publish, against what its zones hold already."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from mail import names
+from mail import caa, names
 from ops.doctor.account import Account
 from ops.doctor.hosted import Zone
 from ops.leftovers.records import rules
@@ -13,8 +13,6 @@ NAME_IN_USE = (
     "Choose another name, or delete that record if nobody needs it; the stack never overwrites one"
 )
 SHOWN = 80
-# Let's Encrypt's name in CAA records: https://letsencrypt.org/docs/caa/
-LETS_ENCRYPT = "letsencrypt.org"
 
 
 def planned(settings: Settings) -> set[tuple[str, str]]:
@@ -129,7 +127,7 @@ def authority(account: Account, zones: Sequence[Zone]) -> Result:
     """Whether Let's Encrypt may issue for the gateway: the next CAA set upwards (RFC 8659, 3)."""
     s = account.settings
     result = Result("caa", s.gateway.name)
-    if s.acme.directory:
+    if s.acme.directory and caa.LETS_ENCRYPT not in s.acme.directory:
         result.skipped = f"acme.directory is {s.acme.directory}: its name in CAA is not known here"
         return result
     held = {key: values for zone in zones for key, values in zone.held.items()}
@@ -144,7 +142,14 @@ def authority(account: Account, zones: Sequence[Zone]) -> Result:
                 result.skipped = f"{name} CAA: {answer.problem}"
                 return result
         if values:
-            _may_issue(result, name, values)
+            text = f"{name} CAA {' and '.join(values)}"
+            result.seen.append(text)
+            if caa.forbids(values, caa.LETS_ENCRYPT, "dns-01"):
+                result.error(
+                    "caa-forbids",
+                    f"{text}: {caa.LETS_ENCRYPT} may not issue by dns-01",
+                    f'Add to {name} CAA: 0 issue "{caa.LETS_ENCRYPT}"',
+                )
             return result
     result.seen.append("no CAA record: every authority may issue")
     return result
@@ -153,31 +158,3 @@ def authority(account: Account, zones: Sequence[Zone]) -> Result:
 def _upwards(name: str) -> Iterator[str]:
     labels = name.split(".")
     return (".".join(labels[start:]) for start in range(len(labels) - 1))
-
-
-def _may_issue(result: Result, name: str, values: Sequence[str]) -> None:
-    issuers = [_issuer(value) for value in values if value.split()[1].lower() == "issue"]
-    result.seen.append(f"{name} CAA {' and '.join(values)}")
-    remedy = f'Add to {name} CAA: 0 issue "{LETS_ENCRYPT}"'
-    if not issuers:  # only wildcards or reports are named (RFC 8659, 4.2)
-        return
-    ours = [parameters for domain, parameters in issuers if domain == LETS_ENCRYPT]
-    if not ours:
-        text = f"{name} CAA lets {', '.join(d or 'nobody' for d, _ in issuers)} issue"
-        result.error("caa-forbids", text, remedy)
-    elif all(_refuses(parameters) for parameters in ours):
-        text = f"{name} CAA holds {LETS_ENCRYPT} to {ours[0]}; the gateway uses dns-01"
-        result.error("caa-forbids", text, remedy)
-
-
-def _issuer(value: str) -> tuple[str, Mapping[str, str]]:
-    """The domain and the parameters of an issue property: `0 issue "ca.example; key=value"`."""
-    domain, *rest = value.split(None, 2)[2].strip('"').split(";")
-    parameters = (item.strip().partition("=") for item in rest if item.strip())
-    return domain.strip().lower(), {key: given for key, _, given in parameters}
-
-
-def _refuses(parameters: Mapping[str, str]) -> bool:
-    """RFC 8657: an account that ours is not, as it is new, or other ways of validation."""
-    methods = parameters.get("validationmethods")
-    return "accounturi" in parameters or (methods is not None and "dns-01" not in methods)

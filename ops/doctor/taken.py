@@ -96,6 +96,8 @@ def _identity(account: Account, result: Result, domain: str) -> None:
     result.error(
         "ses-identity-exists",
         f"{domain} is an identity of Amazon SES already, and is not in the stack's state",
-        f"If nothing sends by it: aws sesv2 delete-email-identity --region {account.region} "
-        f"--email-identity {domain}; else another region or another smarthost",
+        f"If nothing else sends by it: aws sesv2 delete-email-identity --region {account.region} "
+        f"--email-identity {domain}; or let the stack take it over: {account.pulumi} import "
+        f"--stack {account.stack} --protect=false --generate-code=false "
+        f"aws:sesv2/emailIdentity:EmailIdentity {domain} {domain}",
     )

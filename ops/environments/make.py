@@ -40,7 +40,7 @@ def make(
     found = environment(config, base, wanted)
     if lab and base.ssh.public_key:
         found[f"{PREFIX}ssh"] = {**found[f"{PREFIX}ssh"], "publicKey": laptop.public_key(lab)}
-    read(readable(found))  # nothing is made from settings that the program would refuse
+    _check(found, source)
     _select(target, kept.get("secretsprovider"))
     target.pulumi("stack", "tag", "set", backend.EXPIRES, expiry(wanted.expires))
     _write(target.file, found)
@@ -64,6 +64,18 @@ def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:
         raise SettingsError([f"{source} is no YAML: {error}"]) from None
     config = content.pop("config", None) or {}
     return config, read(readable(config)), content
+
+
+def _check(config: Mapping[str, Any], source: Path) -> None:
+    """Nothing is made from settings that the program would refuse."""
+    try:
+        read(readable(dict(config)))
+    except SettingsError as error:
+        why = (
+            f"this is the environment's own setting, whose names are longer than those in {source}:"
+            " choose a shorter NAME, or shorter names there"
+        )
+        raise SettingsError([*error.lines, why]) from None
 
 
 def _select(target: Target, provider: str | None) -> None:

@@ -249,3 +249,13 @@ def test_14_an_unknown_type_or_property_is_a_clear_error(
     code, said = small.pulumi("preview", "--stack=test")
     assert code != 0
     assert error in said
+
+
+def test_15_what_a_program_warns_of_is_shown(region: Region, tmp_path: Path) -> None:
+    small = Stack(region, tmp_path, tmp_path)
+    small.write({}, '{"name": "small", "runtime": "python"}')
+    (tmp_path / "__main__.py").write_text("import pulumi\npulumi.log.warn('look out')\n")
+    assert small.pulumi("stack", "init", "test")[0] == 0
+    code, said = small.pulumi("preview", "--stack=test")
+    assert code == 0, said
+    assert "warning: look out" in said

@@ -114,3 +114,19 @@ def test_05_without_ses_nothing_of_it_is_left(stack: Stack) -> None:
     code, said = stack.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
     assert code == 0, said
     assert stack.region.door.get("leftovers") == []
+
+
+def test_06_an_identity_that_ses_has_already_is_found_first_and_can_be_taken_over(
+    stack: Stack,
+) -> None:
+    sesv2 = stack.region.client("sesv2")
+    sesv2.create_email_identity(EmailIdentity="shop.example")
+    stack.write(SES)
+    code, said = stack.pulumi("up", "--yes", "--stack=test")
+    assert code != 0
+    assert "Traceback" not in said
+    assert "shop.example is an identity of Amazon SES that this stack did not make" in said
+    command = "aws:sesv2/emailIdentity:EmailIdentity shop.example shop.example"
+    assert f"pulumi import --protect=false --generate-code=false {command}" in said
+    assert instances(stack) == set()
+    sesv2.delete_email_identity(EmailIdentity="shop.example")

@@ -62,6 +62,11 @@ class Recorder(runtime_mocks.Mocks):
         if args.token == "aws:route53/getZone:getZone":
             name = args.args["name"]
             return {"zoneId": f"Z-{name}", "name": name, "nameServers": ["ns-1.awsdns.example"]}
+        if args.token == "aws:sesv2/getEmailIdentity:getEmailIdentity":
+            return {}, [("emailIdentity", "couldn't find resource")]
+        if args.token == "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings":
+            (types,) = [wanted["values"] for wanted in args.args["filters"]]
+            return {"instanceTypes": types, "locations": ["us-east-1a"] * len(types)}
         if args.token == "cloudinit:index/getConfig:getConfig":
             return get_config(Clients(), dict(args.args))
         return answers[args.token]

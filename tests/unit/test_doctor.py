@@ -195,7 +195,7 @@ BROKEN = [
     Broken(
         "two zones of one name",
         "zone-several",
-        "delete-hosted-zone",
+        "{name: shop.example, id: ZSHOP}. Or delete",
         {
             "ListHostedZones": zones(
                 zone("relay.example", "ZRELAY"),
@@ -211,6 +211,13 @@ BROKEN = [
             },
         },
         text="ZOLD (seen by nobody), ZSHOP (the one that the world sees)",
+    ),
+    Broken(
+        "a zone's id that is not one of its name",
+        "zone-id",
+        "Put the id right",
+        changes={"settings": {"zones": ["relay.example", {"name": "shop.example", "id": "ZX"}]}},
+        text="it has ZSHOP",
     ),
     Broken(
         "a zone that no registrar leads to",
@@ -315,7 +322,7 @@ BROKEN = [
         "caa-forbids",
         "letsencrypt.org",
         {"ListResourceRecordSets": held(("mail.relay.example", "CAA", '0 issue ";"'))},
-        text="nobody",
+        text="letsencrypt.org may not issue",
     ),
     Broken(
         "CAA for another way of validation",
@@ -414,6 +421,13 @@ BROKEN = [
             )
         },
         text="t4g.small is in eu-central-1b",
+    ),
+    Broken(
+        "an availability zone of the user's that lacks a type",
+        "zone-unfit",
+        "network.zone ZONE",
+        changes={"settings": {"network": {"zone": "eu-central-1a"}}},
+        text="eu-central-1b",
     ),
     Broken(
         "an image that is not there",
@@ -544,6 +558,16 @@ def test_what_may_not_be_read_and_up_does_not_need_is_skipped_with_the_action_to
     assert skipped
     assert f"{action} is denied" in skipped[0].skipped
     assert any(action in text for text in skipped[0].instructions)
+
+
+def test_one_of_several_zones_is_chosen_by_its_id() -> None:
+    both = zones(
+        zone("relay.example", "ZRELAY"), zone("shop.example", "ZOLD"), zone("shop.example", "ZSHOP")
+    )
+    chosen = {"zones": ["relay.example", {"name": "shop.example", "id": "ZSHOP"}]}
+    results = found({"ListHostedZones": both}, settings=chosen)
+    assert codes(results) == []
+    assert [r.seen[-1] for r in results if r.check == "zone"] == ["ZRELAY", "ZSHOP"]
 
 
 def test_without_credentials_nothing_else_is_asked() -> None:

@@ -11,13 +11,12 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from lab.region import backends, names
 from lab.region.errors import REQUEST_ID, ApiError
-from lab.region.rules import account
+from lab.region.rules import account, availability, images
 
 Parameters = dict[str, str]
 USER_DATA_LIMIT = 16_384
 ELASTIC = ipaddress.ip_network("203.0.113.0/24")
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
-ARM = re.compile(r"(t4g|a1|[cmr][6-9]g[a-z]*)\.")
 
 # Elastic IP -> its reverse name; moto has nothing like it.
 pointers: dict[str, str] = {}
@@ -34,8 +33,9 @@ def run_instances(parameters: Parameters) -> None:
     kind = parameters.get("InstanceType", "")
     if kind not in INSTANCE_TYPES:
         raise ApiError("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
-    if image is not None and (image.architecture == "arm64") != bool(ARM.match(kind)):
-        wants = "arm64" if ARM.match(kind) else "x86_64"
+    runs = INSTANCE_TYPES[kind]["ProcessorInfo"]["SupportedArchitectures"]
+    if image is not None and image.architecture not in runs:
+        wants = " or ".join(runs)
         raise ApiError(
             "InvalidParameterValue",
             f"The architecture '{wants}' of the specified instance type does not match the "
@@ -52,6 +52,7 @@ def run_instances(parameters: Parameters) -> None:
         found = backends.ec2().get_network_interface(interface)
         if found.instance is not None and found.instance._state.name != "terminated":
             raise ApiError("InvalidNetworkInterface.InUse", f"Interface: [{interface}] in use.")
+        availability.require(kind, found.subnet.availability_zone)
 
 
 def after_run_instances(_: Parameters) -> None:
@@ -304,6 +305,7 @@ def modify_volume(parameters: Parameters) -> None:
 
 
 BEFORE: Mapping[str, Callable[[Parameters], None]] = {
+    "DescribeImages": images.describe_images,
     "RunInstances": run_instances,
     "AllocateAddress": allocate_address,
     "AssociateAddress": associate_address,
@@ -320,6 +322,7 @@ BEFORE: Mapping[str, Callable[[Parameters], None]] = {
     "ModifyVolume": modify_volume,
 }
 INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
+    **availability.INSTEAD,
     "ModifyAddressAttribute": modify_address_attribute,
     "ResetAddressAttribute": reset_address_attribute,
     "DescribeAddressesAttribute": describe_addresses_attribute,

@@ -31,7 +31,8 @@ def changes(body: bytes) -> list[Change]:
         given["Name"] = given["Name"].lower().rstrip(".") + "."
         records = (given.get("ResourceRecords") or {}).get("ResourceRecord", [])
         given["ResourceRecords"] = [record["Value"] for record in records]
-        given["TTL"] = int(given.get("TTL") or 0)
+        if "AliasTarget" not in given:
+            given["TTL"] = int(given.get("TTL") or 0)
         found.append((change["Action"], given))
     return found
 
@@ -55,7 +56,8 @@ def change(zone_id: str, batch: list[Change]) -> str:
             problems.append(f"Tried to delete {where} but it was not found")
         elif action == "DELETE" and (
             sorted(sets[key].records) != sorted(given["ResourceRecords"])
-            or int(sets[key].ttl or 0) != given["TTL"]
+            or sets[key].ttl != given.get("TTL")
+            or sets[key].alias_target != given.get("AliasTarget")
         ):
             problems.append(
                 f"Tried to delete {where} but the values provided do not match the current values"
@@ -64,7 +66,7 @@ def change(zone_id: str, batch: list[Change]) -> str:
             del sets[key]
         else:
             problems += _values(name, kind, given["ResourceRecords"])
-            sets[key] = RecordSet({**given, "TTL": given["TTL"]})
+            sets[key] = RecordSet(given)
     problems += _alias_rules(sets, zone.name)
     if problems:
         raise ApiError("InvalidChangeBatch", f"[{', '.join(problems)}]")

@@ -117,10 +117,16 @@ def test_02_a_quota_that_is_too_small_is_told_and_the_region_holds_it(stack: Sta
 
 def test_03_a_second_zone_of_the_same_name_is_told_with_the_one_to_delete(stack: Stack) -> None:
     route53 = stack.region.client("route53")
+    first = zone_id(stack, "shop.example")
     made = route53.create_hosted_zone(Name="shop.example", CallerReference="again")["HostedZone"]
     (result,) = [r for r in found(stack) if r.errors]
     assert (result.check, codes([result])) == ("zone", ["zone-several"])
-    assert made["Id"].rpartition("/")[2] in result.errors[0].text
+    second = made["Id"].rpartition("/")[2]
+    assert first in result.errors[0].text
+    assert second in result.errors[0].text
+    chosen = [{"name": "shop.example", "id": second}, "relay.example"]
+    (result,) = [r for r in found(stack, zones=chosen) if r.subject == "shop.example"][:1]
+    assert result.seen[-1] == second
     route53.delete_hosted_zone(Id=made["Id"])
     assert codes(found(stack)) == []
 
@@ -164,7 +170,23 @@ def test_06_with_amazon_ses_its_sandbox_and_its_identities_are_looked_at(stack: 
     ses.delete_email_identity(EmailIdentity="shop.example")
 
 
-def test_07_the_command_that_is_told_hands_a_record_to_the_stack(stack: Stack) -> None:
+def test_07_zones_that_lack_an_instance_type_are_told(stack: Stack) -> None:
+    door, ec2 = stack.region.door, stack.region.client("ec2")
+    names = [z["ZoneName"] for z in ec2.describe_availability_zones()["AvailabilityZones"]]
+    offers: dict[str, list[str]] = {name: ["t4g.small"] for name in names}
+    local = "us-east-1-atl-2a"
+    both = ["t4g.small", "t4g.micro"]
+    door.put("availability-zones", {"offers": {**offers, local: both}, "local": [local]})
+    assert codes(found(stack)) == ["type-missing"]
+    door.put("availability-zones", {"offers": {**offers, names[0]: ["t4g.micro"]}})
+    assert codes(found(stack)) == ["types-apart"]
+    door.put("availability-zones", {"offers": {**offers, names[0]: both}})
+    assert codes(found(stack)) == []
+    assert codes(found(stack, network={"zone": names[1]})) == ["zone-unfit"]
+    door.put("availability-zones", {})
+
+
+def test_08_the_command_that_is_told_hands_a_record_to_the_stack(stack: Stack) -> None:
     change(stack, "CREATE", "_dmarc.shop.example", "TXT", '"v=DMARC1; p=none; rua=mailto:x@y.org"')
     (result,) = [r for r in found(stack) if r.errors]
     assert codes([result]) == ["name-in-use"]
@@ -174,7 +196,7 @@ def test_07_the_command_that_is_told_hands_a_record_to_the_stack(stack: Stack) -
     assert codes(found(stack)) == []
 
 
-def test_08_what_the_stack_has_itself_is_not_in_its_way(stack: Stack) -> None:
+def test_09_what_the_stack_has_itself_is_not_in_its_way(stack: Stack) -> None:
     stack.up()
     with (
         quota(stack, "L-1216C47A", 4, 32),
@@ -211,7 +233,7 @@ def relay(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     stack.write(before)
 
 
-def test_09_the_command_prints_what_programs_read_and_its_progress_beside(
+def test_10_the_command_prints_what_programs_read_and_its_progress_beside(
     stack: Stack, relay: CliRunner
 ) -> None:
     result = relay.invoke(cli.app, ["doctor", "--json"])
@@ -222,7 +244,7 @@ def test_09_the_command_prints_what_programs_read_and_its_progress_beside(
     assert "... identity 123456789012" in result.stderr
 
 
-def test_10_in_another_account_than_the_file_allows_the_command_looks_no_further(
+def test_11_in_another_account_than_the_file_allows_the_command_looks_no_further(
     stack: Stack, relay: CliRunner
 ) -> None:
     stack.write({**config(stack), "aws:allowedAccountIds": ["999999999999"]})
