@@ -83,9 +83,11 @@ def quota(stack: Stack, code: str, value: int, usual: int) -> Iterator[None]:
 
 
 def test_01_an_account_with_its_zones_is_ready(stack: Stack) -> None:
+    before = stack.region.door.get("leftovers")
     results = found(stack)
     assert codes(results) == []
     assert [r.check for r in results if r.skipped] == ["port-25"]
+    assert stack.region.door.get("leftovers") == before
     assert next(r.seen for r in results if r.subject == "vCPUs") == [
         "0 in use, 4 more for the stack",
         "32 allowed",
@@ -253,3 +255,13 @@ def test_11_in_another_account_than_the_file_allows_the_command_looks_no_further
     assert "account-other: these are of the account 123456789012" in result.stdout
     assert "quota" not in result.stdout
     assert "1 errors, 0 warnings, 1 skipped" in result.stderr
+
+
+def test_12_without_the_profile_that_the_file_names_the_command_says_how_to_get_one(
+    stack: Stack, relay: CliRunner
+) -> None:
+    stack.write({**config(stack), "aws:profile": "nobodys"})
+    result = relay.invoke(cli.app, ["doctor"])
+    assert result.exit_code == 1
+    assert "credentials-missing: The config profile (nobodys) could not be found" in result.stdout
+    assert "aws configure" in result.stdout
