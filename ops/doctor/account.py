@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.verify.names import Names
+from ops.verify.talk import Connect
 from settings import Settings
 
 # The region that no account can turn off; it answers for the whole account.
@@ -15,8 +16,9 @@ HOME = "us-east-1"
 class Account:
     """A stack as its file tells it, and the ways to ask.
 
-    `client` makes a boto3 client from a service and a region, `names` asks DNS, `option` names the
-    stack to our other commands, `pulumi` is how Pulumi is called. `state` has the ids of what the
+    `client` makes a boto3 client from a service and a region, `names` asks DNS, `connect` opens a
+    connection from here, `option` names the stack to our other commands, `pulumi` is how Pulumi is
+    called. `state` has the ids of what the
     stack has made already, `provider` the AWS provider's configuration without `aws:`.
     """
 
@@ -26,6 +28,7 @@ class Account:
     region: str
     client: Callable[[str, str], Any]
     names: Names
+    connect: Connect
     option: str
     pulumi: str = "pulumi"
     state: frozenset[str] = frozenset()

@@ -1,6 +1,7 @@
 """`relay doctor`."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,8 +26,10 @@ from ops.output import notes, print_json, step
 from ops.stack_file import StackFile
 from ops.target import LabOption, StackError, StackOption, Target, target
 from ops.verify.names import Answer, Dns
+from ops.verify.place import connect
 from ops.verify.result import Result
 from ops.verify.show import as_dict, progress, show
+from ops.verify.talk import Connect
 
 PROVIDER = ("allowedAccountIds", "forbiddenAccountIds", *OTHER_WAYS)
 # A network that lets nothing through is told of in a minute, not in ten.
@@ -64,6 +67,7 @@ def _account(chosen: Target) -> Iterator[Account]:
         region=_region(file),
         client=_clients(file.value("aws:profile")),
         names=Dns(),
+        connect=connect,
         option=f"--stack {chosen.stack}",
         state=_state(chosen),
         provider={key: file.value(f"aws:{key}") for key in PROVIDER},
@@ -77,6 +81,7 @@ def _account(chosen: Target) -> Iterator[Account]:
             region=HOME,
             client=lambda service, _: lab_stack.client(lab, service),
             names=_LabNames(lab),
+            connect=_connect_in(lab),
             option=f"--lab {lab.name} --stack {chosen.stack}",
             pulumi=f"./relay pulumi --lab {lab.name}",
         )
@@ -116,6 +121,14 @@ def _state(chosen: Target) -> frozenset[str]:
             if "no stack named" not in str(error):
                 raise
             return frozenset()
+
+
+def _connect_in(lab: Lab) -> Connect:
+    def from_the_internet(address: str, port: int) -> socket.socket:
+        with entered(f"{lab.namespace}-probe"):
+            return connect(address, port)
+
+    return from_the_internet
 
 
 class _LabNames:

@@ -2,6 +2,8 @@
 
 from ops.doctor.account import Account
 from ops.verify.result import Result
+from ops.verify.run import PROVIDER
+from ops.verify.talk import SMTP
 
 FORM = "https://aws.amazon.com/forms/ec2-email-limit-rdns-request"
 
@@ -24,4 +26,32 @@ def check(account: Account) -> Result:
         f"After `up`: ./relay verify {account.option} (the check `egress`). Where it stays closed: "
         "docs/tasks/port-25-is-blocked.md",
     ]
+    _from_here(account, result)
     return result
+
+
+def _from_here(account: Account, result: Result) -> None:
+    """Whether `verify` will be able to look at the gateway's port 25 from this network."""
+    exchange, address = _somebody(account)
+    if not address:
+        return
+    try:
+        account.connect(address, SMTP).close()
+    except OSError:
+        result.instructions.append(
+            f"This network does not reach port 25 of {exchange}: it may let none out. Run verify "
+            "from another one to see the gateway's from outside"
+        )
+    else:
+        result.seen.append(f"this network reaches port 25 of {exchange}")
+
+
+def _somebody(account: Account) -> tuple[str, str]:
+    """The operator's mail exchanger, or a large provider's, and its address; "" if not found."""
+    for domain in (account.settings.operator.rpartition("@")[2], PROVIDER):
+        values = account.names.resolve(domain, "MX").values
+        for value in sorted(values, key=lambda value: int(value.split()[0])):
+            exchange = value.split()[1].rstrip(".")
+            for address in account.names.resolve(exchange, "A").values:
+                return exchange, address
+    return "", ""

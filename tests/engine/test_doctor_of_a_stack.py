@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,10 @@ def config(stack: Stack) -> dict[str, Any]:
     return yaml.safe_load((stack.directory / "Pulumi.test.yaml").read_text())["config"]
 
 
+def out_of_reach(_: str, __: int) -> socket.socket:
+    raise TimeoutError("there are no machines here")
+
+
 def found(stack: Stack, **changes: Any) -> list[Result]:
     code, said = stack.pulumi("stack", "export", "--stack=test")
     assert code == 0, said
@@ -43,6 +48,7 @@ def found(stack: Stack, **changes: Any) -> list[Result]:
         region=HOME,
         client=lambda service, _: stack.region.client(service),
         names=Dns("127.0.0.1", stack.region.dns_port),
+        connect=out_of_reach,
         option="--stack test",
         state=frozenset(in_state(said)) - {""},
     )
@@ -228,6 +234,7 @@ def relay(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     Here.made = stack
     monkeypatch.setattr(command, "target", lambda *_: Here("test"))
     monkeypatch.setattr(command, "Dns", lambda: Dns("127.0.0.1", stack.region.dns_port))
+    monkeypatch.setattr(command, "connect", out_of_reach)
     for key, value in credentials(stack.region.url).items():
         monkeypatch.setenv(key, value)
     before = config(stack)

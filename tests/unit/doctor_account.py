@@ -1,5 +1,6 @@
 """An AWS account as literals: what it answers to each operation, by botocore's own clients."""
 
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,6 +26,7 @@ NAMES: dict[str, list[str] | str] = {
     for zone in ("relay.example", "shop.example")
     for kind, values in (("NS", [f"{s}." for s in SERVERS]), ("SOA", ["ns-1. x. 1 1 1 1 1"]))
 }
+NAMES |= {"inbox.example MX": ["10 mx.inbox.example."], "mx.inbox.example A": ["198.51.100.10"]}
 IMAGE = {
     "Name": "debian-13-arm64-20251117-2299",
     "ImageId": "ami-1",
@@ -179,6 +181,12 @@ def _client(service: str, region: str) -> tuple[Any, list[Aws]]:
     return made, served
 
 
+def closed(open_ports: tuple[int, ...], port: int) -> socket.socket:
+    if port not in open_ports:
+        raise TimeoutError("timed out")
+    return socket.socket()
+
+
 def account(
     aws: Aws,
     *,
@@ -187,6 +195,7 @@ def account(
     region: str = "eu-central-1",
     state: frozenset[str] = frozenset(),
     provider: Mapping[str, Any] | None = None,
+    open_ports: tuple[int, ...] = (25,),
 ) -> Account:
     """A stack `prod` that has never been up, with changes."""
     return Account(
@@ -196,6 +205,7 @@ def account(
         region=region,
         client=aws.client,
         option="--stack prod",
+        connect=lambda _, port: closed(open_ports, port),
         names=Literal({**NAMES, **(names or {})}),
         state=state,
         provider=provider or {},

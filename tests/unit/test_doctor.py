@@ -604,6 +604,20 @@ def test_with_a_smarthost_port_25_is_not_needed() -> None:
     assert result.seen == ["not needed: all mail leaves by Amazon SES, port 587"]
 
 
+@pytest.mark.parametrize(
+    ("open_ports", "seen", "told"),
+    [((25,), ["this network reaches port 25 of mx.inbox.example"], ""), ((), [], "another one")],
+)
+def test_whether_port_25_can_be_looked_at_from_here_is_told(
+    open_ports: tuple[int, ...], seen: list[str], told: str
+) -> None:
+    (result,) = [r for r in found(open_ports=open_ports) if r.check == "port-25"]
+    assert result.status == "skipped"
+    assert result.seen == seen
+    assert told in result.instructions[-1]
+    assert (len(result.instructions) == 3) == bool(told)
+
+
 def test_an_authority_of_the_stacks_own_choice_is_not_judged_by_lets_encrypts_name() -> None:
     foreign = held(("relay.example", "CAA", '0 issue "ca.example"'))
     acme = {"acme": {"directory": "https://ca.example/directory"}}
