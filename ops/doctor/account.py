@@ -18,8 +18,8 @@ class Account:
 
     `client` makes a boto3 client from a service and a region, `names` asks DNS, `connect` opens a
     connection from here, `option` names the stack to our other commands, `pulumi` is how Pulumi is
-    called. `state` has the ids of what the
-    stack has made already, `provider` the AWS provider's configuration without `aws:`.
+    called. `state` has the ids of what the stack has made already, unless `state_problem` says why
+    it cannot be read; `provider` is the AWS provider's configuration without `aws:`.
     """
 
     project: str
@@ -32,6 +32,7 @@ class Account:
     option: str
     pulumi: str = "pulumi"
     state: frozenset[str] = frozenset()
+    state_problem: str = ""
     provider: Mapping[str, Any] = field(default_factory=dict)
 
     def here(self, service: str) -> Any:

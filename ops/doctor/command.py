@@ -60,6 +60,7 @@ def command(
 @contextmanager
 def _account(chosen: Target) -> Iterator[Account]:
     file, lab = StackFile(chosen), chosen.lab
+    state, problem = _state(chosen)
     account = Account(
         project=yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"],
         stack=chosen.stack,
@@ -69,7 +70,8 @@ def _account(chosen: Target) -> Iterator[Account]:
         names=Dns(),
         connect=connect,
         option=f"--stack {chosen.stack}",
-        state=_state(chosen),
+        state=state,
+        state_problem=problem,
         provider={key: file.value(f"aws:{key}") for key in PROVIDER},
     )
     if lab is None:
@@ -112,15 +114,14 @@ def _clients(profile: str | None) -> Any:
     return client
 
 
-def _state(chosen: Target) -> frozenset[str]:
-    """The ids of what the stack has made; none before its first `up`."""
+def _state(chosen: Target) -> tuple[frozenset[str], str]:
+    """The ids of what the stack has made, none before its first `up`; or why that is not known."""
     with step(f"the state of {chosen.stack}"):
         try:
-            return frozenset(in_state(chosen.pulumi("stack", "export"))) - {""}
+            return frozenset(in_state(chosen.pulumi("stack", "export"))) - {""}, ""
         except StackError as error:
-            if "no stack named" not in str(error):
-                raise
-            return frozenset()
+            unknown = "" if "no stack named" in str(error) else str(error)
+            return frozenset(), " ".join(unknown.split())
 
 
 def _connect_in(lab: Lab) -> Connect:

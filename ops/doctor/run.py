@@ -14,6 +14,8 @@ def examine(account: Account) -> Iterator[Result]:
     if not who.account:
         yield Result("account", account.stack, skipped="the credentials come first")
         return
+    if account.state_problem:
+        yield _stateless(account)
     place = identity.region(account)
     yield place
     yield from _names(account)
@@ -25,6 +27,17 @@ def examine(account: Account) -> Iterator[Result]:
         yield taken.bucket(account, who.account)
         yield from taken.ses(account)
     yield port25.check(account)
+
+
+def _stateless(account: Account) -> Result:
+    result = Result("state", account.stack)
+    result.warn(
+        "state-unread",
+        f"the stack's state cannot be read, so what is its own counts as somebody else's: "
+        f"{account.state_problem}",
+        f"See what it says: {account.pulumi} stack export --stack {account.stack}",
+    )
+    return result
 
 
 def _names(account: Account) -> Iterator[Result]:

@@ -19,7 +19,7 @@ from ops.doctor import command
 from ops.doctor.account import HOME, Account
 from ops.doctor.run import examine
 from ops.leftovers.find import in_state
-from ops.target import Target
+from ops.target import StackError, Target
 from ops.verify.names import Dns
 from ops.verify.result import Result
 from settings import read
@@ -225,7 +225,8 @@ class Here(Target):
 
     def pulumi(self, *arguments: str, text: str = "") -> str:
         code, said = self.made.pulumi(*arguments, "--stack", self.stack)
-        assert (code, text) == (0, "")
+        if code != 0:
+            raise StackError(said + text)
         return said
 
 
@@ -272,3 +273,19 @@ def test_12_without_the_profile_that_the_file_names_the_command_says_how_to_get_
     assert result.exit_code == 1
     assert "credentials-missing: The config profile (nobodys) could not be found" in result.stdout
     assert "aws configure" in result.stdout
+
+
+def test_13_before_there_is_a_stack_in_the_backend_the_account_is_looked_at_all_the_same(
+    stack: Stack, relay: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unborn(Here):
+        def pulumi(self, *arguments: str, text: str = "") -> str:
+            return Here("nobodys").pulumi(*arguments, text=text)
+
+    monkeypatch.setattr(command, "target", lambda *_: Unborn("test"))
+    result = relay.invoke(cli.app, ["doctor", "--json"])
+    said = {check["check"]: check for check in json.loads(result.stdout)["checks"]}
+    assert said["identity"]["status"] == "ok"
+    assert "state" not in said
+    # the records of the stack that is up are somebody's, for a stack that has none
+    assert said["names"]["errors"][0]["code"] == "name-in-use"

@@ -194,6 +194,7 @@ def account(
     names: Mapping[str, list[str] | str] | None = None,
     region: str = "eu-central-1",
     state: frozenset[str] = frozenset(),
+    state_problem: str = "",
     provider: Mapping[str, Any] | None = None,
     open_ports: tuple[int, ...] = (25,),
 ) -> Account:
@@ -208,5 +209,6 @@ def account(
         connect=lambda _, port: closed(open_ports, port),
         names=Literal({**NAMES, **(names or {})}),
         state=state,
+        state_problem=state_problem,
         provider=provider or {},
     )

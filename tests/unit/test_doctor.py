@@ -161,6 +161,13 @@ BROKEN = [
         "role's credentials",
         changes={"provider": {"assumeRoles": [{"roleArn": "arn:aws:iam::1:role/x"}]}},
     ),
+    Broken(
+        "a state that cannot be read",
+        "state-unread",
+        "pulumi stack export --stack prod",
+        changes={"state_problem": "error: passphrase must be set"},
+        text="passphrase must be set",
+    ),
     Broken("no region", "region-missing", "config set aws:region", changes={"region": ""}),
     Broken(
         "a region that is not one",
