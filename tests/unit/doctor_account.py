@@ -11,6 +11,8 @@ import boto3
 from verify_world import Literal
 
 from ops.doctor.account import Account
+from ops.doctor.run import examine
+from ops.verify.result import Result
 from settings import read
 
 SERVERS = ["ns-1.awsdns.example", "ns-2.awsdns.example"]
@@ -53,6 +55,10 @@ def zone(name: str, identity: str, *, private: bool = False) -> dict[str, Any]:
         "CallerReference": "x",
         "Config": {"PrivateZone": private},
     }
+
+
+def zones(*listed: dict[str, Any]) -> dict[str, Any]:
+    return {"HostedZones": list(listed), "IsTruncated": False}
 
 
 def held(*sets: tuple[str, str, str]) -> dict[str, Any]:
@@ -212,3 +218,12 @@ def account(
         state_problem=state_problem,
         provider=provider or {},
     )
+
+
+def found(answers: Mapping[str, Any] | None = None, **changes: Any) -> list[Result]:
+    aws = Aws({**HEALTHY, **(answers or {})})
+    return list(examine(account(aws, **changes)))
+
+
+def codes(results: list[Result]) -> list[str]:
+    return [problem.code for r in results for problem in [*r.errors, *r.warnings]]

@@ -9,7 +9,9 @@ import boto3
 import pytest
 import typer.main
 from botocore import xform_name
-from test_doctor import BROKEN, found
+from doctor_account import found
+from doctor_broken import BROKEN as ACCOUNTS
+from doctor_broken_names import BROKEN as NAMES
 
 from ops.cli import app
 
@@ -79,7 +81,7 @@ def test_the_walk_has_commands_of_every_stage() -> None:
 def test_the_commands_that_doctor_tells_are_awss_too() -> None:
     told = {
         " ".join(match[0].rstrip("`,)").split())
-        for broken in BROKEN
+        for broken in [*ACCOUNTS, *NAMES]
         for result in found(broken.answers, **broken.changes)
         for text in result.instructions
         for match in re.finditer(r"\baws [a-z0-9]+[a-z0-9-]* [a-z-]+.*?(?=   |[;,]|`|: |$)", text)
