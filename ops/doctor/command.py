@@ -26,12 +26,12 @@ from ops.output import notes, print_json, step
 from ops.stack_file import StackFile
 from ops.target import LabOption, StackError, StackOption, Target, target
 from ops.verify.names import Answer, Dns
-from ops.verify.place import connect
 from ops.verify.result import Result
 from ops.verify.show import as_dict, progress, show
 from ops.verify.talk import Connect
 
 PROVIDER = ("allowedAccountIds", "forbiddenAccountIds", *OTHER_WAYS)
+CONNECT_SECONDS = 10
 # A network that lets nothing through is told of in a minute, not in ten.
 PATIENCE = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
 
@@ -68,7 +68,7 @@ def _account(chosen: Target) -> Iterator[Account]:
         region=_region(file),
         client=_clients(file.value("aws:profile")),
         names=Dns(),
-        connect=connect,
+        connect=_connect,
         option=f"--stack {chosen.stack}",
         state=state,
         state_problem=problem,
@@ -124,10 +124,14 @@ def _state(chosen: Target) -> tuple[frozenset[str], str]:
             return frozenset(), " ".join(unknown.split())
 
 
+def _connect(address: str, port: int) -> socket.socket:
+    return socket.create_connection((address, port), CONNECT_SECONDS)
+
+
 def _connect_in(lab: Lab) -> Connect:
     def from_the_internet(address: str, port: int) -> socket.socket:
         with entered(f"{lab.namespace}-probe"):
-            return connect(address, port)
+            return _connect(address, port)
 
     return from_the_internet
 

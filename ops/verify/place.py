@@ -42,14 +42,13 @@ def place(target: Target, expected: Expected) -> Iterator[Place]:
     if target.lab:
         with entered(f"{target.lab.namespace}-probe"):
             trust = Internet(target.lab, root).context()
-            yield Place(Dns(RESOLVER), connect, trust, _shell(target, expected))
+            yield Place(Dns(RESOLVER), _connect, trust, _shell(target, expected))
     else:
         trust = ssl.create_default_context(cadata=root)
-        yield Place(Dns(), connect, trust, _shell(target, expected))
+        yield Place(Dns(), _connect, trust, _shell(target, expected))
 
 
-def connect(address: str, port: int) -> socket.socket:
-    """A connection from this computer, or the namespace that this thread is in; OSError."""
+def _connect(address: str, port: int) -> socket.socket:
     return socket.create_connection((address, port), CONNECT_SECONDS)
 
 

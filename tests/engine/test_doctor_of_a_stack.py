@@ -235,7 +235,7 @@ def relay(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     Here.made = stack
     monkeypatch.setattr(command, "target", lambda *_: Here("test"))
     monkeypatch.setattr(command, "Dns", lambda: Dns("127.0.0.1", stack.region.dns_port))
-    monkeypatch.setattr(command, "connect", out_of_reach)
+    monkeypatch.setattr(command, "_connect", out_of_reach)
     for key, value in credentials(stack.region.url).items():
         monkeypatch.setenv(key, value)
     before = config(stack)
