@@ -12,6 +12,7 @@ from lab.lab import Lab
 from lab.machines.image import ImageError
 from lab.run import ToolError
 from ops import domains, forwards, github, lab_commands, lab_stack, mailboxes, queue, trace, users
+from ops.doctor import command as doctor
 from ops.engine import EngineMissing, engine
 from ops.environments import command as environments
 from ops.leftovers import command as leftovers
@@ -39,6 +40,7 @@ for name, commands in (
 ):
     app.add_typer(commands.app, name=name)
 app.command()(trace.trace)
+app.command("doctor")(doctor.command)
 app.command("verify")(verify.command)
 app.command("rotate")(rotate.command)
 app.command("leftovers")(leftovers.command)

@@ -7,6 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from lab.region import backends, names
+from lab.region.rules import account as allowed
 from lab.region.rules import availability, images
 from lab.region.rules import ec2 as rules
 
@@ -39,6 +40,12 @@ def handle(request: Request) -> Response:
             return _json({})
         case ("PUT", ["account", "attachments"]):
             account.attachments_held = body["held"]
+            return _json({})
+        case ("PUT", ["account", "quotas", code]):
+            allowed.quotas[code] = body["value"]
+            return _json({})
+        case ("PUT", ["account", "ses"]):
+            allowed.ses["production"] = body["production"]
             return _json({})
         case ("PUT", ["images", "day"]):
             images.set_day(body["date"])

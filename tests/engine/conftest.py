@@ -33,8 +33,9 @@ def language() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory, language: str) -> Iterator[Region]:
     directory = tmp_path_factory.mktemp("region")
-    port, ready = _free_port(), directory / "ready"
+    port, dns_port, ready = _free_port(), _free_port(), directory / "ready"
     command = [sys.executable, "-m", "lab.region", f"--port={port}", f"--ready={ready}"]
+    command.append(f"--dns=127.0.0.1:{dns_port}")
     with (directory / "log").open("wb") as output:
         process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=output)
     deadline = time.monotonic() + START_SECONDS
@@ -48,7 +49,7 @@ def region(tmp_path_factory: pytest.TempPathFactory, language: str) -> Iterator[
     with urllib.request.urlopen(f"{url}/_lab/state", timeout=10) as answer:  # noqa: S310
         json.load(answer)
     with _plugin("aws", url) as aws, _plugin("cloudinit", url) as cloudinit:
-        yield Region(url, f"{aws},{cloudinit}", language)
+        yield Region(url, f"{aws},{cloudinit}", language, dns_port)
     process.terminate()
     process.wait()
 

@@ -22,12 +22,14 @@ PRIVATE_KEY = re.compile(r"BEGIN PRIVATE KEY-----\\*n[\w+/]{32}")
 class Region:
     """A region of its own, and what serves the engine in it instead of processes of its own.
 
-    `plugins` is `aws:PORT,cloudinit:PORT`, `language` is `python:PORT`.
+    `plugins` is `aws:PORT,cloudinit:PORT`, `language` is `python:PORT`; its DNS is at `dns_port` of
+    127.0.0.1.
     """
 
     url: str
     plugins: str
     language: str
+    dns_port: int
 
     @property
     def door(self) -> RegionClient:

@@ -13,11 +13,10 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from lab.region import backends, names
 from lab.region.errors import REQUEST_ID, ApiError
-from lab.region.rules import availability, images
+from lab.region.rules import account, availability, images
 
 Parameters = dict[str, str]
 USER_DATA_LIMIT = 16_384
-ELASTIC_LIMIT = 5
 ELASTIC = ipaddress.ip_network("203.0.113.0/24")
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 
@@ -98,10 +97,8 @@ def after_terminate(parameters: Parameters) -> None:
 
 
 def allocate_address(parameters: Parameters) -> None:
-    """Addresses of the lab's range, five at most."""
+    """Addresses of the lab's range."""
     used = {a.public_ip for a in backends.ec2().addresses}
-    if len(used) >= ELASTIC_LIMIT:
-        raise ApiError("AddressLimitExceeded", "The maximum number of addresses has been reached.")
     parameters["Address"] = next(str(a) for a in ELASTIC.hosts() if str(a) not in used)
 
 
@@ -357,6 +354,7 @@ INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
     "ResetAddressAttribute": reset_address_attribute,
     "DescribeAddressesAttribute": describe_addresses_attribute,
     "GetConsoleOutput": get_console_output,
+    "GetAllowedImagesSettings": account.allowed_images,
 }
 AFTER: Mapping[str, Callable[[Parameters], None]] = {
     "RunInstances": after_run_instances,
