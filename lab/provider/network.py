@@ -4,6 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lab.provider.imports import route_id
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
 
 Api = dict[str, Any]
@@ -122,7 +123,7 @@ def create_route(c: Clients, p: Properties) -> str:
         DestinationCidrBlock=p["destinationCidrBlock"],
         **{theirs: p[ours] for ours, theirs in TARGETS.items() if ours in p},
     )
-    return f"r-{p['routeTableId']}-{p['destinationCidrBlock']}"
+    return route_id(p["routeTableId"], p["destinationCidrBlock"])
 
 
 def read_route(c: Clients, _: str, p: Properties) -> Properties | None:

@@ -12,6 +12,7 @@ import yaml
 from lab.lab import Lab
 from ops import target as stacks
 from ops.lab_stack import StackError
+from ops.settle import state
 from ops.target import Target
 
 PREFIX = "env-"
@@ -20,7 +21,6 @@ EXPIRES = "mail-relay:expires"
 # Of a stack that was made and not tagged: `env up` ended, or is, between the two.
 UNTAGGED = timedelta(hours=1)
 ZONE = "aws:route53/zone:Zone"
-_PROVIDER = "pulumi:providers:aws"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Environment:
     @property
     def resources(self) -> list[dict[str, Any]]:
         """What the state holds, the stack itself included."""
-        return self.state.get("resources") or []
+        return state.resources(self.state)
 
     @property
     def zone(self) -> str:
@@ -50,7 +50,7 @@ class Environment:
     @property
     def provider(self) -> dict[str, Any] | None:
         """The settings of its AWS provider; without one, nothing of it is in any account."""
-        return next((r["inputs"] for r in self.resources if r["type"] == _PROVIDER), None)
+        return state.provider(self.state)
 
     @property
     def protected(self) -> list[str]:
@@ -92,8 +92,8 @@ def _read(stack: str, lab: Lab | None, when: str | None) -> Environment:
     else:
         made = datetime.fromisoformat(when) if when else datetime.now(UTC)
         expires = made + UNTAGGED
-    state = json.loads(target.pulumi("stack", "export"))["deployment"]
-    return Environment(stack.removeprefix(PREFIX), target, expires, state)
+    exported = json.loads(target.pulumi("stack", "export"))["deployment"]
+    return Environment(stack.removeprefix(PREFIX), target, expires, exported)
 
 
 def restore_file(environment: Environment) -> None:
