@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,8 +51,13 @@ def here(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Here:
     return Here("test", None, stack)
 
 
-def up_killed(stack: Stack, begun: int, how: signal.Signals) -> None:
-    """`pulumi up`, ended when so many resources were begun: SIGKILL, or Ctrl-C twice."""
+def up_killed(
+    stack: Stack, begun: int, how: signal.Signals = signal.SIGKILL, kind: str = ""
+) -> None:
+    """`pulumi up`, ended when so many resources were begun: SIGKILL, or Ctrl-C twice.
+
+    Of one kind, such as `ec2:Instance`, or of any.
+    """
     arguments = ("up", "--yes", "--skip-preview", "--stack=test")
     process = subprocess.Popen(
         [str(engine.engine()), *arguments],
@@ -65,7 +70,7 @@ def up_killed(stack: Stack, begun: int, how: signal.Signals) -> None:
     )
     assert process.stdout
     for line in process.stdout:
-        begun -= " creating (" in line
+        begun -= f"{kind} " in line and " creating (" in line
         if begun == 0:
             break
     assert process.poll() is None, "it ended before it was killed"
@@ -132,10 +137,10 @@ def _parts(stack: Stack, resources: list[state.Resource]) -> Iterator[str]:
             yield f"policy {role}:{policy}"
 
 
-def make_pending(stack: Stack, *kinds: str) -> list[state.Resource]:
+def make_pending(stack: Stack, belongs: Callable[[str], bool]) -> list[state.Resource]:
     """Make the state forget resources that there are, as if their creates had been cut off.
 
-    All of AWS's, or those of the kinds. Gives what was made pending.
+    Those of AWS's whose type belongs, such as `Subnet`. Gives what was made pending.
     """
     file = stack.directory / "home/state/.pulumi/stacks/mail-relay/test.json.gz"
     kept = json.loads(gzip.decompress(file.read_bytes()))
@@ -143,11 +148,11 @@ def make_pending(stack: Stack, *kinds: str) -> list[state.Resource]:
     gone = [
         r
         for r in latest["resources"]
-        if r["type"].startswith("aws:") and (not kinds or r["type"].rpartition(":")[2] in kinds)
+        if r["type"].startswith("aws:") and belongs(r["type"].rpartition(":")[2])
     ]
     latest["resources"] = [r for r in latest["resources"] if r not in gone]
     told = ("id", "outputs", "created", "modified")
-    latest["pending_operations"] = [
+    latest["pending_operations"] = (latest.get("pending_operations") or []) + [
         {"type": "creating", "resource": {k: v for k, v in r.items() if k not in told}}
         for r in gone
     ]
