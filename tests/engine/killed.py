@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,19 +143,33 @@ def make_pending(stack: Stack, belongs: Callable[[str], bool]) -> list[state.Res
 
     Those of AWS's whose type belongs, such as `Subnet`. Gives what was made pending.
     """
+    told = ("id", "outputs", "created", "modified")
+    with _checkpoint(stack) as latest:
+        gone = [
+            r
+            for r in latest.get("resources", [])
+            if r["type"].startswith("aws:") and belongs(r["type"].rpartition(":")[2])
+        ]
+        latest["resources"] = [r for r in latest.get("resources", []) if r not in gone]
+        latest.setdefault("pending_operations", []).extend(
+            {"type": "creating", "resource": {k: v for k, v in r.items() if k not in told}}
+            for r in gone
+        )
+    return gone
+
+
+@contextmanager
+def _checkpoint(stack: Stack) -> Iterator[dict[str, Any]]:
+    """The state to be changed, in the backend's file: an import cannot hold what is pending."""
     file = stack.directory / "home/state/.pulumi/stacks/mail-relay/test.json.gz"
     kept = json.loads(gzip.decompress(file.read_bytes()))
-    latest = kept["checkpoint"]["latest"]
-    gone = [
-        r
-        for r in latest["resources"]
-        if r["type"].startswith("aws:") and belongs(r["type"].rpartition(":")[2])
-    ]
-    latest["resources"] = [r for r in latest["resources"] if r not in gone]
-    told = ("id", "outputs", "created", "modified")
-    latest["pending_operations"] = (latest.get("pending_operations") or []) + [
-        {"type": "creating", "resource": {k: v for k, v in r.items() if k not in told}}
-        for r in gone
-    ]
+    yield kept["checkpoint"]["latest"]
     file.write_bytes(gzip.compress(json.dumps(kept).encode()))
-    return gone
+
+
+def begin(stack: Stack, resource: state.Resource, what: str = "creating") -> None:
+    """Make the state say that an operation on a resource was begun, and no more."""
+    told = ("id", "outputs", "created", "modified") if what == "creating" else ()
+    begun = {k: v for k, v in resource.items() if k not in told}
+    with _checkpoint(stack) as latest:
+        latest.setdefault("pending_operations", []).append({"type": what, "resource": begun})

@@ -5,17 +5,30 @@ from typing import Any
 
 import pytest
 import yaml
-from killed import Here, here, make_pending, unknown, until_quiet, up_killed
+from killed import Here, begin, here, make_pending, unknown, until_quiet, up_killed
 from stacks import PROJECT, Stack
 
 from ops.settle import state
-from ops.settle.settle import ADOPTED, DELETED, settle, unlock
+from ops.settle.settle import (
+    ADOPTED,
+    DELETED,
+    LEFT,
+    NOTHING,
+    SECOND,
+    STARTED,
+    settle,
+    unlock,
+)
+from ops.settle.settle import (
+    REPEATED as AGAIN,
+)
 
 __all__ = ["here"]
 
 DEV: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
 # About as many resources as the dev stack begins to make.
 BEGUN = 75
+EIP = "Eip::mail.relay.example"
 # To make them again is the same call as to make them.
 REPEATED = (
     "BucketLifecycleConfiguration",
@@ -103,6 +116,8 @@ def test_04_an_access_key_whose_secret_is_lost_is_deleted_and_made_anew(
     make_pending(stack, lambda kind: kind == "AccessKey")
     iam = stack.region.client("iam")
     (user,) = [user["UserName"] for user in iam.list_users()["Users"]]
+    if not iam.list_access_keys(UserName=user)["AccessKeyMetadata"]:
+        iam.create_access_key(UserName=user)  # the call that was cut off, a moment later
     (lost,) = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
     (found,) = [f for f in settle(here).findings if f.result == DELETED]
     assert found.id == lost["AccessKeyId"]
@@ -110,4 +125,117 @@ def test_04_an_access_key_whose_secret_is_lost_is_deleted_and_made_anew(
     (key,) = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
     assert key["AccessKeyId"] != lost["AccessKeyId"]
     assert unknown(stack, WHOLE) == []
+    destroyed(stack)
+
+
+def test_05_a_record_of_somebody_elses_is_not_taken(stack: Stack, here: Here) -> None:
+    stack.write(DEV)
+    up_killed(stack, 1, kind="route53:Record")
+    until_quiet(stack)
+    (record, *_) = [
+        *make_pending(stack, lambda kind: kind == "Record"),
+        *(r for r in state.pending(stack.export()) if r["type"].endswith(":Record")),
+    ]
+    inputs = record["inputs"]
+    zone, name, kind = inputs["zoneId"], inputs["name"], inputs["type"]
+    theirs = {"A": "203.0.113.7", "TXT": '"theirs"', "MX": "1 mx.theirs.example"}[kind]
+    held = {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": theirs}]}
+    batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": held}]}
+    route53 = stack.region.client("route53")
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    assert (NOTHING, record["urn"]) in {(f.result, f.urn) for f in settle(here).findings}
+    code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
+    assert code != 0
+    assert f"{name} has a record of type {kind} that the state of this stack does not have" in said
+    batch["Changes"][0]["Action"] = "DELETE"
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    stack.up()
+    destroyed(stack)
+
+
+def test_06_a_group_is_not_left_open_and_half_made_things_are_finished(
+    stack: Stack, here: Here
+) -> None:
+    up_killed(stack, 1, kind="ec2:Subnet")
+    until_quiet(stack)
+    ec2 = stack.region.client("ec2")
+    groups = make_pending(stack, lambda kind: kind == "SecurityGroup")
+    assert groups
+    everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    for group in groups:
+        ec2.authorize_security_group_egress(GroupId=group["id"], IpPermissions=[everything])
+    settle(here)
+    stack.up()
+    filters = [{"Name": "group-id", "Values": [group["id"] for group in groups]}]
+    rules = ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    assert rules
+    assert not [rule for rule in rules if rule["IpProtocol"] == "-1"]
+    assert unknown(stack, DEV) == []
+
+
+def test_07_a_host_whose_replacement_was_cut_off_is_there_once(stack: Stack, here: Here) -> None:
+    stack.write({**DEV, "mail-relay:messageSizeLimitMiB": 20})
+    up_killed(stack, 1, kind="ec2:Instance")
+    until_quiet(stack)
+    assert [r for r in state.resources(stack.export()) if r.get("pendingReplacement")]
+    settle(here)
+    assert not settle(here)
+    stack.up()
+    assert unknown(stack, DEV) == []
+    stack.up("--expect-no-changes")
+
+
+def test_08_a_second_one_is_deleted_by_the_next_up(stack: Stack, here: Here) -> None:
+    stack.write({**DEV, "mail-relay:messageSizeLimitMiB": 20})
+    ec2 = stack.region.client("ec2")
+    (first,) = [r for r in state.resources(stack.export()) if r["urn"].endswith(EIP)]
+    tags = [{"Key": k, "Value": v} for k, v in first["inputs"]["tags"].items()]
+    specification = [{"ResourceType": "elastic-ip", "Tags": tags}]
+    other = ec2.allocate_address(Domain="vpc", TagSpecifications=specification)["AllocationId"]
+    begin(stack, first)
+    (found,) = settle(here).findings
+    assert (found.result, found.id) == (SECOND, other)
+    stack.up()
+    assert other not in {a["AllocationId"] for a in ec2.describe_addresses()["Addresses"]}
+    assert unknown(stack, DEV) == []
+
+
+def test_09_a_second_volume_is_left_to_its_owner(stack: Stack, here: Here) -> None:
+    ec2 = stack.region.client("ec2")
+    (first,) = [r for r in state.resources(stack.export()) if r["type"].endswith(":Volume")]
+    tags = [{"Key": k, "Value": v} for k, v in first["inputs"]["tags"].items()]
+    specification = [{"ResourceType": "volume", "Tags": tags}]
+    other = ec2.create_volume(
+        AvailabilityZone="us-east-1a", Size=8, TagSpecifications=specification
+    )["VolumeId"]
+    begin(stack, first)
+    (found,) = settle(here).findings
+    assert (found.result, found.id) == (LEFT, other)
+    stack.up("--expect-no-changes")
+    ec2.delete_volume(VolumeId=other)
+
+
+def test_10_a_change_that_was_cut_off_is_repeated_and_its_host_runs(
+    stack: Stack, here: Here
+) -> None:
+    ec2 = stack.region.client("ec2")
+    (host, *_) = [r for r in state.resources(stack.export()) if r["type"].endswith(":Instance")]
+    begin(stack, host, "updating")
+    ec2.stop_instances(InstanceIds=[host["id"]])
+    results = {(f.result, f.id) for f in settle(here).findings}
+    assert results == {(AGAIN, host["id"]), (STARTED, host["id"])}
+    (found,) = ec2.describe_instances(InstanceIds=[host["id"]])["Reservations"][0]["Instances"]
+    assert found["State"]["Name"] == "running"
+    stack.up("--expect-no-changes")
+
+
+def test_11_what_was_being_deleted_and_is_gone_is_made_again(stack: Stack, here: Here) -> None:
+    """As a replacement that was cut off and is not wanted any more."""
+    ec2 = stack.region.client("ec2")
+    (host, *_) = [r for r in state.resources(stack.export()) if r["type"].endswith(":Instance")]
+    begin(stack, host, "deleting")
+    ec2.terminate_instances(InstanceIds=[host["id"]])
+    settle(here)
+    stack.up()
+    assert unknown(stack, DEV) == []
     destroyed(stack)
