@@ -71,10 +71,10 @@ def up_killed(
     )
     assert process.stdout
     for line in process.stdout:
-        begun -= f"{kind} " in line and " creating (" in line
+        begun -= f"{kind} " in line and " creating" in line
         if begun == 0:
             break
-    assert process.poll() is None, "it ended before it was killed"
+    assert begun == 0, "it ended before it was killed"
     os.killpg(process.pid, how)
     if how is signal.SIGINT:
         try:
