@@ -25,12 +25,17 @@ ZONE = "aws:route53/zone:Zone"
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment; `state` is the deployment of its `pulumi stack export`."""
+    """An environment; `export` is what `pulumi stack export` says of it."""
 
     name: str
     target: Target
     expires: datetime
-    state: dict[str, Any]
+    export: dict[str, Any]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The deployment of the export."""
+        return self.export["deployment"]
 
     @property
     def past_due(self) -> bool:
@@ -92,8 +97,8 @@ def _read(stack: str, lab: Lab | None, when: str | None) -> Environment:
     else:
         made = datetime.fromisoformat(when) if when else datetime.now(UTC)
         expires = made + UNTAGGED
-    exported = json.loads(target.pulumi("stack", "export"))["deployment"]
-    return Environment(stack.removeprefix(PREFIX), target, expires, exported)
+    export = json.loads(target.pulumi("stack", "export"))
+    return Environment(stack.removeprefix(PREFIX), target, expires, export)
 
 
 def restore_file(environment: Environment) -> None:

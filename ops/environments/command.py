@@ -107,7 +107,7 @@ def down(
     environment.target.operate("destroy", "--preview-only")
     if not yes:
         typer.confirm(f"Destroy {name}?", abort=True, err=True)
-    kept = keep_export(environment.target)
+    kept = keep_export(environment.target, environment.export)
     notes.print(f"its state, as it was: {kept}", soft_wrap=True)
     with step(f"{name} away"):
         destroy.destroy(environment)

@@ -15,8 +15,7 @@ from ops.settle.settle import settle
 def refuse_protected(environment: Environment) -> None:
     """StackError if `pulumi destroy` would stop in the middle; it names the way out."""
     if environment.protected:
-        stack, lab = environment.target.stack, environment.target.lab
-        pulumi = f"./relay pulumi --lab {lab.name}" if lab else "pulumi"
+        stack, pulumi = environment.target.stack, environment.target.command
         ways = "\n".join(
             f"  {pulumi} state unprotect --yes --stack {stack} '{urn}'"
             for urn in environment.protected

@@ -22,8 +22,16 @@ def unlocked(target: Target, *arguments: str) -> bool:
         target.operate(*arguments)
     except StackError as error:
         locks = _LOCK.findall(str(error))
-        if not locks or not all(_stale(*lock) for lock in locks):
+        held = [lock for lock in locks if not _stale(*lock)]
+        if not locks:
             raise
+        if held:
+            host, pid, since = held[0]
+            raise StackError(
+                f"the stack {target.stack} is locked since {since} by pid {pid} of {host}, a "
+                "`pulumi` that may still work: wait for it. If you know that it does not: "
+                f"{target.command} cancel --stack {target.stack}"
+            ) from None
         notes.print("the last `pulumi` here was killed: its lock is taken away")
         target.pulumi("cancel", "--yes")
         target.operate(*arguments)

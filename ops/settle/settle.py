@@ -11,6 +11,7 @@ from typing import Any
 from ops.settle import orphans, state
 from ops.settle.account import account
 from ops.settle.locks import unlocked
+from ops.settle.plugins import end_orphans
 from ops.target import Target
 
 ADOPTED, SECOND, DELETED, NOTHING, REPEATED, STARTED, LEFT = (
@@ -67,14 +68,14 @@ class Settlement:
         return {**asdict(self), "settled": bool(self)}
 
 
-def keep_export(target: Target) -> Path:
-    """Write the state to a file of its user's alone, and give its path; secrets are encrypted."""
+def keep_export(target: Target, export: dict[str, Any]) -> Path:
+    """Write a state to a file of its user's alone, and give its path; secrets are encrypted."""
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     folder = target.lab.directory / "exports" if target.lab else home / "mail-relay" / "exports"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{target.stack}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     file.touch(mode=0o600)
-    file.write_text(target.pulumi("stack", "export"))
+    file.write_text(json.dumps(export, indent=2))
     return file
 
 
@@ -89,20 +90,21 @@ def settle(target: Target) -> Settlement:
     deployment = export["deployment"]
     if not state.pending(deployment) and not state.unread(deployment):
         return done
-    done.export = str(keep_export(target))
+    done.unlocked = unlock(target)  # first: it is refused where another `pulumi` still works
+    end_orphans()
+    done.export = str(keep_export(target, export))
     provider = state.provider(deployment)
     if provider is None:  # killed before there was anything
         done.findings = [Finding(NOTHING, r["urn"]) for r in state.pending(deployment)]
-        done.unlocked = _import(target, export)
+        _import(target, export)
         return done
     with account(target, provider) as client:
-        done.findings = list(_found(deployment, client))
-        # first, since it is refused where another `pulumi` still works
-        done.unlocked = _import(target, export)
-        done.findings = [_put_right(finding, deployment, client) for finding in done.findings]
+        found = list(_found(deployment, client))
+        done.findings = [_put_right(finding, deployment, client) for finding in found]
         for resource in state.pending(deployment, "updating", "deleting"):
             if identity := _stopped(resource, client):
                 done.findings.append(Finding(STARTED, resource["urn"], identity))
+    _import(target, export)
     _read(target, done)
     return done
 
@@ -116,13 +118,13 @@ def unlock(target: Target) -> bool:
     return unlocked(target, "refresh", "--yes", "--skip-preview", *targets)
 
 
-def _import(target: Target, export: dict[str, Any]) -> bool:
-    """Make it the state, without pending operations. True if a lock was in the way."""
+def _import(target: Target, export: dict[str, Any]) -> None:
+    """Make it the state, without pending operations."""
     deployment = {k: v for k, v in export["deployment"].items() if k != "pending_operations"}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(json.dumps({**export, "deployment": deployment}))
         file.flush()
-        return unlocked(target, "stack", "import", "--file", file.name)
+        unlocked(target, "stack", "import", "--file", file.name)
 
 
 def _found(deployment: state.Deployment, client: orphans.Client) -> list[Finding]:

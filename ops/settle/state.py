@@ -52,7 +52,8 @@ def adopt(deployment: Deployment, resource: Resource, identity: str) -> bool:
     held = [r for r in resources(deployment) if r["urn"] == resource["urn"] and not r.get("delete")]
     replaced = [r for r in held if r.get("pendingReplacement")]
     if held and not replaced:
-        deployment["resources"] = [*resources(deployment), {**made, "delete": True}]
+        second = {"delete": True, "protect": False}
+        deployment["resources"] = [*resources(deployment), {**made, **second}]
         return False
     kept = [r for r in resources(deployment) if r not in replaced]
     deployment["resources"] = list(_in_order([*kept, made]))

@@ -98,17 +98,12 @@ def test_02_whatever_was_being_made_is_found_and_taken_into_the_state(
     }
     assert unknown(stack, WHOLE) == []
     stack.up("--expect-no-changes")
-    destroyed(stack)
-
-
-def test_03_what_was_being_made_is_destroyed_without_an_up(stack: Stack, here: Here) -> None:
-    stack.up()
     make_pending(stack, lambda kind: kind not in (*REPEATED, "AccessKey"))
     settle(here)
-    destroyed(stack)
+    destroyed(stack)  # without an `up` as well
 
 
-def test_04_an_access_key_whose_secret_is_lost_is_deleted_and_made_anew(
+def test_03_an_access_key_whose_secret_is_lost_is_deleted_and_made_anew(
     stack: Stack, here: Here
 ) -> None:
     up_killed(stack, 1, kind="tables-gateway.json")  # which holds the key's password
@@ -126,7 +121,7 @@ def test_04_an_access_key_whose_secret_is_lost_is_deleted_and_made_anew(
     destroyed(stack)
 
 
-def test_05_a_record_of_somebody_elses_is_not_taken(stack: Stack, here: Here) -> None:
+def test_04_a_record_of_somebody_elses_is_not_taken(stack: Stack, here: Here) -> None:
     stack.write(DEV)
     up_killed(stack, 1, kind="route53:Record")
     until_quiet(stack)
@@ -151,7 +146,7 @@ def test_05_a_record_of_somebody_elses_is_not_taken(stack: Stack, here: Here) ->
     destroyed(stack)
 
 
-def test_06_a_group_is_not_left_open_and_half_made_things_are_finished(
+def test_05_a_group_is_not_left_open_and_half_made_things_are_finished(
     stack: Stack, here: Here
 ) -> None:
     up_killed(stack, 1, kind="ec2:Subnet")
@@ -171,7 +166,7 @@ def test_06_a_group_is_not_left_open_and_half_made_things_are_finished(
     assert unknown(stack, DEV) == []
 
 
-def test_07_a_host_whose_replacement_was_cut_off_is_there_once(stack: Stack, here: Here) -> None:
+def test_06_a_host_whose_replacement_was_cut_off_is_there_once(stack: Stack, here: Here) -> None:
     stack.write({**DEV, "mail-relay:messageSizeLimitMiB": 20})
     up_killed(stack, 1, kind="ec2:Instance")
     until_quiet(stack)
@@ -183,7 +178,7 @@ def test_07_a_host_whose_replacement_was_cut_off_is_there_once(stack: Stack, her
     stack.up("--expect-no-changes")
 
 
-def test_08_a_second_one_is_deleted_by_the_next_up(stack: Stack, here: Here) -> None:
+def test_07_a_second_one_is_deleted_by_the_next_up(stack: Stack, here: Here) -> None:
     stack.write({**DEV, "mail-relay:messageSizeLimitMiB": 20})
     ec2 = stack.region.client("ec2")
     (first,) = [r for r in state.resources(stack.export()) if r["urn"].endswith(EIP)]
@@ -198,7 +193,7 @@ def test_08_a_second_one_is_deleted_by_the_next_up(stack: Stack, here: Here) -> 
     assert unknown(stack, DEV) == []
 
 
-def test_09_a_second_volume_is_left_to_its_owner(stack: Stack, here: Here) -> None:
+def test_08_a_second_volume_is_left_to_its_owner(stack: Stack, here: Here) -> None:
     ec2 = stack.region.client("ec2")
     (first,) = [r for r in state.resources(stack.export()) if r["type"].endswith(":Volume")]
     tags = [{"Key": k, "Value": v} for k, v in first["inputs"]["tags"].items()]
@@ -213,7 +208,7 @@ def test_09_a_second_volume_is_left_to_its_owner(stack: Stack, here: Here) -> No
     ec2.delete_volume(VolumeId=other)
 
 
-def test_10_a_change_that_was_cut_off_is_repeated_and_its_host_runs(
+def test_09_a_change_that_was_cut_off_is_repeated_and_its_host_runs(
     stack: Stack, here: Here
 ) -> None:
     ec2 = stack.region.client("ec2")
@@ -227,7 +222,7 @@ def test_10_a_change_that_was_cut_off_is_repeated_and_its_host_runs(
     stack.up("--expect-no-changes")
 
 
-def test_11_what_was_being_deleted_and_is_gone_is_made_again(stack: Stack, here: Here) -> None:
+def test_10_what_was_being_deleted_and_is_gone_is_made_again(stack: Stack, here: Here) -> None:
     """As a replacement that was cut off and is not wanted any more."""
     ec2 = stack.region.client("ec2")
     (host, *_) = [r for r in state.resources(stack.export()) if r["type"].endswith(":Instance")]
