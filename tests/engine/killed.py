@@ -151,11 +151,23 @@ def make_pending(stack: Stack, belongs: Callable[[str], bool]) -> list[state.Res
             if r["type"].startswith("aws:") and belongs(r["type"].rpartition(":")[2])
         ]
         latest["resources"] = [r for r in latest.get("resources", []) if r not in gone]
+        _forget(latest["resources"], {r["urn"] for r in gone})
         latest.setdefault("pending_operations", []).extend(
             {"type": "creating", "resource": {k: v for k, v in r.items() if k not in told}}
             for r in gone
         )
     return gone
+
+
+def _forget(resources: list[state.Resource], urns: set[str]) -> None:
+    """Nothing in a state may refer to what it does not hold."""
+    for resource in resources:
+        if resource.get("parent") in urns:
+            del resource["parent"]
+        resource["dependencies"] = [u for u in resource.get("dependencies", []) if u not in urns]
+        of = resource.get("propertyDependencies") or {}
+        for name, needs in of.items():
+            of[name] = [urn for urn in needs or [] if urn not in urns]
 
 
 @contextmanager
