@@ -23,7 +23,8 @@ def command(
     chosen = target(stack, lab)
     with step(f"the stack {chosen.stack}, and what there is of it in the account"):
         done = settle(chosen)
-        done.unlocked = done.unlocked or (not done and unlock(chosen))
+        if not done:
+            done.unlocked = unlock(chosen)
     if json:
         print_json({"stack": chosen.stack, **done.as_json()})
         return
