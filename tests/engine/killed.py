@@ -23,7 +23,7 @@ from ops.target import StackError, Target
 from settings import read
 
 # Between two Ctrl-C: a person who does not wait.
-IMPATIENCE_SECONDS = 0.3
+IMPATIENCE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)

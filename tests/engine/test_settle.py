@@ -14,14 +14,12 @@ from ops.settle.settle import (
     DELETED,
     LEFT,
     NOTHING,
+    REPEATED,
     SECOND,
     STARTED,
     Settlement,
     settle,
     unlock,
-)
-from ops.settle.settle import (
-    REPEATED as AGAIN,
 )
 
 __all__ = ["here"]
@@ -32,7 +30,7 @@ BEGUN = 75
 ASSOCIATION = "ec2/routeTableAssociation:RouteTableAssociation"
 EIP = "Eip::mail.relay.example"
 # To make them again is the same call as to make them.
-REPEATED = (
+PUT_AGAIN = (
     "BucketLifecycleConfiguration",
     "BucketObjectv2",
     "BucketPolicy",
@@ -58,7 +56,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "begun" in metafunc.fixturenames:
         moments = metafunc.config.getoption("--moments")
         step = BEGUN / moments
-        metafunc.parametrize("begun", [1 + round(step * n) for n in range(moments)])
+        metafunc.parametrize("begun", [round(step * (n + 0.5)) for n in range(moments)])
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -97,14 +95,14 @@ def test_02_whatever_was_being_made_is_found_and_taken_into_the_state(
     stack.write(WHOLE)
     stack.up()
     # of the others there is no id to find: an object is put again, a key is made anew
-    made = make_pending(stack, lambda kind: kind not in (*REPEATED, "AccessKey"))
+    made = make_pending(stack, lambda kind: kind not in (*PUT_AGAIN, "AccessKey"))
     done = settled(here)
     assert {(f.result, f.urn, f.id) for f in done.findings} == {
         (ADOPTED, r["urn"], r["id"]) for r in made
     }
     assert unknown(stack, WHOLE) == []
     stack.up("--expect-no-changes")
-    make_pending(stack, lambda kind: kind not in (*REPEATED, "AccessKey"))
+    make_pending(stack, lambda kind: kind not in (*PUT_AGAIN, "AccessKey"))
     settled(here)
     destroyed(stack)  # without an `up` as well
 
@@ -171,7 +169,29 @@ def test_05_a_group_that_was_being_made_is_not_left_open(stack: Stack, here: Her
     assert unknown(stack, DEV) == []
 
 
-def test_06_a_host_whose_replacement_was_cut_off_is_there_once(stack: Stack, here: Here) -> None:
+def test_06_what_was_half_made_is_finished(stack: Stack, here: Here) -> None:
+    destroyed(stack)
+    up_killed(stack, 1, kind="ec2:Subnet")
+    until_quiet(stack)
+    ec2 = stack.region.client("ec2")
+    (vpc,) = [v["VpcId"] for v in ec2.describe_vpcs()["Vpcs"] if not v["IsDefault"]]
+    # the second calls of two creates, as if they had not been sent
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": False})
+    for gateway in ec2.describe_internet_gateways()["InternetGateways"]:
+        if vpc in [attachment["VpcId"] for attachment in gateway["Attachments"]]:
+            identity = gateway["InternetGatewayId"]
+            ec2.detach_internet_gateway(InternetGatewayId=identity, VpcId=vpc)
+    make_pending(stack, lambda kind: kind in ("Vpc", "InternetGateway"))
+    settled(here)
+    stack.up()
+    held = ec2.describe_vpc_attribute(VpcId=vpc, Attribute="enableDnsHostnames")
+    assert held["EnableDnsHostnames"]["Value"] is True
+    filters = [{"Name": "attachment.vpc-id", "Values": [vpc]}]
+    assert len(ec2.describe_internet_gateways(Filters=filters)["InternetGateways"]) == 1
+    assert unknown(stack, DEV) == []
+
+
+def test_07_a_host_whose_replacement_was_cut_off_is_there_once(stack: Stack, here: Here) -> None:
     stack.write({**DEV, "mail-relay:messageSizeLimitMiB": 20})
     up_killed(stack, 1, kind="ec2:Instance")
     until_quiet(stack)
@@ -183,7 +203,7 @@ def test_06_a_host_whose_replacement_was_cut_off_is_there_once(stack: Stack, her
     stack.up("--expect-no-changes")
 
 
-def test_07_a_second_one_is_deleted_by_the_next_up(stack: Stack, here: Here) -> None:
+def test_08_a_second_one_is_deleted_by_the_next_up(stack: Stack, here: Here) -> None:
     stack.write({**DEV, "mail-relay:messageSizeLimitMiB": 20})
     ec2 = stack.region.client("ec2")
     (first,) = [r for r in state.resources(stack.export()) if r["urn"].endswith(EIP)]
@@ -198,7 +218,7 @@ def test_07_a_second_one_is_deleted_by_the_next_up(stack: Stack, here: Here) -> 
     assert unknown(stack, DEV) == []
 
 
-def test_08_a_second_volume_is_left_to_its_owner(stack: Stack, here: Here) -> None:
+def test_09_a_second_volume_is_left_to_its_owner(stack: Stack, here: Here) -> None:
     ec2 = stack.region.client("ec2")
     (first,) = [r for r in state.resources(stack.export()) if r["type"].endswith(":Volume")]
     tags = [{"Key": k, "Value": v} for k, v in first["inputs"]["tags"].items()]
@@ -213,7 +233,7 @@ def test_08_a_second_volume_is_left_to_its_owner(stack: Stack, here: Here) -> No
     ec2.delete_volume(VolumeId=other)
 
 
-def test_09_a_change_that_was_cut_off_is_repeated_and_its_host_runs(
+def test_10_a_change_that_was_cut_off_is_repeated_and_its_host_runs(
     stack: Stack, here: Here
 ) -> None:
     ec2 = stack.region.client("ec2")
@@ -221,13 +241,13 @@ def test_09_a_change_that_was_cut_off_is_repeated_and_its_host_runs(
     begin(stack, host, "updating")
     ec2.stop_instances(InstanceIds=[host["id"]])
     results = {(f.result, f.id) for f in settled(here).findings}
-    assert results == {(AGAIN, host["id"]), (STARTED, host["id"])}
+    assert results == {(REPEATED, host["id"]), (STARTED, host["id"])}
     (found,) = ec2.describe_instances(InstanceIds=[host["id"]])["Reservations"][0]["Instances"]
     assert found["State"]["Name"] == "running"
     stack.up("--expect-no-changes")
 
 
-def test_10_an_id_in_another_form_than_the_importers_is_refused(stack: Stack) -> None:
+def test_11_an_id_in_another_form_than_the_importers_is_refused(stack: Stack) -> None:
     ids = {
         r["type"].rpartition(":")[2]: r["id"] for r in state.resources(stack.export()) if "id" in r
     }
@@ -250,7 +270,7 @@ def test_10_an_id_in_another_form_than_the_importers_is_refused(stack: Stack) ->
         assert said in told
 
 
-def test_11_what_was_being_deleted_and_is_gone_is_made_again(stack: Stack, here: Here) -> None:
+def test_12_what_was_being_deleted_and_is_gone_is_made_again(stack: Stack, here: Here) -> None:
     """As a replacement that was cut off and is not wanted any more."""
     ec2 = stack.region.client("ec2")
     (host, *_) = [r for r in state.resources(stack.export()) if r["type"].endswith(":Instance")]
