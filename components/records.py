@@ -146,8 +146,9 @@ class Zones:
         held = self._held.get((zone, name), {})
         if kind in held:
             raise RecordExists(
-                f"{name} has a record of type {kind} that this stack did not make: "
-                f"{' '.join(held[kind])}. Delete it, or let the stack take it over "
+                f"{name} has a record of type {kind} that the state of this stack does not have: "
+                f"{' '.join(held[kind])}. After a `pulumi up` that was killed, run "
+                "./relay settle. Else delete it, or let the stack take it over "
                 "and set it as the next preview shows: pulumi import --protect=false "
                 f"--generate-code=false aws:route53/record:Record {args.name} {zone}_{name}_{kind}"
             )

@@ -19,6 +19,7 @@ from ops.leftovers import command as leftovers
 from ops.output import notes
 from ops.review import command as review
 from ops.rotate import command as rotate
+from ops.settle import command as settle
 from ops.verify import command as verify
 from ops.verify.expected import OutputsMissing
 from settings import SettingsError
@@ -45,6 +46,7 @@ app.command("verify")(verify.command)
 app.command("rotate")(rotate.command)
 app.command("leftovers")(leftovers.command)
 app.command("review")(review.command)
+app.command("settle")(settle.command)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 # What a user can put right: one line, no traceback.

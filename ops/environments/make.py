@@ -12,9 +12,10 @@ from lab.internet import laptop
 from ops import lab_stack
 from ops import target as stacks
 from ops.environments import backend, roots
-from ops.environments.destroy import unlocked
 from ops.environments.mapping import Wanted, environment, expiry
 from ops.output import notes, step
+from ops.settle.locks import unlocked
+from ops.settle.settle import settle
 from ops.stack_file import PREFIX, readable
 from ops.target import Target
 from settings import Settings, SettingsError, read
@@ -51,6 +52,7 @@ def make(
     target.pulumi("stack", "tag", "set", backend.EXPIRES, expiry(wanted.expires))
     _write(target.file, found)
     with step(f"pulumi up of {target.stack}, until its hosts serve"):
+        settle(target)  # what an `up` that was killed has left
         unlocked(target, "up", "--yes", "--skip-preview")
     return target.outputs()
 

@@ -190,7 +190,7 @@ def test_11_a_record_that_exists_is_found_first_and_can_be_taken_over(stack: Sta
         code, said = stack.pulumi("up", "--yes", "--stack=test")
         if code == 0:
             break
-        assert "that this stack did not make" in said
+        assert "that the state of this stack does not have" in said
         assert "Traceback" not in said
         assert instances(stack) == before
         assert records(stack, "old.example") == kept

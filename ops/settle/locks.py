@@ -1,0 +1,48 @@
+"""The lock of a stack whose `pulumi` was killed."""
+
+import re
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ops.output import notes
+from ops.target import StackError, Target
+
+_LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at (\S+)")
+# Nothing of ours holds a lock for so long.
+_STALE = timedelta(hours=1)
+
+
+def unlocked(target: Target, *arguments: str) -> bool:
+    """A command that changes the stack; a lock that nobody holds any more is taken away for it.
+
+    True if there was one. StackError if the lock may be held, and with what the command said.
+    """
+    try:
+        target.operate(*arguments)
+    except StackError as error:
+        locks = _LOCK.findall(str(error))
+        held = [lock for lock in locks if not _stale(*lock)]
+        if not locks:
+            raise
+        if held:
+            host, pid, since = held[0]
+            raise StackError(
+                f"the stack {target.stack} is locked since {since} by pid {pid} of {host}, a "
+                "`pulumi` that may still work: wait for it. If you know that it does not: "
+                f"{target.command} cancel --stack {target.stack}"
+            ) from None
+        notes.print("the last `pulumi` here was killed: its lock is taken away")
+        target.pulumi("cancel", "--yes")
+        target.operate(*arguments)
+        return True
+    return False
+
+
+def _stale(host: str, pid: str, made: str) -> bool:
+    if host == socket.gethostname():
+        try:
+            return b"pulumi" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except FileNotFoundError:
+            return True
+    return datetime.now(UTC) - datetime.fromisoformat(made) > _STALE
