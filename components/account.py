@@ -1,5 +1,7 @@
 """The AWS account of the stack, for what Pulumi's provider has no resource for."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,7 @@ class Account:
     Without them it is as for every program of AWS: environment, shared files, an instance's role.
     """
 
-    region: str
+    region: str | None
     profile: str | None = None
     access_key: str | None = None
     secret_key: str | None = None
@@ -25,15 +27,22 @@ class Account:
     def of_stack(cls, region: str) -> "Account":
         """As the stack's own provider gets into it."""
         config = pulumi.Config("aws")
-        roles = config.get_object("assumeRoles") or []
-        one = config.get_object("assumeRole")
+        texts = {key: config.get(key) for key in ("profile", "accessKey", "secretKey", "token")}
+        roles = config.get_object("assumeRoles")
+        return cls.by({"region": region, **texts, "assumeRoles": roles})
+
+    @classmethod
+    def by(cls, provider: Mapping[str, Any]) -> "Account":
+        """From the settings of the AWS provider, without `aws:`."""
+        roles = provider.get("assumeRoles") or ()
         return cls(
-            region,
-            config.get("profile"),
-            config.get("accessKey"),
-            config.get("secretKey"),
-            config.get("token"),
-            tuple([one] if one else roles),
+            provider.get("region"),
+            provider.get("profile"),
+            provider.get("accessKey"),
+            provider.get("secretKey"),
+            provider.get("token"),
+            # in a state it is JSON in a text
+            tuple(json.loads(roles) if isinstance(roles, str) else roles),
         )
 
     def client(self, service: str) -> Any:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ops.account import clients
 from ops.settle import orphans, state
-from ops.settle.account import account
 from ops.settle.locks import unlocked
 from ops.settle.plugins import end_orphans
 from ops.target import Target
@@ -98,7 +98,7 @@ def settle(target: Target) -> Settlement:
         done.findings = [Finding(NOTHING, r["urn"]) for r in state.pending(deployment)]
         _import(target, export)
         return done
-    with account(target, provider) as client:
+    with clients(target, provider) as client:
         found = list(_found(deployment, client))
         done.findings = [_put_right(finding, deployment, client) for finding in found]
         for resource in state.pending(deployment, "updating", "deleting"):
