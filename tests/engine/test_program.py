@@ -17,7 +17,9 @@ def records(stack: Stack, zone: str) -> dict[tuple[str, str], list[str]]:
     route53 = stack.region.client("route53")
     zones = {z["Name"]: z["Id"] for z in route53.list_hosted_zones()["HostedZones"]}
     sets = route53.list_resource_record_sets(HostedZoneId=zones[f"{zone}."])["ResourceRecordSets"]
-    return {(s["Name"], s["Type"]): [r["Value"] for r in s["ResourceRecords"]] for s in sets}
+    return {
+        (s["Name"], s["Type"]): [r["Value"] for r in s.get("ResourceRecords", [])] for s in sets
+    }
 
 
 def instances(stack: Stack) -> set[str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stacks import PROJECT, Region, Stack
-from test_program import config
+from test_program import config, records
 
 CLOUDFRONT = {
     "HostedZoneId": "Z2FDTNDATAQYW2",  # CloudFront's, the same for every distribution
@@ -108,14 +108,29 @@ def test_06_a_stack_that_stands_is_warned_of_such_a_record_and_goes_on(stack: St
     change(stack.region, "relay.example", "DELETE", record)
 
 
-def test_07_a_zone_that_is_not_there_is_named_with_what_to_do(stack: Stack) -> None:
+def test_07_a_text_beyond_ascii_is_published_as_route53_wants_it(stack: Stack) -> None:
+    wanted = config()
+    wanted["mail-relay:domains"] = [{"name": "shop.example", "txt": ["Straße 1"]}]
+    stack.write(wanted)
+    stack.up()
+    held = records(stack, "shop.example")[("shop.example.", "TXT")]
+    assert '"Stra\\303\\237e 1"' in held
+    assert '"Stra\\195\\159e 1"' in stack.outputs()["records"]
+    code, said = stack.pulumi("refresh", "--yes", "--skip-preview", "--stack=test")
+    assert code == 0, said
+    stack.up("--expect-no-changes")
+    stack.write(config())
+    stack.up()
+
+
+def test_08_a_zone_that_is_not_there_is_named_with_what_to_do(stack: Stack) -> None:
     wanted = config()
     wanted["mail-relay:domains"].append({"name": "nowhere.example"})
     said = refused(stack, wanted)
     assert "nowhere.example: Route53 has no public Hosted Zone of this name" in said
 
 
-def test_08_of_two_zones_of_one_name_the_right_one_is_asked_for(stack: Stack) -> None:
+def test_09_of_two_zones_of_one_name_the_right_one_is_asked_for(stack: Stack) -> None:
     route53 = stack.region.client("route53")
     (first,) = [
         zone["Id"].rpartition("/")[2]
@@ -142,7 +157,7 @@ def test_08_of_two_zones_of_one_name_the_right_one_is_asked_for(stack: Stack) ->
     assert "it is the public zone shop.example; give the id of a public zone relay.example" in said
 
 
-def test_09_an_engine_that_is_too_old_is_refused(stack: Stack) -> None:
+def test_10_an_engine_that_is_too_old_is_refused(stack: Stack) -> None:
     text = (PROJECT / "Pulumi.yaml").read_text()
     stack.write(config(), text.replace(">=3.259.0", ">=99.0.0"))
     code, said = stack.pulumi("preview", "--stack=test")
