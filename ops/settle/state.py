@@ -48,7 +48,9 @@ def adopt(deployment: Deployment, resource: Resource, identity: str) -> bool:
     # Outputs as well: without them a refresh is an import to the provider, which not every type
     # has, and which forgets what no API tells, such as `forceDestroy`.
     outputs = {**_plain(resource.get("inputs", {})), "id": identity}
-    made = {**resource, "id": identity, "outputs": outputs}
+    # the engine may have noted when it was made before it noted what was
+    told = {key: value for key, value in resource.items() if key not in ("created", "modified")}
+    made = {**told, "id": identity, "outputs": outputs}
     held = [r for r in resources(deployment) if r["urn"] == resource["urn"] and not r.get("delete")]
     replaced = [r for r in held if r.get("pendingReplacement")]
     if held and not replaced:

@@ -143,7 +143,7 @@ def make_pending(stack: Stack, belongs: Callable[[str], bool]) -> list[state.Res
 
     Those of AWS's whose type belongs, such as `Subnet`. Gives what was made pending.
     """
-    told = ("id", "outputs", "created", "modified")
+    told = ("id", "outputs")  # when it was made may be there already
     with _checkpoint(stack) as latest:
         gone = [
             r
@@ -181,7 +181,7 @@ def _checkpoint(stack: Stack) -> Iterator[dict[str, Any]]:
 
 def begin(stack: Stack, resource: state.Resource, what: str = "creating") -> None:
     """Make the state say that an operation on a resource was begun, and no more."""
-    told = ("id", "outputs", "created", "modified") if what == "creating" else ()
+    told = ("id", "outputs") if what == "creating" else ()
     begun = {k: v for k, v in resource.items() if k not in told}
     with _checkpoint(stack) as latest:
         latest.setdefault("pending_operations", []).append({"type": what, "resource": begun})
