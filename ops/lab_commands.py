@@ -199,9 +199,18 @@ def _missing(lab: Lab, outputs: dict[str, Any]) -> list[str]:
 
 
 def _machine(lab: Lab, host: str) -> str:
+    """A machine by its name: of a host that is being set up too, when there are no outputs yet."""
     if host == "inbox" or (host == "smarthost" and Smarthost(lab).file.exists()):
         return host
-    return hosts.named(lab_stack.outputs(lab), host)["instanceId"]
+    if not control.running(lab):
+        raise control.LabError(f"the lab {lab.name} is not up: ./relay lab up --name {lab.name}")
+    known = lab_stack.instances(lab)
+    gateway = StackFile(Target(lab_stack.STACK, lab)).settings().gateway.name
+    name = gateway if host == "gateway" else host
+    if name not in known:
+        there = ", ".join(["gateway", *known]) if known else "none: `pulumi up` has made none yet"
+        raise control.LabError(f"{host}: there is no such host; there is {there}")
+    return known[name]
 
 
 @app.command()

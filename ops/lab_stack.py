@@ -126,6 +126,16 @@ def client(lab: Lab, service: str) -> Any:
     )
 
 
+def instances(lab: Lab) -> dict[str, str]:
+    """The instances that run in the lab's region, by the names of their hosts."""
+    running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    with entered(lab.namespace):
+        found = client(lab, "ec2").describe_instances(Filters=running)["Reservations"]
+    tagged = [instance for reservation in found for instance in reservation["Instances"]]
+    names = {i["InstanceId"]: {t["Key"]: t["Value"] for t in i.get("Tags", [])} for i in tagged}
+    return {tags.get("Name", identity): identity for identity, tags in names.items()}
+
+
 def make_zones(lab: Lab, zones: Sequence[str]) -> None:
     """The hosted zones that a user has before the first `up`."""
     with entered(lab.namespace):

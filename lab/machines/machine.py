@@ -82,7 +82,8 @@ class Machine:
             "--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
             "--resolv-conf=off",
             "--timezone=off",
-            "--console=pipe",
+            # a console of its own, as EC2 gives: what is written to /dev/console ends in the log
+            "--console=read-only",
             *(f"--bind={bind}" for bind in binds),
             *(f"--bind={disk.loop}:/dev/{disk.name}" for disk in self.disks.values()),
         ]

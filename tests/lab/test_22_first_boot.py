@@ -197,13 +197,13 @@ def test_what_is_late_is_waited_for_and_told_on_the_console(gateway: Gateway) ->
     region("PUT", "dns/withhold", {"names": names})
     region("PUT", "account/attachments", {"held": False})
 
-    wait_until("it finds no mirror", lambda: gateway.said("Temporary failure"), BOOT_SECONDS)
+    wait_until("it finds no mirror", lambda: gateway.said("Could not resolve"), BOOT_SECONDS)
     command = [*inside(LAB, gateway.instance), "python3", "-c", LOCK]
     lock = threading.Thread(target=attempt, args=command)
     lock.start()
     wait_until("the lock is held", lambda: gateway.has("/run/lock-is-held"))
     region("DELETE", "dns/withhold", {})
-    waits = "Waiting for cache lock"
+    waits = "frontend lock was locked"
     wait_until(
         "it waits for the lock",
         lambda: waits in gateway.run("journalctl", "-o", "cat", "-u", "mail-relay-setup"),
