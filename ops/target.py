@@ -25,7 +25,11 @@ LabOption = Annotated[
 
 
 # What Pulumi says of a stack whose last `pulumi` was killed, or works on it now.
-_KILLED = ("stack is currently locked", "pending operations from previous deployment")
+_KILLED = (
+    "stack is currently locked",
+    "Another update is currently in progress",
+    "pending operations from previous deployment",
+)
 
 
 @dataclass(frozen=True)

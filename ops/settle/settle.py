@@ -14,15 +14,13 @@ from ops.settle.locks import unlocked
 from ops.settle.plugins import end_orphans
 from ops.target import Target
 
-ADOPTED, SECOND, DELETED, NOTHING, REPEATED, STARTED, LEFT = (
-    "adopted",
-    "second",
-    "deleted",
-    "not made",
-    "repeated",
-    "started",
-    "left",
-)
+ADOPTED = "adopted"
+SECOND = "second"
+DELETED = "deleted"
+NOTHING = "not made"
+REPEATED = "repeated"
+STARTED = "started"
+LEFT = "left"
 # What each means, for people.
 MEANINGS = {
     ADOPTED: "it is in the state now",

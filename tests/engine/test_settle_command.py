@@ -15,6 +15,7 @@ from test_env_command import Checkout, checkout, left
 
 from ops import engine
 from ops.settle import plugins
+from ops.target import StackError, Target
 
 __all__ = ["checkout"]
 
@@ -102,3 +103,23 @@ def test_04_a_plug_in_that_outlives_its_pulumi_is_ended(
     assert command.read_bytes()
     plugins.end_orphans(tmp_path)
     assert not command.exists() or not command.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es)",
+        "warning: Attempting to deploy or update resources\n"
+        "with 3 pending operations from previous deployment.\nerror: update failed",
+    ],
+)
+def test_05_what_a_kill_left_in_the_way_is_told_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    fake = tmp_path / "pulumi"
+    fake.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 255\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for call in (Target("try").operate, Target("try").pulumi):
+        with pytest.raises(StackError, match=r"was killed: \./relay settle --stack try$"):
+            call("up")
