@@ -336,6 +336,12 @@ class Vpc(_Model):
     cidr: Network = "10.20.0.0/16"
 
 
+class Wait(_Model):
+    """How long `pulumi up` waits for each new host to serve, in minutes; 0: it does not."""
+
+    minutes: Annotated[int, Field(ge=0, le=120)] = 20
+
+
 # {} is what Pulumi gives where nothing is set
 _UNSET = BeforeValidator(lambda given: given or None)
 
@@ -360,6 +366,7 @@ class Settings(_Model):
     acme: Acme = Acme()
     ssh: Ssh = Ssh()
     network: Vpc = Vpc()
+    wait: Wait = Wait()
     protect: bool = False
     tags: dict[str, str] = {}
 

@@ -189,6 +189,7 @@ def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]
     (directory / "nginx.conf").write_text(nginx_configuration(lab, authority, image))
     region = ["--port", str(API_PORT), "--dns", f"{DNS}:53", "--metadata", f"{METADATA}:80"]
     region += ["--service-address", SERVICES, "--ready", str(directory / "region.ready")]
+    region += ["--consoles", str(directory / "machines")]
     for name in (ACME_NAME, STAGING_NAME, ROOTS_NAME, *mirrors(image)):
         region += ["--service-name", name]
     pebbles = {

@@ -136,21 +136,17 @@ class Reconciler:
         return host.closing
 
     def _disks(self, host: Host, volumes: tuple[AttachedVolume, ...]) -> None:
-        wanted = {volume.device: volume for volume in volumes}
-        for device in set(host.machine.devices) - set(wanted):
-            host.machine.detach(device)
-        for device, volume in wanted.items():
-            if device in host.machine.devices:
+        wanted = {volume.id: volume for volume in volumes}
+        for identity in set(host.machine.disks) - set(wanted):
+            host.machine.detach(identity)
+        for identity, volume in wanted.items():
+            if identity in host.machine.disks:
                 self._grow(volume)
-                continue
-            loop = self._loop(volume)
-            busy = any(
-                loop in other.machine.devices.values()
-                for other in self.hosts.values()
-                if other is not host
-            )
-            if not busy:
-                host.machine.attach(device, loop)
+            elif not self._is_attached(identity):
+                host.machine.attach(identity, self._loop(volume))
+
+    def _is_attached(self, volume: str) -> bool:
+        return any(volume in host.machine.disks for host in self.hosts.values())
 
     def _loop(self, volume: AttachedVolume) -> str:
         """The loop device that shows the volume's sparse file."""
@@ -172,8 +168,7 @@ class Reconciler:
 
     def _forget_volumes(self, existing: set[str]) -> None:
         for identity in set(self.loops) - existing:
-            loop = self.loops[identity]
-            if not any(loop in h.machine.devices.values() for h in self.hosts.values()):
-                run("losetup", "--detach", loop)
+            if not self._is_attached(identity):
+                run("losetup", "--detach", self.loops[identity])
                 (self.lab.directory / "volumes" / identity).unlink()
                 del self.loops[identity]

@@ -24,10 +24,9 @@ class Rule(_Model):
 
 
 class AttachedVolume(_Model):
-    """A data volume and the device name that the attachment asked for, such as /dev/sdf."""
+    """A data volume that is attached."""
 
     id: str
-    device: str
     size_gi_b: int
 
 

@@ -80,7 +80,7 @@ def state() -> dict[str, Any]:
                 "via": hop and hop.private_ip_address,
                 "forwards": not interface.source_dest_check,
                 "volumes": [
-                    {"id": v.id, "device": v.attachment.device, "sizeGiB": v.size}
+                    {"id": v.id, "sizeGiB": v.size}
                     for v in data_volumes
                     if v.attachment is not None and v.attachment.instance.id == instance.id
                 ],

@@ -4,6 +4,8 @@ import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -19,6 +21,15 @@ ELASTIC = ipaddress.ip_network("203.0.113.0/24")
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 ARM = re.compile(r"(t4g|a1|[cmr][6-9]g[a-z]*)\.")
 
+@dataclass
+class Consoles:
+    """Where machines write to: a directory for each instance, with its console.log."""
+
+    directory: Path | None = None
+
+
+consoles = Consoles()
+CONSOLE_BYTES = 65_536  # what EC2 keeps of it
 # Elastic IP -> its reverse name; moto has nothing like it.
 pointers: dict[str, str] = {}
 # instance -> how often it was started, for whoever follows the API
@@ -176,6 +187,21 @@ def _attribute(name: str, addresses: list[Any], *, single: bool) -> str:
     )
 
 
+def get_console_output(parameters: Parameters) -> str:
+    """The end of what a machine wrote to its console; as on Nitro, the latest at any time."""
+    identity = parameters.get("InstanceId", "")
+    if identity not in [instance.id for instance in backends.instances()]:
+        text = f"The instance ID '{identity}' does not exist"
+        raise ApiError("InvalidInstanceID.NotFound", text)
+    file = consoles.directory and consoles.directory / identity / "console.log"
+    content = file.read_bytes()[-CONSOLE_BYTES:] if file and file.exists() else b""
+    return (
+        '<GetConsoleOutputResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+        f"<requestId>{REQUEST_ID}</requestId><instanceId>{identity}</instanceId>"
+        f"<output>{base64.b64encode(content).decode()}</output></GetConsoleOutputResponse>"
+    )
+
+
 def create_security_group(parameters: Parameters) -> None:
     """Characters of the description, and names that look like ids."""
     if not DESCRIPTION.fullmatch(parameters.get("GroupDescription", "")):
@@ -325,6 +351,7 @@ INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
     "ModifyAddressAttribute": modify_address_attribute,
     "ResetAddressAttribute": reset_address_attribute,
     "DescribeAddressesAttribute": describe_addresses_attribute,
+    "GetConsoleOutput": get_console_output,
 }
 AFTER: Mapping[str, Callable[[Parameters], None]] = {
     "RunInstances": after_run_instances,

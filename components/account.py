@@ -1,0 +1,60 @@
+"""The AWS account of the stack, for what Pulumi's provider has no resource for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pulumi
+
+
+@dataclass(frozen=True)
+class Account:
+    """A region and how the provider's settings (`aws:...`) say to get into it.
+
+    Without them it is as for every program of AWS: environment, shared files, an instance's role.
+    """
+
+    region: str
+    profile: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    token: str | None = None
+    roles: tuple[dict[str, str], ...] = ()
+
+    @classmethod
+    def of_stack(cls, region: str) -> "Account":
+        """As the stack's own provider gets into it."""
+        config = pulumi.Config("aws")
+        roles = config.get_object("assumeRoles") or []
+        one = config.get_object("assumeRole")
+        return cls(
+            region,
+            config.get("profile"),
+            config.get("accessKey"),
+            config.get("secretKey"),
+            config.get("token"),
+            tuple([one] if one else roles),
+        )
+
+    def client(self, service: str) -> Any:
+        """boto3's client of a service, one role assumed after another."""
+        session = boto3.Session(
+            region_name=self.region,
+            profile_name=self.profile,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            aws_session_token=self.token,
+        )
+        for role in self.roles:
+            arguments = {"RoleArn": role["roleArn"]}
+            arguments["RoleSessionName"] = role.get("sessionName", "mail-relay")
+            if "externalId" in role:
+                arguments["ExternalId"] = role["externalId"]
+            given = session.client("sts").assume_role(**arguments)["Credentials"]
+            session = boto3.Session(
+                region_name=self.region,
+                aws_access_key_id=given["AccessKeyId"],
+                aws_secret_access_key=given["SecretAccessKey"],
+                aws_session_token=given["SessionToken"],
+            )
+        return session.client(service)

@@ -1,0 +1,182 @@
+"""`pulumi up` ends when the hosts serve: after each, a resource that is made only then.
+
+The waiting is a hook before that resource is made or changed, because the engine takes what a hook
+after it says for a warning. In previews and plans it is a resource like others.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+from botocore.exceptions import ClientError
+
+from agent.host_status import BadStatus, Status, parse
+from components.account import Account
+
+POLL_SECONDS = 5.0
+CONSOLE_LINES = 15
+NOT_YET = ("NoSuchKey", "NoSuchBucket", "404")
+
+
+class NotServing(Exception):
+    """A host does not serve; the text has its own words and what to do."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A host's status, and when the bucket got it by the bucket's own clock."""
+
+    status: Status | None
+    written: float
+    problem: str = ""
+
+
+@dataclass
+class Waiting:
+    """Waits for hosts; `minutes` for each, counted from when its instance is there."""
+
+    minutes: int
+    account: Account
+    hosts: dict[str, pulumi.Resource] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._hook = pulumi.ResourceHook("host-serves", self._wait)
+
+    def until_serving(
+        self, host: str, instance: aws.ec2.Instance, url: str, opts: pulumi.ResourceOptions
+    ) -> None:
+        """Declare the resource that is there once this instance serves; `url` is its status."""
+        hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
+        self.hosts[host] = instance
+        pulumi.Stash(
+            f"{host}-serving",
+            # an instance that is stopped and started for another type has to serve again as well
+            input={
+                "host": host,
+                "instance": instance.id,
+                "type": instance.instance_type,
+                "status": url,
+            },
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=hooks)),
+        )
+
+    async def _wait(self, args: pulumi.ResourceHookArgs) -> None:
+        given: dict[str, str] = (args.new_inputs or {})["input"]
+        host = given["host"]
+
+        def tell(text: str) -> None:
+            pulumi.log.info(f"{host}: {text}", resource=self.hosts[host])
+
+        # boto3 blocks; the program goes on with its other resources meanwhile
+        look = await asyncio.to_thread(self._looks_at, given["status"])
+        try:
+            await wait(host, given["instance"], look, self.minutes * 60, tell)
+        except NotServing as error:
+            console = await asyncio.to_thread(self._console, given["instance"])
+            raise NotServing(f"{error}\n{console}\n{remedy(host)}") from None
+
+    def _looks_at(self, url: str) -> Callable[[], Seen]:
+        client = self.account.client("s3")
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        return lambda: see(client, bucket, key)
+
+    def _console(self, instance: str) -> str:
+        """The end of what the machine wrote to its console, as EC2 keeps it."""
+        try:
+            ec2 = self.account.client("ec2")
+            text = ec2.get_console_output(InstanceId=instance, Latest=True).get("Output", "")
+        except ClientError as first:
+            # only instances of the Nitro System know their latest output
+            return f"EC2's console output is not to be had: {first}"
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()][-CONSOLE_LINES:]
+        if not lines:
+            return "EC2 has no console output of it yet"
+        return "The end of its console output:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def see(client: Any, bucket: str, key: str) -> Seen:
+    """What a host has written last."""
+    try:
+        answer = client.get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        return Seen(None, 0.0, "" if code in NOT_YET else f"s3://{bucket}/{key}: {error}")
+    written = answer["LastModified"].timestamp()
+    try:
+        return Seen(parse(answer["Body"].read()), written)
+    except BadStatus as error:
+        return Seen(None, written, f"s3://{bucket}/{key} is no status: {error}")
+
+
+async def wait(
+    host: str,
+    instance: str,
+    look: Callable[[], Seen],
+    seconds: float,
+    tell: Callable[[str], None],
+) -> None:
+    """Return once this instance has said that it serves, after this began; raises NotServing.
+
+    It writes every minute, so what it wrote before says nothing of now.
+    """
+    deadline = time.monotonic() + seconds
+    before = await asyncio.to_thread(look)
+    said = ""
+    while True:
+        seen = await asyncio.to_thread(look)
+        status = seen.status if seen.status and seen.status.instance == instance else None
+        if status is not None and seen.written > before.written:
+            if not status.missing:
+                tell("serves")
+                _warn_unsigned(host, status)
+                return
+            if status.setup.state == "failed":
+                raise NotServing(_report(host, instance, "cannot be set up", status))
+        if (now := _doing(status)) != said:
+            said = now
+            tell(now)
+        if time.monotonic() > deadline:
+            text = f"does not serve after {seconds / 60:.0f} minutes"
+            raise NotServing(_report(host, instance, text, status, seen.problem))
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _doing(status: Status | None) -> str:
+    """What a host is about, in few words."""
+    if status is None:
+        return "starts"
+    again = f" (tried again, {status.setup.failures} times)" if status.setup.failures else ""
+    return f"{', '.join(status.missing)}{again}" if status.missing else "serves"
+
+
+def _report(host: str, instance: str, what: str, status: Status | None, problem: str = "") -> str:
+    lines = [f"{host} ({instance}) {what}"]
+    if status is None:
+        lines.append(problem or "It has written nothing of itself yet.")
+        return "\n".join(lines)
+    lines.append(f"It still lacks: {', '.join(status.missing)}. Its own words ({status.written}):")
+    lines += [f"  {line}" for line in status.setup.said]
+    if status.stopped:
+        lines.append(f"  units that do not run: {', '.join(status.stopped)}")
+    if status.tables.result not in ("", "success"):
+        lines.append(f"  tables: the last look for them ended with {status.tables.result}")
+    return "\n".join(lines)
+
+
+def _warn_unsigned(host: str, status: Status) -> None:
+    """Not waited for: a domain may be moved here before its name servers are."""
+    if status.signing_waits:
+        names = ", ".join(status.signing_waits)
+        pulumi.log.warn(f"{host}: no DKIM key of {names} is visible in DNS yet; its mail waits")
+
+
+def remedy(host: str) -> str:
+    """What whoever reads the error does next."""
+    return (
+        f"Once the cause is mended, `pulumi up` goes on and waits again. {host} can be looked into "
+        "with ./relay verify; to make it anew: pulumi up --replace with its instance's URN"
+    )
