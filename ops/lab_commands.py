@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +18,11 @@ from lab.internet.inbox import Inbox
 from lab.internet.smarthost import Smarthost
 from lab.internet.stranger import stranger
 from lab.lab import Lab
+from lab.machines import virtual
+from lab.machines.image import architecture, virtual_image
 from lab.stories import STORIES
 from lab.stories.stage import Stage, play
+from lab.tools import missing
 from ops import hosts, lab_smarthost, lab_stack
 from ops.output import notes, print_json, print_table, step
 from ops.stack_file import StackFile
@@ -60,6 +64,14 @@ def up(
             help="Port 25 out, as for new AWS accounts; blocked if the stack has a smarthost.",
         ),
     ] = None,
+    real_kernel: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="Run this host as a virtual machine with Debian's kernel (slow where there is no "
+            "KVM); `gateway`, or a host's name. Can be given again; from its next instance on.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Start the lab, `pulumi up` the stack in it, and wait until its hosts serve."""
@@ -70,7 +82,7 @@ def up(
             notes.print("the last `pulumi` here was cut off while it made things: starting anew")
             control.remove(lab)
         control.start(lab, notes.print)
-    outputs = apply(lab, source, block_port_25)
+    outputs = apply(lab, source, block_port_25, real_kernel or ())
     with step("hosts set themselves up (cloud-init, certificate)"):
         wait_for_hosts(lab, outputs)
     seconds = round(time.monotonic() - started, 1)
@@ -81,9 +93,16 @@ def up(
         notes.print(f"Up in {seconds} s. Next: ./relay lab send --name {name}")
 
 
-def apply(lab: Lab, source: Path, block_port_25: bool | None = None) -> dict[str, Any]:
+def apply(
+    lab: Lab,
+    source: Path,
+    block_port_25: bool | None = None,
+    real_kernel: Sequence[str] = (),
+) -> dict[str, Any]:
     """Copy the stack file, make its zones, `pulumi up`; gives the outputs."""
     lab_stack.prepare(lab, source)
+    if real_kernel:
+        _choose(lab, real_kernel)
     stack = lab_stack.STACK
     with step("pulumi up"):
         made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
@@ -102,6 +121,22 @@ def apply(lab: Lab, source: Path, block_port_25: bool | None = None) -> dict[str
         if result.returncode != 0:
             raise lab_stack.StackError(result.stdout)
     return lab_stack.outputs(lab)
+
+
+def _choose(lab: Lab, given: Sequence[str]) -> None:
+    """Have these hosts of the stack run on a real kernel."""
+    settings = StackFile(Target(lab_stack.STACK, lab)).settings()
+    known = [settings.gateway.name, *(client.name for client in settings.clients)]
+    names = [settings.gateway.name if name == "gateway" else name for name in given]
+    for name in names:
+        if name not in known:
+            raise control.LabError(f"--real-kernel {name}: the stack has {', '.join(known)}")
+    if architecture() != "amd64":
+        raise control.LabError("--real-kernel plays EC2's x86 machines: it needs such a computer")
+    if packages := missing(real_kernel=True):
+        raise control.LabError(f"install what it needs: apt-get install {' '.join(packages)}")
+    virtual_image(notes.print)
+    virtual.choose(lab, names)
 
 
 def wait_for_hosts(lab: Lab, outputs: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ ELASTIC = ipaddress.ip_network("203.0.113.0/24")
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 ARM = re.compile(r"(t4g|a1|[cmr][6-9]g[a-z]*)\.")
 
+
 @dataclass
 class Consoles:
     """Where machines write to: a directory for each instance, with its console.log."""
