@@ -26,21 +26,24 @@ PARTUUID = "5a3b6f4e-1c8d-4f0a-9b57-2f1d0c6e8a91"
 FIRST_SECTOR, SECTOR = 262_144, 512
 ROOT_GIB, FILE_SYSTEM_GIB = 8, 3  # the file system grows into its partition at the first boot
 MEMORY_MIB = 1024  # a t4g.micro's
-PROBE_SECONDS = 2
 PROGRAM = "qemu-system-x86_64"
+KVM = ["-accel", "kvm", "-cpu", "host"]
+# five-level page tables cost emulation much, and Nitro's smaller machines do not have them
+TCG = ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,-la57"]
+PROBE_SECONDS = 5
 
 
-def accelerator() -> list[str]:
-    """QEMU's arguments: KVM where it works, else emulation.
+def accelerator(kernel: Path) -> list[str]:
+    """QEMU's arguments: KVM where it runs this kernel, else emulation.
 
-    A nested KVM may open and then hang, so the firmware has two seconds to say a first word.
+    A nested KVM may open and then hang, or run the firmware and not the kernel, so the kernel has
+    some seconds to say its first words.
     """
     with tempfile.NamedTemporaryFile() as said:
-        command = [PROGRAM, "-accel", "kvm", "-cpu", "host", "-m", "64", "-display", "none"]
-        command += ["-nodefaults", "-debugcon", f"file:{said.name}"]
-        command += ["-global", "isa-debugcon.iobase=0x402"]
+        command = [PROGRAM, *KVM, "-m", "256", "-display", "none", "-nodefaults", "-no-reboot"]
+        command += ["-kernel", str(kernel), "-append", "console=ttyS0 earlyprintk=ttyS0"]
         probe = subprocess.Popen(
-            command,
+            [*command, "-serial", f"file:{said.name}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -49,13 +52,10 @@ def accelerator() -> list[str]:
         deadline = time.monotonic() + PROBE_SECONDS
         works = False
         while not works and probe.poll() is None and time.monotonic() < deadline:
-            works = b"SeaBIOS" in Path(said.name).read_bytes()
+            works = b"Linux version" in Path(said.name).read_bytes()
             time.sleep(0.05)
         probe.kill()  # not waited for: one that hangs in the kernel would be waited for for ever
-    if works:
-        return ["-accel", "kvm", "-cpu", "host"]
-    # five-level page tables cost emulation much and are not on Nitro's smaller machines
-    return ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,-la57"]
+    return KVM if works else TCG
 
 
 def hosts(lab: Lab) -> set[str]:
@@ -98,10 +98,11 @@ class VirtualMachine(Machine):
         """Start QEMU in the lab's namespace, where the tap is."""
         assert self.lab is not None and not binds
         boot = self.image / "boot"
+        kernel = next(boot.glob("vmlinuz-*"))
         command = [
-            *(PROGRAM, "-machine", "pc", *accelerator(), "-smp", "2", "-m", str(MEMORY_MIB)),
+            *(PROGRAM, "-machine", "pc", *accelerator(kernel), "-smp", "2", "-m", str(MEMORY_MIB)),
             *("-display", "none", "-nodefaults"),
-            *("-kernel", str(next(boot.glob("vmlinuz-*")))),
+            *("-kernel", str(kernel)),
             *("-initrd", str(next(boot.glob("initrd.img-*")))),
             *("-append", f"root=PARTUUID={PARTUUID} ro console=tty0 console=ttyS0"),
             *self._firmware(),
