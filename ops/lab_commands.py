@@ -27,6 +27,7 @@ from ops import hosts, lab_smarthost, lab_stack
 from ops.output import notes, print_json, print_table, step
 from ops.stack_file import StackFile
 from ops.target import Target
+from settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
 READY_SECONDS = 600
@@ -102,7 +103,7 @@ def apply(
     """Copy the stack file, make its zones, `pulumi up`; gives the outputs."""
     lab_stack.prepare(lab, source)
     if real_kernel:
-        _choose(lab, real_kernel)
+        _on_a_real_kernel(lab, real_kernel)
     stack = lab_stack.STACK
     with step("pulumi up"):
         made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
@@ -123,18 +124,26 @@ def apply(
     return lab_stack.outputs(lab)
 
 
-def _choose(lab: Lab, given: Sequence[str]) -> None:
-    """Have these hosts of the stack run on a real kernel."""
-    settings = StackFile(Target(lab_stack.STACK, lab)).settings()
+def real_kernel_hosts(settings: Settings, given: Sequence[str]) -> list[str]:
+    """The names of the hosts meant by `--real-kernel`; LabError for one that the stack has not."""
     known = [settings.gateway.name, *(client.name for client in settings.clients)]
     names = [settings.gateway.name if name == "gateway" else name for name in given]
     for name in names:
         if name not in known:
             raise control.LabError(f"--real-kernel {name}: the stack has {', '.join(known)}")
+    return names
+
+
+def _on_a_real_kernel(lab: Lab, given: Sequence[str]) -> None:
+    """Have these hosts of the stack run so; all that it takes is there before the first starts."""
+    settings = StackFile(Target(lab_stack.STACK, lab)).settings()
+    names = real_kernel_hosts(settings, given)
     if architecture() != "amd64":
         raise control.LabError("--real-kernel plays EC2's x86 machines: it needs such a computer")
     if packages := missing(real_kernel=True):
-        raise control.LabError(f"install what it needs: apt-get install {' '.join(packages)}")
+        raise control.LabError(
+            f"--real-kernel: install what it needs: apt-get install {' '.join(packages)}"
+        )
     virtual_image(notes.print)
     virtual.choose(lab, names)
 

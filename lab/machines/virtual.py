@@ -105,7 +105,7 @@ class VirtualMachine(Machine):
             *("-kernel", str(kernel)),
             *("-initrd", str(next(boot.glob("initrd.img-*")))),
             *("-append", f"root=PARTUUID={PARTUUID} ro console=tty0 console=ttyS0"),
-            *self._firmware(),
+            *self.firmware(),
             *("-chardev", f"file,id=console,append=on,path={self.directory}/console.log"),
             *("-serial", "chardev:console"),
             *("-qmp", f"unix:{self._qmp},server=on,wait=off"),
@@ -131,8 +131,8 @@ class VirtualMachine(Machine):
         into = {"address": self.link.address, "through": self.lab.inside()}
         (self.directory / "into.json").write_text(json.dumps(into))
 
-    def _firmware(self) -> list[str]:
-        """What EC2's firmware says, and the key for commands."""
+    def firmware(self) -> list[str]:
+        """What EC2's firmware says (SMBIOS), and the key for commands: arguments of QEMU."""
         digits = ("ec2" + self.name.removeprefix("i-")).ljust(32, "0")[:32]
         lengths = (8, 12, 16, 20, 32)
         uuid = "-".join(digits[a:b] for a, b in zip((0, *lengths), lengths, strict=False))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pulumi
 import pytest
 from certificates import root
+from cloudinit.compact import configuration, python
 
 from cloudinit import (
     ClientHost,
@@ -22,7 +23,6 @@ from cloudinit import (
     gateway_parts,
 )
 from cloudinit import user_data as make
-from cloudinit.compact import configuration, python
 from cloudinit.parts import AGENT_FILES, PROJECT, files
 from cloudinit.user_data import LIMIT
 
