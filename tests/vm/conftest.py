@@ -10,7 +10,9 @@ from lab.lab import Lab
 from lab.machines import virtual
 from lab.machines.image import virtual_image
 
-WAIT_MINUTES = 90  # an emulated processor is slow, two of them beside each other slower
+# an emulated processor is slow, two of them beside each other slower
+WAIT_MINUTES = 90
+COMMAND_SECONDS = 600
 
 
 class RealWorld(World):
@@ -30,7 +32,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[RealWorld]:
     virtual_image(print)
     control.start(lab, print)
     virtual.choose(lab, [GATEWAY, CLIENT])
-    made = RealWorld(lab)
+    made = RealWorld(lab, command_seconds=COMMAND_SECONDS)
     made.apply(made.settings())
     yield made
     if not keep:
