@@ -17,11 +17,10 @@ QUEUED = 20
 
 
 def serves(world: World, host: str) -> bool:
-    """Whether a host has set itself up and takes mail."""
+    """Whether a host takes mail; `is-system-running` says nothing while timers' jobs overlap."""
     ports = [25, 465, 587] if host == GATEWAY else [25]
     listening = world.run(host, "ss", "-Hltn", check=False)
-    up = world.run(host, "systemctl", "is-system-running", check=False).strip()
-    return up in ("running", "degraded") and all(f":{port} " in listening for port in ports)
+    return all(f":{port} " in listening for port in ports)
 
 
 def wait_for(world: World, host: str, seconds: float) -> None:
