@@ -13,6 +13,7 @@ from typing import Any, Literal
 VERSION = 1
 # A host writes every minute; one that has been silent for so long is down or cut off.
 SILENT_SECONDS = 300
+LIMIT = 262_144  # bytes: more is no status, whoever wrote it
 
 
 class BadStatus(Exception):
@@ -118,6 +119,8 @@ class Status:
 
 def parse(text: str | bytes) -> Status:
     """A status from the object's content; raises BadStatus."""
+    if len(text) > LIMIT:
+        raise BadStatus(f"it is over {LIMIT} bytes")
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -149,6 +152,9 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return value
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
+    if kind is str and isinstance(value, str):
+        # a receiver's words, say, are shown on terminals
+        return "".join(c if c.isprintable() else " " for c in value)
     if isinstance(kind, type) and type(value) is kind:
         return value
     raise BadStatus(f"{where}: {value!r:.80} is not what it ought to be")

@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from agent import bundle as bundles
 from agent import gateway_files
-from agent.install import File, current, install
+from agent.install import File, current, install, write
 
 # where postsrsd's AppArmor profile lets it look; the package makes a random one, each host its own
 SRS_SECRET = Path("/etc/postsrsd.secret")
@@ -56,20 +57,15 @@ def say(text: str, level: int = 6) -> None:
 
 def gateway(bundle: dict[str, Any], base: Path) -> None:
     """Install the gateway's files if the bundle, or what DNS shows of our keys, has changed."""
-    from agent.published import usable
+    from agent.published import in_use, read_seen
 
     seen_file = base / "seen.json"
-    seen = json.loads(seen_file.read_text()) if seen_file.exists() else {}
-    signing: dict[str, str] = {}
-    for domain, entry in bundle["domains"].items():
-        for selector in reversed(entry["selectors"]):
-            name, key = selector["name"], selector["privateKey"]
-            digest = hashlib.sha256(key.encode()).hexdigest()
-            if usable(name, domain, key, seen.get(domain) == digest):
-                signing[domain], seen[domain] = name, digest
-                break
-        else:
-            say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
+    before = read_seen(seen_file)
+    signing, seen = in_use(bundle["domains"], before, time.time())
+    if seen != before:
+        write(seen_file, json.dumps(seen))
+    for domain in bundle["domains"].keys() - signing.keys():
+        say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
     mailbox_files = _part("mailbox_files") if "mailboxes" in bundle else None
     script = (Path(__file__).parent / "policy.lua").read_text()
     texts = {
@@ -104,7 +100,6 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
         files["mailbox_passwords"] = File(passdb, "root", "dovecot", 0o640)
     files["fingerprint"] = File(fingerprint)
     install(base, files)
-    seen_file.write_text(json.dumps(seen))
     systemctl("reload-or-restart", "opendkim.service")
     systemctl("restart", "postsrsd.service")
     systemctl("reload-or-restart", "postfix.service")
@@ -117,10 +112,7 @@ def srs_secret(secret: str) -> None:
     text = secret + "\n"
     if SRS_SECRET.exists() and SRS_SECRET.read_text() == text:
         return
-    beside = SRS_SECRET.with_name(f"{SRS_SECRET.name}.new")
-    beside.touch(mode=0o600)
-    beside.write_text(text)
-    beside.replace(SRS_SECRET)
+    write(SRS_SECRET, text)
     systemctl("try-restart", "postsrsd.service")
 
 

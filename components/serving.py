@@ -5,20 +5,26 @@ after it says for a warning. In previews and plans it is a resource like others.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from agent.host_status import BadStatus, Status, parse
+from agent.host_status import LIMIT, BadStatus, Status, parse
 from components.account import Account
 
 POLL_SECONDS = 5.0
 CONSOLE_LINES = 15
+CONSOLE_SECONDS = 30.0
+# cloud-init's own words (cc_scripts_per_boot.py, cc_final_message.py): the user data's script has
+# failed, or there was no user data to be had.
+FAILED = re.compile(r"Failed to run module scripts[-_]per[-_]boot|Used fallback datasource")
 NOT_YET = ("NoSuchKey", "NoSuchBucket", "404")
 
 
@@ -73,11 +79,12 @@ class Waiting:
 
         # boto3 blocks; the program goes on with its other resources meanwhile
         look = await asyncio.to_thread(self._looks_at, given["status"])
+        console = partial(self._console, given["instance"])
         try:
-            await wait(host, given["instance"], look, self.minutes * 60, tell)
+            await wait(host, given["instance"], look, console, self.minutes * 60, tell)
         except NotServing as error:
-            console = await asyncio.to_thread(self._console, given["instance"])
-            raise NotServing(f"{error}\n{console}\n{remedy(host)}") from None
+            end = _indented(await asyncio.to_thread(console))
+            raise NotServing(f"{error}\n{end}\n{remedy(host)}") from None
 
     def _looks_at(self, url: str) -> Callable[[], Seen]:
         client = self.account.client("s3")
@@ -85,17 +92,20 @@ class Waiting:
         return lambda: see(client, bucket, key)
 
     def _console(self, instance: str) -> str:
-        """The end of what the machine wrote to its console, as EC2 keeps it."""
+        """What the machine wrote to its console, as EC2 keeps it (64 KiB, on Nitro at any time)."""
         try:
             ec2 = self.account.client("ec2")
-            text = ec2.get_console_output(InstanceId=instance, Latest=True).get("Output", "")
-        except ClientError as first:
-            # only instances of the Nitro System know their latest output
-            return f"EC2's console output is not to be had: {first}"
-        lines = [line.rstrip() for line in text.splitlines() if line.strip()][-CONSOLE_LINES:]
-        if not lines:
-            return "EC2 has no console output of it yet"
-        return "The end of its console output:\n" + "\n".join(f"  {line}" for line in lines)
+            return ec2.get_console_output(InstanceId=instance, Latest=True).get("Output", "")
+        except (ClientError, BotoCoreError) as error:
+            return f"EC2's console output cannot be read: {error}"
+
+
+def _indented(console: str) -> str:
+    """The end of a console's output, for an error."""
+    lines = [line.rstrip() for line in console.splitlines() if line.strip()][-CONSOLE_LINES:]
+    if not lines:
+        return "EC2 has no console output of it yet"
+    return "The end of its console output:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def see(client: Any, bucket: str, key: str) -> Seen:
@@ -107,7 +117,7 @@ def see(client: Any, bucket: str, key: str) -> Seen:
         return Seen(None, 0.0, "" if code in NOT_YET else f"s3://{bucket}/{key}: {error}")
     written = answer["LastModified"].timestamp()
     try:
-        return Seen(parse(answer["Body"].read()), written)
+        return Seen(parse(answer["Body"].read(LIMIT + 1)), written)
     except BadStatus as error:
         return Seen(None, written, f"s3://{bucket}/{key} is no status: {error}")
 
@@ -116,14 +126,16 @@ async def wait(
     host: str,
     instance: str,
     look: Callable[[], Seen],
+    console: Callable[[], str],
     seconds: float,
     tell: Callable[[str], None],
 ) -> None:
     """Return once this instance has said that it serves, after this began; raises NotServing.
 
-    It writes every minute, so what it wrote before says nothing of now.
+    It writes every minute, so what it wrote before says nothing of now. One that says nothing is
+    given up at once if its console shows that cloud-init could not start the set-up.
     """
-    deadline = time.monotonic() + seconds
+    deadline, next_console = (time.monotonic() + s for s in (seconds, CONSOLE_SECONDS))
     before = await asyncio.to_thread(look)
     said = ""
     while True:
@@ -139,6 +151,10 @@ async def wait(
         if (now := _doing(status)) != said:
             said = now
             tell(now)
+        if status is None and time.monotonic() > next_console:
+            next_console = time.monotonic() + CONSOLE_SECONDS
+            if FAILED.search(await asyncio.to_thread(console)):
+                raise NotServing(f"{host} ({instance}): cloud-init could not start its set-up")
         if time.monotonic() > deadline:
             text = f"does not serve after {seconds / 60:.0f} minutes"
             raise NotServing(_report(host, instance, text, status, seen.problem))

@@ -1,4 +1,4 @@
-"""The stack's private bucket: tables and set-up objects for hosts to read, their status to write."""
+"""The stack's private bucket: tables and set-up objects that hosts read, status that they write."""
 
 import hashlib
 import json

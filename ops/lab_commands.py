@@ -1,6 +1,7 @@
 """`relay lab ...`: the lab's commands."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -18,19 +19,15 @@ from lab.internet.inbox import Inbox
 from lab.internet.smarthost import Smarthost
 from lab.internet.stranger import stranger
 from lab.lab import Lab
-from lab.machines import virtual
-from lab.machines.image import architecture, virtual_image
 from lab.stories import STORIES
 from lab.stories.stage import Stage, play
-from lab.tools import missing
-from ops import hosts, lab_smarthost, lab_stack
+from ops import account, hosts, lab_real_kernel, lab_smarthost, lab_stack
+from ops import status as status_
 from ops.output import notes, print_json, print_table, step
 from ops.stack_file import StackFile
 from ops.target import Target
-from settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
-READY_SECONDS = 600
 ARRIVAL_SECONDS = 300
 
 Name = Annotated[str, typer.Option("--name", help="The lab's name: several can run side by side.")]
@@ -84,8 +81,6 @@ def up(
             control.remove(lab)
         control.start(lab, notes.print)
     outputs = apply(lab, source, block_port_25, real_kernel or ())
-    with step("hosts set themselves up (cloud-init, certificate)"):
-        wait_for_hosts(lab, outputs)
     seconds = round(time.monotonic() - started, 1)
     result = {"lab": name, "seconds": seconds, **_shown(outputs)}
     if json:
@@ -100,12 +95,12 @@ def apply(
     block_port_25: bool | None = None,
     real_kernel: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Copy the stack file, make its zones, `pulumi up`; gives the outputs."""
+    """Copy the stack file, make its zones, `pulumi up`; gives the outputs once all hosts serve."""
     lab_stack.prepare(lab, source)
     if real_kernel:
-        _on_a_real_kernel(lab, real_kernel)
+        lab_real_kernel.choose(lab, real_kernel)
     stack = lab_stack.STACK
-    with step("pulumi up"):
+    with step("pulumi up, until the hosts serve"):
         made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
         if made.returncode != 0:
             raise lab_stack.StackError(made.stdout)
@@ -116,50 +111,14 @@ def apply(
         lab_stack.make_zones(lab, settings.hosted_zones)
         blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
         lab_stack.block_port_25(lab, blocked)
-        result = lab_stack.pulumi(
-            lab, "up", "--yes", "--skip-preview", "--stack", stack, capture=True
-        )
-        if result.returncode != 0:
-            raise lab_stack.StackError(result.stdout)
+        Target(stack, lab).operate("up", "--yes", "--skip-preview", shown=host_progress)
     return lab_stack.outputs(lab)
 
 
-def real_kernel_hosts(settings: Settings, given: Sequence[str]) -> list[str]:
-    """The names of the hosts meant by `--real-kernel`; LabError for one that the stack has not."""
-    known = [settings.gateway.name, *(client.name for client in settings.clients)]
-    names = [settings.gateway.name if name == "gateway" else name for name in given]
-    for name in names:
-        if name not in known:
-            raise control.LabError(f"--real-kernel {name}: the stack has {', '.join(known)}")
-    return names
-
-
-def _on_a_real_kernel(lab: Lab, given: Sequence[str]) -> None:
-    """Have these hosts of the stack run so; all that it takes is there before the first starts."""
-    settings = StackFile(Target(lab_stack.STACK, lab)).settings()
-    names = real_kernel_hosts(settings, given)
-    if architecture() != "amd64":
-        raise control.LabError("--real-kernel plays EC2's x86 machines: it needs such a computer")
-    if packages := missing(real_kernel=True):
-        raise control.LabError(
-            f"--real-kernel: install what it needs: apt-get install {' '.join(packages)}"
-        )
-    virtual_image(notes.print)
-    virtual.choose(lab, names)
-
-
-def wait_for_hosts(lab: Lab, outputs: dict[str, Any]) -> None:
-    """Return once every host serves; LabError with what is missing if one does not."""
-    deadline = time.monotonic() + READY_SECONDS
-    while missing := send.hosts_ready(lab, outputs):
-        if time.monotonic() > deadline:
-            raise control.LabError(f"after {READY_SECONDS} s there is still no {missing}")
-        time.sleep(0.5)
-    for host in hosts.all_of(outputs):
-        if errors := send.cloud_init_errors(lab, host["instanceId"]):
-            raise control.LabError(
-                f"cloud-init failed on {host['name']}: {errors}; ./relay lab logs {host['name']}"
-            )
+def host_progress(line: str) -> str:
+    """What a line of `pulumi up` tells of a host, or ""; the rest is told by the result."""
+    found = re.search(r"\(\d+s\) (?:info|warning): (.*)", line)
+    return f"       {found[1]}\n" if found else ""
 
 
 def _shown(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -232,7 +191,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
     if result["running"]:
         outputs = lab_stack.outputs(lab)
         result |= _shown(outputs)
-        result["missing"] = send.hosts_ready(lab, outputs) if outputs else ["the stack"]
+        result["missing"] = _missing(lab, outputs) if outputs else ["the stack"]
         result["messages"] = len(Inbox(lab).messages())
     elif control.remains(lab):
         result["remains"] = control.remains(lab)
@@ -240,6 +199,19 @@ def status(name: Name = "dev", json: Json = False) -> None:
         print_json(result)
     else:
         print_table(f"lab {name}", [{"what": k, "is": str(v)} for k, v in result.items()])
+
+
+def _missing(lab: Lab, outputs: dict[str, Any]) -> list[str]:
+    """What hosts lack to serve, by their own word."""
+    found = []
+    with account.clients(Target(lab_stack.STACK, lab)) as client:
+        for host in hosts.all_of(outputs):
+            try:
+                lacks = status_.read(client, host).missing
+            except status_.NoStatus as error:
+                lacks = (str(error),)
+            found += [f"{host['name']}: {what}" for what in lacks]
+    return found
 
 
 def _machine(lab: Lab, host: str) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,10 +48,10 @@ class Target:
         """The output of `pulumi ARGUMENTS` on this stack; StackError with what it said."""
         return output(self.lab, *arguments, "--stack", self.stack, text=text)
 
-    def operate(self, *arguments: str) -> None:
+    def operate(self, *arguments: str, shown: Callable[[str], str] = lambda line: line) -> None:
         """Run `pulumi ARGUMENTS` on this stack with what it shows on our standard error.
 
-        StackError with what it said if it fails.
+        `shown` is what is shown of a line. StackError with what it said if it fails.
         """
         arguments = (*arguments, "--stack", self.stack)
         if self.lab:
@@ -69,7 +69,7 @@ class Target:
             errors="replace",
         ) as process:
             for line in process.stdout or ():
-                notes.print(line, end="", markup=False, soft_wrap=True)
+                notes.print(shown(line), end="", markup=False, soft_wrap=True)
                 said.append(line)
         if process.returncode != 0:
             text = "".join(said)  # it was shown, so the error is what Pulumi made of it in the end

@@ -143,8 +143,8 @@ class Machine:
             inside = ["nsenter", "-t", str(self.leader), "-m"]
             run(*inside, "mknod", "-m", "600", f"/dev/{disk.name}", "b", *numbers)
             folder = f"/sys/block/{disk.name}/device"
-            show = f'[ ! -d /run/sys/block ] || {{ mkdir -p "{folder}"; echo {serial} >"{folder}/serial"; }}'
-            run(*inside, "sh", "-c", show)
+            show = f"mkdir -p {folder} && echo {serial} >{folder}/serial"
+            run(*inside, "sh", "-c", f"[ ! -d /run/sys/block ] || {{ {show}; }}")
 
     def detach(self, volume: str) -> None:
         """Take the volume away."""

@@ -12,9 +12,10 @@ from lab.region.rules import ec2 as rules
 
 @dataclass
 class Account:
-    """What AWS has decided about the account, and shows in no API."""
+    """What AWS has decided about the account, or is slow at, and shows in no API."""
 
     port_25_blocked: bool = False
+    attachments_held: bool = False
 
 
 account = Account()
@@ -34,6 +35,9 @@ def handle(request: Request) -> Response:
             return _json({})
         case ("PUT", ["account", "port-25"]):
             account.port_25_blocked = body["blocked"]
+            return _json({})
+        case ("PUT", ["account", "attachments"]):
+            account.attachments_held = body["held"]
             return _json({})
         case ("PUT", ["dns", "withhold"]):
             names.elsewhere.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}
@@ -83,6 +87,8 @@ def state() -> dict[str, Any]:
                     {"id": v.id, "sizeGiB": v.size}
                     for v in data_volumes
                     if v.attachment is not None and v.attachment.instance.id == instance.id
+                    # AWS attaches a volume seconds after it has said so, or later
+                    if not account.attachments_held
                 ],
                 "ingress": _rules(interface.group_set, "ingress_rules"),
                 "egress": _rules(interface.group_set, "egress_rules"),

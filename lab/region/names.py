@@ -88,11 +88,11 @@ def lookup(name: str) -> Found:
     """What there is at an absolute name in lower case."""
     zones = [*public_zones(), *elsewhere.zones]
     parent = _serving(name, zones)
+    if name in elsewhere.withheld:
+        return Found(parent or ".", [], False, 1)
     if parent is None:
         return _infrastructure(name)
     entries = _entries(parent)
-    if name in elsewhere.withheld:
-        return Found(parent, [], False)
     at = [(kind, ttl, value) for n, kind, ttl, value in entries if n == name]
     if not at:
         labels = name.split(".")

@@ -63,9 +63,7 @@ def up(
 ) -> None:
     """Make an environment and wait until it serves; or renew one, or finish one cut off."""
     target, lifetime = _target(name, lab), duration(ttl)
-    outputs = make.make(name, lifetime, from_, acme_root, target)
-    if wait:
-        make.wait(target, outputs)
+    outputs = make.make(name, lifetime, from_, acme_root, target, wait=wait)
     row = _row(backend.one(name, target.lab))
     hosts = [outputs["gateway"], *outputs["clients"]]
     result = {**row, "stack": target.stack, "hosts": hosts, "logins": outputs["logins"]}

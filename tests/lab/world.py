@@ -72,7 +72,6 @@ class World:
         """Up, and every host serves."""
         control.start(self.lab, print)
         self.apply(self.settings())
-        lab_commands.wait_for_hosts(self.lab, self.outputs)
 
     def apply(self, config: dict[str, Any]) -> None:
         """`pulumi up` with these settings."""

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,13 @@ def declare(config: dict[str, str]) -> Recorder:
 
     run()
     return recorder
+
+
+def host_files(graph: Recorder, host: str) -> dict[str, str]:
+    """What is laid on a host, by path: the set-up object that its user data leads to."""
+    made = graph.one("BucketObjectv2", f"setup-{host}").inputs
+    assert made["key"] in user_data(graph.one("Instance", host))
+    return json.loads(made["content"])
 
 
 def user_data(instance: Recorded) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import control, tools
+from lab import tools
+from lab.control import LabError
 from lab.machines.network import Link
 from lab.machines.virtual import VirtualMachine
-from ops.lab_commands import real_kernel_hosts
+from ops.lab_real_kernel import hosts
 from settings import Settings, read
 
 SETTINGS: Settings = read(
@@ -32,9 +33,9 @@ def test_qemu_is_asked_for_only_where_a_host_is_to_have_a_kernel(
 
 def test_a_host_is_named_as_in_the_stack_or_as_the_gateway() -> None:
     given = ["gateway", "app.shop.example"]
-    assert real_kernel_hosts(SETTINGS, given) == ["mail.relay.example", "app.shop.example"]
-    with pytest.raises(control.LabError) as error:
-        real_kernel_hosts(SETTINGS, ["app"])
+    assert hosts(SETTINGS, given) == ["mail.relay.example", "app.shop.example"]
+    with pytest.raises(LabError) as error:
+        hosts(SETTINGS, ["app"])
     assert str(error.value) == (
         "--real-kernel app: the stack has mail.relay.example, app.shop.example"
     )
