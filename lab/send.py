@@ -154,11 +154,12 @@ def hops(lab: Lab, sent: Sent, message: Message, outputs: dict[str, Any]) -> lis
 
 def _log_level(lab: Lab, host: dict[str, str], peer: str) -> str:
     """The last TLS session that a host had with a peer, such as "TLSv1.3 verified"."""
-    log = lab.directory / "machines" / host["instanceId"] / "root/var/log/mail.log"
+    command = [*inside(lab, host["instanceId"]), "cat", "/var/log/mail.log"]
+    log = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
     pattern = (
         rf"(\w+) TLS connection (?:established|reused) to {re.escape(peer)}\[.*?: (TLS[v.\d]+)"
     )
-    found = re.findall(pattern, log.read_text(errors="replace"))
+    found = re.findall(pattern, log.stdout)
     return f"{found[-1][1]} {found[-1][0].lower()}" if found else ""
 
 

@@ -1,6 +1,7 @@
 """`./relay`: the command line."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
@@ -83,9 +84,15 @@ def setup() -> None:
     """Find or build Pulumi's engine, and make the lab's root file systems."""
     from lab.machines.image import host_image, inbox_image
 
-    print(engine())
-    print(host_image(notes.print))
-    print(inbox_image(notes.print))
+    # side by side: the engine's build is the processor's work, the others wait for downloads
+    with ThreadPoolExecutor() as pool:
+        made = [
+            pool.submit(engine),
+            pool.submit(host_image, notes.print),
+            pool.submit(inbox_image, notes.print),
+        ]
+        for part in made:
+            print(part.result())
 
 
 def main() -> None:

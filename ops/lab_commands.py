@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
 from lab.stories.stage import Stage, play
-from ops import account, hosts, lab_smarthost, lab_stack
+from ops import account, hosts, lab_real_kernel, lab_smarthost, lab_stack
 from ops import status as status_
 from ops.output import notes, print_json, print_table, step
 from ops.stack_file import StackFile
@@ -61,6 +62,14 @@ def up(
             help="Port 25 out, as for new AWS accounts; blocked if the stack has a smarthost.",
         ),
     ] = None,
+    real_kernel: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="Run this host as a virtual machine with Debian's kernel (slow where there is no "
+            "KVM); `gateway`, or a host's name. Can be given again; from its next instance on.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Start the lab, `pulumi up` the stack in it, and wait until its hosts serve."""
@@ -71,7 +80,7 @@ def up(
             notes.print("the last `pulumi` here was cut off while it made things: starting anew")
             control.remove(lab)
         control.start(lab, notes.print)
-    outputs = apply(lab, source, block_port_25)
+    outputs = apply(lab, source, block_port_25, real_kernel or ())
     seconds = round(time.monotonic() - started, 1)
     result = {"lab": name, "seconds": seconds, **_shown(outputs)}
     if json:
@@ -80,9 +89,16 @@ def up(
         notes.print(f"Up in {seconds} s. Next: ./relay lab send --name {name}")
 
 
-def apply(lab: Lab, source: Path, block_port_25: bool | None = None) -> dict[str, Any]:
+def apply(
+    lab: Lab,
+    source: Path,
+    block_port_25: bool | None = None,
+    real_kernel: Sequence[str] = (),
+) -> dict[str, Any]:
     """Copy the stack file, make its zones, `pulumi up`; gives the outputs once all hosts serve."""
     lab_stack.prepare(lab, source)
+    if real_kernel:
+        lab_real_kernel.choose(lab, real_kernel)
     stack = lab_stack.STACK
     with step("pulumi up, until the hosts serve"):
         made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)

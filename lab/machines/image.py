@@ -2,8 +2,8 @@
 
 The hosts' root has the packages of `image/ec2-packages.txt`, in the versions that the mirror has
 today, and nothing else: what a set-up needs besides, it installs. `image/host` is what Debian's
-recipe configures beside packages, `image/container` what a machine without a kernel of its own
-needs.
+recipe configures beside packages; `image/container` is what a machine without a kernel of its own
+needs, `image/virtual` what one with it does.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ FILES = Path(__file__).parent / "image"
 SUITE = "trixie"
 
 # What the list has and a machine that shares this computer's kernel has not: kernel, boot loader.
+# A virtual machine has a kernel, which QEMU loads for it.
 NOT_IN_A_CONTAINER = ("linux-image-", "grub", "shim-")
 INBOX_PACKAGES = (
     "ca-certificates,curl,dbus,iproute2,iputils-ping,less,netbase,nftables,openssh-server,procps,"
@@ -67,6 +68,13 @@ def architecture() -> str:
 def host_image(progress: Callable[[str], None]) -> Path:
     """The hosts' root file system, made at the first call (about a minute, 700 MB)."""
     return _make(Image("host", host_packages(architecture()), ("host", "container")), progress)
+
+
+def virtual_image(progress: Callable[[str], None]) -> Path:
+    """The root file system of hosts with a kernel of their own: the containers', with a kernel."""
+    kernel = f"linux-image-cloud-{architecture()}"
+    packages = (*host_packages(architecture()), kernel)
+    return _make(Image("virtual", packages, ("host", "virtual")), progress)
 
 
 def inbox_image(progress: Callable[[str], None]) -> Path:

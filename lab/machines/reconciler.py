@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.lab import Lab
-from lab.machines import network, routes
+from lab.machines import network, routes, virtual
+from lab.machines.image import virtual_image
 from lab.machines.machine import EXIT_REBOOT, Machine
 from lab.machines.state import AttachedVolume, Instance, RegionState
+from lab.machines.virtual import VirtualMachine
 from lab.run import run
 
 log = logging.getLogger(__name__)
@@ -96,22 +98,28 @@ class Reconciler:
 
     def _start(self, instance: Instance) -> None:
         log.info("%s starts at %s", instance.id, instance.private_address)
-        link = network.link_of(self.lab, instance)
-        network.connect(self.lab, link)
-        directory = self.lab.directory / "machines" / instance.id
-        machine = Machine(instance.id, directory, self.image, link)
-        if not directory.exists():
+        machine = self._machine(instance)
+        network.connect(self.lab, machine.link, tap=isinstance(machine, VirtualMachine))
+        if not machine.directory.exists():
             machine.create(self.trust)
         # The rules must hold before the first packet.
         self._apply_rules(instance)
         with (self.lab.directory / "dhcp.log").open("ab") as output:
             dhcp = subprocess.Popen(
-                network.dhcp_server(self.lab, link), stdout=output, stderr=output
+                network.dhcp_server(self.lab, machine.link), stdout=output, stderr=output
             )
         host = Host(instance, machine, dhcp, instance.boots)
         self.hosts[instance.id] = host
         self._disks(host, instance.volumes)
         self._boot(host)
+
+    def _machine(self, instance: Instance) -> Machine:
+        link = network.link_of(self.lab, instance)
+        directory = self.lab.directory / "machines" / instance.id
+        if instance.name in virtual.hosts(self.lab):
+            image = virtual_image(log.info)
+            return VirtualMachine(instance.id, directory, image, link, lab=self.lab)
+        return Machine(instance.id, directory, self.image, link)
 
     def _apply_rules(self, *new: Instance) -> list[Instance]:
         """Put the rules for the instances that there are in force; gives these."""

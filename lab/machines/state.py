@@ -33,11 +33,13 @@ class AttachedVolume(_Model):
 class Instance(_Model):
     """An instance as the API has it; `boots` rises with each start and reboot request.
 
-    `via` is the private address of the interface that its subnet's route to everywhere leads to;
-    one that `forwards` has no source/destination check.
+    `name` is its tag `Name`, which is the host's name. `via` is the private address of the
+    interface that its subnet's route to everywhere leads to; one that `forwards` has no
+    source/destination check.
     """
 
     id: str
+    name: str
     state: Literal["pending", "running", "shutting-down", "stopping", "stopped", "terminated"]
     boots: int
     private_address: str

@@ -125,6 +125,7 @@ def _gone(instance: Any) -> dict[str, Any]:
     """A terminated instance has no network any more."""
     return {
         "id": instance.id,
+        "name": {tag["key"]: tag["value"] for tag in instance.get_tags()}.get("Name", ""),
         "state": instance._state.name,
         "boots": rules.boots.get(instance.id, 1),
         "privateAddress": "",
