@@ -4,6 +4,7 @@ The one home of the format, for the host (status.py) and for those who wait for 
 """
 
 import dataclasses
+import datetime
 import json
 import types
 import typing
@@ -85,7 +86,8 @@ class Egress:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything. `missing` is what the host lacks to serve; empty: it serves.
+    """Everything. `missing` is what the host lacks to serve, with the last words on each; empty: it
+    serves.
 
     `boot` is the kernel's id of this boot, `written` ISO 8601, `certificate` when it ends (ISO
     8601, "" for none), `signing` the selector in use by domain, "" where none is visible in DNS
@@ -98,7 +100,7 @@ class Status:
     boot: str
     written: str
     setup: Setup
-    missing: tuple[str, ...]
+    missing: dict[str, tuple[str, ...]]
     stopped: tuple[str, ...]
     tables: Tables
     signing: dict[str, str]
@@ -122,12 +124,22 @@ def parse(text: str | bytes) -> Status:
     if len(text) > LIMIT:
         raise BadStatus(f"it is over {LIMIT} bytes")
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_refused)
     except ValueError as error:
         raise BadStatus(f"it is not JSON ({len(text)} characters)") from error
     if not isinstance(found, dict) or found.get("version") != VERSION:
         raise BadStatus(f"its version is not {VERSION}: host and stack are of different releases")
-    return _read(Status, found, "status")
+    status: Status = _read(Status, found, "status")
+    for moment in filter(None, (status.written, status.certificate)):
+        try:
+            datetime.datetime.fromisoformat(moment)
+        except ValueError:
+            raise BadStatus(f"{moment!r:.80} is no time") from None
+    return status
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")  # NaN and Infinity are Python's, not JSON's
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
@@ -150,8 +162,10 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return _read(arguments[0], value, where)
     if origin is Literal and value in arguments:
         return value
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    if kind in (int, float) and isinstance(value, int | kind) and type(value) is not bool:
+        if value < 0:
+            raise BadStatus(f"{where}: {value} is below zero")
+        return kind(value)
     if kind is str and isinstance(value, str):
         # a receiver's words, say, are shown on terminals
         return "".join(c if c.isprintable() else " " for c in value)

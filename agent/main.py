@@ -179,12 +179,14 @@ def main() -> int:
         bundle = bundles.parse(content, socket.getfqdn(), role)
         {"gateway": gateway, "client": client}[role](bundle, base)
     except bundles.BadBundle as error:
+        if not fetched:  # what is kept is asked for anew, whatever is wrong with it
+            etag_file.unlink(missing_ok=True)
         say(f"{url} cannot be used: {error}. The last good tables keep serving.", 3)
         return 1
     if fetched:
-        kept.touch(mode=0o600)
-        kept.write_bytes(content)
-        etag_file.write_text(fetched[1])
+        write(kept, content.decode())
+        write(etag_file, fetched[1])
+        systemctl("restart", "mail-relay-status.service")
     return 0
 
 

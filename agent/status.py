@@ -6,6 +6,7 @@ CLI, since it also tells of a host whose packages are not installed yet.
 """
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -37,11 +38,13 @@ TABLES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-rel
 DISKS = {"gateway": ("/", "/srv/mail"), "client": ("/",)}
 PORTS = (25, 587, 465)
 RUN = Path("/run/mail-relay")
+EGRESS = RUN / "egress.json"
 DONE = Path("/var/lib/mail-relay/set-up")
 SETUP = "mail-relay-setup.service"
-LINES, LINE, REASONS = 8, 300, 5
+LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
 EX_CONFIG = 78
 SECONDS = 10
+ADDRESSES = 2  # of each exchanger that are tried
 # Whoever is asked whether port 25 is open did nothing to deserve it every minute.
 EGRESS_SECONDS, EGRESS_FAILED_SECONDS = 3600, 300
 # A large provider's domain, where the operator's mail exchangers are this host.
@@ -81,21 +84,32 @@ def setup() -> Setup:
     return Setup("retrying" if waits else "running", step, failures, _last_lines() if waits else ())
 
 
-def _last_lines(count: int = LINES) -> tuple[str, ...]:
-    """What the set-up wrote last."""
-    said = run("journalctl", "-q", "-o", "cat", "-n", str(count), f"_SYSTEMD_UNIT={SETUP}")
+def _last_lines(count: int = LINES, unit: str = SETUP) -> tuple[str, ...]:
+    """What a unit wrote last."""
+    said = run("journalctl", "-q", "-o", "cat", "-n", str(count), f"_SYSTEMD_UNIT={unit}")
     return tuple(line[:LINE] for line in said.splitlines())
 
 
 def stopped() -> tuple[str, ...]:
-    """Units that failed, and those that are to run and do not."""
+    """Units that failed, and those that are to run and do not, or not for long."""
     listed = run("systemctl", "list-units", "--failed", "--plain", "--no-legend")
     found = {line.split()[0] for line in listed.splitlines()}
+    kept = RUN / "restarts.json"
+    before: dict[str, int] = {}
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        before = json.loads(kept.read_text())
+    restarts: dict[str, int] = {}
     for unit in UNITS:
-        state = properties(unit, "UnitFileState", "ActiveState")
-        enabled = state.get("UnitFileState") == "enabled"
-        if enabled and state.get("ActiveState") in ("inactive", "failed"):
+        state = properties(unit, "UnitFileState", "ActiveState", "SubState", "NRestarts")
+        if state.get("UnitFileState") != "enabled":
+            continue
+        restarts[unit] = int(state.get("NRestarts") or 0)
+        # one that ends at each start is "activating" between two of them, or active for a moment
+        waits = state.get("SubState", "").startswith("auto-restart")
+        ends = restarts[unit] > before.get(unit, 0)
+        if waits or ends or state.get("ActiveState") in ("inactive", "failed"):
             found.add(unit)
+    kept.write_text(json.dumps(restarts))
     return tuple(sorted(found - {SETUP}))
 
 
@@ -130,19 +144,23 @@ def signing(base: Path) -> dict[str, str]:
 
 
 def queue() -> Queue:
-    """How many messages wait, for how long the oldest does, and why."""
-    messages = [json.loads(line) for line in run("postqueue", "-j").splitlines()]
+    """How many messages wait, for how long the oldest does, and why: read as it comes.
+
+    A queue of 100,000 messages is hundreds of megabytes when it is read whole.
+    """
+    messages = held = 0
+    oldest = time.time()
     reasons: Counter[str] = Counter()
-    for message in messages:
-        said = {r["delay_reason"] for r in message["recipients"] if r.get("delay_reason")}
-        reasons.update(text[:LINE] for text in said)
-    oldest = min((message["arrival_time"] for message in messages), default=None)
-    return Queue(
-        len(messages),
-        sum(message["queue_name"] == "hold" for message in messages),
-        max(time.time() - oldest, 0.0) if oldest is not None else 0.0,
-        tuple(Reason(text, count) for text, count in reasons.most_common(REASONS)),
-    )
+    with subprocess.Popen(["postqueue", "-j"], stdout=subprocess.PIPE, text=True) as listing:
+        for line in listing.stdout or ():
+            message = json.loads(line)
+            messages += 1
+            held += message["queue_name"] == "hold"
+            oldest = min(oldest, message["arrival_time"])
+            said = {r["delay_reason"] for r in message["recipients"] if r.get("delay_reason")}
+            reasons.update(text[:LINE] for text in said if text in reasons or len(reasons) < KINDS)
+    most = tuple(Reason(text, count) for text, count in reasons.most_common(REASONS))
+    return Queue(messages, held, max(time.time() - oldest, 0.0), most)
 
 
 def certificate(host: str) -> str:
@@ -164,19 +182,24 @@ def disks(paths: tuple[str, ...]) -> tuple[Disk, ...]:
     return tuple(found)
 
 
-def egress(way: str, host: str) -> Egress:
-    """Whether mail can leave; an answer is kept for a while."""
-    kept = RUN / "egress.json"
+def egress(way: str) -> Egress | None:
+    """Whether mail can leave, as it was last tried."""
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
-        last = json.loads(kept.read_text())
-        age = time.monotonic() - last["at"]
-        lasts = EGRESS_FAILED_SECONDS if last["problem"] else EGRESS_SECONDS
-        if last["way"] == way and age < lasts:
-            return Egress(last["exchange"], last["problem"], age)
+        last = json.loads(EGRESS.read_text())
+        if last["way"] == way:
+            return Egress(last["exchange"], last["problem"], time.monotonic() - last["at"])
+    return None
+
+
+def try_egress(way: str, host: str) -> bool:
+    """Try again whether mail can leave, if that is due; whether it was."""
+    last = egress(way)
+    if last and last.seconds < (EGRESS_FAILED_SECONDS if last.problem else EGRESS_SECONDS):
+        return False
     exchange, problem = _try(exchanges(way[1:], host) if way.startswith("@") else [way])
     at = time.monotonic()
-    kept.write_text(json.dumps({"way": way, "exchange": exchange, "problem": problem, "at": at}))
-    return Egress(exchange, problem, 0.0)
+    EGRESS.write_text(json.dumps({"way": way, "exchange": exchange, "problem": problem, "at": at}))
+    return True
 
 
 def exchanges(domain: str, host: str) -> list[str]:
@@ -194,28 +217,49 @@ def exchanges(domain: str, host: str) -> list[str]:
 
 
 def _try(ways: list[str]) -> tuple[str, str]:
-    """The first way that gives a greeting, or why none does."""
-    problem = "no mail exchanger elsewhere is found in DNS"
+    """The first way that gives a greeting, or why none does, in some seconds for all of them."""
+    problem, deadline = (
+        "no mail exchanger elsewhere is found in DNS",
+        time.monotonic() + 2 * SECONDS,
+    )
     for way in ways:
+        name, _, port = way.partition(":")
         try:
-            with (smtplib.SMTP_SSL if way.endswith("465") else smtplib.SMTP)(way, timeout=SECONDS):
-                return way, ""
+            found = socket.getaddrinfo(name, int(port or 25), socket.AF_INET, socket.SOCK_STREAM)
+            for *_, address in found[:ADDRESSES]:
+                left = min(SECONDS / 2, deadline - time.monotonic())
+                if left <= 0:
+                    return ", ".join(ways), problem
+                with contextlib.suppress(TimeoutError):
+                    smtp = smtplib.SMTP_SSL if port.endswith("465") else smtplib.SMTP
+                    with smtp(str(address[0]), int(address[1]), timeout=left):
+                        return way, ""
+                problem = "TimeoutError: timed out"
         except (OSError, smtplib.SMTPException) as error:
             problem = f"{type(error).__name__}: {error}"[:LINE]
     return ", ".join(ways), problem
 
 
-def missing(status: Status, role: str) -> tuple[str, ...]:
-    """What the host lacks to serve, in the order in which it comes."""
+def missing(status: Status, role: str) -> dict[str, tuple[str, ...]]:
+    """What the host lacks to serve, in the order in which it comes, with the last words on each."""
     if status.setup.state != "done":
-        return (status.setup.step or "set-up",)
-    found = [] if status.tables.etag else ["tables"]
-    if role == "gateway" and not status.certificate:
-        found.append("certificate")
-    elif role == "gateway":
-        listening = run("ss", "-Hltn").split()
-        found += [f"port {p}" for p in PORTS if not any(at.endswith(f":{p}") for at in listening)]
-    return (*found, *status.stopped)
+        return {status.setup.step or "set-up": status.setup.said}
+    found: dict[str, tuple[str, ...]] = {}
+    if not status.tables.etag:
+        found["tables"] = _last_lines(3, "mail-relay-tables.service")
+    now = datetime.datetime.now(datetime.UTC)
+    if role == "gateway":
+        ends = status.certificate and datetime.datetime.fromisoformat(status.certificate)
+        said = _last_lines(LINES, "mail-relay-certificate.service")
+        if not ends or ends < now:
+            found["certificate"] = said
+        else:
+            listening = run("ss", "-Hltn").split()
+            closed = [p for p in PORTS if not any(at.endswith(f":{p}") for at in listening)]
+            found |= {f"port {port}": said for port in closed}
+    # others of the image's, or one that says that mail waits, keep nobody's mail
+    needed = [unit for unit in status.stopped if unit in UNITS]
+    return found | {unit: _last_lines(3, unit) for unit in needed}
 
 
 def look(role: str, way: str) -> Status:
@@ -230,16 +274,16 @@ def look(role: str, way: str) -> Status:
         _text(Path("/proc/sys/kernel/random/boot_id")),
         datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         first,
-        (),
+        {},
         stopped(),
         tables(base),
         signing(base) if is_gateway else {},
         queue() if ready else Queue(0, 0, 0.0, ()),
         certificate(host) if is_gateway else "",
         disks(DISKS[role]),
-        egress(way, host) if way and ready else None,
+        egress(way) if way else None,
     )
-    return Status(**{**status.__dict__, "missing": missing(status, role)})
+    return dataclasses.replace(status, missing=missing(status, role))
 
 
 def put(url: str, text: str) -> int:
@@ -259,7 +303,13 @@ def main() -> int:
     """Command line: role, URL, and the way out of a gateway."""
     role, url, *ways = sys.argv[1:]
     RUN.mkdir(mode=0o755, exist_ok=True)
-    return put(url, look(role, ways[0] if ways else "").to_json())
+    way = ways[0] if ways else ""
+    status = look(role, way)
+    result = put(url, status.to_json())
+    # how a host is does not wait for others' answers
+    if way and status.setup.state == "done" and try_egress(way, status.host):
+        result = put(url, look(role, way).to_json())
+    return result
 
 
 if __name__ == "__main__":

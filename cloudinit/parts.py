@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,9 @@ _environment = Environment(
     keep_trailing_newline=True,
     autoescape=False,  # noqa: S701 (configuration files and shell, not HTML)
 )
+
+# For text of a user's in a shell's word, such as an address with an apostrophe.
+_environment.filters["quote"] = shlex.quote
 
 
 @dataclass(frozen=True)

@@ -135,8 +135,9 @@ class Host(pulumi.ComponentResource):
             waiting.until_serving(
                 host,
                 self.instance,
-                store.url(store.status_key(host)),
-                pulumi.ResourceOptions(parent=self, depends_on=needed),
+                status=store.url(store.status_key(host)),
+                tables=store.url(key),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=needed),
             )
         self.register_outputs({"instance_id": self.instance.id})
 

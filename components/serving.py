@@ -14,7 +14,13 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    TokenRetrievalError,
+)
 
 from agent.host_status import LIMIT, BadStatus, Status, parse
 from components.account import Account
@@ -25,6 +31,7 @@ CONSOLE_SECONDS = 30.0
 # cloud-init's own words (cc_scripts_per_boot.py, cc_final_message.py): the user data's script has
 # failed, or there was no user data to be had.
 FAILED = re.compile(r"Failed to run module scripts[-_]per[-_]boot|Used fallback datasource")
+NEW_TABLES = "the stack's newest tables"
 NOT_YET = ("NoSuchKey", "NoSuchBucket", "404")
 
 
@@ -34,11 +41,15 @@ class NotServing(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """A host's status, and when the bucket got it by the bucket's own clock."""
+    """A host's status, and when the bucket got it by the bucket's own clock.
+
+    `tables` is the ETag of the tables that the host ought to have.
+    """
 
     status: Status | None
     written: float
     problem: str = ""
+    tables: str = ""
 
 
 @dataclass
@@ -53,9 +64,19 @@ class Waiting:
         self._hook = pulumi.ResourceHook("host-serves", self._wait)
 
     def until_serving(
-        self, host: str, instance: aws.ec2.Instance, url: str, opts: pulumi.ResourceOptions
+        self,
+        host: str,
+        instance: aws.ec2.Instance,
+        *,
+        status: str,
+        tables: str,
+        opts: pulumi.ResourceOptions,
     ) -> None:
-        """Declare the resource that is there once this instance serves; `url` is its status."""
+        """Declare the resource that is there once this instance serves.
+
+        `status` and `tables` are the s3:// URLs of what it writes, and of the tables that it has to
+        serve by. Other tables are no reason to wait again.
+        """
         hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
         self.hosts[host] = instance
         pulumi.Stash(
@@ -65,7 +86,8 @@ class Waiting:
                 "host": host,
                 "instance": instance.id,
                 "type": instance.instance_type,
-                "status": url,
+                "status": status,
+                "tables": tables,
             },
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=hooks)),
         )
@@ -77,8 +99,9 @@ class Waiting:
         def tell(text: str) -> None:
             pulumi.log.info(f"{host}: {text}", resource=self.hosts[host])
 
+        tell(f"up to {self.minutes} minutes are given; to stop waiting, press Ctrl-C twice")
         # boto3 blocks; the program goes on with its other resources meanwhile
-        look = await asyncio.to_thread(self._looks_at, given["status"])
+        look = await asyncio.to_thread(self._looks_at, given["status"], given["tables"])
         console = partial(self._console, given["instance"])
         try:
             await wait(host, given["instance"], look, console, self.minutes * 60, tell)
@@ -86,10 +109,9 @@ class Waiting:
             end = _indented(await asyncio.to_thread(console))
             raise NotServing(f"{error}\n{end}\n{remedy(host)}") from None
 
-    def _looks_at(self, url: str) -> Callable[[], Seen]:
+    def _looks_at(self, status: str, tables: str) -> Callable[[], Seen]:
         client = self.account.client("s3")
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        return lambda: see(client, bucket, key)
+        return lambda: see(client, status, tables)
 
     def _console(self, instance: str) -> str:
         """What the machine wrote to its console, as EC2 keeps it (64 KiB, on Nitro at any time)."""
@@ -108,18 +130,36 @@ def _indented(console: str) -> str:
     return "The end of its console output:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def see(client: Any, bucket: str, key: str) -> Seen:
-    """What a host has written last."""
+def see(client: Any, status: str, tables: str) -> Seen:
+    """What a host has written last; raises NotServing where this user can look at nothing.
+
+    Whatever else S3 answers may pass: a refusal too, which is what a missing object is to those who
+    may not list the bucket.
+    """
     try:
-        answer = client.get_object(Bucket=bucket, Key=key)
+        answer = client.get_object(**_place(status))
+        found, written = answer["Body"].read(LIMIT + 1), answer["LastModified"].timestamp()
+        etag = client.head_object(**_place(tables))["ETag"].strip('"')
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        return Seen(None, 0.0, "" if code in NOT_YET else f"s3://{bucket}/{key}: {error}")
-    written = answer["LastModified"].timestamp()
+        return Seen(None, 0.0, "" if code in NOT_YET else f"{status}: {error}")
+    except (NoCredentialsError, CredentialRetrievalError, TokenRetrievalError) as error:
+        raise NotServing(
+            f"nobody here can see whether hosts serve: {error}. The program reads {status} with "
+            "aws:profile, aws:accessKey, aws:assumeRoles or the environment; wait.minutes 0 turns "
+            "the waiting off"
+        ) from None
+    except BotoCoreError as error:
+        return Seen(None, 0.0, f"{status}: {error}")
     try:
-        return Seen(parse(answer["Body"].read(LIMIT + 1)), written)
+        return Seen(parse(found), written, tables=etag)
     except BadStatus as error:
-        return Seen(None, written, f"s3://{bucket}/{key} is no status: {error}")
+        return Seen(None, written, f"{status} is no status: {error}")
+
+
+def _place(url: str) -> dict[str, str]:
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return {"Bucket": bucket, "Key": key}
 
 
 async def wait(
@@ -140,11 +180,13 @@ async def wait(
     said = ""
     while True:
         seen = await asyncio.to_thread(look)
-        status = seen.status if seen.status and seen.status.instance == instance else None
-        if status is not None and seen.written > before.written:
-            if not status.missing:
+        status = seen.status if seen.written > before.written else None
+        if status is not None and status.instance != instance:
+            status = None
+        if status is not None:
+            if not status.missing and status.tables.etag == seen.tables:
                 tell("serves")
-                _warn_unsigned(host, status)
+                _warn(host, status)
                 return
             if status.setup.state == "failed":
                 raise NotServing(_report(host, instance, "cannot be set up", status))
@@ -166,7 +208,7 @@ def _doing(status: Status | None) -> str:
     if status is None:
         return "starts"
     again = f" (tried again, {status.setup.failures} times)" if status.setup.failures else ""
-    return f"{', '.join(status.missing)}{again}" if status.missing else "serves"
+    return f"{', '.join(status.missing) or NEW_TABLES}{again}"
 
 
 def _report(host: str, instance: str, what: str, status: Status | None, problem: str = "") -> str:
@@ -174,20 +216,28 @@ def _report(host: str, instance: str, what: str, status: Status | None, problem:
     if status is None:
         lines.append(problem or "It has written nothing of itself yet.")
         return "\n".join(lines)
-    lines.append(f"It still lacks: {', '.join(status.missing)}. Its own words ({status.written}):")
-    lines += [f"  {line}" for line in status.setup.said]
-    if status.stopped:
-        lines.append(f"  units that do not run: {', '.join(status.stopped)}")
-    if status.tables.result not in ("", "success"):
-        lines.append(f"  tables: the last look for them ended with {status.tables.result}")
+    lacks = ", ".join(status.missing) or NEW_TABLES
+    lines.append(f"It still lacks: {lacks}. Its own words ({status.written}):")
+    for what, said in status.missing.items():
+        lines += [f"  {what}: {line}" for line in said]
     return "\n".join(lines)
 
 
-def _warn_unsigned(host: str, status: Status) -> None:
-    """Not waited for: a domain may be moved here before its name servers are."""
+def _warn(host: str, status: Status) -> None:
+    """What keeps mail waiting although the host serves: it may be meant, or be AWS's to end.
+
+    A domain may be moved here before its name servers are; port 25 is closed for new accounts.
+    """
     if status.signing_waits:
         names = ", ".join(status.signing_waits)
         pulumi.log.warn(f"{host}: no DKIM key of {names} is visible in DNS yet; its mail waits")
+    if status.egress and status.egress.problem:
+        pulumi.log.warn(
+            f"{host}: {status.egress.exchange} cannot be reached ({status.egress.problem}); mail "
+            "waits. ./relay verify says more"
+        )
+    if others := set(status.stopped) - set(status.missing):
+        pulumi.log.warn(f"{host}: units that do not run: {', '.join(sorted(others))}")
 
 
 def remedy(host: str) -> str:

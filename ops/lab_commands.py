@@ -207,9 +207,9 @@ def _missing(lab: Lab, outputs: dict[str, Any]) -> list[str]:
     with account.clients(Target(lab_stack.STACK, lab)) as client:
         for host in hosts.all_of(outputs):
             try:
-                lacks = status_.read(client, host).missing
+                lacks = list(status_.read(client, host).status.missing)
             except status_.NoStatus as error:
-                lacks = (str(error),)
+                lacks = [str(error)]
             found += [f"{host['name']}: {what}" for what in lacks]
     return found
 

@@ -2,6 +2,8 @@
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,12 +19,20 @@ class NoStatus(StackError):
     """A host's status cannot be read; the text says why."""
 
 
-def read(client: Clients, host: Mapping[str, Any]) -> Status:
+@dataclass(frozen=True)
+class Written:
+    """A host's status and its age in seconds, by the bucket's own clock."""
+
+    status: Status
+    seconds: float
+
+
+def read(client: Clients, host: Mapping[str, Any]) -> Written:
     """The last status of a host of the outputs; raises NoStatus."""
     bucket, _, key = host["status"].removeprefix("s3://").partition("/")
     try:
-        content = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read(LIMIT + 1)
-        found = parse(content)
+        answer = client("s3").get_object(Bucket=bucket, Key=key)
+        found = parse(answer["Body"].read(LIMIT + 1))
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
             raise NoStatus(f"{host['name']} has written nothing of itself yet") from None
@@ -34,7 +44,8 @@ def read(client: Clients, host: Mapping[str, Any]) -> Status:
     if found.instance != host["instanceId"]:
         text = f"{host['name']} has written nothing of itself yet; the last status is of another"
         raise NoStatus(f"{text} instance, {found.instance}")
-    return found
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return Written(found, (now - answer["LastModified"]).total_seconds())
 
 
 def summaries(target: Target) -> list[dict[str, Any]]:
@@ -43,7 +54,7 @@ def summaries(target: Target) -> list[dict[str, Any]]:
     outputs = target.outputs()
     with clients(target) as client:
         for host in hosts.all_of(outputs):
-            found = read(client, host)
+            found = read(client, host).status
             oldest = datetime.timedelta(seconds=round(found.queue.seconds))
             row = {
                 "host": host["name"],
@@ -55,9 +66,3 @@ def summaries(target: Target) -> list[dict[str, Any]]:
             }
             rows.append(row)
     return rows
-
-
-def age(status: Status, now: datetime.datetime | None = None) -> float:
-    """How old a status is, in seconds."""
-    now = now or datetime.datetime.now(datetime.UTC)
-    return (now - datetime.datetime.fromisoformat(status.written)).total_seconds()

@@ -27,7 +27,7 @@ def objections(
         if checked.skipped:
             found.append(f"{newest} could not be looked at: {checked.skipped}")
         try:
-            status = here.status_of(wanted.gateway)
+            status = here.status_of(wanted.gateway).status
         except hosts.NoAccess as error:
             return found, f"it is not known what {wanted.gateway.name} signs with: {error}"
     signing = status.signing.get(domain)

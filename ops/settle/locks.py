@@ -12,8 +12,8 @@ from ops.target import StackError, Target
 _LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at (\S+)")
 # What Pulumi Cloud says of a lock; whose it is, it does not say.
 _BUSY = "Another update is currently in progress"
-# Nothing of ours holds a lock for so long.
-_STALE = timedelta(hours=1)
+# Nothing of ours holds a lock for so long: `up` waits for hosts, two hours at most.
+_STALE = timedelta(hours=4)
 
 
 def unlocked(target: Target, *arguments: str) -> bool:

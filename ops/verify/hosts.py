@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from agent.host_status import SILENT_SECONDS, Disk, Egress, Queue, Status, Tables
-from ops.status import age
+from ops.status import Written
 from ops.verify.expected import Domain, Expected, Host
 from ops.verify.result import Result
 
 # What a host wrote of itself last, or raises NoAccess.
-Ask = Callable[[Host], Status]
+Ask = Callable[[Host], Written]
 # The tables are looked for twice a minute.
 STALE_SECONDS = 300
 # When senders are usually told that their mail is delayed.
@@ -33,9 +33,9 @@ def unasked(expected: Expected, host: Host, reason: str) -> list[Result]:
     return [Result(check, host.name, skipped=reason) for check in checks]
 
 
-def check(expected: Expected, host: Host, status: Status) -> list[Result]:
+def check(expected: Expected, host: Host, written: Written) -> list[Result]:
     """Every check of a host; one that is silent or not set up says nothing more of itself."""
-    first = _status(host, status)
+    first, status = _status(host, written), written.status
     if first.errors:
         others = unasked(expected, host, "what the host says of itself comes first")
         return [first, *others[1:]]
@@ -52,9 +52,9 @@ def check(expected: Expected, host: Host, status: Status) -> list[Result]:
     return results
 
 
-def _status(host: Host, status: Status) -> Result:
+def _status(host: Host, written: Written) -> Result:
     result = Result("status", host.name)
-    seconds, setup = age(status), status.setup
+    seconds, setup = written.seconds, written.status.setup
     again = "Its last words are in EC2's console output too: aws ec2 get-console-output --latest "
     console = f"{again}--instance-id {host.instance_id}"
     if seconds > SILENT_SECONDS:
@@ -90,7 +90,7 @@ def _disk(host: Host, status: Status) -> Result:
 
 def _least(disk: Disk) -> tuple[float, str]:
     """What is scarcer, and how much of it is left."""
-    return min((disk.free / disk.size, "bytes"), (disk.inodes_free, "inodes"))
+    return min((disk.free / max(disk.size, 1), "bytes"), (disk.inodes_free, "inodes"))
 
 
 def _services(host: Host, status: Status) -> Result:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError
 
-from agent.host_status import Status
 from lab.access import NotRunning, entered
 from lab.machines.network import RESOLVER
 from lab.send import Internet
 from ops import account, hosts
 from ops.lab_stack import StackError
-from ops.status import NoStatus, read
+from ops.status import NoStatus, Written, read
 from ops.target import Target
 from ops.verify.expected import Expected, Host
 from ops.verify.hosts import Ask, NoAccess
@@ -55,7 +54,7 @@ def _connect(address: str, port: int) -> socket.socket:
 
 
 def _status(target: Target, expected: Expected) -> Ask:
-    def ask(host: Host) -> Status:
+    def ask(host: Host) -> Written:
         where = host.model_dump(by_alias=True)
         try:
             if target.lab or expected.ssh.allow_from:

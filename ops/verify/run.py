@@ -44,11 +44,11 @@ def verify(expected: Expected, place: Place) -> Iterator[Result]:
         yield dmarc.check(world, domain, got, keys)
     for host in expected.hosts:
         try:
-            status = place.status_of(host)
+            written = place.status_of(host)
         except hosts.NoAccess as error:
             yield from hosts.unasked(expected, host, str(error))
         else:
-            yield from hosts.check(expected, host, status)
+            yield from hosts.check(expected, host, written)
 
 
 def passing(expected: Expected, names: Names, domains: Collection[str]) -> dict[str, bool]:

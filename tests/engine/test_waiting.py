@@ -28,7 +28,7 @@ def status(instance: str, host: str, **changes: Any) -> Status:
         "boot",
         now,
         DONE,
-        (),
+        {},
         (),
         Tables("e", "success", 1.0),
         {},
@@ -54,9 +54,12 @@ class Hosts:
             found = ec2.describe_instances(Filters=names)["Reservations"]
             for instance in [i for r in found for i in r["Instances"]]:
                 host = {t["Key"]: t["Value"] for t in instance["Tags"]}["Name"]
-                written = {"instance": instance["InstanceId"], "host": host, **self.changes}
-                text = status(**written).to_json()
                 bucket = s3.list_buckets()["Buckets"][0]["Name"]
+                key = "gateway.json" if host == GATEWAY else f"clients/{host}.json"
+                etag = s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
+                tables = Tables(etag, "success", 1.0)
+                own = {"instance": instance["InstanceId"], "host": host, "tables": tables}
+                text = status(**{**own, **self.changes}).to_json()
                 s3.put_object(Bucket=bucket, Key=f"status/{host}.json", Body=text)
 
 
@@ -97,7 +100,7 @@ def test_01_an_up_fails_with_the_hosts_own_words_where_its_set_up_cannot_go_on(
     configure(stack)
     said_by_host = "set-up ends: Debian's mirror has no package postfix"
     failed = Setup("failed", "packages", 2, (said_by_host,))
-    with hosts(stack, setup=failed, missing=("packages",)):
+    with hosts(stack, setup=failed, missing={"packages": (said_by_host,)}):
         code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
     assert code != 0
     assert f"{GATEWAY} (i-" in said
@@ -137,7 +140,7 @@ def test_05_a_host_that_never_serves_is_given_up_with_what_it_lacks(stack: Stack
     configure(stack, operator="third@inbox.example")
     words = ("E: The package lists cannot be had",)
     retrying = Setup("retrying", "package lists", 4, words)
-    with hosts(stack, setup=retrying, missing=("package lists",)):
+    with hosts(stack, setup=retrying, missing={"package lists": words}):
         code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
     assert code != 0
     assert "does not serve after 1 minutes" in said

@@ -40,8 +40,8 @@ def test_02_an_alias_at_one_of_the_stacks_names_is_shown(stack: Stack) -> None:
     code, said = stack.pulumi("preview", "--stack=test")
     assert code != 0
     assert (
-        "mail.relay.example has a record of type A that this stack did not make: an alias of "
-        "d111111abcdef8.cloudfront.net"
+        "mail.relay.example has a record of type A that the state of this stack does not have: "
+        "an alias of d111111abcdef8.cloudfront.net"
     ) in said
     assert "Traceback" not in said
     change(stack.region, "relay.example", "DELETE", alias("mail.relay.example"))

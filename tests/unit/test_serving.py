@@ -5,15 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from agent.host_status import LIMIT, BadStatus, Queue, Setup, Status, Tables, parse
 from components import serving
-from components.serving import NotServing, Seen, wait
+from components.serving import NotServing, Seen, see, wait
 
 HOST, INSTANCE = "mail.relay.example", "i-1"
 
 
-def status(missing: tuple[str, ...] = (), state: Any = "done", **changes: Any) -> Status:
+def status(*missing: str, state: Any = "done", **changes: Any) -> Status:
     setup = Setup(state, missing[0] if missing else "", 0, ("last words",))
     fields = {
         "version": 1,
@@ -22,7 +23,7 @@ def status(missing: tuple[str, ...] = (), state: Any = "done", **changes: Any) -
         "boot": "b",
         "written": "2026-01-01T00:00:00+00:00",
         "setup": setup,
-        "missing": missing,
+        "missing": {what: (f"why there is no {what}",) for what in missing},
         "stopped": (),
         "tables": Tables("e", "success", 1.0),
         "signing": {},
@@ -52,35 +53,86 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 NOTHING = Seen(None, 0.0)
 
 
+def written(at: float, status: Status) -> Seen:
+    """A status that the bucket got at a moment; the stack's tables have the ETag e."""
+    return Seen(status, at, tables="e")
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetObject")
+
+
+class Bucket:
+    """A bucket that answers everything by one error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def get_object(self, **_: str) -> None:
+        raise self.error
+
+
 def test_each_step_is_told_once_until_the_host_serves() -> None:
     looks = [
         NOTHING,
         NOTHING,
-        Seen(status(("packages",), "running"), 1.0),
-        Seen(status(("packages",), "running"), 2.0),
-        Seen(status(("certificate",)), 3.0),
-        Seen(status(), 4.0),
+        written(1, status("packages", state="running")),
+        written(2, status("packages", state="running")),
+        written(3, status("certificate")),
+        written(4, status()),
     ]
     assert waited(*looks) == ["starts", "packages", "certificate", "serves"]
 
 
 def test_what_was_written_before_does_not_count() -> None:
     """A host that is stopped and started for another type has said before that it serves."""
-    with pytest.raises(NotServing, match="does not serve"):
-        waited(Seen(status(), 7.0), seconds=0.05)
-    assert waited(Seen(status(), 7.0), Seen(status(), 7.0), Seen(status(), 8.0))[-1] == "serves"
+    old = written(7, status())
+    with pytest.raises(NotServing, match="written nothing of itself yet"):
+        waited(old, seconds=0.05)
+    assert waited(old, old, written(8, status())) == ["starts", "serves"]
+
+
+def test_a_host_serves_by_the_newest_tables() -> None:
+    """A rebuilt one has those of its volume first, and may be refused the new ones."""
+    old = status(tables=Tables("another", "success", 1.0))
+    with pytest.raises(NotServing, match="lacks: the stack's newest tables"):
+        waited(NOTHING, written(1, old), seconds=0.05)
+    told = waited(NOTHING, written(1, old), written(2, status()))
+    assert told == ["the stack's newest tables", "serves"]
+
+
+def test_what_a_host_lacks_is_told_with_its_words_on_it() -> None:
+    with pytest.raises(NotServing, match="certificate: why there is no certificate"):
+        waited(NOTHING, written(1, status("certificate")), seconds=0.05)
+
+
+@pytest.mark.parametrize("error", [EndpointConnectionError(endpoint_url="x"), refusal("SlowDown")])
+def test_a_look_that_fails_is_made_again(error: Exception) -> None:
+    found = see(Bucket(error), "s3://b/status/h.json", "s3://b/gateway.json")
+    assert found.status is None
+    assert str(error) in found.problem
+
+
+def test_an_object_that_is_not_there_yet_is_no_problem() -> None:
+    found = see(Bucket(refusal("NoSuchKey")), "s3://b/status/h.json", "s3://b/gateway.json")
+    assert (found.status, found.problem) == (None, "")
+
+
+def test_who_has_no_credentials_is_told_at_once() -> None:
+    with pytest.raises(NotServing, match=r"wait\.minutes 0 turns the waiting off"):
+        see(Bucket(NoCredentialsError()), "s3://b/status/h.json", "s3://b/gateway.json")
 
 
 def test_the_last_instances_word_does_not_count() -> None:
     other = status(instance="i-0")
     with pytest.raises(NotServing, match="written nothing of itself yet"):
-        waited(NOTHING, Seen(other, 9.0), seconds=0.05)
+        waited(NOTHING, written(9, other), seconds=0.05)
 
 
 def test_a_cause_that_does_not_pass_ends_the_waiting_with_the_hosts_words() -> None:
-    failed = status(("data volume",), "failed")
-    with pytest.raises(NotServing, match=r"(?s)cannot be set up.*data volume.*last words"):
-        waited(NOTHING, Seen(failed, 1.0), seconds=3600)
+    failed = status("data volume", state="failed")
+    with pytest.raises(NotServing, match=r"(?s)cannot be set up.*why there is no data volume"):
+        waited(NOTHING, written(1, failed), seconds=3600)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +165,12 @@ def test_a_hosts_words_do_no_harm_on_a_terminal() -> None:
     [
         ('"messages": 0', '"messages": "many"'),
         ('"state": "done"', '"state": "well"'),
-        ('"missing": []', '"missing": {}'),
-        ('"missing": []', '"missing": [1]'),
+        ('"missing": {}', '"missing": []'),
+        ('"missing": {}', '"missing": {"a": [1]}'),
+        ('"seconds": 0.0', '"seconds": NaN'),
+        ('"seconds": 0.0', '"seconds": -1'),
+        ('"written": "2026-', '"written": "soon-'),
+        ('"certificate": ""', '"certificate": "never"'),
         ('"signing": {}', '"signing": {"a": 1}'),
         ('"boot": "b"', '"boat": "b"'),
         ('"seconds": 1.0', '"seconds": true'),

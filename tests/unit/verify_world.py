@@ -7,15 +7,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-from agent.host_status import Status, parse
+from agent.host_status import parse
 from lab.internet.authority import Authority
+from ops.status import Written
 from ops.verify.expected import Host
 from ops.verify.hosts import NoAccess
 from ops.verify.names import Answer
@@ -127,7 +128,7 @@ DONE = {"state": "done", "step": "", "failures": 0, "said": []}
 FACTS: dict[str, Any] = {
     "i-1": {
         "setup": DONE,
-        "missing": [],
+        "missing": {},
         "stopped": [],
         "tables": {"etag": "e1", "result": "success", "seconds": 12.0},
         "signing": {"relay.example": "s1", "shop.example": "s2"},
@@ -147,7 +148,7 @@ FACTS: dict[str, Any] = {
     },
     "i-2": {
         "setup": DONE,
-        "missing": [],
+        "missing": {},
         "stopped": [],
         "tables": {"etag": "e2", "result": "success", "seconds": 3.0},
         "signing": {},
@@ -166,13 +167,14 @@ class Hosts:
 
     facts: Mapping[str, Any]
 
-    def __call__(self, host: Host) -> Status:
+    def __call__(self, host: Host) -> Written:
         if host.instance_id not in self.facts:
             raise NoAccess("no credentials")
         told = dict(self.facts[host.instance_id])
-        written = datetime.now(UTC) - timedelta(seconds=told.pop("age"))
+        seconds = told.pop("age")
         common = {"version": 1, "host": host.name, "instance": host.instance_id, "boot": "b"}
-        return parse(json.dumps({**common, "written": written.isoformat(), **told}))
+        text = json.dumps({**common, "written": "2026-01-01T00:00:00+00:00", **told})
+        return Written(parse(text), seconds)
 
 
 @dataclass(frozen=True)
