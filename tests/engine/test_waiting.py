@@ -2,7 +2,11 @@
 
 import dataclasses
 import json
+import os
+import signal
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +16,8 @@ import pytest
 import yaml
 from stacks import PROJECT, Stack
 
-from agent.host_status import Queue, Setup, Status, Tables
+from agent.host_status import BadStatus, Queue, Setup, Status, Tables, parse
+from ops import engine
 
 DONE = Setup("done", "", 0, ())
 GATEWAY, CLIENT = "mail.relay.example", "app.shop.example"
@@ -156,7 +161,34 @@ def test_06_the_word_of_another_instance_does_not_count(stack: Stack) -> None:
     assert "It has written nothing of itself yet" in said
 
 
-def test_07_the_switch_turns_the_waiting_off(stack: Stack) -> None:
+def test_07_the_waiting_can_be_broken_off(stack: Stack) -> None:
+    """By Ctrl-C twice, as is told when it begins; the next `up` goes on."""
+    configure(stack, operator="fourth@inbox.example", wait={"minutes": 60})
+    process = subprocess.Popen(
+        [str(engine.engine()), "up", "--yes", "--skip-preview", "--stack=test"],
+        cwd=stack.directory,
+        env=stack.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    for line in process.stdout:
+        if "press Ctrl-C twice" in line:
+            break
+    for _ in range(2):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.2)  # a person's fingers
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    configure(stack, operator="fourth@inbox.example")
+    with hosts(stack):
+        stack.up()
+    assert {i["instance"] for i in serving(stack).values()} == instances(stack)
+
+
+def test_08_the_switch_turns_the_waiting_off(stack: Stack) -> None:
     configure(stack, wait={"minutes": 0})
     stack.up()
     assert serving(stack) == {}
@@ -171,15 +203,11 @@ def instances(stack: Stack) -> set[str]:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2}', '{"version": 1}'])
 def test_a_status_that_is_none_is_refused_in_words(text: str) -> None:
-    from agent.host_status import BadStatus, parse
-
     with pytest.raises(BadStatus, match=r"JSON|version|keys"):
         parse(text)
 
 
 def test_a_status_is_read_as_it_was_written() -> None:
-    from agent.host_status import parse
-
     written = status("i-1", GATEWAY, signing={"relay.example": "s1", "shop.example": ""})
     assert parse(written.to_json()) == written
     assert written.signing_waits == ("shop.example",)
