@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from stacks import Stack, credentials
 
-from ops import engine
 from ops.leftovers.find import Stack as Account
 from ops.leftovers.find import find
 from ops.settle import state
@@ -59,16 +58,7 @@ def up_killed(
 
     Of one kind, such as `ec2:Instance`, or of any.
     """
-    arguments = ("up", "--yes", "--skip-preview", "--stack=test")
-    process = subprocess.Popen(
-        [str(engine.engine()), *arguments],
-        cwd=stack.directory,
-        env=stack.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = stack.start("up", "--yes", "--skip-preview", "--stack=test")
     assert process.stdout
     for line in process.stdout:
         begun -= f"{kind} " in line and " creating" in line

@@ -88,6 +88,18 @@ class Stack:
         }
         return engine.environment(home, own, self.program)
 
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """`pulumi ARGUMENTS` as a process group of its own, to be read and broken off."""
+        return subprocess.Popen(
+            [str(engine.engine()), *arguments],
+            cwd=self.directory,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def pulumi(self, *arguments: str) -> tuple[int, str]:
         """Exit code and output of `pulumi ARGUMENTS`."""
         log = self.directory / "output"

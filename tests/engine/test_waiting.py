@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ import yaml
 from stacks import PROJECT, Stack
 
 from agent.host_status import BadStatus, Queue, Setup, Status, Tables, parse
-from ops import engine
 
 DONE = Setup("done", "", 0, ())
 GATEWAY, CLIENT = "mail.relay.example", "app.shop.example"
@@ -164,15 +162,7 @@ def test_06_the_word_of_another_instance_does_not_count(stack: Stack) -> None:
 def test_07_the_waiting_can_be_broken_off(stack: Stack) -> None:
     """By Ctrl-C twice, as is told when it begins; the next `up` goes on."""
     configure(stack, operator="fourth@inbox.example", wait={"minutes": 60})
-    process = subprocess.Popen(
-        [str(engine.engine()), "up", "--yes", "--skip-preview", "--stack=test"],
-        cwd=stack.directory,
-        env=stack.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = stack.start("up", "--yes", "--skip-preview", "--stack=test")
     assert process.stdout
     for line in process.stdout:
         if "press Ctrl-C twice" in line:
