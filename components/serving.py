@@ -31,6 +31,8 @@ CONSOLE_SECONDS = 30.0
 # cloud-init's own words (cc_scripts_per_boot.py, cc_final_message.py): the user data's script has
 # failed, or there was no user data to be had.
 FAILED = re.compile(r"Failed to run module scripts[-_]per[-_]boot|Used fallback datasource")
+# Control sequences (ECMA-48), which systemd and kernels write to consoles.
+ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\\\)?)")
 NEW_TABLES = "the stack's newest tables"
 NOT_YET = ("NoSuchKey", "NoSuchBucket", "404")
 
@@ -123,8 +125,10 @@ class Waiting:
 
 
 def _indented(console: str) -> str:
-    """The end of a console's output, for an error."""
-    lines = [line.rstrip() for line in console.splitlines() if line.strip()][-CONSOLE_LINES:]
+    """The end of a console's output, for an error, without what moves a terminal's cursor."""
+    plain = ESCAPES.sub("", console)
+    lines = ["".join(filter(str.isprintable, line)).rstrip() for line in plain.splitlines()]
+    lines = [line for line in lines if line][-CONSOLE_LINES:]
     if not lines:
         return "EC2 has no console output of it yet"
     return "The end of its console output:\n" + "\n".join(f"  {line}" for line in lines)
