@@ -32,7 +32,7 @@ CONSOLE_SECONDS = 30.0
 # failed, or there was no user data to be had.
 FAILED = re.compile(r"Failed to run module scripts[-_]per[-_]boot|Used fallback datasource")
 # Control sequences (ECMA-48), which systemd and kernels write to consoles.
-ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\\\)?)")
+ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
 NEW_TABLES = "the stack's newest tables"
 NOT_YET = ("NoSuchKey", "NoSuchBucket", "404")
 
