@@ -6,12 +6,15 @@ NAME ?= dev
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
 PYTEST = $(VENV)/bin/pytest --numprocesses=auto
 
-.PHONY: setup lab lab-down test test-fast test-vm format
+.PHONY: venv setup lab lab-down test test-fast test-vm format
 
 $(VENV)/installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
+
+# all that the command line needs beside Pulumi itself; the lab needs `setup`
+venv: $(VENV)/installed
 
 setup: $(VENV)/installed
 	$(VENV)/bin/python -m lab.tools --yes

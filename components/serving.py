@@ -33,6 +33,8 @@ CONSOLE_SECONDS = 30.0
 FAILED = re.compile(r"Failed to run module scripts[-_]per[-_]boot|Used fallback datasource")
 # Control sequences (ECMA-48), which systemd and kernels write to consoles.
 ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
+# What systemd shows while something takes its time, and whenever a host has said how it is.
+NOISE = re.compile(r"^\[[ *]{6}\]|mail-relay-status|Write how this host is")
 NEW_TABLES = "the stack's newest tables"
 NOT_YET = ("NoSuchKey", "NoSuchBucket", "404")
 
@@ -128,7 +130,7 @@ def _indented(console: str) -> str:
     """The end of a console's output, for an error, without what moves a terminal's cursor."""
     plain = ESCAPES.sub("", console)
     lines = ["".join(filter(str.isprintable, line)).rstrip() for line in plain.splitlines()]
-    lines = [line for line in lines if line][-CONSOLE_LINES:]
+    lines = [line for line in lines if line and not NOISE.search(line)][-CONSOLE_LINES:]
     if not lines:
         return "EC2 has no console output of it yet"
     return "The end of its console output:\n" + "\n".join(f"  {line}" for line in lines)
@@ -247,6 +249,6 @@ def _warn(host: str, status: Status) -> None:
 def remedy(host: str) -> str:
     """What whoever reads the error does next."""
     return (
-        f"Once the cause is mended, `pulumi up` goes on and waits again. {host} can be looked into "
-        "with ./relay verify; to make it anew: pulumi up --replace with its instance's URN"
+        f"The next `pulumi up` goes on and waits again. A host that was only slow needs more of "
+        f"mail-relay:wait.minutes; {host} can be looked into with ./relay verify"
     )

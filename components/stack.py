@@ -62,10 +62,13 @@ class Stack:
 
     def __init__(self, settings: Settings, region: str) -> None:
         self.settings, self.region = settings, region
+        types = tuple(host.instance_type for host in (settings.gateway, *settings.clients))
+        # before there is any resource: an image that does not exist leaves nothing half made
+        images = dict.fromkeys(settings.image_of(kind) for kind in types)
+        self.images = {name: image_id(name, region) for name in images}
         self.tags = Tags(settings.tags)
         self.zones = Zones(settings, self.tags)
         self._check_authority()
-        types = tuple(host.instance_type for host in (settings.gateway, *settings.clients))
         self.placement = Placement(AvailabilityZones.of(region, types), settings.network.zone)
         self.network = Network(
             "network", cidr=settings.network.cidr, placement=self.placement, tags=self.tags
@@ -246,7 +249,7 @@ class Stack:
         host = Host(
             fixed,
             identity=identity,
-            image=image_id(s.image_of(gateway.instance_type), self.region),
+            image=self.images[s.image_of(gateway.instance_type)],
             instance_type=gateway.instance_type,
             store=self.tables,
             key=GATEWAY_KEY,
@@ -290,7 +293,7 @@ class Stack:
         host = Host(
             fixed,
             identity=identity,
-            image=image_id(s.image_of(client.instance_type), self.region),
+            image=self.images[s.image_of(client.instance_type)],
             instance_type=client.instance_type,
             store=self.tables,
             key=key,

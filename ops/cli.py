@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
 
 from lab.access import NotRunning
 from lab.control import LabError
@@ -100,7 +101,8 @@ def main() -> None:
     try:
         app(prog_name="relay")
     except EXPECTED as error:
-        notes.print(f"[red]error:[/red] {str(error) or type(error).__name__}", soft_wrap=True)
+        said = escape(str(error) or type(error).__name__)
+        notes.print(f"[red]error:[/red] {said}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         notes.print("interrupted; `./relay lab up` goes on, `./relay lab down` takes it away")

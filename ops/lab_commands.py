@@ -24,6 +24,7 @@ from lab.stories.stage import Stage, play
 from ops import account, hosts, lab_real_kernel, lab_smarthost, lab_stack
 from ops import status as status_
 from ops.output import notes, print_json, print_table, step
+from ops.settle.settle import settle
 from ops.stack_file import StackFile
 from ops.target import Target
 
@@ -77,8 +78,10 @@ def up(
     source = _source(example, file)
     with step(f"lab {name}"):
         if control.running(lab) and not lab_stack.settle(lab):
-            notes.print("the last `pulumi` here was cut off while it made things: starting anew")
-            control.remove(lab)
+            notes.print(
+                "the last `pulumi` here was cut off while it made things: settling its stack"
+            )
+            settle(Target(lab_stack.STACK, lab))
         control.start(lab, notes.print)
     outputs = apply(lab, source, block_port_25, real_kernel or ())
     seconds = round(time.monotonic() - started, 1)
@@ -117,7 +120,7 @@ def apply(
 
 def host_progress(line: str) -> str:
     """What a line of `pulumi up` tells of a host, or ""; the rest is told by the result."""
-    found = re.search(r"\(\d+s\) (?:info|warning): (.*)", line)
+    found = re.search(r"\([\d.]+s\) .*?((?:[a-z0-9-]+\.)+[a-z0-9-]+: .+)", line)
     return f"       {found[1]}\n" if found else ""
 
 
@@ -153,8 +156,8 @@ def send_(
         if key.lower() in ("received", "authentication-results", "dkim-signature", "from"):
             notes.print(f"  {key}: {' '.join(str(value).split())[:400]}", markup=False)
     notes.print(
-        f"\nLook next: ./relay lab shell gateway --name {name}, ./relay lab logs gateway, "
-        f"./relay pulumi --lab {name} preview"
+        f"\nLook next: ./relay lab shell gateway --name {name}, "
+        f"./relay lab logs gateway --name {name}, ./relay pulumi --lab {name} preview"
     )
     if not all(message.verdict.passes() for message in messages):
         raise typer.Exit(1)

@@ -54,7 +54,12 @@ def summaries(target: Target) -> list[dict[str, Any]]:
     outputs = target.outputs()
     with clients(target) as client:
         for host in hosts.all_of(outputs):
-            found = read(client, host).status
+            try:
+                found = read(client, host).status
+            except NoStatus as error:
+                nothing = {"as of": "", "waiting": "", "held": "", "oldest": ""}
+                rows.append({"host": host["name"], **nothing, "why": [str(error)]})
+                continue
             oldest = datetime.timedelta(seconds=round(found.queue.seconds))
             row = {
                 "host": host["name"],

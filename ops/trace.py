@@ -27,7 +27,8 @@ def trace(
 ) -> None:
     """Where a message is: who handed it in, who signed it, and what every receiver said.
 
-    The hosts keep the logs of 14 days. Where SSH is closed, it says what waits (exit code 1).
+    The hosts keep the logs of 14 days; a host that is rebuilt begins anew. Where SSH is closed, it
+    says what waits (exit code 1).
     """
     found = target(stack, lab)
     if hosts.closed(found):
@@ -47,7 +48,11 @@ def trace(
         for message in messages:
             _print(message)
     if not messages:
-        notes.print(f"no host's log has {what!r}", markup=False)
+        notes.print(
+            f"no host's log has {what!r}; a log reaches back for 14 days, or to its host's rebuild",
+            markup=False,
+            soft_wrap=True,
+        )
         raise typer.Exit(1)
 
 

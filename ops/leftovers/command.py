@@ -1,5 +1,6 @@
 """`relay leftovers`."""
 
+import json as json_
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +49,14 @@ def command(
 def _state(chosen: Target) -> list[str]:
     """The ids in the state; none if the stack has been removed from the backend."""
     try:
-        return in_state(chosen.pulumi("stack", "export"))
+        exported = chosen.pulumi("stack", "export")
+        if json_.loads(exported)["deployment"].get("pending_operations"):
+            notes.print(
+                "a `pulumi` was cut off while it made things, which are listed here as if nobody "
+                f"needed them: {chosen.settle_command} first",
+                soft_wrap=True,
+            )
+        return in_state(exported)
     except StackError as error:
         if "no stack named" not in str(error):
             raise
