@@ -196,7 +196,10 @@ def try_egress(way: str, host: str) -> bool:
     last = egress(way)
     if last and last.seconds < (EGRESS_FAILED_SECONDS if last.problem else EGRESS_SECONDS):
         return False
-    exchange, problem = _try(exchanges(way[1:], host) if way.startswith("@") else [way])
+    ways = exchanges(way[1:], host) if way.startswith("@") else [way]
+    if not ways:  # DNS knows of nobody to ask, or does not answer: that says nothing of port 25
+        return False
+    exchange, problem = _try(ways)
     at = time.monotonic()
     EGRESS.write_text(json.dumps({"way": way, "exchange": exchange, "problem": problem, "at": at}))
     return True
@@ -218,10 +221,7 @@ def exchanges(domain: str, host: str) -> list[str]:
 
 def _try(ways: list[str]) -> tuple[str, str]:
     """The first way that gives a greeting, or why none does, in some seconds for all of them."""
-    problem, deadline = (
-        "no mail exchanger elsewhere is found in DNS",
-        time.monotonic() + 2 * SECONDS,
-    )
+    problem, deadline = "", time.monotonic() + 2 * SECONDS
     for way in ways:
         name, _, port = way.partition(":")
         try:
