@@ -6,12 +6,15 @@ NAME ?= dev
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
 PYTEST = $(VENV)/bin/pytest --numprocesses=auto
 
-.PHONY: setup lab lab-down test test-fast format
+.PHONY: venv setup lab lab-down test test-fast test-vm format
 
 $(VENV)/installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
+
+# all that the command line needs beside Pulumi itself; the lab needs `setup`
+venv: $(VENV)/installed
 
 setup: $(VENV)/installed
 	$(VENV)/bin/python -m lab.tools --yes
@@ -33,6 +36,11 @@ test: setup
 
 test-fast: $(VENV)/installed
 	$(PYTEST) tests/unit tests/engine
+
+# hosts with Debian's kernel, AppArmor and udev: a quarter of an hour with KVM, most of one without
+test-vm: setup
+	$(VENV)/bin/python -m lab.tools --yes --real-kernel
+	$(VENV)/bin/pytest --numprocesses=0 --timeout=12000 tests/vm
 
 format: $(VENV)/installed
 	$(VENV)/bin/ruff format .

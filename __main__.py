@@ -5,7 +5,6 @@ from typing import Any
 
 import pulumi
 
-from cloudinit import UserDataTooLong
 from components.stack import Stack
 from settings import Settings, SettingsError, read
 
@@ -29,10 +28,7 @@ def main() -> None:
         settings = read(raw)
     except SettingsError as error:
         raise pulumi.RunError("wrong settings:\n  " + "\n  ".join(error.lines)) from None
-    try:
-        stack = Stack(settings, pulumi.Config("aws").require("region"))
-    except UserDataTooLong as error:
-        raise pulumi.RunError(str(error)) from None
+    stack = Stack(settings, pulumi.Config("aws").require("region"))
     for name, value in stack.outputs().items():
         pulumi.export(name, value)
 

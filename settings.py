@@ -34,6 +34,13 @@ QUEUE_MIB = 1024
 # Addresses that every domain that receives mail must have (RFC 2142, 2 and 4).
 ROLES = ("postmaster", "abuse")
 INSTANCE_TYPE = re.compile(r"[a-z]+\d*[a-z0-9-]*\.(nano|micro|small|medium|large|metal|\d*xlarge)")
+# Families on Xen, as EC2's guide to instance types lists them ("Hypervisor type"). All others are
+# of the Nitro System, whose disks are NVMe devices.
+XEN = re.compile(
+    r"(t1|t2|m[1-4]|c[134]|cc[12]|cr1|r[34]|x1e?|i[23]|d2|h1|hi1|hs1|cg1|g2|g3s?|p[23]|f1)\.(?!metal)"
+)
+HOST_NAME_MAX = 64
+AVAILABILITY_ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d[a-z]")
 
 
 class SettingsError(Exception):
@@ -52,6 +59,16 @@ def _wrong(remedy: str) -> PydanticCustomError:
 def _domain(value: str) -> str:
     if problem := names.domain_problem(value):
         raise _wrong(problem)
+    return value
+
+
+def _host(value: str) -> str:
+    _domain(value)
+    if len(value) > HOST_NAME_MAX:
+        raise _wrong(
+            f"it has {len(value)} characters, and Linux takes host names of at most "
+            f"{HOST_NAME_MAX} (hostname(7)); choose a shorter one"
+        )
     return value
 
 
@@ -145,6 +162,23 @@ def _certificates(value: str) -> str:
 def _instance_type(value: str) -> str:
     if not INSTANCE_TYPE.fullmatch(value):
         raise _wrong("give an EC2 instance type, such as t4g.small")
+    if XEN.match(value):
+        raise _wrong(
+            "this older family runs on Xen, where a host does not find its data volume; choose one "
+            "of the Nitro System, such as t4g.small or t3.small"
+        )
+    return value
+
+
+def _availability_zone(value: str) -> str:
+    if not AVAILABILITY_ZONE.fullmatch(value):
+        raise _wrong("give an availability zone of the stack's region, such as eu-central-1a")
+    return value
+
+
+def _txt_string(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        raise _wrong("leave out the quotation marks around it; they would be part of the record")
     return value
 
 
@@ -155,6 +189,7 @@ def _mechanism(value: str) -> str:
 
 
 Domain = Annotated[str, AfterValidator(_domain)]
+Host = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 SendAs = Annotated[str, AfterValidator(_send_as)]
 MailboxAddress = Annotated[str, AfterValidator(_mailbox)]
@@ -167,6 +202,9 @@ PrivateKey = Annotated[str, AfterValidator(_private_key)]
 PublicKey = Annotated[str, AfterValidator(_public_key)]
 Certificates = Annotated[str, AfterValidator(_certificates)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
+ZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")]
+AvailabilityZone = Annotated[str, AfterValidator(_availability_zone)]
+TxtString = Annotated[str, AfterValidator(_txt_string)]
 Mechanism = Annotated[str, AfterValidator(_mechanism)]
 # What Debian's libsasl2-modules can do with a password.
 SaslMechanism = Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
@@ -181,7 +219,7 @@ class _Model(BaseModel):
 class Gateway(_Model):
     """The gateway: its host name, which is its HELO, its PTR and its certificate's name."""
 
-    name: Domain
+    name: Host
     instance_type: InstanceType = "t4g.small"
     data_volume_gi_b: int = Field(8, ge=1, le=16384)
 
@@ -222,7 +260,7 @@ class MailDomain(_Model):
     keys: dict[Selector, PrivateKey] = {}
     dmarc: Dmarc = Dmarc()
     spf: Spf = Spf()
-    txt: tuple[str, ...] = ()
+    txt: tuple[TxtString, ...] = ()
     a: str | None = None
     ttl: int = Field(300, ge=60, le=86400)
     mx: tuple[Exchange, ...] = ()
@@ -234,7 +272,7 @@ class Client(_Model):
     A private one has no public address: it is reached, and led out, through the gateway.
     """
 
-    name: Domain
+    name: Host
     instance_type: InstanceType = "t4g.micro"
     send_as: tuple[SendAs, ...] | None = None
     private: bool = False
@@ -316,11 +354,19 @@ class Acme(_Model):
     root: Certificates | None = None
 
 
+class HostedZone(_Model):
+    """A Route53 zone that exists; by its id where the account has several of its name."""
+
+    name: Domain
+    id: ZoneId | None = None
+
+
 class Delegation(_Model):
     """A zone that the stack makes, and the one above it that leads there (RFC 1034, 4.2.1)."""
 
     zone: Domain
     parent: Domain
+    parent_id: ZoneId | None = None
 
 
 class Ssh(_Model):
@@ -331,9 +377,21 @@ class Ssh(_Model):
 
 
 class Vpc(_Model):
-    """The VPC's network."""
+    """The VPC's network, and its availability zone if it is not to be the first that fits."""
 
     cidr: Network = "10.20.0.0/16"
+    zone: AvailabilityZone | None = None
+
+
+def _hosted_zone(given: Any) -> Any:
+    """A zone's name alone is enough."""
+    return {"name": _domain(given)} if isinstance(given, str) else given
+
+
+class Wait(_Model):
+    """How long `pulumi up` waits for each new host to serve, in minutes; 0: it does not."""
+
+    minutes: Annotated[int, Field(ge=0, le=120)] = 20
 
 
 # {} is what Pulumi gives where nothing is set
@@ -346,9 +404,9 @@ class Settings(_Model):
     gateway: Gateway
     domains: tuple[MailDomain, ...]
     operator: Address
-    zones: tuple[Domain, ...] = ()
+    zones: tuple[Annotated[HostedZone, BeforeValidator(_hosted_zone)], ...] = ()
     delegation: Annotated[Delegation | None, _UNSET] = None
-    image: str | None = None
+    image: Annotated[str | None, _UNSET] = None
     clients: tuple[Client, ...] = ()
     logins: tuple[Login, ...] = ()
     forwards: tuple[Forward, ...] = ()
@@ -360,6 +418,7 @@ class Settings(_Model):
     acme: Acme = Acme()
     ssh: Ssh = Ssh()
     network: Vpc = Vpc()
+    wait: Wait = Wait()
     protect: bool = False
     tags: dict[str, str] = {}
 
@@ -417,13 +476,24 @@ class Settings(_Model):
         The one of the delegation is made by the stack, all others exist before it.
         """
         if self.zones:
-            return self.zones
+            return tuple(zone.name for zone in self.zones)
         all_ = sorted((domain.name for domain in self.mail_domains), key=lambda n: n.count("."))
         found: list[str] = []
         for name in all_:
             if not any(names.is_within(name, zone) for zone in found):
                 found.append(name)
         return tuple(found)
+
+    @property
+    def existing_zones(self) -> tuple[HostedZone, ...]:
+        """The hosted zones that the stack finds, and does not make."""
+        listed = self.zones or tuple(HostedZone(name=name) for name in self.hosted_zones)
+        if self.delegation is None:
+            return listed
+        return (
+            HostedZone(name=self.delegation.parent, id=self.delegation.parent_id),
+            *(zone for zone in listed if zone.name != self.delegation.zone),
+        )
 
     def image_of(self, instance_type: str) -> str:
         """The image's name for an instance type."""
@@ -531,7 +601,7 @@ def _conflicts(s: Settings) -> Iterator[str]:
     if not s.domains:
         yield f"mail-relay:domains: []: {_EXAMPLES['domains']}"
     yield from _twice("domains", [d.name for d in s.domains])
-    yield from _twice("zones", list(s.zones))
+    yield from _twice("zones", [zone.name for zone in s.zones])
     yield from _twice("clients", [c.name for c in s.clients])
     yield from _twice("logins", [x.address for x in s.logins])
     if "." not in s.gateway_domain:

@@ -22,6 +22,19 @@ def current(base: Path) -> Path:
     return base / "current"
 
 
+def write(path: Path, text: str) -> None:
+    """Write one file that is root's alone, as a whole whenever the power goes."""
+    beside = path.with_name(f"{path.name}.new")
+    with contextlib.suppress(FileNotFoundError):
+        beside.unlink()
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as output:
+        output.write(text)
+        output.flush()
+        os.fsync(output.fileno())
+    beside.replace(path)
+
+
 def install(base: Path, files: dict[str, File]) -> None:
     """Make `base/current` lead to a new directory with exactly these files."""
     versions = base / "versions"

@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from agent import bundle as bundles
 from agent import gateway_files
-from agent.install import File, current, install
+from agent.install import File, current, install, write
 
+# where postsrsd's AppArmor profile lets it look; the package makes a random one, each host its own
+SRS_SECRET = Path("/etc/postsrsd.secret")
 BASES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
 
 
@@ -54,20 +57,15 @@ def say(text: str, level: int = 6) -> None:
 
 def gateway(bundle: dict[str, Any], base: Path) -> None:
     """Install the gateway's files if the bundle, or what DNS shows of our keys, has changed."""
-    from agent.published import usable
+    from agent.published import in_use, read_seen
 
     seen_file = base / "seen.json"
-    seen = json.loads(seen_file.read_text()) if seen_file.exists() else {}
-    signing: dict[str, str] = {}
-    for domain, entry in bundle["domains"].items():
-        for selector in reversed(entry["selectors"]):
-            name, key = selector["name"], selector["privateKey"]
-            digest = hashlib.sha256(key.encode()).hexdigest()
-            if usable(name, domain, key, seen.get(domain) == digest):
-                signing[domain], seen[domain] = name, digest
-                break
-        else:
-            say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
+    before = read_seen(seen_file)
+    signing, seen = in_use(bundle["domains"], before, time.time())
+    if seen != before:
+        write(seen_file, json.dumps(seen))
+    for domain in bundle["domains"].keys() - signing.keys():
+        say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
     mailbox_files = _part("mailbox_files") if "mailboxes" in bundle else None
     script = (Path(__file__).parent / "policy.lua").read_text()
     texts = {
@@ -83,7 +81,6 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     if mailbox_files:
         texts |= mailbox_files.texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
-    files["srs.secret"] = File(bundle["srsSecret"] + "\n")
     if "smarthost" in bundle:
         files["smarthost_passwords"] = File(_part("smarthost").passwords(bundle["smarthost"]))
     for domain, entry in bundle["domains"].items():
@@ -92,6 +89,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
             files[path] = File(selector["privateKey"], "opendkim", "opendkim")
     passwords = {login: entry["password"] for login, entry in bundle["logins"].items()}
     fingerprint = _fingerprint(files, passwords)
+    srs_secret(bundle["srsSecret"])
     if (current(base) / "fingerprint").exists() and (
         (current(base) / "fingerprint").read_text() == fingerprint
     ):
@@ -102,12 +100,20 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
         files["mailbox_passwords"] = File(passdb, "root", "dovecot", 0o640)
     files["fingerprint"] = File(fingerprint)
     install(base, files)
-    seen_file.write_text(json.dumps(seen))
     systemctl("reload-or-restart", "opendkim.service")
     systemctl("restart", "postsrsd.service")
     systemctl("reload-or-restart", "postfix.service")
     ready = ", ".join(f"{d} by {s}" for d, s in sorted(signing.items())) or "nothing yet"
     say(f"tables installed: {len(passwords)} logins; signing {ready}")
+
+
+def srs_secret(secret: str) -> None:
+    """Have postsrsd use the stack's secret. A rebuilt host has another, and the same tables."""
+    text = secret + "\n"
+    if SRS_SECRET.exists() and SRS_SECRET.read_text() == text:
+        return
+    write(SRS_SECRET, text)
+    systemctl("try-restart", "postsrsd.service")
 
 
 def _part(name: str) -> Any:
@@ -173,12 +179,14 @@ def main() -> int:
         bundle = bundles.parse(content, socket.getfqdn(), role)
         {"gateway": gateway, "client": client}[role](bundle, base)
     except bundles.BadBundle as error:
+        if not fetched:  # what is kept is asked for anew, whatever is wrong with it
+            etag_file.unlink(missing_ok=True)
         say(f"{url} cannot be used: {error}. The last good tables keep serving.", 3)
         return 1
     if fetched:
-        kept.touch(mode=0o600)
-        kept.write_bytes(content)
-        etag_file.write_text(fetched[1])
+        write(kept, content.decode())
+        write(etag_file, fetched[1])
+        systemctl("restart", "mail-relay-status.service")
     return 0
 
 

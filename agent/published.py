@@ -5,7 +5,11 @@ that has just been taken away.
 """
 
 import base64
-from collections.abc import Callable, Iterable
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import dns.exception
 import dns.flags
@@ -16,6 +20,12 @@ import dns.resolver
 from cryptography.hazmat.primitives import serialization
 
 SECONDS = 3.0
+# How long a key that has been seen counts as seen: Route53 charges for queries, and a domain has
+# four servers. A newer selector is asked for at every look.
+SEEN_SECONDS = 300
+
+# By domain: the digest of the key that every server showed, and when (seconds since the epoch).
+Seen = dict[str, dict[str, Any]]
 
 
 def public_key(private_pem: str) -> str:
@@ -61,6 +71,37 @@ def texts_at_all_servers(name: str, domain: str) -> Iterable[list[str] | None]:
             if rrset.rdtype == dns.rdatatype.TXT
             for record in rrset
         ]
+
+
+def read_seen(file: Path) -> Seen:
+    """What was seen; nothing, if that cannot be read."""
+    try:
+        found = json.loads(file.read_text())
+        return {d: {"key": str(s["key"]), "at": float(s["at"])} for d, s in found.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def in_use(
+    domains: Mapping[str, Any], seen: Seen, now: float, is_usable: Callable[..., bool] | None = None
+) -> tuple[dict[str, str], Seen]:
+    """The newest usable selector of each domain that has one, and what has been seen by now."""
+    ask = is_usable or usable
+    signing: dict[str, str] = {}
+    new = {domain: entry for domain, entry in seen.items() if domain in domains}
+    for domain, entry in domains.items():
+        last = seen.get(domain, {"key": "", "at": 0.0})
+        for place, selector in enumerate(reversed(entry["selectors"])):
+            name, key = selector["name"], selector["privateKey"]
+            digest = hashlib.sha256(key.encode()).hexdigest()
+            known = last["key"] == digest
+            if known and place == 0 and 0 <= now - last["at"] < SEEN_SECONDS:
+                signing[domain] = name
+                break
+            if ask(name, domain, key, known):
+                signing[domain], new[domain] = name, {"key": digest, "at": now}
+                break
+    return signing, new
 
 
 def usable(

@@ -1,22 +1,27 @@
-"""User data: from what a host is to what cloud-init runs. Pure but for the last step, gzip."""
+"""What a host is made from: set-up object and user data. Pure but for the last step, gzip."""
 
 from cloudinit.parts import (
     ClientHost,
     GatewayHost,
     Part,
+    SetupObject,
     Smarthost,
-    client_parts,
-    gateway_parts,
+    files,
+    parts,
+    role_of,
+    setup_object,
 )
-from cloudinit.user_data import UserDataTooLong, user_data
+from cloudinit.user_data import user_data
 
 __all__ = [
     "ClientHost",
     "GatewayHost",
     "Part",
+    "SetupObject",
     "Smarthost",
-    "UserDataTooLong",
-    "client_parts",
-    "gateway_parts",
+    "files",
+    "parts",
+    "role_of",
+    "setup_object",
     "user_data",
 ]

@@ -1,29 +1,38 @@
-"""The parts of a host's user data: the files that land on it, and the script that sets it up."""
+"""What a host is made from: its set-up object, and the user data that fetches it."""
 
+import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from cloudinit import compact
-
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
 AGENT = "usr/local/lib/mail-relay/agent"
-SETUP = "usr/local/lib/mail-relay/setup"
-# What each role's agent needs; what it does not need does not take room in the user data.
+# What each role's agent needs.
 AGENT_FILES = {
     "gateway": (
         "__init__.py",
         "bundle.py",
         "gateway_files.py",
+        "host_status.py",
         "install.py",
         "main.py",
         "policy.lua",
         "published.py",
+        "status.py",
     ),
-    "client": ("__init__.py", "bundle.py", "gateway_files.py", "install.py", "main.py"),
+    "client": (
+        "__init__.py",
+        "bundle.py",
+        "gateway_files.py",
+        "host_status.py",
+        "install.py",
+        "main.py",
+        "status.py",
+    ),
     "mailboxes": ("mailbox_files.py",),
     "smarthost": ("smarthost.py", "smarthost_watch.py"),
 }
@@ -34,6 +43,9 @@ _environment = Environment(
     keep_trailing_newline=True,
     autoescape=False,  # noqa: S701 (configuration files and shell, not HTML)
 )
+
+# For text of a user's in a shell's word, such as an address with an apostrophe.
+_environment.filters["quote"] = shlex.quote
 
 
 @dataclass(frozen=True)
@@ -48,8 +60,9 @@ class Smarthost:
 
 @dataclass(frozen=True)
 class GatewayHost:
-    """What is fixed for a gateway; `tables` is an s3:// URL, no `acme_directory` the default.
+    """What is fixed for a gateway; `tables` and `status` are s3:// URLs.
 
+    Without `acme_directory` it is certbot's own.
     `private_subnet` is the network, such as 10.20.1.0/24, whose hosts it leads to the web.
     """
 
@@ -58,6 +71,7 @@ class GatewayHost:
     operator: str
     region: str
     tables: str
+    status: str
     acme_directory: str | None
     reject_by_dmarc: bool
     acme_email: str
@@ -83,6 +97,7 @@ class ClientHost:
     operator: str
     region: str
     tables: str
+    status: str
     ssh_public_key: str | None
     message_size_limit_mib: int
     acme_root: str | None = None
@@ -97,35 +112,44 @@ class Part:
     content: str
 
 
-def gateway_parts(host: GatewayHost) -> list[Part]:
-    """The gateway's user data."""
-    return _parts("gateway", host)
+@dataclass(frozen=True)
+class SetupObject:
+    """A host's files as one object: JSON, content by path. Its name is its SHA-256."""
+
+    content: str
+
+    @property
+    def sha256(self) -> str:
+        """In hexadecimal digits."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
 
 
-def client_parts(host: ClientHost) -> list[Part]:
-    """The client host's user data."""
-    return _parts("client", host)
+def setup_object(host: GatewayHost | ClientHost) -> SetupObject:
+    """Everything that is fixed for a host; it holds no secret."""
+    return SetupObject(json.dumps(files(host), indent=1, sort_keys=True))
 
 
-def files(role: str, host: GatewayHost | ClientHost) -> dict[str, str]:
-    """Every file that the role lays on its host, by path without the leading slash."""
+def files(host: GatewayHost | ClientHost) -> dict[str, str]:
+    """Every file that is laid on a host, by path without the leading slash."""
     found: dict[str, str] = {}
-    for folder in _folders(role, host):
+    role, folders = role_of(host), _folders(host)
+    for folder in folders:
         for template in sorted((TEMPLATES / folder).rglob("*.j2")):
             name = template.relative_to(TEMPLATES).as_posix()
             path = template.relative_to(TEMPLATES / folder).as_posix().removesuffix(".j2")
-            text = _environment.get_template(name).render(role=role, host=host)
-            found[path] = compact.configuration(text)
-    agent = [name for folder in _folders(role, host) for name in AGENT_FILES.get(folder, ())]
-    for name in agent:
-        source = (PROJECT / "agent" / name).read_text()
-        shortened = compact.lua if name.endswith(".lua") else compact.python
-        found[f"{AGENT}/{name}"] = shortened(source)
+            found[path] = _environment.get_template(name).render(role=role, host=host)
+    for name in [name for folder in folders for name in AGENT_FILES.get(folder, ())]:
+        found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
     return found
 
 
-def _folders(role: str, host: GatewayHost | ClientHost) -> list[str]:
-    found = ["common", role]
+def role_of(host: GatewayHost | ClientHost) -> str:
+    """What a host is, as its templates and its agent are called."""
+    return "gateway" if isinstance(host, GatewayHost) else "client"
+
+
+def _folders(host: GatewayHost | ClientHost) -> list[str]:
+    found = ["common", role_of(host)]
     if isinstance(host, GatewayHost):
         found += ["nat"] if host.private_subnet else []
         found += ["mailboxes"] if host.mailboxes else []
@@ -135,9 +159,13 @@ def _folders(role: str, host: GatewayHost | ClientHost) -> list[str]:
     return found
 
 
-def _parts(role: str, host: GatewayHost | ClientHost) -> list[Part]:
-    laid = files(role, host)
-    setup = laid.pop(SETUP)
+def parts(
+    host: GatewayHost | ClientHost, *, setup_url: str, setup_sha256: str, volume: str | None
+) -> list[Part]:
+    """The user data: names, the SSH key, and the script that fetches the set-up object.
+
+    `setup_url` is an s3:// URL, `volume` the id of the data volume.
+    """
     config: dict[str, object] = {
         "fqdn": host.name,
         "hostname": host.name,
@@ -145,19 +173,15 @@ def _parts(role: str, host: GatewayHost | ClientHost) -> list[Part]:
         "manage_etc_hosts": True,
         "ssh_pwauth": False,
         "disable_root": True,
-        "write_files": [
-            {
-                "path": f"/{path}",
-                "content": content,
-                "permissions": "0755" if content.startswith("#!/bin/sh") else "0644",
-            }
-            for path, content in laid.items()
-        ],
     }
     if host.ssh_public_key:
         config["ssh_authorized_keys"] = [host.ssh_public_key]
+    boot = _environment.get_template("boot/boot.j2").render(
+        host=host, setup_url=setup_url, setup_sha256=setup_sha256, volume=volume
+    )
     return [
         # JSON is YAML: no string of ours is ever read as something else
         Part("cloud-config", "text/cloud-config", "#cloud-config\n" + json.dumps(config) + "\n"),
-        Part("setup", "text/x-shellscript", setup),
+        # at each boot, so that a power cut in the first one is survived
+        Part("mail-relay-boot", "text/x-shellscript-per-boot", boot),
     ]

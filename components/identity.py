@@ -63,7 +63,7 @@ class Identity(pulumi.ComponentResource):
             allocation_id=self.address.allocation_id,
             domain_name=host,
             timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[name]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[name, *zones.leads]),
         )
         zones.text(host, [spf.host(spf_terms)], child)
         self.volume = (
@@ -74,7 +74,12 @@ class Identity(pulumi.ComponentResource):
                 type="gp3",
                 encrypted=True,
                 tags=tags.named(f"{host} data"),
-                opts=lasting,
+                opts=pulumi.ResourceOptions(
+                    # in another zone it would be another, empty volume
+                    parent=self,
+                    protect=protect,
+                    ignore_changes=["availability_zone"],
+                ),
             )
             if data_volume_gib
             else None

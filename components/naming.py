@@ -1,8 +1,16 @@
 """Tags and names, decided once."""
 
+import hashlib
+import re
 from collections.abc import Mapping
 
 import pulumi
+
+BUCKET = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
+BUCKET_LENGTH = 63
+# "Names are limited to 64 characters" (IAM User Guide, "IAM and AWS STS quotas"); pulumi-aws holds
+# names that it makes up to the same (AutoName of aws_iam_role), ending with "-" and 7 characters.
+ROLE_LENGTH, RANDOM_END = 64, 8
 
 
 def owner_tags(project: str, stack: str) -> dict[str, str]:
@@ -11,8 +19,29 @@ def owner_tags(project: str, stack: str) -> dict[str, str]:
 
 
 def bucket_name(project: str, stack: str, account: str) -> str:
-    """The bucket of the tables; S3 names are global, in lower case, at most 63 characters."""
-    return f"{project}-{stack}-{account}".lower()[:63]
+    """The bucket of the tables: 3 to 63 of a-z, 0-9 and '-', the account always whole.
+
+    S3 names are global (S3 User Guide, "Bucket naming rules"; it takes dots, but TLS and CDNs do
+    not go well with them). A name that has to be changed gets a hash, so that no two stacks meet.
+    """
+    whole = f"{project}-{stack}-{account}".lower()
+    if len(whole) <= BUCKET_LENGTH and BUCKET.fullmatch(whole):
+        return whole
+    end = f"-{_hash(project, stack)}-{account}"
+    plain = re.sub("[^a-z0-9]+", "-", f"{project}-{stack}".lower()).strip("-")
+    return plain[: BUCKET_LENGTH - len(end)].rstrip("-") + end
+
+
+def role_name(project: str, stack: str, host: str) -> str | None:
+    """The name of a host's role where Pulumi's own (the host's and a random end) has no room."""
+    if len(host) + RANDOM_END <= ROLE_LENGTH:
+        return None
+    end = f"-{_hash(project, stack, host)}"
+    return host[: ROLE_LENGTH - len(end)] + end
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
 
 
 class Tags:

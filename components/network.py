@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.availability import Placement
 from components.naming import Tags
 
 EVERYWHERE = "0.0.0.0/0"
@@ -75,21 +76,22 @@ class Network(pulumi.ComponentResource):
         name: str,
         *,
         cidr: str,
+        placement: Placement,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        guard = pulumi.ResourceHookBinding(before_create=[placement.guard])
         self._name, self._tags = name, tags
-        zones = aws.get_availability_zones(state="available")
-        self.zone = zones.names[0]
         self.vpc = aws.ec2.Vpc(
             name,
             cidr_block=cidr,
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=tags.named(name),
-            opts=child,
+            # before anything is made
+            opts=pulumi.ResourceOptions(parent=self, hooks=guard),
         )
         self.gateway = aws.ec2.InternetGateway(
             f"{name}-internet", vpc_id=self.vpc.id, tags=tags.named(name), opts=child
@@ -98,12 +100,16 @@ class Network(pulumi.ComponentResource):
             f"{name}-public",
             vpc_id=self.vpc.id,
             cidr_block=subnet_cidr(cidr, PUBLIC),
-            availability_zone=self.zone,
+            availability_zone=placement.zone,
             # hosts bring an Elastic IP on an interface of their own
             map_public_ip_on_launch=False,
             tags=tags.named(f"{name}-public"),
-            opts=child,
+            opts=pulumi.ResourceOptions(
+                parent=self, hooks=guard, ignore_changes=["availability_zone"]
+            ),
         )
+        # where the subnet is, and not where a new one would be put
+        self.zone = self.subnet.availability_zone.apply(placement.hold)
         table = aws.ec2.RouteTable(
             f"{name}-public", vpc_id=self.vpc.id, tags=tags.named(f"{name}-public"), opts=child
         )

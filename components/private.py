@@ -51,7 +51,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             availability_zone=network.zone,
             map_public_ip_on_launch=False,
             tags=tags.named(name),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["availability_zone"]),
         )
         table = aws.ec2.RouteTable(name, vpc_id=network.vpc.id, tags=tags.named(name), opts=child)
         route = aws.ec2.Route(

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from cloudinit import Smarthost
 from components.naming import Tags
 from components.network import Service
-from components.records import TTL, Zones
+from components.records import Zones
 from settings import Settings
 
 DKIM_TOKENS = 3
@@ -86,23 +86,34 @@ class Ses(pulumi.ComponentResource):
         target = (
             f"dkim.{region}.amazonses.com" if region in OWN_DKIM_DOMAIN else "dkim.amazonses.com"
         )
+        held = [domain for domain in domains if _is_identity(domain)]
+        new = pulumi.ResourceHook(
+            "identity-is-new",
+            lambda args: _refuse_existing(args, held),
+            pulumi.ResourceHookOptions(on_dry_run=True),
+        )
         for domain in domains:
             identity = aws.sesv2.EmailIdentity(
-                domain, email_identity=domain, tags=tags.named(domain), opts=child
+                domain,
+                email_identity=domain,
+                tags=tags.named(domain),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    hooks=pulumi.ResourceHookBinding(before_create=[new]),
+                    # where `pulumi import` puts one that the stack is to take over
+                    aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
+                ),
             )
             tokens = identity.dkim_signing_attributes.tokens
             for number in range(DKIM_TOKENS):
-                # not by `zones.record`: a name that SES has just made up cannot be there already
-                record = aws.route53.Record(
-                    f"{domain}-ses-{number}",
-                    zone_id=zones.id(domain),
-                    name=pulumi.Output.concat(tokens[number], "._domainkey.", domain),
-                    type="CNAME",
-                    ttl=TTL,
-                    records=[pulumi.Output.concat(tokens[number], ".", target)],
-                    opts=pulumi.ResourceOptions(parent=identity),
+                zones.record(
+                    pulumi.Output.concat(tokens[number], "._domainkey.", domain),
+                    "CNAME",
+                    [pulumi.Output.concat(tokens[number], ".", target)],
+                    pulumi.ResourceOptions(parent=identity),
+                    called=f"{domain}-ses-{number}",
+                    zone=domain,
                 )
-                zones.tell(record)
         login = aws.iam.User(name, tags=tags.named(name), opts=child)
         inside = pulumi.ResourceOptions(parent=login)
         policy = aws.iam.UserPolicy(name, user=login.name, policy=_may_send(domains), opts=inside)
@@ -111,6 +122,34 @@ class Ses(pulumi.ComponentResource):
         )
         self.user, self.password = key.id, pulumi.Output.secret(key.ses_smtp_password_v4)
         self.register_outputs({"user": self.user})
+
+
+class IdentityExists(Exception):
+    """The account has an identity of SES that the stack would make."""
+
+
+def _is_identity(domain: str) -> bool:
+    try:
+        aws.sesv2.get_email_identity(email_identity=domain)
+    # the SDK raises nothing narrower for a function that failed
+    except Exception as error:
+        text = str(error)
+        if "find resource" in text or "NotFound" in text:
+            return False
+        raise pulumi.RunError(
+            f"{domain}: SES could not be asked: {' '.join(text.split())}"
+        ) from None
+    return True
+
+
+def _refuse_existing(args: pulumi.ResourceHookArgs, held: list[str]) -> None:
+    """As for record sets: AWS would refuse it as well, but only in the middle of an update."""
+    if args.name in held:
+        raise IdentityExists(
+            f"{args.name} is an identity of Amazon SES that this stack did not make. Delete it, or "
+            "let the stack take it over: pulumi import --protect=false --generate-code=false "
+            f"aws:sesv2/emailIdentity:EmailIdentity {args.name} {args.name}"
+        )
 
 
 def _may_send(domains: list[str]) -> str:

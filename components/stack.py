@@ -6,10 +6,13 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudinit import ClientHost, GatewayHost, client_parts, gateway_parts, user_data
+from cloudinit import ClientHost, GatewayHost
 from components import secrets
-from components.host import Host, certificate_statements, read_object
+from components.account import Account
+from components.availability import AvailabilityZones, Placement
+from components.host import Host, certificate_statements
 from components.identity import Identity
+from components.lookup import image_id
 from components.mail_domain import Domain
 from components.naming import Tags
 from components.network import (
@@ -24,9 +27,10 @@ from components.network import (
 )
 from components.private import PrivateIdentity, PrivateNetwork
 from components.records import Zones
+from components.serving import Waiting
 from components.smarthost import way
 from components.tables import Tables, etag
-from mail import names, programs, spf
+from mail import caa, names, programs, spf
 from settings import Client, Settings
 
 GATEWAY_KEY = "gateway.json"
@@ -40,6 +44,7 @@ class Placed:
     identity: Identity | PrivateIdentity
     host: Host
     tables: aws.s3.BucketObjectv2
+    status: str
 
     def output(self) -> dict[str, Any]:
         """As a stack output."""
@@ -47,6 +52,7 @@ class Placed:
             "name": self.name,
             **self.identity.outputs,
             "instanceId": self.host.instance.id,
+            "status": self.status,
             "tables": etag(self.tables),
         }
 
@@ -56,11 +62,17 @@ class Stack:
 
     def __init__(self, settings: Settings, region: str) -> None:
         self.settings, self.region = settings, region
+        types = tuple(host.instance_type for host in (settings.gateway, *settings.clients))
+        # before there is any resource: an image that does not exist leaves nothing half made
+        images = dict.fromkeys(settings.image_of(kind) for kind in types)
+        self.images = {name: image_id(name, region) for name in images}
         self.tags = Tags(settings.tags)
-        self.zones = Zones(
-            settings.hosted_zones, settings.delegation, protect=settings.protect, tags=self.tags
+        self.zones = Zones(settings, self.tags)
+        self._check_authority()
+        self.placement = Placement(AvailabilityZones.of(region, types), settings.network.zone)
+        self.network = Network(
+            "network", cidr=settings.network.cidr, placement=self.placement, tags=self.tags
         )
-        self.network = Network("network", cidr=settings.network.cidr, tags=self.tags)
         account = aws.get_caller_identity().account_id
         self.tables = Tables("tables", account=account, tags=self.tags)
         self.smarthost = way(settings, region, self.zones, self.tags)
@@ -84,8 +96,26 @@ class Stack:
             for domain in settings.mail_domains
         }
         self.passwords = self._passwords()
+        minutes = settings.wait.minutes
+        self.waiting = Waiting(minutes, Account.of_stack(region)) if minutes else None
         self.gateway = self._gateway()
         self.clients = [self._client(client) for client in settings.clients]
+
+    def _check_authority(self) -> None:
+        """Tell where the zones' CAA records keep the gateway from its certificate."""
+        name, directory = self.settings.gateway.name, self.settings.acme.directory
+        found = self.zones.issuers(name)
+        if found is None or (directory and caa.LETS_ENCRYPT not in directory):
+            return
+        whose, values = found
+        if caa.forbids(values, caa.LETS_ENCRYPT, "dns-01"):
+            problem = (
+                f"{name} would get no certificate, and take no logins: {whose} has the CAA record "
+                f'{" ".join(values)}. Add 0 issue "{caa.LETS_ENCRYPT}" to it, or a CAA record '
+                f"of its own for {name}"
+            )
+            pulumi.log.warn(problem)  # a host that serves has a certificate for some weeks
+            self.zones.refuse(name, "A", problem)
 
     def _identities(self) -> dict[str, Identity]:
         s = self.settings
@@ -198,55 +228,57 @@ class Stack:
     def _gateway(self) -> Placed:
         s, gateway = self.settings, self.settings.gateway
         identity = self.identities[gateway.name]
-        parts = gateway_parts(
-            GatewayHost(
-                name=gateway.name,
-                domain=s.gateway_domain,
-                operator=s.operator,
-                region=self.region,
-                tables=self.tables.url(GATEWAY_KEY),
-                acme_directory=s.acme.directory,
-                reject_by_dmarc=s.inbound.dmarc == "enforce",
-                acme_email=s.acme.email or s.operator,
-                ssh_public_key=s.ssh.public_key,
-                sasl_mechanisms=s.sasl.mechanisms,
-                message_size_limit_mib=s.message_size_limit_mi_b,
-                mailboxes=bool(s.mailboxes),
-                private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
-                smarthost=self.smarthost.host if self.smarthost else None,
-            )
+        fixed = GatewayHost(
+            name=gateway.name,
+            domain=s.gateway_domain,
+            operator=s.operator,
+            region=self.region,
+            tables=self.tables.url(GATEWAY_KEY),
+            status=self._status(gateway.name),
+            acme_directory=s.acme.directory,
+            reject_by_dmarc=s.inbound.dmarc == "enforce",
+            acme_email=s.acme.email or s.operator,
+            ssh_public_key=s.ssh.public_key,
+            sasl_mechanisms=s.sasl.mechanisms,
+            message_size_limit_mib=s.message_size_limit_mi_b,
+            mailboxes=bool(s.mailboxes),
+            private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
+            smarthost=self.smarthost.host if self.smarthost else None,
         )
         tables = self.tables.put(GATEWAY_KEY, self._gateway_tables())
         host = Host(
-            gateway.name,
+            fixed,
             identity=identity,
-            image=s.image_of(gateway.instance_type),
+            image=self.images[s.image_of(gateway.instance_type)],
             instance_type=gateway.instance_type,
-            user_data=user_data(parts),
-            statements=[
-                read_object(self.tables.arn(GATEWAY_KEY)),
-                *certificate_statements(gateway.name, self.zones.id(gateway.name)),
-            ],
+            store=self.tables,
+            key=GATEWAY_KEY,
             tables=tables,
+            statements=certificate_statements(gateway.name, self.zones.id(gateway.name)),
+            waiting=self.waiting,
+            guard=self.placement.host_guard,
             tags=self.tags,
         )
-        return Placed(gateway.name, identity, host, tables)
+        return Placed(gateway.name, identity, host, tables, fixed.status)
+
+    def _status(self, host: str) -> str:
+        """Where a host writes how it is."""
+        return self.tables.url(self.tables.status_key(host))
 
     def _client(self, client: Client) -> Placed:
         s, key = self.settings, f"clients/{client.name}.json"
         identity = self.identities[client.name]
-        parts = client_parts(
-            ClientHost(
-                name=client.name,
-                domain=names.parent(client.name),
-                gateway=s.gateway.name,
-                operator=s.operator,
-                region=self.region,
-                tables=self.tables.url(key),
-                ssh_public_key=s.ssh.public_key,
-                message_size_limit_mib=s.message_size_limit_mi_b,
-                acme_root=s.acme.root,
-            )
+        fixed = ClientHost(
+            name=client.name,
+            domain=names.parent(client.name),
+            gateway=s.gateway.name,
+            operator=s.operator,
+            region=self.region,
+            tables=self.tables.url(key),
+            status=self._status(client.name),
+            ssh_public_key=s.ssh.public_key,
+            message_size_limit_mib=s.message_size_limit_mi_b,
+            acme_root=s.acme.root,
         )
         content: pulumi.Output[dict[str, object]] = pulumi.Output.from_input(
             {
@@ -259,16 +291,19 @@ class Stack:
         )
         tables = self.tables.put(key, content)
         host = Host(
-            client.name,
+            fixed,
             identity=identity,
-            image=s.image_of(client.instance_type),
+            image=self.images[s.image_of(client.instance_type)],
             instance_type=client.instance_type,
-            user_data=user_data(parts),
-            statements=[read_object(self.tables.arn(key))],
+            store=self.tables,
+            key=key,
             tables=tables,
+            statements=[],
+            waiting=self.waiting,
+            guard=self.placement.host_guard,
             tags=self.tags,
         )
-        return Placed(client.name, identity, host, tables)
+        return Placed(client.name, identity, host, tables, fixed.status)
 
     def outputs(self) -> dict[str, Any]:
         """What the stack exports."""
@@ -305,8 +340,6 @@ class Stack:
             },
             "nextSteps": [
                 self._way_out(),
-                "The gateway takes about five minutes for its first boot; mail that comes "
-                "earlier waits at its sender.",
                 "Show a password: pulumi stack output passwords --show-secrets",
                 "When reports show that SPF and DKIM pass, raise each domain's dmarc.policy.",
             ],

@@ -1,4 +1,4 @@
-"""The lookup tables: a private bucket with one object for each reader."""
+"""The stack's private bucket: tables and set-up objects that hosts read, status that they write."""
 
 import hashlib
 import json
@@ -6,9 +6,11 @@ import json
 import pulumi
 import pulumi_aws as aws
 
+from cloudinit import SetupObject
 from components.naming import Tags, bucket_name
 
 OLD_VERSIONS_DAYS = 7
+STATUS = "status/"  # of the keys of what hosts write, each minute
 
 
 class Tables(pulumi.ComponentResource):
@@ -61,11 +63,8 @@ class Tables(pulumi.ComponentResource):
             name,
             bucket=self.bucket.bucket,
             rules=[
-                {
-                    "id": "old-versions",
-                    "status": "Enabled",
-                    "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSIONS_DAYS},
-                }
+                _expiry("old-versions", "", OLD_VERSIONS_DAYS),
+                _expiry("old-status", STATUS, 1),
             ],
             opts=inside,
         )
@@ -80,6 +79,25 @@ class Tables(pulumi.ComponentResource):
     def arn(self, key: str) -> str:
         """The object's ARN."""
         return f"arn:aws:s3:::{self.bucket_name}/{key}"
+
+    def status_key(self, host: str) -> str:
+        """The object that a host writes."""
+        return f"{STATUS}{host}.json"
+
+    def setup_key(self, host: str, sha256: str) -> str:
+        """A host's set-up object by its content; "*" for any."""
+        return f"setup/{host}/{sha256}.json"
+
+    def put_setup(self, host: str, files: SetupObject) -> aws.s3.BucketObjectv2:
+        """A host's set-up object. Other content is another object, beside the old one."""
+        return aws.s3.BucketObjectv2(
+            f"setup-{host}",
+            bucket=self.bucket.bucket,
+            key=self.setup_key(host, files.sha256),
+            content=files.content,
+            content_type="application/json",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._ready),
+        )
 
     def put(self, key: str, content: pulumi.Input[dict[str, object]]) -> aws.s3.BucketObjectv2:
         """The object of one reader; its content is secret."""
@@ -106,6 +124,16 @@ def etag(table: aws.s3.BucketObjectv2) -> pulumi.Output[str]:
         lambda text: hashlib.md5((text or "").encode(), usedforsecurity=False).hexdigest()
     )
     return pulumi.Output.unsecret(made)
+
+
+def _expiry(name: str, prefix: str, days: int) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:
+    """A lifecycle rule: what has been replaced goes after some days."""
+    return {
+        "id": name,
+        "status": "Enabled",
+        "filter": {"prefix": prefix},
+        "noncurrent_version_expiration": {"noncurrent_days": days},
+    }
 
 
 def _tls_only(bucket: str) -> str:

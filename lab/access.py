@@ -2,12 +2,14 @@
 
 import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lab.lab import Lab
 
+INTO = Path(__file__).parent / "machines" / "into.py"
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -22,8 +24,12 @@ def inside(lab: Lab, machine: str) -> list[str]:
     leader = file.read_text() if file.exists() else ""
     if not leader:
         raise NotRunning(f"the machine {machine} of the lab {lab.name} is not running")
+    directory = file.parent
+    if (directory / "into.json").exists():
+        into = [sys.executable, str(INTO), str(directory)]
+    else:
+        into = ["nsenter", "-t", leader, "-m", "-u", "-i", "-n", "-p", "--wdns=/", "--"]
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    into = ["nsenter", "-t", leader, "-m", "-u", "-i", "-n", "-p", "--wdns=/", "--"]
     return [*into, "env", "-i", path, "HOME=/root", "LC_ALL=C.UTF-8", f"TERM={_terminal()}"]
 
 

@@ -9,7 +9,6 @@ import uuid
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from pathlib import Path
 from typing import Any
 
 from lab.access import entered, inside
@@ -17,7 +16,6 @@ from lab.internet.inbox import DOMAIN as INBOX_DOMAIN
 from lab.internet.inbox import Inbox
 from lab.internet.inbox.message import Message
 from lab.lab import Lab
-from lab.run import run
 
 PROBE_HELO = "laptop.isp.example"
 SMTP_SECONDS = 60
@@ -156,11 +154,12 @@ def hops(lab: Lab, sent: Sent, message: Message, outputs: dict[str, Any]) -> lis
 
 def _log_level(lab: Lab, host: dict[str, str], peer: str) -> str:
     """The last TLS session that a host had with a peer, such as "TLSv1.3 verified"."""
-    log = lab.directory / "machines" / host["instanceId"] / "root/var/log/mail.log"
+    command = [*inside(lab, host["instanceId"]), "cat", "/var/log/mail.log"]
+    log = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
     pattern = (
         rf"(\w+) TLS connection (?:established|reused) to {re.escape(peer)}\[.*?: (TLS[v.\d]+)"
     )
-    found = re.findall(pattern, log.read_text(errors="replace"))
+    found = re.findall(pattern, log.stdout)
     return f"{found[-1][1]} {found[-1][0].lower()}" if found else ""
 
 
@@ -177,34 +176,3 @@ def report(lab: Lab, sent: Sent, message: Message, outputs: dict[str, Any]) -> d
         "tls": hops(lab, sent, message, outputs),
         "seconds": round(message.arrived - sent.started, 1),
     }
-
-
-def hosts_ready(lab: Lab, outputs: dict[str, Any]) -> list[str]:
-    """What is still missing until every host serves; empty when all do."""
-    missing = []
-    for host in [outputs["gateway"], *outputs["clients"]]:
-        root = lab.directory / "machines" / host["instanceId"] / "root"
-        if not (root / "var/lib/cloud/data/result.json").exists():
-            missing.append(f"{host['name']}: cloud-init")
-    gateway = outputs["gateway"]
-    if not missing and not _certificate(lab, gateway["instanceId"], gateway["name"]):
-        missing.append(f"{gateway['name']}: certificate")
-    return missing
-
-
-def _certificate(lab: Lab, machine: str, name: str) -> bool:
-    path = f"/etc/letsencrypt/live/{name}/fullchain.pem"
-    listening = run(*inside(lab, machine), "ss", "-Hltn", "sport = :465")
-    there = subprocess.run(
-        [*inside(lab, machine), "test", "-e", path], check=False, capture_output=True
-    )
-    return there.returncode == 0 and bool(listening.strip())
-
-
-def cloud_init_errors(lab: Lab, machine: str) -> str:
-    """What cloud-init could not do on a host, or "" ."""
-    root = lab.directory / "machines" / machine / "root"
-    file = root / "var/lib/cloud/data/result.json"
-    content = Path(file).read_text()
-    errors = re.search(r'"errors": \[(.*?)\]', content, re.DOTALL)
-    return errors.group(1).strip() if errors else ""

@@ -1,6 +1,7 @@
 """The system's own tools that the lab needs; `python -m lab.tools [--yes]` installs them.
 
-Each is a package of Debian (or Ubuntu); nothing is installed without `--yes` or a yes.
+With `--real-kernel`, those of virtual machines as well. Each is a package of Debian (or Ubuntu);
+nothing is installed without `--yes` or a yes.
 """
 
 import os
@@ -19,18 +20,26 @@ WHY = {
     "nginx": ("nginx-light", "answers under the true names of AWS and others, caches packages"),
     "pebble": ("pebble", "is the certificate authority"),
 }
+# For hosts with a kernel of their own (`relay lab up --real-kernel`, `make test-vm`).
+REAL_KERNEL = {
+    "qemu-system-x86_64": ("qemu-system-x86", "runs a host with a kernel of its own"),
+    "sfdisk": ("fdisk", "parts such a host's disk"),
+    "mkfs.ext4": ("e2fsprogs", "makes its file system"),
+    "ssh": ("openssh-client", "runs commands on it"),
+}
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
-def missing() -> dict[str, str]:
+def missing(*, real_kernel: bool = False) -> dict[str, str]:
     """Debian packages that are not installed here, and what each is for."""
-    found = {tool: shutil.which(tool, path=PATH) for tool in WHY}
-    return {WHY[tool][0]: WHY[tool][1] for tool, path in found.items() if path is None}
+    wanted = WHY | REAL_KERNEL if real_kernel else WHY
+    found = {tool: shutil.which(tool, path=PATH) for tool in wanted}
+    return {wanted[tool][0]: wanted[tool][1] for tool, path in found.items() if path is None}
 
 
 def main() -> int:
     """Install what is missing; exit 1 if that is refused or impossible."""
-    packages = missing()
+    packages = missing(real_kernel="--real-kernel" in sys.argv[1:])
     if not packages:
         return 0
     print("The lab needs these packages of Debian:", file=sys.stderr)

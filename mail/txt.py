@@ -1,30 +1,61 @@
 """TXT values as zones hold them."""
 
 import re
+from collections.abc import Callable
 
 STRING = 255
+# Route53 writes an octet in octal, a zone file in decimal (RFC 1035, 5.1).
+ESCAPE = re.compile(r"\\([0-3][0-7]{2}|.)")
 
 
 def pieces(text: str) -> list[str]:
-    """The text in strings of at most 255 octets (RFC 1035, 3.3.14; RFC 7208, 3.3)."""
-    return [text[at : at + STRING] for at in range(0, len(text), STRING)] or [""]
+    """The text in strings of at most 255 octets of UTF-8 (RFC 1035, 3.3.14; RFC 7208, 3.3)."""
+    found, size = [""], 0
+    for character in text:
+        octets = len(character.encode())
+        if size + octets > STRING:
+            found.append("")
+            size = 0
+        found[-1] += character
+        size += octets
+    return found
 
 
-def _escaped(text: str) -> list[str]:
-    return [p.replace("\\", "\\\\").replace('"', '\\"') for p in pieces(text)]
+def _escaped(text: str, other: str) -> list[str]:
+    """Each piece in printable ASCII; `other` is how another octet is written."""
+
+    def written(octet: int) -> str:
+        if chr(octet) in '"\\':
+            return f"\\{chr(octet)}"
+        return chr(octet) if 0x20 <= octet < 0x7F else other.format(octet)
+
+    return ["".join(map(written, piece.encode())) for piece in pieces(text)]
 
 
 def route53_value(text: str) -> str:
     """One value for Route53, which the AWS provider puts between quotation marks itself."""
-    return '""'.join(_escaped(text))
+    return '""'.join(_escaped(text, "\\{:03o}"))
 
 
 def quoted(text: str) -> str:
     """The text as a zone file has it: each string in quotation marks (RFC 1035, 5.1)."""
-    return " ".join(f'"{piece}"' for piece in _escaped(text))
+    return " ".join(f'"{piece}"' for piece in _escaped(text, "\\{:03d}"))
 
 
 def strings(value: str) -> list[str]:
     """The strings of a value for Route53."""
     found = re.findall(r'"((?:\\.|[^"\\])*)"', f'"{value}"')
-    return [re.sub(r"\\(.)", r"\1", string) for string in found]
+    plain = [_escapes(string, chr) for string in found]
+    return [string.encode("latin-1", "replace").decode(errors="replace") for string in plain]
+
+
+def zone_file(value: str) -> str:
+    """A value or a name as Route53 gives it, in a zone file's form."""
+    return _escapes(value, "\\{:03d}".format, plain="\\{}")
+
+
+def _escapes(text: str, octet: Callable[[int], str], plain: str = "{}") -> str:
+    def replaced(match: re.Match[str]) -> str:
+        return octet(int(match[1], 8)) if len(match[1]) == 3 else plain.format(match[1])
+
+    return ESCAPE.sub(replaced, text)

@@ -53,5 +53,9 @@ def value(record: dns.rdata.Rdata) -> str:
     """A record's value: the strings of a TXT record as one text, others as a zone file has them."""
     strings = getattr(record, "strings", None)
     if strings is not None:
-        return b"".join(strings).decode("latin-1")
+        octets = b"".join(strings)
+        try:
+            return octets.decode()
+        except UnicodeDecodeError:  # somebody else's
+            return octets.decode("latin-1")
     return record.to_text().lower()

@@ -1,10 +1,12 @@
 """`./relay`: the command line."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
 
 from lab.access import NotRunning
 from lab.control import LabError
@@ -12,12 +14,14 @@ from lab.lab import Lab
 from lab.machines.image import ImageError
 from lab.run import ToolError
 from ops import domains, forwards, github, lab_commands, lab_stack, mailboxes, queue, trace, users
+from ops.doctor import command as doctor
 from ops.engine import EngineMissing, engine
 from ops.environments import command as environments
 from ops.leftovers import command as leftovers
 from ops.output import notes
 from ops.review import command as review
 from ops.rotate import command as rotate
+from ops.settle import command as settle
 from ops.verify import command as verify
 from ops.verify.expected import OutputsMissing
 from settings import SettingsError
@@ -39,10 +43,12 @@ for name, commands in (
 ):
     app.add_typer(commands.app, name=name)
 app.command()(trace.trace)
+app.command("doctor")(doctor.command)
 app.command("verify")(verify.command)
 app.command("rotate")(rotate.command)
 app.command("leftovers")(leftovers.command)
 app.command("review")(review.command)
+app.command("settle")(settle.command)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 # What a user can put right: one line, no traceback.
@@ -79,9 +85,15 @@ def setup() -> None:
     """Find or build Pulumi's engine, and make the lab's root file systems."""
     from lab.machines.image import host_image, inbox_image
 
-    print(engine())
-    print(host_image(notes.print))
-    print(inbox_image(notes.print))
+    # side by side: the engine's build is the processor's work, the others wait for downloads
+    with ThreadPoolExecutor() as pool:
+        made = [
+            pool.submit(engine),
+            pool.submit(host_image, notes.print),
+            pool.submit(inbox_image, notes.print),
+        ]
+        for part in made:
+            print(part.result())
 
 
 def main() -> None:
@@ -89,7 +101,8 @@ def main() -> None:
     try:
         app(prog_name="relay")
     except EXPECTED as error:
-        notes.print(f"[red]error:[/red] {str(error) or type(error).__name__}", soft_wrap=True)
+        said = escape(str(error) or type(error).__name__)
+        notes.print(f"[red]error:[/red] {said}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         notes.print("interrupted; `./relay lab up` goes on, `./relay lab down` takes it away")

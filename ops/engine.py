@@ -62,9 +62,27 @@ def install_plugins(home: Path) -> None:
 def _install(file: Path, module: str, argument: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     python, project = shlex.quote(sys.executable), shlex.quote(str(PROJECT))
-    command = f"exec {python} -m {module} {shlex.quote(argument)}"
+    command = f'exec {python} -m {module} {shlex.quote(argument)} "$@"'
     file.write_text(f"#!/bin/sh\ncd {project}\n{command}\n")
     file.chmod(0o755)
+
+
+def environment(home: Path, env: Mapping[str, str], program_dir: Path = PROJECT) -> dict[str, str]:
+    """What `pulumi` is run in so that nothing of the user's own is read or written; see `run`."""
+    state = home / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    folder = home / "plugins" / f"language-python-v{VERSION}"
+    _install(folder / "pulumi-language-python", "ops.language_host", str(program_dir))
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_") or k == EVENTS},
+        "PULUMI_HOME": str(home),
+        # without the files of attributes beside the state's: one that a kill cuts off makes the
+        # stack unreadable, while the state itself is written beside its place and moved there
+        "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DIY_BACKEND_GZIP": "true",
+        **env,
+    }
 
 
 def run(
@@ -81,27 +99,13 @@ def run(
     `work_dir` holds Pulumi.yaml and the stack file, `home` is PULUMI_HOME, and the state is kept
     in `home/state`: nothing of the user's own Pulumi is read or written.
     """
-    state = home / "state"
-    state.mkdir(parents=True, exist_ok=True)
-    environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_") or k == EVENTS},
-        "PULUMI_HOME": str(home),
-        # without the files of attributes beside the state's: one that a kill cuts off makes the
-        # stack unreadable, while the state itself is written beside its place and moved there
-        "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DIY_BACKEND_GZIP": "true",
-        **env,
-    }
-    folder = home / "plugins" / f"language-python-v{VERSION}"
-    _install(folder / "pulumi-language-python", "ops.language_host", str(program_dir))
     # The engine shares our terminal: Ctrl-C reaches it directly, and we wait for its end.
     before = signal.signal(signal.SIGINT, lambda *_: None)  # a handler, so the child has none
     try:
         process = subprocess.Popen(
             [str(engine()), *arguments],
             cwd=work_dir,
-            env=environment,
+            env=environment(home, env, program_dir),
             stdout=output,
             stderr=output,
         )

@@ -26,6 +26,11 @@ def named(outputs: dict[str, Any], name: str) -> dict[str, Any]:
     return hosts[name]
 
 
+def closed(target: Target) -> bool:
+    """Whether no shell can be had on the stack's hosts: it has no network that SSH is open to."""
+    return target.lab is None and not target.outputs()["ssh"]["allowFrom"]
+
+
 def run(
     target: Target,
     host: dict[str, Any],

@@ -1,8 +1,10 @@
 """`relay lab ...`: the lab's commands."""
 
 import os
+import re
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,13 +21,14 @@ from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
 from lab.stories.stage import Stage, play
-from ops import hosts, lab_smarthost, lab_stack
+from ops import account, hosts, lab_real_kernel, lab_smarthost, lab_stack
+from ops import status as status_
 from ops.output import notes, print_json, print_table, step
+from ops.settle.settle import settle
 from ops.stack_file import StackFile
 from ops.target import Target
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
-READY_SECONDS = 600
 ARRIVAL_SECONDS = 300
 
 Name = Annotated[str, typer.Option("--name", help="The lab's name: several can run side by side.")]
@@ -60,6 +63,14 @@ def up(
             help="Port 25 out, as for new AWS accounts; blocked if the stack has a smarthost.",
         ),
     ] = None,
+    real_kernel: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="Run this host as a virtual machine with Debian's kernel (slow where there is no "
+            "KVM); `gateway`, or a host's name. Can be given again; from its next instance on.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Start the lab, `pulumi up` the stack in it, and wait until its hosts serve."""
@@ -67,12 +78,12 @@ def up(
     source = _source(example, file)
     with step(f"lab {name}"):
         if control.running(lab) and not lab_stack.settle(lab):
-            notes.print("the last `pulumi` here was cut off while it made things: starting anew")
-            control.remove(lab)
+            notes.print(
+                "the last `pulumi` here was cut off while it made things: settling its stack"
+            )
+            settle(Target(lab_stack.STACK, lab))
         control.start(lab, notes.print)
-    outputs = apply(lab, source, block_port_25)
-    with step("hosts set themselves up (cloud-init, certificate)"):
-        wait_for_hosts(lab, outputs)
+    outputs = apply(lab, source, block_port_25, real_kernel or ())
     seconds = round(time.monotonic() - started, 1)
     result = {"lab": name, "seconds": seconds, **_shown(outputs)}
     if json:
@@ -81,11 +92,18 @@ def up(
         notes.print(f"Up in {seconds} s. Next: ./relay lab send --name {name}")
 
 
-def apply(lab: Lab, source: Path, block_port_25: bool | None = None) -> dict[str, Any]:
-    """Copy the stack file, make its zones, `pulumi up`; gives the outputs."""
+def apply(
+    lab: Lab,
+    source: Path,
+    block_port_25: bool | None = None,
+    real_kernel: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Copy the stack file, make its zones, `pulumi up`; gives the outputs once all hosts serve."""
     lab_stack.prepare(lab, source)
+    if real_kernel:
+        lab_real_kernel.choose(lab, real_kernel)
     stack = lab_stack.STACK
-    with step("pulumi up"):
+    with step("pulumi up, until the hosts serve"):
         made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
         if made.returncode != 0:
             raise lab_stack.StackError(made.stdout)
@@ -96,26 +114,14 @@ def apply(lab: Lab, source: Path, block_port_25: bool | None = None) -> dict[str
         lab_stack.make_zones(lab, settings.hosted_zones)
         blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
         lab_stack.block_port_25(lab, blocked)
-        result = lab_stack.pulumi(
-            lab, "up", "--yes", "--skip-preview", "--stack", stack, capture=True
-        )
-        if result.returncode != 0:
-            raise lab_stack.StackError(result.stdout)
+        Target(stack, lab).operate("up", "--yes", "--skip-preview", shown=host_progress)
     return lab_stack.outputs(lab)
 
 
-def wait_for_hosts(lab: Lab, outputs: dict[str, Any]) -> None:
-    """Return once every host serves; LabError with what is missing if one does not."""
-    deadline = time.monotonic() + READY_SECONDS
-    while missing := send.hosts_ready(lab, outputs):
-        if time.monotonic() > deadline:
-            raise control.LabError(f"after {READY_SECONDS} s there is still no {missing}")
-        time.sleep(0.5)
-    for host in hosts.all_of(outputs):
-        if errors := send.cloud_init_errors(lab, host["instanceId"]):
-            raise control.LabError(
-                f"cloud-init failed on {host['name']}: {errors}; ./relay lab logs {host['name']}"
-            )
+def host_progress(line: str) -> str:
+    """What a line of `pulumi up` tells of a host, or ""; the rest is told by the result."""
+    found = re.search(r"\([\d.]+s\) .*?((?:[a-z0-9-]+\.)+[a-z0-9-]+: .+)", line)
+    return f"       {found[1]}\n" if found else ""
 
 
 def _shown(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -150,8 +156,8 @@ def send_(
         if key.lower() in ("received", "authentication-results", "dkim-signature", "from"):
             notes.print(f"  {key}: {' '.join(str(value).split())[:400]}", markup=False)
     notes.print(
-        f"\nLook next: ./relay lab shell gateway --name {name}, ./relay lab logs gateway, "
-        f"./relay pulumi --lab {name} preview"
+        f"\nLook next: ./relay lab shell gateway --name {name}, "
+        f"./relay lab logs gateway --name {name}, ./relay pulumi --lab {name} preview"
     )
     if not all(message.verdict.passes() for message in messages):
         raise typer.Exit(1)
@@ -188,7 +194,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
     if result["running"]:
         outputs = lab_stack.outputs(lab)
         result |= _shown(outputs)
-        result["missing"] = send.hosts_ready(lab, outputs) if outputs else ["the stack"]
+        result["missing"] = _missing(lab, outputs) if outputs else ["the stack"]
         result["messages"] = len(Inbox(lab).messages())
     elif control.remains(lab):
         result["remains"] = control.remains(lab)
@@ -198,10 +204,32 @@ def status(name: Name = "dev", json: Json = False) -> None:
         print_table(f"lab {name}", [{"what": k, "is": str(v)} for k, v in result.items()])
 
 
+def _missing(lab: Lab, outputs: dict[str, Any]) -> list[str]:
+    """What hosts lack to serve, by their own word."""
+    found = []
+    with account.clients(Target(lab_stack.STACK, lab)) as client:
+        for host in hosts.all_of(outputs):
+            try:
+                lacks = list(status_.read(client, host).status.missing)
+            except status_.NoStatus as error:
+                lacks = [str(error)]
+            found += [f"{host['name']}: {what}" for what in lacks]
+    return found
+
+
 def _machine(lab: Lab, host: str) -> str:
+    """A machine by its name: of a host that is being set up too, when there are no outputs yet."""
     if host == "inbox" or (host == "smarthost" and Smarthost(lab).file.exists()):
         return host
-    return hosts.named(lab_stack.outputs(lab), host)["instanceId"]
+    if not control.running(lab):
+        raise control.LabError(f"the lab {lab.name} is not up: ./relay lab up --name {lab.name}")
+    known = lab_stack.instances(lab)
+    gateway = StackFile(Target(lab_stack.STACK, lab)).settings().gateway.name
+    name = gateway if host == "gateway" else host
+    if name not in known:
+        there = ", ".join(["gateway", *known]) if known else "none: `pulumi up` has made none yet"
+        raise control.LabError(f"{host}: there is no such host; there is {there}")
+    return known[name]
 
 
 @app.command()

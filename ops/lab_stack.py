@@ -28,6 +28,7 @@ PROJECT = engine.PROJECT
 STACK = "lab"
 PASSPHRASE_BYTES = 24
 # What Pulumi writes into a stack file with the first secret.
+_ZONES = "mail-relay:zones"
 _ENCRYPTED = {"encryptionsalt", "encryptedkey", "secretsprovider"}
 
 
@@ -84,6 +85,11 @@ def adapted(lab: Lab, source: Path) -> str:
             f"{source}: it holds values that are encrypted for its own stack, which the lab cannot "
             "read; give the lab a copy without them"
         )
+    if by_id := [z for z in (content.get("config") or {}).get(_ZONES) or [] if isinstance(z, dict)]:
+        # the lab makes its own, one of each name
+        for zone in by_id:
+            zone.pop("id", None)
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     kept = yaml.safe_load(target.read_text()) or {} if target.exists() else {}
     if salt := kept.get("encryptionsalt"):  # the copy's own salt goes with the state
         text = f"encryptionsalt: {salt}\n{text}"
@@ -118,6 +124,16 @@ def client(lab: Lab, service: str) -> Any:
         aws_access_key_id="lab",
         aws_secret_access_key="lab",  # noqa: S106 (the region takes any)
     )
+
+
+def instances(lab: Lab) -> dict[str, str]:
+    """The instances that run in the lab's region, by the names of their hosts."""
+    running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    with entered(lab.namespace):
+        found = client(lab, "ec2").describe_instances(Filters=running)["Reservations"]
+    tagged = [instance for reservation in found for instance in reservation["Instances"]]
+    names = {i["InstanceId"]: {t["Key"]: t["Value"] for t in i.get("Tags", [])} for i in tagged}
+    return {tags.get("Name", identity): identity for identity, tags in names.items()}
 
 
 def make_zones(lab: Lab, zones: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import grpc
 from pulumi.automation._server import LanguageServer
@@ -25,7 +26,17 @@ PIPE_SIZE = 65536
 
 
 class LanguageHost(LanguageServer):
-    """The SDK's own server, which lacks the running of policy packs."""
+    """The SDK's own server, which lacks the running of policy packs, and the program's warnings.
+
+    `engine_address` is where the engine takes them.
+    """
+
+    engine_address = ""
+
+    def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
+        """Run the program; what it logs goes to the engine."""
+        request.args.insert(0, self.engine_address)
+        return super().Run(request, context)
 
     def RunPlugin(
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
@@ -74,7 +85,9 @@ def main() -> None:
     def program() -> None:
         runpy.run_path(str(directory / "__main__.py"), run_name="__main__")
 
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(program), server)
+    host = LanguageHost(program)
+    host.engine_address = sys.argv[-1]
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 notes = Console(stderr=True, highlight=False, emoji=False)
@@ -27,7 +28,8 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
         table.add_column(key, overflow="fold")
     for row in rows:
         cells = [", ".join(v) if isinstance(v, list) else str(v) for v in row.values()]
-        table.add_row(*cells)
+        # what others say, or a file holds, is no markup
+        table.add_row(*map(escape, cells))
     results.print(table)
 
 

@@ -11,6 +11,7 @@ from ops import hosts
 from ops.lab_stack import StackError
 from ops.output import notes, print_json, print_table
 from ops.settings_commands import Json
+from ops.status import summaries
 from ops.target import LabOption, StackOption, Target, target
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
@@ -65,10 +66,22 @@ def _act(
 
 @app.command("list")
 def list_(
-    host: Host = None, stack: StackOption = None, lab: LabOption = None, json: Json = False
+    host: Host = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="By what hosts write of themselves: needs no SSH.")
+    ] = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
 ) -> None:
-    """What waits, since when, and why."""
-    rows = _waiting(target(stack, lab), host)
+    """What waits, since when, and why; where SSH is closed, in sum by what hosts write."""
+    found = target(stack, lab)
+    if summary or hosts.closed(found):
+        if not summary:
+            notes.print("SSH is closed (mail-relay:ssh.allowFrom): this is what the hosts write")
+        rows = [row for row in summaries(found) if host in (None, row["host"])]
+    else:
+        rows = _waiting(found, host)
     if json:
         print_json(rows)
     elif rows:

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,14 @@ LabOption = Annotated[
 ]
 
 
+# What Pulumi says of a stack whose last `pulumi` was killed, or works on it now.
+_KILLED = (
+    "stack is currently locked",
+    "Another update is currently in progress",
+    "pending operations from previous deployment",
+)
+
+
 @dataclass(frozen=True)
 class Target:
     """A stack, its file, and how Pulumi is called for it."""
@@ -38,20 +46,32 @@ class Target:
         return folder / f"Pulumi.{self.stack}.yaml"
 
     @property
+    def command(self) -> str:
+        """How people call Pulumi where the stack is."""
+        return f"./relay pulumi --lab {self.lab.name}" if self.lab else "pulumi"
+
+    @property
     def apply_command(self) -> str:
         """What puts a change in force."""
-        if self.lab:
-            return f"./relay pulumi --lab {self.lab.name} up --stack {self.stack}"
-        return f"pulumi up --stack {self.stack}"
+        return f"{self.command} up --stack {self.stack}"
+
+    @property
+    def settle_command(self) -> str:
+        """What a stack needs whose `pulumi` was killed."""
+        where = f" --lab {self.lab.name}" if self.lab else ""
+        return f"./relay settle --stack {self.stack}{where}"
 
     def pulumi(self, *arguments: str, text: str = "") -> str:
         """The output of `pulumi ARGUMENTS` on this stack; StackError with what it said."""
-        return output(self.lab, *arguments, "--stack", self.stack, text=text)
+        try:
+            return output(self.lab, *arguments, "--stack", self.stack, text=text)
+        except StackError as error:
+            raise self._hinted(str(error)) from None
 
-    def operate(self, *arguments: str) -> None:
+    def operate(self, *arguments: str, shown: Callable[[str], str] = lambda line: line) -> None:
         """Run `pulumi ARGUMENTS` on this stack with what it shows on our standard error.
 
-        StackError with what it said if it fails.
+        `shown` is what is shown of a line. StackError with what it said if it fails.
         """
         arguments = (*arguments, "--stack", self.stack)
         if self.lab:
@@ -69,11 +89,17 @@ class Target:
             errors="replace",
         ) as process:
             for line in process.stdout or ():
-                notes.print(line, end="", markup=False, soft_wrap=True)
+                notes.print(shown(line), end="", markup=False, soft_wrap=True)
                 said.append(line)
         if process.returncode != 0:
             text = "".join(said)  # it was shown, so the error is what Pulumi made of it in the end
-            raise StackError(text[max(text.find("Diagnostics:"), 0) :].strip())
+            raise self._hinted(text[max(text.find("Diagnostics:"), 0) :].strip(), text)
+
+    def _hinted(self, said: str, whole: str = "") -> StackError:
+        """With the way out, where it was a `pulumi` that was killed that is in the way."""
+        if any(sign in (whole or said) for sign in _KILLED):
+            said += f"\nIf the last `pulumi` was killed: {self.settle_command}"
+        return StackError(said)
 
     def preview(self, *arguments: str) -> str:
         """The engine's events of a preview, one a line; StackError if it did not come to any."""

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from ops import hosts, postfix_log
-from ops.output import notes, print_json, results
+from ops.output import notes, print_json, print_table, results
 from ops.postfix_log import Traced
 from ops.settings_commands import Json
+from ops.status import summaries
 from ops.target import LabOption, StackOption, Target, target
 
 NOTHING = 1  # grep(1): no line matches
@@ -26,9 +27,20 @@ def trace(
 ) -> None:
     """Where a message is: who handed it in, who signed it, and what every receiver said.
 
-    The hosts keep the logs of 14 days.
+    The hosts keep the logs of 14 days; a host that is rebuilt begins anew. Where SSH is closed, it
+    says what waits (exit code 1).
     """
     found = target(stack, lab)
+    if hosts.closed(found):
+        notes.print(
+            f"SSH is closed, so nobody can look for {what!r} in the hosts' logs: open it to your "
+            "network (mail-relay:ssh.allowFrom). What waits there, by what the hosts write:",
+            markup=False,
+            soft_wrap=True,
+        )
+        rows = summaries(found)
+        print_json(rows) if json else print_table("waiting", rows)
+        raise typer.Exit(1)
     messages = _search(found, what)[-limit:]
     if json:
         print_json([asdict(message) for message in messages])
@@ -36,7 +48,11 @@ def trace(
         for message in messages:
             _print(message)
     if not messages:
-        notes.print(f"no host's log has {what!r}", markup=False)
+        notes.print(
+            f"no host's log has {what!r}; a log reaches back for 14 days, or to its host's rebuild",
+            markup=False,
+            soft_wrap=True,
+        )
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ SHARED = ("tests/lab/test_0", "tests/lab/test_1")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep-lab", action="store_true", help="leave the lab `test` running")
+    parser.addoption("--moments", type=int, default=2, help="how many an `up` is killed at")
     parser.addoption("--approve", action="store_true", help="take the texts of today as right")
 
 

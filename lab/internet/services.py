@@ -40,11 +40,19 @@ PACKAGES = CACHE / "packages"
 
 
 def mirrors(image: Path) -> list[str]:
-    """The host names of the package mirrors that the image's own sources name."""
-    sources = image / "etc/apt"
-    files = [*sources.glob("sources.list"), *sources.glob("sources.list.d/*")]
-    found = re.findall(r"https?://([^/\s]+)/", "\n".join(f.read_text() for f in files))
-    return sorted(set(found))
+    """The host names of the package mirrors that the image knows, the one that it has today first.
+
+    At the first boot cloud-init writes apt's lists anew (`generate_mirrorlists`), to the mirror
+    that Debian has for AWS, which is named in cloud-init's own configuration.
+    """
+    cloud_init = image / "etc/cloud"
+    files = [
+        *sorted((image / "etc/apt/mirrors").glob("*.list")),
+        cloud_init / "cloud.cfg",
+        *sorted((cloud_init / "cloud.cfg.d").glob("*.cfg")),
+    ]
+    found = re.findall(r"https?://([^/\s]+)/debian", "\n".join(f.read_text() for f in files))
+    return list(dict.fromkeys(found))
 
 
 def unbound_configuration(directory: Path) -> str:
@@ -84,6 +92,8 @@ def nginx_configuration(lab: Lab, authority: Authority, image: Path) -> str:
     acme = _acme(authority, ACME_NAME, PEBBLE_PORT)
     staging = _acme(authority, STAGING_NAME, STAGING_PORT)
     roots = authority.issue(ROOTS_NAME)
+    names = mirrors(image)
+    packages = authority.issue(*names)
     return f"""daemon off;
 user root;
 worker_processes 1;
@@ -123,10 +133,14 @@ http {{
   }}
   server {{
     listen {SERVICES}:80;
-    server_name {" ".join(mirrors(image))};
+    listen {SERVICES}:443 ssl;
+    server_name {" ".join(names)};
+    ssl_certificate {packages[0]};
+    ssl_certificate_key {packages[1]};
+    # the same packages by each name: one of them is asked, and kept
     location / {{
       proxy_pass http://unix:{PACKAGES}/socket:;
-      proxy_set_header Host $http_host;
+      proxy_set_header Host {names[0]};
     }}
   }}
 }}
@@ -175,6 +189,7 @@ def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]
     (directory / "nginx.conf").write_text(nginx_configuration(lab, authority, image))
     region = ["--port", str(API_PORT), "--dns", f"{DNS}:53", "--metadata", f"{METADATA}:80"]
     region += ["--service-address", SERVICES, "--ready", str(directory / "region.ready")]
+    region += ["--consoles", str(directory / "machines")]
     for name in (ACME_NAME, STAGING_NAME, ROOTS_NAME, *mirrors(image)):
         region += ["--service-name", name]
     pebbles = {

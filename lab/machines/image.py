@@ -1,51 +1,96 @@
-"""The root file systems of the lab: what Debian's cloud image holds, and the inbox's own.
+"""The root file systems of the lab: Debian's EC2 image as far as a machine has it, and the inbox's.
 
-The image of the hosts has the packages of the Debian 13 AMI that matter here, and no mail software:
-that is cloud-init's to install. docs/lab.md lists what the AMI has besides.
+The hosts' root has the packages of `image/ec2-packages.txt`, in the versions that the mirror has
+today, and nothing else: what a set-up needs besides, it installs. `image/host` is what Debian's
+recipe configures beside packages; `image/container` is what a machine without a kernel of its own
+needs, `image/virtual` what one with it does.
 """
 
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-relay"))
 FILES = Path(__file__).parent / "image"
 SUITE = "trixie"
 
-BASE = (
-    "apparmor,ca-certificates,curl,dbus,iproute2,iputils-ping,less,netbase,nftables,"
-    "openssh-server,procps,systemd-resolved,systemd-sysv,systemd-timesyncd,tzdata"
-)
-HOST_PACKAGES = BASE + ",cloud-init,dhcpcd-base,e2fsprogs,sudo,unattended-upgrades"
-# The inbox's, and the mail programs of a computer outside AWS (lab/internet/laptop.py).
+# What the list has and a machine that shares this computer's kernel has not: kernel, boot loader.
+# A virtual machine has a kernel, which QEMU loads for it.
+NOT_IN_A_CONTAINER = ("linux-image-", "grub", "shim-")
 INBOX_PACKAGES = (
-    BASE + ",libsasl2-modules,msmtp,opendkim,opendmarc,postfix,publicsuffix,python3-authheaders,"
+    "ca-certificates,curl,dbus,iproute2,iputils-ping,less,netbase,nftables,openssh-server,procps,"
+    "systemd-resolved,systemd-sysv,systemd-timesyncd,tzdata,"
+    # the inbox's, and the mail programs of a computer outside AWS (lab/internet/laptop.py)
+    "libsasl2-modules,msmtp,opendkim,opendmarc,postfix,publicsuffix,python3-authheaders,"
     "python3-dkim,python3-dnspython,python3-spf,rsyslog,s-nail,sasl2-bin"
 )
+
+
+@dataclass(frozen=True)
+class Image:
+    """A root file system to be made: its packages, then the folders laid over it.
+
+    `answers` is for debconf, before anything is installed.
+    """
+
+    kind: str
+    packages: tuple[str, ...]
+    overlays: tuple[str, ...]
+    answers: str = ""
 
 
 class ImageError(Exception):
     """A root file system could not be made; says what to look at."""
 
 
+def ec2_packages(architecture: str) -> tuple[str, ...]:
+    """The names of the EC2 image's packages for `amd64` or `arm64`, kernel and boot loader too."""
+    lines = (FILES / "ec2-packages.txt").read_text().splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return tuple(row[0] for row in rows if row[1] in ("both", architecture))
+
+
+def host_packages(architecture: str) -> tuple[str, ...]:
+    """The packages of a host that runs as a container."""
+    listed = ec2_packages(architecture)
+    return tuple(name for name in listed if not name.startswith(NOT_IN_A_CONTAINER))
+
+
+def architecture() -> str:
+    """Debian's name for this computer's architecture."""
+    return {"aarch64": "arm64"}.get(os.uname().machine, "amd64")
+
+
 def host_image(progress: Callable[[str], None]) -> Path:
-    """The hosts' root file system, made at the first call (about 45 s, 500 MB)."""
-    return _image("host", HOST_PACKAGES, progress)
+    """The hosts' root file system, made at the first call (about a minute, 700 MB)."""
+    return _make(Image("host", host_packages(architecture()), ("host", "container")), progress)
+
+
+def virtual_image(progress: Callable[[str], None]) -> Path:
+    """The root file system of hosts with a kernel of their own: the containers', with a kernel."""
+    kernel = f"linux-image-cloud-{architecture()}"
+    packages = (*host_packages(architecture()), kernel)
+    return _make(Image("virtual", packages, ("host", "virtual")), progress)
 
 
 def inbox_image(progress: Callable[[str], None]) -> Path:
     """The receiving provider's root file system."""
-    return _image("inbox", INBOX_PACKAGES, progress)
+    # the inbox's own files replace whatever configuration the package would write
+    answers = "postfix postfix/main_mailer_type select No configuration"
+    packages = tuple(INBOX_PACKAGES.split(","))
+    return _make(Image("inbox", packages, ("inbox",), answers), progress)
 
 
-def _image(kind: str, packages: str, progress: Callable[[str], None]) -> Path:
-    overlay = FILES / kind
+def _make(image: Image, progress: Callable[[str], None]) -> Path:
+    kind, packages = image.kind, ",".join(image.packages)
+    overlays = [FILES / overlay for overlay in image.overlays]
     digest = hashlib.sha256(packages.encode())
-    for file in sorted(p for p in overlay.rglob("*") if p.is_file()):
-        digest.update(str(file.relative_to(overlay)).encode() + b"\0" + file.read_bytes())
+    for file in _files(overlays):
+        digest.update(str(file.relative_to(FILES)).encode() + b"\0" + file.read_bytes())
     root = CACHE / f"{kind}-{SUITE}-{digest.hexdigest()[:12]}"
     if root.exists():
         return root
@@ -56,13 +101,9 @@ def _image(kind: str, packages: str, progress: Callable[[str], None]) -> Path:
     command = [
         "mmdebstrap",
         "--variant=minbase",
-        f"--include={packages.replace('', '')}",
-        # Postfix asks at installation; the inbox's own files replace whatever it would write.
-        '--essential-hook=echo "postfix postfix/main_mailer_type select No configuration"'
-        ' | chroot "$1" debconf-set-selections',
-        f"--customize-hook=cp -a --no-preserve=ownership {overlay}/. $1/",
-        '--customize-hook=chroot "$1" sh -e /setup.sh',
-        '--customize-hook=rm "$1/setup.sh"',
+        f"--include={packages}",
+        f"--essential-hook=echo '{image.answers}' | chroot \"$1\" debconf-set-selections",
+        *(hook for overlay in overlays for hook in _hooks(overlay)),
         SUITE,
         str(partial),
     ]
@@ -78,3 +119,15 @@ def _image(kind: str, packages: str, progress: Callable[[str], None]) -> Path:
     except OSError:  # another process made it meanwhile: theirs is as good
         shutil.rmtree(partial)
     return root
+
+
+def _files(overlays: Iterable[Path]) -> list[Path]:
+    return sorted(file for folder in overlays for file in folder.rglob("*") if file.is_file())
+
+
+def _hooks(overlay: Path) -> tuple[str, ...]:
+    return (
+        f"--customize-hook=cp -a --no-preserve=ownership {overlay}/. $1/",
+        '--customize-hook=chroot "$1" sh -e /setup.sh',
+        '--customize-hook=rm "$1/setup.sh"',
+    )

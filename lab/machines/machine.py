@@ -15,6 +15,21 @@ from lab.run import attempt, run
 # A host is given as long to power off as systemd gives its slowest service.
 POWER_OFF_SECONDS = 90
 EXIT_REBOOT = 133
+# Below a machine's root: the serial numbers of its disks, by the kernel's names.
+SERIALS = "usr/local/lib/lab/disks"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A volume's block device, as the NVMe disk that Nitro shows it as."""
+
+    loop: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        """The kernel's name of it; the root device is nvme0n1."""
+        return f"nvme{self.number}n1"
 
 
 @dataclass
@@ -26,7 +41,7 @@ class Machine:
     image: Path
     link: Link
     process: subprocess.Popen[bytes] | None = None
-    devices: dict[str, str] = field(default_factory=dict)
+    disks: dict[str, Disk] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -67,9 +82,10 @@ class Machine:
             "--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
             "--resolv-conf=off",
             "--timezone=off",
-            "--console=pipe",
+            # a console of its own, as EC2 gives: what is written to /dev/console ends in the log
+            "--console=read-only",
             *(f"--bind={bind}" for bind in binds),
-            *(f"--bind={loop}:{device}" for device, loop in self.devices.items()),
+            *(f"--bind={disk.loop}:/dev/{disk.name}" for disk in self.disks.values()),
         ]
         run("ip", "-n", self.link.namespace, "link", "set", "eth0", "up")
         console = (self.directory / "console.log").open("ab")
@@ -110,19 +126,34 @@ class Machine:
             beside.write_text(text)
             beside.replace(file)
 
-    def attach(self, device: str, loop: str) -> None:
-        """Show a block device to the running machine, and to it at later boots."""
-        self.devices[device] = loop
-        if self.leader is not None:
-            number = os.minor(Path(loop).stat().st_rdev)
-            inside = ["nsenter", "-t", str(self.leader), "-m"]
-            run(*inside, "mknod", "-m", "600", device, "b", "7", str(number))
+    def attach(self, volume: str, loop: str) -> None:
+        """Show a volume to the running machine, and to it at later boots.
 
-    def detach(self, device: str) -> None:
-        """Take the device away."""
-        del self.devices[device]
+        As on Nitro its id, without the dash, is the disk's serial number; no link in /dev leads to
+        it. `look-like-ec2` shows at a boot what is in the directory of serial numbers.
+        """
+        free = set(range(1, len(self.disks) + 2)) - {disk.number for disk in self.disks.values()}
+        disk = self.disks[volume] = Disk(loop, min(free))
+        serial = volume.replace("-", "")
+        file = self.root / SERIALS / disk.name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{serial}\n")
         if self.leader is not None:
-            attempt("nsenter", "-t", str(self.leader), "-m", "rm", "-f", device)
+            device = Path(loop).stat().st_rdev
+            numbers = str(os.major(device)), str(os.minor(device))
+            inside = ["nsenter", "-t", str(self.leader), "-m"]
+            run(*inside, "mknod", "-m", "600", f"/dev/{disk.name}", "b", *numbers)
+            folder = f"/sys/block/{disk.name}/device"
+            show = f"mkdir -p {folder} && echo {serial} >{folder}/serial"
+            run(*inside, "sh", "-c", f"[ ! -d /run/sys/block ] || {{ {show}; }}")
+
+    def detach(self, volume: str) -> None:
+        """Take the volume away."""
+        disk = self.disks.pop(volume)
+        (self.root / SERIALS / disk.name).unlink(missing_ok=True)
+        if self.leader is not None:
+            gone = [f"/dev/{disk.name}", f"/sys/block/{disk.name}"]
+            attempt("nsenter", "-t", str(self.leader), "-m", "rm", "-rf", *gone)
 
     def power_off(self) -> None:
         """Orderly shutdown; what does not end in time is killed, as AWS forces a stop."""

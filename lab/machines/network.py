@@ -69,17 +69,17 @@ def make_router(lab: Lab) -> None:
     run(*lab.inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0"))
 
 
-def connect(lab: Lab, link: Link) -> None:
-    """Lay the link anew: namespace, veth pair, route, proxy ARP. Addresses of AWS come by DHCP."""
+def connect(lab: Lab, link: Link, *, tap: bool = False) -> None:
+    """Lay the link anew: veth pair or tap, route, proxy ARP. Addresses of AWS come by DHCP.
+
+    The veth pair leads into a namespace of the machine's own, the tap to the QEMU that opens it.
+    """
     disconnect(lab, link)
     ns = lab.namespace
-    run("ip", "netns", "add", link.namespace)
-    peer = ["peer", "name", "eth0", "netns", link.namespace]
-    if link.mac:
-        peer += ["address", link.mac]
-    run("ip", "-n", ns, "link", "add", link.interface, "type", "veth", *peer)
-    run("ip", "-n", link.namespace, "link", "set", "lo", "up")
-    run("ip", "-n", link.namespace, "link", "set", "eth0", "up")
+    if tap:
+        run("ip", "-n", ns, "tuntap", "add", link.interface, "mode", "tap")
+    else:
+        _veth(lab, link)
     prefix = link.cidr.partition("/")[2]
     address = f"{link.router}/{prefix}"
     run("ip", "-n", ns, "address", "add", address, "dev", link.interface, "noprefixroute")
@@ -91,6 +91,16 @@ def connect(lab: Lab, link: Link) -> None:
     run("ip", "-n", ns, "neigh", "flush", "dev", link.interface)
     run("ip", "-n", ns, "link", "set", link.interface, "up")
     run("ip", "-n", ns, "route", "replace", f"{link.address}/32", "dev", link.interface)
+
+
+def _veth(lab: Lab, link: Link) -> None:
+    run("ip", "netns", "add", link.namespace)
+    peer = ["peer", "name", "eth0", "netns", link.namespace]
+    if link.mac:
+        peer += ["address", link.mac]
+    run("ip", "-n", lab.namespace, "link", "add", link.interface, "type", "veth", *peer)
+    run("ip", "-n", link.namespace, "link", "set", "lo", "up")
+    run("ip", "-n", link.namespace, "link", "set", "eth0", "up")
 
 
 def configure(link: Link) -> None:

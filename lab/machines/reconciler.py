@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.lab import Lab
-from lab.machines import network, routes
+from lab.machines import network, routes, virtual
+from lab.machines.image import virtual_image
 from lab.machines.machine import EXIT_REBOOT, Machine
 from lab.machines.state import AttachedVolume, Instance, RegionState
+from lab.machines.virtual import VirtualMachine
 from lab.run import run
 
 log = logging.getLogger(__name__)
@@ -96,22 +98,28 @@ class Reconciler:
 
     def _start(self, instance: Instance) -> None:
         log.info("%s starts at %s", instance.id, instance.private_address)
-        link = network.link_of(self.lab, instance)
-        network.connect(self.lab, link)
-        directory = self.lab.directory / "machines" / instance.id
-        machine = Machine(instance.id, directory, self.image, link)
-        if not directory.exists():
+        machine = self._machine(instance)
+        network.connect(self.lab, machine.link, tap=isinstance(machine, VirtualMachine))
+        if not machine.directory.exists():
             machine.create(self.trust)
         # The rules must hold before the first packet.
         self._apply_rules(instance)
         with (self.lab.directory / "dhcp.log").open("ab") as output:
             dhcp = subprocess.Popen(
-                network.dhcp_server(self.lab, link), stdout=output, stderr=output
+                network.dhcp_server(self.lab, machine.link), stdout=output, stderr=output
             )
         host = Host(instance, machine, dhcp, instance.boots)
         self.hosts[instance.id] = host
         self._disks(host, instance.volumes)
         self._boot(host)
+
+    def _machine(self, instance: Instance) -> Machine:
+        link = network.link_of(self.lab, instance)
+        directory = self.lab.directory / "machines" / instance.id
+        if instance.name in virtual.hosts(self.lab):
+            image = virtual_image(log.info)
+            return VirtualMachine(instance.id, directory, image, link, lab=self.lab)
+        return Machine(instance.id, directory, self.image, link)
 
     def _apply_rules(self, *new: Instance) -> list[Instance]:
         """Put the rules for the instances that there are in force; gives these."""
@@ -136,21 +144,17 @@ class Reconciler:
         return host.closing
 
     def _disks(self, host: Host, volumes: tuple[AttachedVolume, ...]) -> None:
-        wanted = {volume.device: volume for volume in volumes}
-        for device in set(host.machine.devices) - set(wanted):
-            host.machine.detach(device)
-        for device, volume in wanted.items():
-            if device in host.machine.devices:
+        wanted = {volume.id: volume for volume in volumes}
+        for identity in set(host.machine.disks) - set(wanted):
+            host.machine.detach(identity)
+        for identity, volume in wanted.items():
+            if identity in host.machine.disks:
                 self._grow(volume)
-                continue
-            loop = self._loop(volume)
-            busy = any(
-                loop in other.machine.devices.values()
-                for other in self.hosts.values()
-                if other is not host
-            )
-            if not busy:
-                host.machine.attach(device, loop)
+            elif not self._is_attached(identity):
+                host.machine.attach(identity, self._loop(volume))
+
+    def _is_attached(self, volume: str) -> bool:
+        return any(volume in host.machine.disks for host in self.hosts.values())
 
     def _loop(self, volume: AttachedVolume) -> str:
         """The loop device that shows the volume's sparse file."""
@@ -172,8 +176,7 @@ class Reconciler:
 
     def _forget_volumes(self, existing: set[str]) -> None:
         for identity in set(self.loops) - existing:
-            loop = self.loops[identity]
-            if not any(loop in h.machine.devices.values() for h in self.hosts.values()):
-                run("losetup", "--detach", loop)
+            if not self._is_attached(identity):
+                run("losetup", "--detach", self.loops[identity])
                 (self.lab.directory / "volumes" / identity).unlink()
                 del self.loops[identity]

@@ -24,21 +24,22 @@ class Rule(_Model):
 
 
 class AttachedVolume(_Model):
-    """A data volume and the device name that the attachment asked for, such as /dev/sdf."""
+    """A data volume that is attached."""
 
     id: str
-    device: str
     size_gi_b: int
 
 
 class Instance(_Model):
     """An instance as the API has it; `boots` rises with each start and reboot request.
 
-    `via` is the private address of the interface that its subnet's route to everywhere leads to;
-    one that `forwards` has no source/destination check.
+    `name` is its tag `Name`, which is the host's name. `via` is the private address of the
+    interface that its subnet's route to everywhere leads to; one that `forwards` has no
+    source/destination check.
     """
 
     id: str
+    name: str
     state: Literal["pending", "running", "shutting-down", "stopping", "stopped", "terminated"]
     boots: int
     private_address: str

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lab.provider.imports import attachment_id
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
 from lab.provider.network import _first as first
 from lab.provider.network import retag, tags_of
@@ -229,7 +230,13 @@ def read_volume(c: Clients, i: str, _: Properties) -> Properties | None:
     found = first(c.ec2.describe_volumes, "Volumes", VolumeIds=[i])
     if found is None:
         return None
-    return {"size": found["Size"], "type": found["VolumeType"], "tagsAll": tags_of(found)}
+    return {
+        "availabilityZone": found["AvailabilityZone"],
+        "encrypted": found["Encrypted"],
+        "size": found["Size"],
+        "type": found["VolumeType"],
+        "tagsAll": tags_of(found),
+    }
 
 
 def update_volume(c: Clients, i: str, old: Properties, new: Properties) -> None:
@@ -247,7 +254,7 @@ def create_attachment(c: Clients, p: Properties) -> str:
         "IncorrectState",
         "VolumeInUse",
     )
-    return f"vai-{p['volumeId']}-{p['instanceId']}"
+    return attachment_id(p["deviceName"], p["volumeId"], p["instanceId"])
 
 
 def read_attachment(c: Clients, _: str, p: Properties) -> Properties | None:

@@ -155,6 +155,7 @@ KINDS = {
         update_role,
         names("name"),
         auto_named="name",
+        longest_name=64,
     ),
     "aws:iam/rolePolicy:RolePolicy": inline_policy("role"),
     "aws:iam/userPolicy:UserPolicy": inline_policy("user"),

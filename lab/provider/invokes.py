@@ -4,18 +4,29 @@ import base64
 import gzip
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from lab.provider.kinds import Clients, Properties
+from botocore.exceptions import ClientError
+
+from lab.provider import ses
+from lab.provider.kinds import Clients, Properties, code
 
 
 class InvokeError(Exception):
     """A function cannot answer; the text is the provider's own."""
 
 
+def _filters(p: Properties) -> list[dict[str, Any]]:
+    return [{"Name": f["name"], "Values": list(f["values"])} for f in p.get("filters") or []]
+
+
 def get_ami(c: Clients, p: Properties) -> Properties:
     """aws:ec2/getAmi: one image by owner and name."""
-    filters = [{"Name": f["name"], "Values": list(f["values"])} for f in p.get("filters") or []]
-    images = c.ec2.describe_images(Owners=list(p.get("owners") or []), Filters=filters)["Images"]
+    images = c.ec2.describe_images(
+        Owners=list(p.get("owners") or []),
+        Filters=_filters(p),
+        IncludeDeprecated=bool(p.get("includeDeprecated", False)),
+    )["Images"]
     if pattern := p.get("nameRegex"):
         images = [image for image in images if re.search(pattern, image["Name"])]
     if not images:
@@ -37,42 +48,100 @@ def get_ami(c: Clients, p: Properties) -> Properties:
 
 
 def get_zone(c: Clients, p: Properties) -> Properties:
-    """aws:route53/getZone: one zone by name."""
-    name = p["name"].rstrip(".") + "."
-    private = bool(p.get("privateZone", False))
-    for page in c.route53.get_paginator("list_hosted_zones").paginate():
-        for zone in page["HostedZones"]:
-            if zone["Name"] == name and zone["Config"].get("PrivateZone", False) == private:
-                identity = zone["Id"].rpartition("/")[2]
-                held = c.route53.get_hosted_zone(Id=identity)
-                return {
-                    "id": identity,
-                    "zoneId": identity,
-                    "name": zone["Name"].rstrip("."),
-                    "arn": f"arn:aws:route53:::hostedzone/{identity}",
-                    "nameServers": held.get("DelegationSet", {}).get("NameServers", []),
-                }
-    raise InvokeError(f"no matching Route 53 Hosted Zone found: {p['name']}")
+    """aws:route53/getZone: one zone by id, or by a name that one zone alone has.
+
+    terraform-provider-aws, route53/zone_data_source.go; internal/tfresource/not_found_error.go.
+    """
+    if identity := p.get("zoneId"):
+        try:
+            return _zone(c.route53.get_hosted_zone(Id=identity))
+        except ClientError as error:
+            if code(error) == "NoSuchHostedZone":
+                raise InvokeError("couldn't find resource") from None
+            raise
+    name, private = p["name"].rstrip(".") + ".", bool(p.get("privateZone", False))
+    found = [
+        zone["Id"]
+        for page in c.route53.get_paginator("list_hosted_zones").paginate()
+        for zone in page["HostedZones"]
+        if zone["Name"] == name and zone["Config"].get("PrivateZone", False) == private
+    ]
+    what = "Route 53 Hosted Zone"
+    if not found:
+        raise InvokeError(f"no matching {what} found")
+    if len(found) > 1:
+        raise InvokeError(
+            f"multiple {what}s matched; use additional constraints to reduce matches to a single "
+            f"{what}"
+        )
+    return _zone(c.route53.get_hosted_zone(Id=found[0]))
+
+
+def _zone(held: Mapping[str, Any]) -> Properties:
+    zone = held["HostedZone"]
+    identity = zone["Id"].rpartition("/")[2]
+    return {
+        "id": identity,
+        "zoneId": identity,
+        "name": zone["Name"].rstrip("."),
+        "arn": f"arn:aws:route53:::hostedzone/{identity}",
+        "nameServers": held.get("DelegationSet", {}).get("NameServers", []),
+        "privateZone": zone["Config"].get("PrivateZone", False),
+    }
+
+
+def get_zones(c: Clients, _: Properties) -> Properties:
+    """aws:route53/getZones: the ids of all zones."""
+    pages = c.route53.get_paginator("list_hosted_zones").paginate()
+    ids = [zone["Id"].rpartition("/")[2] for page in pages for zone in page["HostedZones"]]
+    return {"id": c.region, "ids": ids}
+
+
+def get_email_identity(c: Clients, p: Properties) -> Properties:
+    """aws:sesv2/getEmailIdentity."""
+    found = ses.read_identity(c, p["emailIdentity"], p)
+    if found is None:
+        raise InvokeError(
+            f"reading SESV2 (Simple Email V2) Email Identity Data Source ({p['emailIdentity']}): "
+            "couldn't find resource"
+        )
+    return {
+        "id": p["emailIdentity"],
+        **found,
+        "dkimSigningAttributes": [found["dkimSigningAttributes"]],
+    }
 
 
 def get_records(c: Clients, p: Properties) -> Properties:
     """aws:route53/getRecords: the record sets of a zone."""
-    found = []
     pages = c.route53.get_paginator("list_resource_record_sets")
-    for page in pages.paginate(HostedZoneId=p["zoneId"]):
-        for held in page["ResourceRecordSets"]:
-            if re.search(p.get("nameRegex") or "", held["Name"]):
-                found.append(
-                    {
-                        "name": held["Name"],
-                        "type": held["Type"],
-                        "ttl": held.get("TTL", 0),
-                        "resourceRecords": [
-                            {"value": record["Value"]} for record in held.get("ResourceRecords", [])
-                        ],
-                    }
-                )
+    found = [
+        _record_set(held)
+        for page in pages.paginate(HostedZoneId=p["zoneId"])
+        for held in page["ResourceRecordSets"]
+        if re.search(p.get("nameRegex") or "", held["Name"])
+    ]
     return {"id": p["zoneId"], "zoneId": p["zoneId"], "resourceRecordSets": found}
+
+
+def _record_set(held: Mapping[str, Any]) -> Properties:
+    """As the provider gives it: what the API does not say is absent.
+
+    terraform-provider-aws, route53/records_data_source.go: null where there is nothing; the bridge
+    leaves nulls out (pkg/convert/object.go).
+    """
+    found: Properties = {"name": held["Name"], "type": held["Type"]}
+    if "TTL" in held:
+        found["ttl"] = held["TTL"]
+    if "ResourceRecords" in held:
+        found["resourceRecords"] = [{"value": r["Value"]} for r in held["ResourceRecords"]]
+    if alias := held.get("AliasTarget"):
+        found["aliasTarget"] = {
+            "dnsName": alias["DNSName"],
+            "evaluateTargetHealth": alias["EvaluateTargetHealth"],
+            "hostedZoneId": alias["HostedZoneId"],
+        }
+    return found
 
 
 def get_caller_identity(c: Clients, _: Properties) -> Properties:
@@ -91,11 +160,51 @@ def get_region(c: Clients, _: Properties) -> Properties:
     return {"id": c.region, "name": c.region, "region": c.region, "endpoint": "", "description": ""}
 
 
-def get_availability_zones(c: Clients, _: Properties) -> Properties:
-    """aws:index/getAvailabilityZones."""
-    zones = c.ec2.describe_availability_zones()["AvailabilityZones"]
-    found = sorted(zone["ZoneName"] for zone in zones)
-    return {"id": c.region, "names": found, "zoneIds": [z["ZoneId"] for z in zones]}
+def get_availability_zones(c: Clients, p: Properties) -> Properties:
+    """aws:index/getAvailabilityZones: by name, Local Zones among them unless filtered.
+
+    terraform-provider-aws, ec2/ec2_availability_zones_data_source.go.
+    """
+    filters = _filters(p)
+    if state := p.get("state"):
+        filters.append({"Name": "state", "Values": [state]})
+    zones = c.ec2.describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    left_out = {*(p.get("excludeNames") or []), *(p.get("excludeZoneIds") or [])}
+    found = [
+        zone
+        for zone in sorted(zones, key=lambda zone: zone["ZoneName"])
+        if not {zone["ZoneName"], zone["ZoneId"]} & left_out
+    ]
+    return {
+        **p,
+        "id": c.region,
+        "region": c.region,
+        "names": [zone["ZoneName"] for zone in found],
+        "zoneIds": [zone["ZoneId"] for zone in found],
+        "groupNames": sorted({zone["GroupName"] for zone in found}),
+    }
+
+
+def get_instance_type_offerings(c: Clients, p: Properties) -> Properties:
+    """aws:ec2/getInstanceTypeOfferings: three lists, one entry an offering.
+
+    terraform-provider-aws, ec2/ec2_instance_type_offerings_data_source.go.
+    """
+    where = {"LocationType": p["locationType"]} if "locationType" in p else {}
+    pages = c.ec2.get_paginator("describe_instance_type_offerings")
+    found = [
+        offering
+        for page in pages.paginate(Filters=_filters(p), **where)
+        for offering in page["InstanceTypeOfferings"]
+    ]
+    return {
+        **p,
+        "id": c.region,
+        "region": c.region,
+        "instanceTypes": [one["InstanceType"] for one in found],
+        "locations": [one["Location"] for one in found],
+        "locationTypes": [one["LocationType"] for one in found],
+    }
 
 
 def get_config(_: Clients, p: Properties) -> Properties:
@@ -127,9 +236,12 @@ def get_config(_: Clients, p: Properties) -> Properties:
 INVOKES: Mapping[str, Callable[[Clients, Properties], Properties]] = {
     "aws:ec2/getAmi:getAmi": get_ami,
     "aws:route53/getZone:getZone": get_zone,
+    "aws:route53/getZones:getZones": get_zones,
+    "aws:sesv2/getEmailIdentity:getEmailIdentity": get_email_identity,
     "aws:route53/getRecords:getRecords": get_records,
     "aws:index/getCallerIdentity:getCallerIdentity": get_caller_identity,
     "aws:index/getRegion:getRegion": get_region,
     "aws:index/getAvailabilityZones:getAvailabilityZones": get_availability_zones,
+    "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": get_instance_type_offerings,
     "cloudinit:index/getConfig:getConfig": get_config,
 }

@@ -93,7 +93,11 @@ class Kind:
     update: Update | None = None
     replaces: frozenset[str] = frozenset()
     auto_named: str | None = None
+    # pulumi-aws, provider/autonaming.go, unless its resources.go says otherwise
+    longest_name: int = 255
     delete_before_replace: bool = False
+    # what a preview says against the inputs, beside unknown names
+    problem: Callable[[Properties], str | None] = lambda _: None
 
 
 def names(text: str) -> frozenset[str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lab.provider.imports import route_id
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
 
 Api = dict[str, Any]
@@ -58,7 +59,12 @@ def read_vpc(c: Clients, i: str, _: Properties) -> Properties | None:
     found = _first(c.ec2.describe_vpcs, "Vpcs", VpcIds=[i])
     if found is None:
         return None
-    return {"cidrBlock": found["CidrBlock"], "tagsAll": tags_of(found)}
+    on = {
+        name: c.ec2.describe_vpc_attribute(VpcId=i, Attribute=name)[name[0].upper() + name[1:]]
+        for name in ("enableDnsSupport", "enableDnsHostnames")
+    }
+    attributes = {name: attribute["Value"] for name, attribute in on.items()}
+    return {"cidrBlock": found["CidrBlock"], "tagsAll": tags_of(found), **attributes}
 
 
 def create_subnet(c: Clients, p: Properties) -> str:
@@ -92,16 +98,32 @@ def create_gateway(c: Clients, p: Properties) -> str:
 
 def read_gateway(c: Clients, i: str, _: Properties) -> Properties | None:
     found = _first(c.ec2.describe_internet_gateways, "InternetGateways", InternetGatewayIds=[i])
-    return None if found is None else {"tagsAll": tags_of(found)}
+    if found is None:
+        return None
+    attached = [attachment["VpcId"] for attachment in found.get("Attachments", [])]
+    return {"vpcId": attached[0] if attached else "", "tagsAll": tags_of(found)}
 
 
-def delete_gateway(c: Clients, i: str, p: Properties) -> None:
+def update_gateway(c: Clients, i: str, old: Properties, new: Properties) -> None:
+    if old.get("vpcId") != new["vpcId"]:
+        _detach_gateway(c, i, old)
+        c.ec2.attach_internet_gateway(InternetGatewayId=i, VpcId=new["vpcId"])
+    retag(c, i, old, new)
+
+
+def _detach_gateway(c: Clients, i: str, p: Properties) -> None:
+    if not p.get("vpcId"):  # it was made, and the next call was never sent
+        return
     forgiving(
         lambda: retried(
             lambda: c.ec2.detach_internet_gateway(InternetGatewayId=i, VpcId=p["vpcId"]),
             "DependencyViolation",
         )
     )
+
+
+def delete_gateway(c: Clients, i: str, p: Properties) -> None:
+    _detach_gateway(c, i, p)
     forgiving(lambda: c.ec2.delete_internet_gateway(InternetGatewayId=i))
 
 
@@ -122,7 +144,7 @@ def create_route(c: Clients, p: Properties) -> str:
         DestinationCidrBlock=p["destinationCidrBlock"],
         **{theirs: p[ours] for ours, theirs in TARGETS.items() if ours in p},
     )
-    return f"r-{p['routeTableId']}-{p['destinationCidrBlock']}"
+    return route_id(p["routeTableId"], p["destinationCidrBlock"])
 
 
 def read_route(c: Clients, _: str, p: Properties) -> Properties | None:
@@ -247,7 +269,7 @@ KINDS = {
         names("vpcId cidrBlock availabilityZone"),
     ),
     "aws:ec2/internetGateway:InternetGateway": Kind(
-        names("vpcId tags"), create_gateway, read_gateway, delete_gateway, retag, names("vpcId")
+        names("vpcId tags"), create_gateway, read_gateway, delete_gateway, update_gateway
     ),
     "aws:ec2/routeTable:RouteTable": Kind(
         names("vpcId tags"),

@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from lab.provider import hosts, identity, network, ses, storage, zones
+from lab.provider.imports import ImportRefused, imported
 from lab.provider.invokes import INVOKES, InvokeError
 from lab.provider.kinds import Clients, Kind, Properties
 
@@ -22,6 +23,7 @@ KINDS: dict[str, Kind] = {
     **storage.KINDS,
     **ses.KINDS,
 }
+RANDOM = 7
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
@@ -109,8 +111,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             found = function(self.clients, to_python(request.args))
         except InvokeError as error:
-            failure = provider_pb2.CheckFailure(reason=str(error))
-            return provider_pb2.InvokeResponse(failures=[failure])
+            # as the bridge does: an error of the call, no failure of an argument
+            said = f"invoking {request.tok}: 1 error occurred:\n\t* {error}\n\n"
+            context.abort(grpc.StatusCode.UNKNOWN, said)
+            raise AssertionError from error
         except (ClientError, BotoCoreError) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise AssertionError from error
@@ -128,10 +132,19 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
             for name in sorted(set(news) - kind.inputs)
         ]
+        if problem := kind.problem(news):
+            failures.append(provider_pb2.CheckFailure(reason=problem))
         if kind.auto_named and kind.auto_named not in news:
-            made = olds.get(kind.auto_named)
-            name = request.urn.rpartition("::")[2]
-            news[kind.auto_named] = made or f"{name}-{request.randomSeed.hex()[:7]}"
+            held = olds.get(kind.auto_named)
+            made = held or f"{request.urn.rpartition('::')[2]}-{request.randomSeed.hex()[:RANDOM]}"
+            news[kind.auto_named] = made
+            if len(made) > kind.longest_name:
+                reason = (
+                    f"name '{made[:-RANDOM]}' plus {RANDOM} random chars is longer than maximum "
+                    f"length {kind.longest_name}"
+                )
+                failure = provider_pb2.CheckFailure(property=kind.auto_named, reason=reason)
+                failures.append(failure)
         return provider_pb2.CheckResponse(inputs=to_struct(news), failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:
@@ -180,21 +193,26 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return self._calling(create, context)
 
     def Read(self, request: Any, context: Any) -> Any:
-        """What the API holds, as state and as inputs; empty where it is gone."""
+        """What the API holds, as state and as inputs; empty where it is gone.
+
+        Without a state it is an import, whatever the inputs are: so the true provider has it.
+        """
         kind = self._kind(request.urn, context)
         inputs, state = to_python(request.inputs), to_python(request.properties)
 
         def read() -> Any:
-            found = kind.read(self.clients, request.id, {**inputs, **state})
+            identity, held, wanted = request.id, {**inputs, **state}, frozenset(inputs)
+            if not state:
+                kind_name = urn_type(request.urn)
+                identity, held = imported(self.clients, kind_name, request.id)
+                wanted = kind.inputs
+            found = kind.read(self.clients, identity, held)
             if found is None:
                 return provider_pb2.ReadResponse()
-            # an import comes with nothing but an id
-            known = set(inputs) or kind.inputs
-            now = {**inputs, **{k: v for k, v in found.items() if k in known}}
+            whole = {**held, **found}
+            now = {k: v for k, v in {**whole, **inputs, **found}.items() if k in wanted}
             return provider_pb2.ReadResponse(
-                id=request.id,
-                properties=to_struct({**inputs, **state, **found}),
-                inputs=to_struct(now),
+                id=identity, properties=to_struct(whole), inputs=to_struct(now)
             )
 
         return self._calling(read, context)
@@ -239,7 +257,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def _calling(self, call: Callable[[], Any], context: Any) -> Any:
         try:
             return call()
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ImportRefused) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise AssertionError from error
 

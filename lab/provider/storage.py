@@ -128,13 +128,27 @@ def _put_lifecycle(c: Clients, p: Properties) -> None:
             {
                 "ID": rule["id"],
                 "Status": rule["status"],
-                "Filter": {"Prefix": ""},
+                "Filter": {"Prefix": rule.get("filter", rule)["prefix"]},
                 "NoncurrentVersionExpiration": {"NoncurrentDays": days},
             }
         )
     c.s3.put_bucket_lifecycle_configuration(
         Bucket=p["bucket"], LifecycleConfiguration={"Rules": rules}
     )
+
+
+def _without_filter(p: Properties) -> str | None:
+    """The provider warns of it, and says that it will be an error: here it is one.
+
+    terraform-provider-aws, s3/bucket_lifecycle_configuration.go.
+    """
+    for number, rule in enumerate(p["rules"]):
+        if len({"filter", "prefix"} & set(rule)) != 1:
+            return (
+                "No attribute specified when one (and only one) of "
+                f"[rule[{number}].filter,rule[{number}].prefix] is required"
+            )
+    return None
 
 
 _versioning = _setting(
@@ -227,7 +241,7 @@ KINDS = {
     ),
     "aws:s3/bucketPolicy:BucketPolicy": Kind(names("bucket policy"), *_policy, names("bucket")),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": Kind(
-        names("bucket rules"), *_lifecycle, names("bucket")
+        names("bucket rules"), *_lifecycle, names("bucket"), problem=_without_filter
     ),
     "aws:s3/bucketObjectv2:BucketObjectv2": Kind(
         names("bucket key content contentType tags"),

@@ -10,6 +10,7 @@ from werkzeug.serving import make_server
 
 from lab.region import dns_server, metadata, names
 from lab.region.app import Region
+from lab.region.rules import ec2
 
 
 def main() -> None:
@@ -21,7 +22,9 @@ def main() -> None:
     parser.add_argument("--service-address", help="where Amazon's and other services' names lead")
     parser.add_argument("--service-name", action="append", default=[])
     parser.add_argument("--ready", type=Path, help="a file to make when everything listens")
+    parser.add_argument("--consoles", type=Path, help="the directory of the machines' consoles")
     given = parser.parse_args()
+    ec2.consoles.directory = given.consoles
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     names.elsewhere.services = given.service_name
     names.elsewhere.service_address = given.service_address

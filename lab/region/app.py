@@ -13,10 +13,10 @@ from werkzeug.wrappers import Request, Response
 import lab.region.backends  # noqa: F401 (sets moto up before it loads)
 from lab.region import door
 from lab.region.errors import ApiError, answer
-from lab.region.rules import ec2, permissions, route53, ses
+from lab.region.rules import account, ec2, permissions, route53, s3, ses
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
-FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 BUCKET_HOST = re.compile(r"^(.+)\.s3(\.[a-z0-9-]+)?\.amazonaws\.com$")
 S3_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
@@ -63,6 +63,8 @@ class Region:
         elif key in permissions.sessions:
             action = dict(parse_qsl(body.decode("latin-1"))).get("Action", request.method)
             permissions.judge(key, f"{service}:{action}", "*", {})
+        if (content := account.answer(service, request, body)) is not None:
+            return Response(content, content_type=JSON)(environ, start_response)
         result = list(self._moto(environ, start_response))
         if service == "ses":
             ses.after_any_call()
@@ -74,6 +76,7 @@ class Region:
         parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
         action = parameters.get("Action", "")
         permissions.judge(key, f"ec2:{action}", "*", {})
+        account.hold(action, parameters)
         if action in ec2.INSTEAD:
             content = ec2.INSTEAD[action](parameters)
             return Response(content, content_type="text/xml")(environ, start_response)
@@ -129,3 +132,5 @@ class Region:
             action = "ListBucket"
         arn = f"arn:aws:s3:::{bucket}/{name}" if name else f"arn:aws:s3:::{bucket}"
         permissions.judge(key, f"s3:{action}", arn, {})
+        if request.method == "PUT" and not name and not request.query_string:
+            s3.create_bucket(bucket)

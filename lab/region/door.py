@@ -7,14 +7,17 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from lab.region import backends, names
+from lab.region.rules import account as allowed
+from lab.region.rules import availability, images
 from lab.region.rules import ec2 as rules
 
 
 @dataclass
 class Account:
-    """What AWS has decided about the account, and shows in no API."""
+    """What AWS has decided about the account, or is slow at, and shows in no API."""
 
     port_25_blocked: bool = False
+    attachments_held: bool = False
 
 
 account = Account()
@@ -34,6 +37,21 @@ def handle(request: Request) -> Response:
             return _json({})
         case ("PUT", ["account", "port-25"]):
             account.port_25_blocked = body["blocked"]
+            return _json({})
+        case ("PUT", ["account", "attachments"]):
+            account.attachments_held = body["held"]
+            return _json({})
+        case ("PUT", ["account", "quotas", code]):
+            allowed.quotas[code] = body["value"]
+            return _json({})
+        case ("PUT", ["account", "ses"]):
+            allowed.ses["production"] = body["production"]
+            return _json({})
+        case ("PUT", ["images", "day"]):
+            images.set_day(body["date"])
+            return _json({})
+        case ("PUT", ["availability-zones"]):
+            availability.change(body)
             return _json({})
         case ("PUT", ["dns", "withhold"]):
             names.elsewhere.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}
@@ -80,9 +98,11 @@ def state() -> dict[str, Any]:
                 "via": hop and hop.private_ip_address,
                 "forwards": not interface.source_dest_check,
                 "volumes": [
-                    {"id": v.id, "device": v.attachment.device, "sizeGiB": v.size}
+                    {"id": v.id, "sizeGiB": v.size}
                     for v in data_volumes
                     if v.attachment is not None and v.attachment.instance.id == instance.id
+                    # AWS attaches a volume seconds after it has said so, or later
+                    if not account.attachments_held
                 ],
                 "ingress": _rules(interface.group_set, "ingress_rules"),
                 "egress": _rules(interface.group_set, "egress_rules"),
@@ -105,6 +125,7 @@ def _gone(instance: Any) -> dict[str, Any]:
     """A terminated instance has no network any more."""
     return {
         "id": instance.id,
+        "name": {tag["key"]: tag["value"] for tag in instance.get_tags()}.get("Name", ""),
         "state": instance._state.name,
         "boots": rules.boots.get(instance.id, 1),
         "privateAddress": "",

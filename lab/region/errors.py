@@ -1,5 +1,6 @@
 """Errors as AWS words them, in each protocol's own shape."""
 
+import json
 from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
@@ -17,6 +18,9 @@ class ApiError(Exception):
 
 def answer(service: str, error: ApiError) -> Response:
     """The error in the shape of the service's protocol."""
+    if service == "servicequotas":
+        text = json.dumps({"__type": error.code, "Message": error.message})
+        return Response(text, error.status, content_type="application/x-amz-json-1.1")
     code, message = escape(error.code), escape(error.message)
     if service == "ec2":
         body = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.region import backends
+from mail.txt import zone_file
 
 AMAZON_TTL = 60
 SOA = "ns.lab. hostmaster.lab. 1 7200 900 1209600 {minimum}"
@@ -88,11 +89,11 @@ def lookup(name: str) -> Found:
     """What there is at an absolute name in lower case."""
     zones = [*public_zones(), *elsewhere.zones]
     parent = _serving(name, zones)
+    if name in elsewhere.withheld:
+        return Found(parent or ".", [], False, 1)
     if parent is None:
         return _infrastructure(name)
     entries = _entries(parent)
-    if name in elsewhere.withheld:
-        return Found(parent, [], False)
     at = [(kind, ttl, value) for n, kind, ttl, value in entries if n == name]
     if not at:
         labels = name.split(".")
@@ -136,7 +137,8 @@ def records(hosted: Any) -> list[tuple[str, str, int, str]]:
         if record.type in ("SOA", "NS") and record.name == zone:
             continue
         name = record.name.replace("\\052", "*")
-        entries += [(name, record.type, int(record.ttl or 0), v) for v in record.records]
+        values = [zone_file(value) for value in record.records]
+        entries += [(name, record.type, int(record.ttl or 0), value) for value in values]
     return entries
 
 

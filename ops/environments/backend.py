@@ -12,6 +12,7 @@ import yaml
 from lab.lab import Lab
 from ops import target as stacks
 from ops.lab_stack import StackError
+from ops.settle import state
 from ops.target import Target
 
 PREFIX = "env-"
@@ -20,17 +21,21 @@ EXPIRES = "mail-relay:expires"
 # Of a stack that was made and not tagged: `env up` ended, or is, between the two.
 UNTAGGED = timedelta(hours=1)
 ZONE = "aws:route53/zone:Zone"
-_PROVIDER = "pulumi:providers:aws"
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment; `state` is the deployment of its `pulumi stack export`."""
+    """An environment; `export` is what `pulumi stack export` says of it."""
 
     name: str
     target: Target
     expires: datetime
-    state: dict[str, Any]
+    export: dict[str, Any]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The deployment of the export."""
+        return self.export["deployment"]
 
     @property
     def past_due(self) -> bool:
@@ -40,7 +45,7 @@ class Environment:
     @property
     def resources(self) -> list[dict[str, Any]]:
         """What the state holds, the stack itself included."""
-        return self.state.get("resources") or []
+        return state.resources(self.state)
 
     @property
     def zone(self) -> str:
@@ -50,7 +55,7 @@ class Environment:
     @property
     def provider(self) -> dict[str, Any] | None:
         """The settings of its AWS provider; without one, nothing of it is in any account."""
-        return next((r["inputs"] for r in self.resources if r["type"] == _PROVIDER), None)
+        return state.provider(self.state)
 
     @property
     def protected(self) -> list[str]:
@@ -92,8 +97,8 @@ def _read(stack: str, lab: Lab | None, when: str | None) -> Environment:
     else:
         made = datetime.fromisoformat(when) if when else datetime.now(UTC)
         expires = made + UNTAGGED
-    state = json.loads(target.pulumi("stack", "export"))["deployment"]
-    return Environment(stack.removeprefix(PREFIX), target, expires, state)
+    export = json.loads(target.pulumi("stack", "export"))
+    return Environment(stack.removeprefix(PREFIX), target, expires, export)
 
 
 def restore_file(environment: Environment) -> None:

@@ -14,6 +14,7 @@ from ops.environments.mapping import checked, expiry
 from ops.lab_stack import StackError
 from ops.output import notes, print_json, print_table, step
 from ops.settings_commands import Json
+from ops.settle.settle import keep_export
 from ops.target import Target
 
 app = typer.Typer(
@@ -63,9 +64,7 @@ def up(
 ) -> None:
     """Make an environment and wait until it serves; or renew one, or finish one cut off."""
     target, lifetime = _target(name, lab), duration(ttl)
-    outputs = make.make(name, lifetime, from_, acme_root, target)
-    if wait:
-        make.wait(target, outputs)
+    outputs = make.make(name, lifetime, from_, acme_root, target, wait=wait)
     row = _row(backend.one(name, target.lab))
     hosts = [outputs["gateway"], *outputs["clients"]]
     result = {**row, "stack": target.stack, "hosts": hosts, "logins": outputs["logins"]}
@@ -106,7 +105,7 @@ def down(
     environment.target.operate("destroy", "--preview-only")
     if not yes:
         typer.confirm(f"Destroy {name}?", abort=True, err=True)
-    kept = destroy.keep_export(environment)
+    kept = keep_export(environment.target, environment.export)
     notes.print(f"its state, as it was: {kept}", soft_wrap=True)
     with step(f"{name} away"):
         destroy.destroy(environment)

@@ -1,6 +1,5 @@
 """Making an environment: its stack, its file, its resources."""
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,24 +9,28 @@ import yaml
 
 from lab import control
 from lab.internet import laptop
-from ops import lab_commands, lab_stack, submission
+from ops import lab_stack
 from ops import target as stacks
 from ops.environments import backend, roots
-from ops.environments.destroy import unlocked
 from ops.environments.mapping import Wanted, environment, expiry
-from ops.lab_stack import StackError
 from ops.output import notes, step
-from ops.stack_file import PREFIX, StackFile, readable
+from ops.settle.locks import unlocked
+from ops.settle.settle import settle
+from ops.stack_file import PREFIX, readable
 from ops.target import Target
 from settings import Settings, SettingsError, read
 
-READY_SECONDS = 900
-
 
 def make(
-    name: str, lifetime: timedelta, source: Path, acme_root: Path | None, target: Target
+    name: str,
+    lifetime: timedelta,
+    source: Path,
+    acme_root: Path | None,
+    target: Target,
+    *,
+    wait: bool,
 ) -> dict[str, Any]:
-    """Bring it up, or go on with one that is; its outputs."""
+    """Bring it up, or go on with one that is, until its hosts serve if asked; its outputs."""
     config, base, kept = _read(source)
     lab = target.lab
     if lab:
@@ -38,13 +41,18 @@ def make(
     root = _text(acme_root) if acme_root else roots.staging_roots(lab)
     wanted = Wanted(name, datetime.now(UTC) + lifetime, root)
     found = environment(config, base, wanted)
+    if lab:  # its zones are its own
+        found[f"{PREFIX}delegation"].pop("parentId", None)
     if lab and base.ssh.public_key:
         found[f"{PREFIX}ssh"] = {**found[f"{PREFIX}ssh"], "publicKey": laptop.public_key(lab)}
-    read(readable(found))  # nothing is made from settings that the program would refuse
+    if not wait:
+        found[f"{PREFIX}wait"] = {"minutes": 0}
+    _check(found, source)
     _select(target, kept.get("secretsprovider"))
     target.pulumi("stack", "tag", "set", backend.EXPIRES, expiry(wanted.expires))
     _write(target.file, found)
-    with step(f"pulumi up of {target.stack}"):
+    with step(f"pulumi up of {target.stack}, until its hosts serve"):
+        settle(target)  # what an `up` that was killed has left
         unlocked(target, "up", "--yes", "--skip-preview")
     return target.outputs()
 
@@ -66,6 +74,18 @@ def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:
     return config, read(readable(config)), content
 
 
+def _check(config: Mapping[str, Any], source: Path) -> None:
+    """Nothing is made from settings that the program would refuse."""
+    try:
+        read(readable(dict(config)))
+    except SettingsError as error:
+        why = (
+            f"this is the environment's own setting, whose names are longer than those in {source}:"
+            " choose a shorter NAME, or shorter names there"
+        )
+        raise SettingsError([*error.lines, why]) from None
+
+
 def _select(target: Target, provider: str | None) -> None:
     """Make the stack unless it is there; its secrets are encrypted as the dev stack's are."""
     if target.stack not in backend.updated(target.lab):
@@ -77,29 +97,3 @@ def _write(file: Path, config: Mapping[str, Any]) -> None:
     content = (yaml.safe_load(file.read_text()) or {}) if file.exists() else {}
     text = yaml.safe_dump({**content, "config": dict(config)}, sort_keys=False, width=1000)
     file.write_text(f"# Written by `./relay env up`; it goes with the environment.\n{text}")
-
-
-def wait(target: Target, outputs: dict[str, Any]) -> None:
-    """Return once its hosts serve; LabError or StackError if they never do."""
-    with step("hosts set themselves up (cloud-init, certificate)"):
-        if target.lab:
-            lab_commands.wait_for_hosts(target.lab, outputs)
-        else:
-            root = StackFile(target).settings().acme.root
-            _wait_for_logins(outputs["gateway"], str(root))
-
-
-def _wait_for_logins(gateway: dict[str, str], root: str) -> None:
-    """Until the gateway has a certificate, it takes none."""
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
-        try:
-            submission.connect(None, gateway, 465, root).close()
-        except OSError as error:
-            if time.monotonic() > deadline:
-                raise StackError(
-                    f"after {READY_SECONDS} s {gateway['name']} takes no logins on 465: {error}"
-                ) from None
-            time.sleep(5)
-        else:
-            return

@@ -74,6 +74,10 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
         )
     zone = f"{wanted.name}.{base.gateway_domain}"
     parent = max((z for z in base.hosted_zones if names.is_within(zone, z)), key=len)
+    delegation = {"zone": zone, "parent": parent}
+    for existing in base.existing_zones:
+        if existing.name == parent and existing.id:
+            delegation["parentId"] = existing.id
     move = _Move(base, zone)
     found = {
         key: move.setting(key.removeprefix(PREFIX), value) if key.startswith(PREFIX) else value
@@ -90,7 +94,7 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
     acme = found.get(f"{PREFIX}acme", {})
     return {
         **found,
-        f"{PREFIX}delegation": {"zone": zone, "parent": parent},
+        f"{PREFIX}delegation": delegation,
         f"{PREFIX}acme": {**acme, "directory": STAGING, "root": wanted.acme_root},
         f"{PREFIX}network": {"cidr": network(wanted.name)},
         f"{PREFIX}protect": False,

@@ -1,18 +1,17 @@
 """`relay leftovers`."""
 
+import json as json_
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
-import boto3
 import typer
 import yaml
 from rich.markup import escape
 
-from lab.access import entered
-from ops import engine, lab_stack
+from ops import account, engine
 from ops.leftovers.find import Stack, find, in_state
 from ops.leftovers.left import Left
 from ops.output import notes, print_json, results, step
@@ -50,7 +49,14 @@ def command(
 def _state(chosen: Target) -> list[str]:
     """The ids in the state; none if the stack has been removed from the backend."""
     try:
-        return in_state(chosen.pulumi("stack", "export"))
+        exported = chosen.pulumi("stack", "export")
+        if json_.loads(exported)["deployment"].get("pending_operations"):
+            notes.print(
+                "a `pulumi` was cut off while it made things, which are listed here as if nobody "
+                f"needed them: {chosen.settle_command} first",
+                soft_wrap=True,
+            )
+        return in_state(exported)
     except StackError as error:
         if "no stack named" not in str(error):
             raise
@@ -62,18 +68,8 @@ def _state(chosen: Target) -> list[str]:
 def _account(chosen: Target) -> Iterator[Stack]:
     project = yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"]
     file = StackFile(chosen)
-    if chosen.lab:
-        lab = chosen.lab
-        with entered(lab.namespace):
-            yield Stack(
-                project, chosen.stack, file.settings(), lambda name: lab_stack.client(lab, name)
-            )
-        return
-    session = boto3.Session(
-        region_name=file.value("aws:region"), profile_name=file.value("aws:profile")
-    )
-    client: Any = session.client
-    yield Stack(project, chosen.stack, file.settings(), client)
+    with account.clients(chosen) as client:
+        yield Stack(project, chosen.stack, file.settings(), client)
 
 
 def _show(chosen: Target, resources: int, belongs: list[Left], left: list[Left]) -> None:

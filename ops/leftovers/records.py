@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from mail import dkim, dmarc, spf, zonefile
+from mail import dkim, dmarc, spf, txt, zonefile
 from ops.leftovers.left import Left, monthly
 from settings import Settings
 
@@ -136,7 +136,7 @@ def _record(zone: str, held: Mapping[str, Any]) -> Left:
 
 
 def _values(held: Mapping[str, Any]) -> list[str]:
-    raw = [record["Value"] for record in held.get("ResourceRecords", [])]
-    name, kind = held["Name"].rstrip("."), held["Type"]
+    raw = [txt.zone_file(record["Value"]) for record in held.get("ResourceRecords", [])]
+    name, kind = txt.zone_file(held["Name"].rstrip(".")), held["Type"]
     text = "\n".join(zonefile.line(name, kind, 0, value) for value in raw)
     return [value for record in zonefile.read(text) for value in record.values]

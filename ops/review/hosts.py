@@ -18,6 +18,7 @@ from settings import architecture
 REBUILD_SECONDS = 300
 RESTART_SECONDS = 120
 NAMED_FILES = 4
+BOOT = "mail-relay-boot"  # of user data's parts, the one that fetches the set-up object
 
 
 def sentences(change: Change) -> Iterator[str]:
@@ -96,7 +97,7 @@ def _why(change: Change, step: Step) -> str:
             other = f", another architecture: {old} → {new}" if old != new else ""
             found.append(f"instance type {turned(*types)}{other}")
         elif key == "userDataBase64":
-            files = _files(before.get(key), after.get(key))
+            files = _files(change, step)
             more = f" and {len(files) - NAMED_FILES} more" if len(files) > NAMED_FILES else ""
             found.append(f"its set-up changes: {', '.join(map(code, files[:NAMED_FILES]))}{more}")
         elif key not in ("tags", "tagsAll"):
@@ -112,13 +113,27 @@ def _images(change: Change, step: Step) -> str:
     return f"image {turned(*images)}"
 
 
-def _files(before: Any, after: Any) -> list[str]:
-    """What differs between two user data: files by their path, other parts by their name."""
-    one, two = _set_up(before), _set_up(after)
-    return sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
+def _files(change: Change, step: Step) -> list[str]:
+    """What differs in a host's set-up: files by their path, parts of user data by their name."""
+    objects = [s for s in change.preview.of("BucketObjectv2") if s.name == f"setup-{step.name}"]
+    setup = objects[0] if objects else None
+    one = _laid(setup and setup.before) | _given(step.before)
+    two = _laid(setup and setup.after) | _given(step.after)
+    # the script that fetches the files differs by their hash alone
+    return sorted(k for k in one.keys() | two.keys() if one.get(k) != two.get(k)) or [BOOT]
 
 
-def _set_up(user_data: Any) -> Mapping[str, Any]:
+def _laid(setup: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The files of a set-up object."""
+    content = (setup or {}).get("content")
+    if not isinstance(content, str) or content == UNKNOWN:
+        return {}
+    return {f"/{path}": text for path, text in json.loads(content).items()}
+
+
+def _given(instance: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The parts of a user data, but for the script that all hosts have."""
+    user_data = (instance or {}).get("userDataBase64")
     if not isinstance(user_data, str) or user_data == UNKNOWN:
         return {}
     try:
@@ -131,9 +146,7 @@ def _set_up(user_data: Any) -> Mapping[str, Any]:
         if not isinstance(text, bytes):
             continue
         if part.get_content_type() == "text/cloud-config":
-            config = json.loads(text.decode().partition("\n")[2])
-            found |= {file["path"]: file for file in config.pop("write_files", [])}
-            found |= config
-        else:
+            found |= json.loads(text.decode().partition("\n")[2])
+        elif part.get_filename() != BOOT:
             found[part.get_filename() or part.get_content_type()] = text
     return found

@@ -27,13 +27,13 @@ def objections(
         if checked.skipped:
             found.append(f"{newest} could not be looked at: {checked.skipped}")
         try:
-            facts = hosts.ask(here.ask_host, wanted.gateway, [])
+            status = here.status_of(wanted.gateway).status
         except hosts.NoAccess as error:
-            return found, f"{wanted.gateway.name} could not be asked what it signs with: {error}"
-    signing = facts.signing.get(domain)
+            return found, f"it is not known what {wanted.gateway.name} signs with: {error}"
+    signing = status.signing.get(domain)
     if signing != newest:
         found.append(f"{wanted.gateway.name} signs {domain} with {signing or 'nothing'} still")
-    if facts.queue.messages and facts.queue.seconds > (now - made).total_seconds():
+    if status.queue.messages and status.queue.seconds > (now - made).total_seconds():
         found.append(
             f"mail from before {newest} waits in the queue of {wanted.gateway.name}: "
             "./relay queue list"

@@ -3,22 +3,15 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from ops.output import notes, print_json, results
-from ops.target import LabOption, StackOption, Target, target
+from ops.output import notes, print_json
+from ops.target import LabOption, StackOption, target
 from ops.verify.expected import Expected, expected
 from ops.verify.place import place
 from ops.verify.result import Result
 from ops.verify.run import verify
+from ops.verify.show import as_dict, progress, show
 from settings import SettingsError
-
-MARKS = {
-    "ok": "[green]ok[/green]      ",
-    "skipped": "[dim]skipped[/dim] ",
-    "warning": "[yellow]warning[/yellow] ",
-    "error": "[red]error[/red]   ",
-}
 
 
 def command(
@@ -38,14 +31,18 @@ def command(
     with place(chosen, wanted) as here:
         for result in verify(wanted, here):
             found.append(result)
-            notes.print(f"[dim]...[/dim] {result.check} {result.subject}")
+            progress(result)
     if json:
-        print_json(_as_dict(chosen, found))
+        print_json(as_dict(chosen.stack, found))
     else:
-        for result in found:
-            _show(result)
-        _sum_up(chosen, found)
+        show(chosen.stack, found)
     if any(result.errors for result in found):
+        if not json:
+            notes.print(
+                f"What the stack makes comes back with: {chosen.apply_command} --refresh; "
+                "docs/verify.md says more about each code",
+                soft_wrap=True,
+            )
         raise typer.Exit(1)
 
 
@@ -55,39 +52,3 @@ def _only(wanted: Expected, domain: str) -> Expected:
         known = ", ".join(d.name for d in wanted.domains)
         raise SettingsError([f"--domain {domain}: it is no domain of the stack; there is {known}"])
     return wanted.model_copy(update={"domains": chosen})
-
-
-def _as_dict(chosen: Target, found: list[Result]) -> dict[str, object]:
-    return {
-        "stack": chosen.stack,
-        "errors": sum(len(r.errors) for r in found),
-        "warnings": sum(len(r.warnings) for r in found),
-        "skipped": sum(bool(r.skipped) for r in found),
-        "checks": [r.as_dict() for r in found],
-    }
-
-
-def _show(result: Result) -> None:
-    seen = "; ".join(result.seen)
-    head = f"{MARKS[result.status]} {result.check} [bold]{escape(result.subject)}[/bold]"
-    results.print(f"{head}  {escape(seen)}", soft_wrap=True)
-    for problem in [*result.errors, *result.warnings]:
-        results.print(f"         {problem.code}: {escape(problem.text)}", soft_wrap=True)
-    for text in result.instructions:
-        for line in text.splitlines():
-            results.print(f"           {escape(line)}", style="cyan", soft_wrap=True)
-    if result.skipped:
-        results.print(f"         skipped: {escape(result.skipped)}", style="dim", soft_wrap=True)
-
-
-def _sum_up(chosen: Target, found: list[Result]) -> None:
-    count = _as_dict(chosen, found)
-    notes.print(
-        f"{count['errors']} errors, {count['warnings']} warnings, {count['skipped']} skipped"
-    )
-    if any(result.errors for result in found):
-        notes.print(
-            f"What the stack makes comes back with: {chosen.apply_command} --refresh; "
-            "docs/verify.md says more about each code",
-            soft_wrap=True,
-        )

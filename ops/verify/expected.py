@@ -1,6 +1,6 @@
 """What ought to be, from the stack's outputs alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -23,7 +23,8 @@ class _Model(BaseModel):
 class Host(_Model):
     """A host; a private one has no public `address`, and `ssh` is the command that leads to it.
 
-    `tables` is the ETag of the lookup tables that it ought to have.
+    `tables` is the ETag of the lookup tables that it ought to have, `status` the s3:// URL of what
+    it writes of itself.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Host(_Model):
     ssh: str = ""
     instance_id: str
     tables: str
+    status: str
 
 
 class Domain(_Model):
@@ -74,10 +76,6 @@ class Expected(_Model):
     def hosts(self) -> tuple[Host, ...]:
         """All of them, the gateway first."""
         return (self.gateway, *self.clients)
-
-    def ways_out(self, exchanges: Sequence[str]) -> Sequence[str]:
-        """What mail leaves by: the smarthost as HOST:PORT, or exchangers elsewhere."""
-        return [f"{self.smarthost.host}:{self.smarthost.port}"] if self.smarthost else exchanges
 
     def record(self, name: str, kind: str) -> RecordSet | None:
         """The record set that ought to be at a name."""

@@ -1,20 +1,20 @@
 """What only a host can say: its services, tables, selectors, queue, and its way out for mail."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from agent.host_status import SILENT_SECONDS, Disk, Egress, Queue, Status, Tables
+from ops.status import Written
 from ops.verify.expected import Domain, Expected, Host
 from ops.verify.result import Result
 
-FACTS = Path(__file__).with_name("facts.py")
-# A program for Python on a host, and its arguments; gives its output, or raises NoAccess.
-Ask = Callable[[Host, str, Sequence[str]], str]
+# What a host wrote of itself last, or raises NoAccess.
+Ask = Callable[[Host], Written]
 # The tables are looked for twice a minute.
 STALE_SECONDS = 300
 # When senders are usually told that their mail is delayed.
 WAITING_SECONDS = 4 * 3600
+# The share of a file system that is free, in bytes or in inodes.
+LOW, FULL = 0.1, 0.02
 FORM = (
     "https://repost.aws/knowledge-center/ec2-port-25-throttle: ask for AWS's form 'Request to "
     "remove reverse DNS and email sending limitations'"
@@ -22,79 +22,83 @@ FORM = (
 
 
 class NoAccess(Exception):
-    """A host cannot be asked; the text says why."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Tables(_Model):
-    """The tables in use by their ETag; the result and the age of the last look for others."""
-
-    etag: str
-    result: str
-    seconds: float | None
-
-
-class Queue(_Model):
-    """Postfix's queue; `seconds` and `reason` are the oldest message's."""
-
-    messages: int
-    held: int
-    seconds: float
-    reason: str
-
-
-class Egress(_Model):
-    """Whether port 25 of somebody else, or the smarthost (HOST:PORT), could be reached."""
-
-    exchange: str
-    problem: str
-
-
-class Facts(_Model):
-    """What facts.py prints."""
-
-    stopped: tuple[str, ...]
-    tables: Tables
-    signing: dict[str, str]
-    queue: Queue
-    egress: Egress | None
-
-
-def ask(ask_host: Ask, host: Host, ways: Sequence[str]) -> Facts:
-    """The facts of a host; NoAccess if it cannot be asked or answers nonsense."""
-    said = ask_host(host, FACTS.read_text(), ways)
-    try:
-        return Facts.model_validate_json(said)
-    except ValidationError:
-        raise NoAccess(f"{host.name} answered {said[:200]!r}") from None
+    """What a host wrote cannot be read; the text says why."""
 
 
 def unasked(expected: Expected, host: Host, reason: str) -> list[Result]:
-    """What could not be looked at, and how to look."""
-    checks = ["services", "tables", "queue"]
+    """What could not be looked at, and why."""
+    checks = ["status", "services", "tables", "queue", "disk"]
     if host == expected.gateway:
         checks += ["signing", "egress"]
     return [Result(check, host.name, skipped=reason) for check in checks]
 
 
-def check(expected: Expected, host: Host, facts: Facts) -> list[Result]:
-    """Every check of a host."""
-    results = [_services(host, facts), _tables(host, facts.tables), _queue(host, facts.queue)]
+def check(expected: Expected, host: Host, written: Written) -> list[Result]:
+    """Every check of a host; one that is silent or not set up says nothing more of itself."""
+    first, status = _status(host, written), written.status
+    if first.errors:
+        others = unasked(expected, host, "what the host says of itself comes first")
+        return [first, *others[1:]]
+    results = [
+        first,
+        _services(host, status),
+        _tables(host, status.tables),
+        _queue(host, status.queue),
+        _disk(host, status),
+    ]
     if host == expected.gateway:
-        results += [_signing(domain, facts.signing) for domain in expected.domains]
-        results.append(_egress(expected, host, facts.egress))
+        results += [_signing(domain, status.signing) for domain in expected.domains]
+        results.append(_egress(expected, host, status.egress))
     return results
 
 
-def _services(host: Host, facts: Facts) -> Result:
+def _status(host: Host, written: Written) -> Result:
+    result = Result("status", host.name)
+    seconds, setup = written.seconds, written.status.setup
+    again = "Its last words are in EC2's console output too: aws ec2 get-console-output --latest "
+    console = f"{again}--instance-id {host.instance_id}"
+    if seconds > SILENT_SECONDS:
+        text = f"the host has written nothing of itself for {seconds / 60:.0f} minutes"
+        remedy = f"Is it running? It writes every minute. {console}"
+        result.error("host-silent", text, remedy)
+    elif setup.state == "failed":
+        said = "; ".join(setup.said)
+        result.error("setup-failed", f"its set-up cannot go on: {said}", console)
+    elif setup.state != "done":
+        said = f", tried again {setup.failures} times: {'; '.join(setup.said)}"
+        text = f"its set-up is at: {setup.step}{said if setup.failures else ''}"
+        result.error("setup-unfinished", text, f"It goes on by itself. {console}")
+    else:
+        result.seen.append(f"written {max(seconds, 0):.0f} s ago")
+    return result
+
+
+def _disk(host: Host, status: Status) -> Result:
+    result = Result("disk", host.name)
+    for disk in status.disks:
+        left, of = _least(disk)
+        text = f"{disk.path}: {left:.0%} of its {of} are left"
+        remedy = f"On the host: du -xh -d 2 {disk.path} | sort -h | tail"
+        if left < FULL:
+            result.error("disk-full", f"{text}; mail is refused, or will be soon", remedy)
+        elif left < LOW:
+            result.warn("disk-low", text, remedy)
+        else:
+            result.seen.append(text)
+    return result
+
+
+def _least(disk: Disk) -> tuple[float, str]:
+    """What is scarcer, and how much of it is left."""
+    return min((disk.free / max(disk.size, 1), "bytes"), (disk.inodes_free, "inodes"))
+
+
+def _services(host: Host, status: Status) -> Result:
     result = Result("services", host.name)
-    for unit in facts.stopped:
+    for unit in status.stopped:
         remedy = f"On the host: journalctl -u {unit} says why; systemctl restart {unit}"
         result.error("service-stopped", f"{unit} does not run", remedy)
-    if not facts.stopped:
+    if not status.stopped:
         result.seen.append("all run")
     return result
 
@@ -121,7 +125,7 @@ def _signing(domain: Domain, signing: dict[str, str]) -> Result:
     result = Result("signing", domain.name)
     selector, newest = signing.get(domain.name), domain.selectors[-1]
     journal = "On the host: journalctl -u mail-relay-tables.service"
-    if selector is None:
+    if not selector:
         text = f"no selector of {domain.name} is in use: its mail is answered with 451 and waits"
         result.error("signing-none", text, f"See the check dkim of its selectors. {journal}")
     elif selector not in domain.selectors:
@@ -146,7 +150,8 @@ def _queue(host: Host, queue: Queue) -> Result:
         result.warn("queue-held", text, "On the host: postsuper -H ALL releases them")
     elif queue.seconds > WAITING_SECONDS:
         hours = queue.seconds / 3600
-        text = f"the oldest of {queue.messages} messages waits for {hours:.0f} h: {queue.reason}"
+        reason = queue.reasons[0].text if queue.reasons else "no reason is known"
+        text = f"the oldest of {queue.messages} messages waits for {hours:.0f} h; mostly: {reason}"
         result.warn("queue-waiting", text, "On the host: postqueue -p")
     return result
 
@@ -154,7 +159,7 @@ def _queue(host: Host, queue: Queue) -> Result:
 def _egress(expected: Expected, host: Host, egress: Egress | None) -> Result:
     result = Result("egress", host.name)
     if egress is None:
-        result.skipped = "no mail exchanger elsewhere is known to try"
+        result.skipped = "the host has not tried yet"
         return result
     where, remedy = f"port 25 of {egress.exchange}", f"On a new AWS account: {FORM}"
     if expected.smarthost:

@@ -45,9 +45,10 @@ class Names(Protocol):
 class Dns:
     """The real one. Each question is asked once."""
 
-    def __init__(self, nameserver: str | None = None) -> None:
+    def __init__(self, nameserver: str | None = None, port: int = 53) -> None:
         """`nameserver` is an address; without one, the computer's own resolver is asked."""
-        self._resolver = dns.resolver.Resolver(configure=nameserver is None)
+        self._resolver, self._port = dns.resolver.Resolver(configure=nameserver is None), port
+        self._resolver.port = port
         if nameserver:
             self._resolver.nameservers = [nameserver]
         self._resolver.lifetime = RESOLVER_SECONDS
@@ -89,7 +90,9 @@ class Dns:
         problem = ""
         for _ in range(TRIES):
             try:
-                said, _tcp = dns.query.udp_with_fallback(query, address, timeout=SECONDS)
+                said, _tcp = dns.query.udp_with_fallback(
+                    query, address, timeout=SECONDS, port=self._port
+                )
             except (dns.exception.DNSException, OSError) as error:
                 problem = f"no answer ({type(error).__name__})"
                 continue

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: its code (docs/verify.md lists them) and what was seen."""
+    """One thing that is wrong: its code (docs/verify.md, docs/doctor.md) and what was seen."""
 
     code: str
     text: str

@@ -12,6 +12,7 @@ from policy.rules.rule import UNKNOWN, Resource
 
 INSTANCE = "aws:ec2/instance:Instance"
 VOLUME = "aws:ebs/volume:Volume"
+OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 SSH_PORT = 22
 # The widest network that SSH is opened to, as in the settings: /8.
 SSH_PREFIX = 8
@@ -107,9 +108,17 @@ def user_data(resource: Resource) -> str:
 
 
 def secrets(resource: Resource) -> Iterator[str]:
-    """User data is read by everybody who may describe instances."""
+    """User data is read by everybody who may describe instances, set-up objects by the host."""
+    text = set_up(resource)
+    for what, pattern in SECRETS.items():
+        if pattern.search(text):
+            yield f"its {'user data' if resource.type == INSTANCE else 'content'} holds {what}"
+
+
+def set_up(resource: Resource) -> str:
+    """What a host is set up with, of an instance or of a set-up object: neither is a secret."""
     if resource.type == INSTANCE:
-        text = user_data(resource)
-        for what, pattern in SECRETS.items():
-            if pattern.search(text):
-                yield f"its user data holds {what}"
+        return user_data(resource)
+    content = resource.props.get("content")
+    is_ours = resource.type == OBJECT and str(resource.props.get("key")).startswith("setup/")
+    return content if is_ours and isinstance(content, str) else ""

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mail import dmarc, txt
-from policy.rules.hosts import INSTANCE, user_data
+from policy.rules.hosts import INSTANCE, OBJECT, set_up
 from policy.rules.records import texts
 from policy.rules.rule import UNKNOWN, Resource
 
@@ -17,7 +17,6 @@ ENCRYPTION = (
 )
 CLOSED = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 STASH = "pulumi:index:Stash"
-OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 SECRET_KEY = re.compile("(?i)password|secret|key")
 SHORTEST = 8  # characters of a secret: shorter strings are found by chance
 # What a rebuilt stack does not get back: addresses with their names, queues, keys.
@@ -69,19 +68,24 @@ def encrypted_buckets(resources: Iterable[Resource]) -> Found:
 
 
 def strayed_secrets(resources: Iterable[Resource]) -> Found:
-    """No key or password that the stack keeps, or hands to a host's tables, is in user data."""
+    """No key or password that the stack keeps, or hands to a host's tables, is in a set-up."""
     all_ = list(resources)
     kept = {secret: r.name for r in all_ for secret in _secrets(r) if len(secret) >= SHORTEST}
-    for instance in (r for r in all_ if r.type == INSTANCE):
-        text = user_data(instance)
+    for resource in all_:
+        text = set_up(resource)
         for name in sorted({name for secret, name in kept.items() if secret in text}):
-            yield instance, f"its user data holds a secret of {name}"
+            what = "user data" if resource.type == INSTANCE else "content"
+            yield resource, f"its {what} holds a secret of {name}"
 
 
 def _secrets(resource: Resource) -> Iterator[str]:
     if resource.type == STASH and isinstance(output := resource.props.get("output"), str):
         yield output
-    if resource.type == OBJECT and isinstance(content := resource.props.get("content"), str):
+    if (
+        resource.type == OBJECT
+        and not set_up(resource)
+        and isinstance(content := resource.props.get("content"), str)
+    ):
         try:
             yield from _leaves(json.loads(content), "")
         except ValueError:  # some other object
@@ -108,7 +112,9 @@ def unprotected(resources: Iterable[Resource]) -> Found:
     """In production, what lasts is protected."""
     all_ = list(resources)
     for resource in all_ if is_production(all_) else ():
-        if resource.type in LASTING and not resource.protect:
+        # that a host serves is a stash as well, and its input is no secret
+        waits = resource.type == STASH and isinstance(resource.props.get("input"), Mapping)
+        if resource.type in LASTING and not resource.protect and not waits:
             yield resource, "it is not protected"
 
 

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import language as language_host
 import pytest
@@ -33,24 +34,32 @@ def language() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory, language: str) -> Iterator[Region]:
     directory = tmp_path_factory.mktemp("region")
-    port, ready = _free_port(), directory / "ready"
-    command = [sys.executable, "-m", "lab.region", f"--port={port}", f"--ready={ready}"]
-    with (directory / "log").open("wb") as output:
-        process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=output)
-    deadline = time.monotonic() + START_SECONDS
+    process, port, dns_port = _started(directory)
     url = f"http://127.0.0.1:{port}"
-    while True:
-        assert process.poll() is None, (directory / "log").read_text()
-        assert time.monotonic() < deadline, "the region did not start"
-        if ready.exists():
-            break
-        time.sleep(0.05)
     with urllib.request.urlopen(f"{url}/_lab/state", timeout=10) as answer:  # noqa: S310
         json.load(answer)
     with _plugin("aws", url) as aws, _plugin("cloudinit", url) as cloudinit:
-        yield Region(url, f"{aws},{cloudinit}", language)
+        yield Region(url, f"{aws},{cloudinit}", language, dns_port)
     process.terminate()
     process.wait()
+
+
+def _started(directory: Path) -> tuple[subprocess.Popen[bytes], int, int]:
+    """A region that listens, and its ports; another process may take a free one first."""
+    ready, log = directory / "ready", directory / "log"
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        port, dns_port = _free_port(), _free_port()
+        command = [sys.executable, "-m", "lab.region", f"--port={port}", f"--ready={ready}"]
+        command.append(f"--dns=127.0.0.1:{dns_port}")
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=output)
+        while process.poll() is None and not ready.exists():
+            assert time.monotonic() < deadline, "the region did not start"
+            time.sleep(0.05)
+        if process.poll() is None:
+            return process, port, dns_port
+        assert "in use" in log.read_text(), log.read_text()
 
 
 @contextmanager

@@ -32,12 +32,14 @@ class _WarmHost(LanguageHost):
         context: grpc.ServicerContext,
     ) -> language_pb2.LanguageHandshakeResponse:
         """Without it the engine takes no host that it did not start."""
+        self.engine_address = request.engine_address
         return language_pb2.LanguageHandshakeResponse()
 
     def Run(
         self, request: language_pb2.RunRequest, context: grpc.ServicerContext
     ) -> language_pb2.RunResponse:
         """Run the project; the SDK keeps the state of a deployment in its process."""
+        request.args.insert(0, self.engine_address)
         task = self.processes.submit(_run, self.project, request.SerializeToString())
         return language_pb2.RunResponse.FromString(task.result())
 

@@ -99,7 +99,10 @@ def orphans(stack: Stack) -> set[tuple[str, str]]:
     gateway_id = gateway["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway_id, VpcId=vpc)
     subnet = ec2.create_subnet(
-        VpcId=vpc, CidrBlock="10.9.0.0/24", TagSpecifications=tagged("subnet")
+        VpcId=vpc,
+        CidrBlock="10.9.0.0/24",
+        AvailabilityZone="us-east-1a",  # not all have the type of the instance below
+        TagSpecifications=tagged("subnet"),
     )["Subnet"]["SubnetId"]
     table = ec2.create_route_table(VpcId=vpc, TagSpecifications=tagged("route-table"))
     group = ec2.create_security_group(

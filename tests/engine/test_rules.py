@@ -102,6 +102,7 @@ def test_an_unknown_image_or_type_is_refused(account: Account) -> None:
         ("TXT", "unquoted", "enclosed in quotation marks"),
         ("TXT", f'"{"a" * 256}"', "CharacterStringTooLong"),
         ("TXT", " ".join(f'"{"a" * 250}"' for _ in range(16)), "TXTRDATATooLong"),
+        ("TXT", '"Straße"', "characters that need an escape code"),
         ("A", "300.1.1.1", "not a valid IPv4 address"),
         ("MX", "mail.relay.example", "doesn't have 2 fields"),
     ],

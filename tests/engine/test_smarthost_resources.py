@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import yaml
-from stacks import PROJECT, Region, Stack, not_found_without_its_state
+from stacks import PROJECT, Region, Stack
 from test_program import instances, records, state_files
 
 from lab.provider.identity import smtp_password
@@ -100,11 +100,7 @@ def test_03_ses_gets_identities_dkim_records_and_a_login(stack: Stack) -> None:
     stack.up("--expect-no-changes")
 
 
-def test_04_an_up_that_was_killed_leaves_nothing_that_is_not_found(stack: Stack) -> None:
-    assert not_found_without_its_state(stack) == []
-
-
-def test_05_without_ses_nothing_of_it_is_left(stack: Stack) -> None:
+def test_04_without_ses_nothing_of_it_is_left(stack: Stack) -> None:
     before = instances(stack)
     stack.write(yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"])
     stack.up()
@@ -114,3 +110,19 @@ def test_05_without_ses_nothing_of_it_is_left(stack: Stack) -> None:
     code, said = stack.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
     assert code == 0, said
     assert stack.region.door.get("leftovers") == []
+
+
+def test_06_an_identity_that_ses_has_already_is_found_first_and_can_be_taken_over(
+    stack: Stack,
+) -> None:
+    sesv2 = stack.region.client("sesv2")
+    sesv2.create_email_identity(EmailIdentity="shop.example")
+    stack.write(SES)
+    code, said = stack.pulumi("up", "--yes", "--stack=test")
+    assert code != 0
+    assert "Traceback" not in said
+    assert "shop.example is an identity of Amazon SES that this stack did not make" in said
+    command = "aws:sesv2/emailIdentity:EmailIdentity shop.example shop.example"
+    assert f"pulumi import --protect=false --generate-code=false {command}" in said
+    assert instances(stack) == set()
+    sesv2.delete_email_identity(EmailIdentity="shop.example")

@@ -162,6 +162,39 @@ def test_mail_that_waits_is_listed_held_released_flushed_and_deleted(world: Worl
     assert len(message["attempts"]) >= 2
 
 
+def test_what_hosts_write_tells_what_waits_without_a_shell(world: World) -> None:
+    """What `queue list` says where SSH is closed."""
+    world.inbox.defer_everything(True)
+    try:
+        subject = send.unique("waits")
+        world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
+        wait_until(
+            "it waits", lambda: "450" in world.queue(GATEWAY) or "451" in world.queue(GATEWAY)
+        )
+        world.run(GATEWAY, "systemctl", "restart", "mail-relay-status.service")
+        rows = {
+            row["host"]: row for row in json.loads(done("queue", "list", "--summary", "--json"))
+        }
+        assert rows.keys() == {GATEWAY, CLIENT}
+        assert rows[GATEWAY]["waiting"] >= 1
+        assert any(" 45" in why for why in rows[GATEWAY]["why"])
+    finally:
+        world.inbox.defer_everything(False)
+    world.run(GATEWAY, "postqueue", "-f")
+    assert world.arrived(subject).verdict.passes()
+
+
+def test_a_host_may_write_its_own_status_and_nothing_else(world: World) -> None:
+    """A host that somebody has broken into cannot say that another one is well."""
+    bucket = world.outputs["gateway"]["status"].split("/")[2]
+    put = ["aws", "--region=us-east-1", "s3api", "put-object", f"--bucket={bucket}"]
+    own = [*put, f"--key=status/{CLIENT}.json", "--body=/run/mail-relay/status.json"]
+    world.run(CLIENT, *own)
+    for key in (f"status/{GATEWAY}.json", f"setup/{CLIENT}/x.json", f"clients/{CLIENT}.json"):
+        said = world.run(CLIENT, *put, f"--key={key}", "--body=/etc/hostname", check=False)
+        assert "AccessDenied" in said, key
+
+
 def test_a_message_is_traced_from_the_clients_shell_to_the_inbox(world: World) -> None:
     recipient = "traced@inbox.example"
     command = f"printf 'Subject: traced\\n\\nHello.\\n' | sendmail -f app@shop.example {recipient}"

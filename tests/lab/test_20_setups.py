@@ -16,7 +16,7 @@ from lab.lab import Lab
 from lab.stories import STORIES
 from lab.stories.basics import JANE, mailbox
 from lab.stories.stage import Stage, refused
-from ops import lab_commands, lab_stack
+from ops import lab_stack
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,6 @@ def a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole(set_up: SetUp) -
         done(set_up, "pulumi", "up", "--yes", "--skip-preview", "--stack=lab")
         new = lab_stack.outputs(lab)
         assert new["gateway"]["instanceId"] != stage.outputs["gateway"]["instanceId"]
-        lab_commands.wait_for_hosts(lab, new)
         stage = Stage(lab, new, friend)
         stage.write(JANE, subjects[1])
         with mailbox(stage, JANE) as inbox:

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ class Recorder(runtime_mocks.Mocks):
 
     resources: list[Recorded] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    # by type and name: what the engine gets, with options (dependencies, ignoreChanges, ...)
+    requests: dict[tuple[str, str], Any] = field(default_factory=dict)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def new_resource(self, args: runtime_mocks.MockResourceArgs) -> tuple[str | None, dict]:
         self.resources.append(Recorded(args.typ, args.name, dict(args.inputs)))
@@ -53,6 +57,7 @@ class Recorder(runtime_mocks.Mocks):
         return f"{args.name}-id", outputs
 
     def call(self, args: runtime_mocks.MockCallArgs) -> Any:
+        self.calls.append((args.token, dict(args.args)))
         answers: dict[str, Any] = {
             "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ["us-east-1a"]},
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
@@ -62,6 +67,11 @@ class Recorder(runtime_mocks.Mocks):
         if args.token == "aws:route53/getZone:getZone":
             name = args.args["name"]
             return {"zoneId": f"Z-{name}", "name": name, "nameServers": ["ns-1.awsdns.example"]}
+        if args.token == "aws:sesv2/getEmailIdentity:getEmailIdentity":
+            return {}, [("emailIdentity", "couldn't find resource")]
+        if args.token == "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings":
+            (types,) = [wanted["values"] for wanted in args.args["filters"]]
+            return {"instanceTypes": types, "locations": ["us-east-1a"] * len(types)}
         if args.token == "cloudinit:index/getConfig:getConfig":
             return get_config(Clients(), dict(args.args))
         return answers[args.token]
@@ -80,9 +90,19 @@ class Recorder(runtime_mocks.Mocks):
         return found
 
 
+class _Monitor(runtime_mocks.MockMonitor):
+    """The mocks get no options."""
+
+    def RegisterResource(self, request: Any) -> Any:
+        assert isinstance(self.mocks, Recorder)
+        self.mocks.requests[request.type, request.name] = request
+        return super().RegisterResource(request)
+
+
 @contextmanager
 def _mocked(recorder: Recorder, config: dict[str, str]) -> Iterator[None]:
-    pulumi.runtime.set_mocks(recorder, PROJECT, STACK, preview=False)
+    monitor = _Monitor(recorder)
+    pulumi.runtime.set_mocks(recorder, PROJECT, STACK, preview=False, monitor=monitor)
     pulumi.runtime.set_all_config(config)
     yield
 
@@ -99,6 +119,13 @@ def declare(config: dict[str, str]) -> Recorder:
 
     run()
     return recorder
+
+
+def host_files(graph: Recorder, host: str) -> dict[str, str]:
+    """What is laid on a host, by path: the set-up object that its user data leads to."""
+    made = graph.one("BucketObjectv2", f"setup-{host}").inputs
+    assert made["key"] in user_data(graph.one("Instance", host))
+    return json.loads(made["content"])
 
 
 def user_data(instance: Recorded) -> str:

@@ -144,6 +144,44 @@ def test_a_key_is_used_once_every_name_server_shows_it(
     assert found is usable
 
 
+def test_a_key_that_has_been_seen_is_asked_for_rarely_and_a_newer_one_at_every_look() -> None:
+    asked: list[str] = []
+    old, new = ({"name": n, "privateKey": k} for n, k in (("s1", KEY), ("s2", "another")))
+    visible = {"s1"}
+
+    def is_usable(selector: str, domain: str, key: str, seen: bool) -> bool:
+        asked.append(selector)
+        return selector in visible
+
+    def look(selectors: list[Any], seen: Any, now: float) -> tuple[dict[str, str], Any]:
+        asked.clear()
+        return published.in_use({"shop.example": {"selectors": selectors}}, seen, now, is_usable)
+
+    signing, seen = look([old], {}, 1000.0)
+    assert (signing, asked) == ({"shop.example": "s1"}, ["s1"])
+    signing, seen = look([old], seen, 1000.0 + published.SEEN_SECONDS - 1)
+    assert (signing, asked) == ({"shop.example": "s1"}, [])
+    signing, seen = look([old], seen, 1000.0 + published.SEEN_SECONDS)
+    assert (signing, asked) == ({"shop.example": "s1"}, ["s1"])
+    signing, seen = look([old, new], seen, 1310.0)
+    assert (signing, asked) == ({"shop.example": "s1"}, ["s2", "s1"])
+    visible.add("s2")
+    signing, seen = look([old, new], seen, 1340.0)
+    assert (signing, asked) == ({"shop.example": "s2"}, ["s2"])
+    # a clock that was set back does not make a key last for ever
+    signing, seen = look([old, new], seen, 900.0)
+    assert asked == ["s2"]
+    assert look([new], seen, 910.0)[0] == {"shop.example": "s2"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"shop.example": "abc"}', '{"a": {"key": 1}}'])
+def test_what_was_seen_is_forgotten_where_it_cannot_be_read(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "seen.json"
+    assert published.read_seen(file) == {}
+    file.write_text(text)
+    assert published.read_seen(file) == {}
+
+
 def test_files_are_swapped_as_a_whole_and_one_older_set_is_kept(tmp_path: Path) -> None:
     owner, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     for number in range(1, 5):

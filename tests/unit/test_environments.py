@@ -1,7 +1,7 @@
 """What an environment's settings are, from those of the stack that it is a copy of."""
 
 import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import yaml
 from certificates import root
 
 from ops.environments import mapping
+from ops.environments.make import make
 from ops.environments.mapping import Wanted, environment
 from ops.stack_file import PREFIX, readable
+from ops.target import Target
 from settings import Settings, SettingsError, read
 
 EXPIRES = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
@@ -186,3 +188,32 @@ def test_accounts_at_a_provider_are_not_for_environments() -> None:
         account["password"] = {"secure": "v1:x"}
     with pytest.raises(SettingsError, match="mail-relay:smarthost: accounts at a provider"):
         made(config)
+
+
+def test_the_parent_zone_is_found_by_its_id_where_the_dev_stacks_is() -> None:
+    config = dev()
+    by_id = {"name": "relay.example", "id": "Z0123456789"}
+    config["mail-relay:zones"] = [by_id, "shop.example"]
+    _, settings = made(config)
+    assert settings.delegation is not None
+    assert settings.delegation.parent_id == "Z0123456789"
+    (above,) = settings.existing_zones
+    assert above.model_dump() == by_id
+
+
+def test_a_host_name_that_the_environment_makes_too_long_is_told_with_what_to_do(
+    tmp_path: Path,
+) -> None:
+    config = dev()
+    config["mail-relay:clients"] = [{"name": "application-server-number-1.shop.example"}]
+    source, authority = tmp_path / "Pulumi.dev.yaml", tmp_path / "root.pem"
+    source.write_text(yaml.safe_dump({"config": config}))
+    authority.write_text(ROOT)
+    with pytest.raises(SettingsError) as caught:
+        make(
+            "pull-request-1234", timedelta(hours=4), source, authority, Target("unused"), wait=True
+        )
+    first, last = caught.value.lines
+    long = "application-server-number-1.shop.example.pull-request-1234.relay.example"
+    assert first.startswith(f"mail-relay:clients[0].name: '{long}': it has 72 characters")
+    assert f"longer than those in {source}: choose a shorter NAME" in last

@@ -96,7 +96,9 @@ def test_a_role_reads_its_own_tables_and_answers_its_own_challenge(graph: Record
     }
     bucket = "arn:aws:s3:::mail-relay-test-123456789012"
     assert allowed["app.shop.example"] == [
-        ("s3:GetObject", f"{bucket}/clients/app.shop.example.json")
+        ("s3:GetObject", f"{bucket}/clients/app.shop.example.json"),
+        ("s3:GetObject", f"{bucket}/setup/app.shop.example/*.json"),
+        ("s3:PutObject", f"{bucket}/status/app.shop.example.json"),
     ]
     assert ("s3:GetObject", f"{bucket}/gateway.json") in allowed["mail.relay.example"]
     statements = json.loads(graph.one("RolePolicy", "mail.relay.example").inputs["policy"])
@@ -115,10 +117,11 @@ def tables(graph: Recorder) -> dict[str, Any]:
     return {
         r.inputs["key"]: json.loads(r.inputs["content"]["value"])
         for r in graph.of("BucketObjectv2")
+        if not r.inputs["key"].startswith("setup/")
     }
 
 
-def test_no_secret_is_in_user_data(graph: Recorder) -> None:
+def test_no_secret_is_in_user_data_or_set_up(graph: Recorder) -> None:
     objects = tables(graph)
     secrets = [login["password"] for login in objects["gateway.json"]["logins"].values()]
     secrets += [
@@ -130,7 +133,8 @@ def test_no_secret_is_in_user_data(graph: Recorder) -> None:
     for instance in graph.of("Instance"):
         text = user_data(instance)
         assert "s3://mail-relay-test-123456789012/" in text
-        assert not [s for s in secrets if s in text]
+        laid = graph.one("BucketObjectv2", f"setup-{instance.name}").inputs["content"]
+        assert not [s for s in secrets if s in text + laid]
 
 
 def test_a_client_gets_no_more_than_its_own_login(graph: Recorder) -> None:
@@ -160,6 +164,17 @@ def test_the_bucket_is_private(graph: Recorder) -> None:
     (statement,) = json.loads(policy.inputs["policy"])["Statement"]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_old_versions_of_every_object_expire(graph: Recorder) -> None:
+    rules = graph.one("BucketLifecycleConfiguration", "tables").inputs["rules"]
+    days = {
+        rule["filter"]["prefix"]: rule["noncurrentVersionExpiration"]["noncurrentDays"]
+        for rule in rules
+        if rule["status"] == "Enabled"
+    }
+    # a status is written 1,440 times a day
+    assert days == {"": 7, "status/": 1}
 
 
 def test_a_mailbox_makes_its_domain_receive_and_opens_imap() -> None:
@@ -220,6 +235,9 @@ def test_a_delegated_zone_is_made_and_its_parent_leads_there() -> None:
     assert (lead["zoneId"], lead["records"]) == ("Z-relay.example", ["a.ns.", "b.ns."])
     others = [r.inputs["zoneId"] for r in graph.of("Record") if r.inputs["type"] != "NS"]
     assert set(others) == {"Z-try.relay.example"}
+    # whoever checks the reverse name's A record must be able to find it
+    pointer = "aws:ec2/eipDomainName:EipDomainName", "mail.try.relay.example"
+    assert [d for d in graph.requests[pointer].dependencies if d.endswith("::try.relay.example-NS")]
     policy = json.loads(graph.one("RolePolicy", "mail.try.relay.example").inputs["policy"])
     assert "arn:aws:route53:::hostedzone/Z-try.relay.example" in [
         s["Resource"] for s in policy["Statement"]

@@ -9,7 +9,7 @@ import yaml
 from recorder import declare
 
 from mail import zonefile
-from ops.leftovers.records import rules
+from ops.leftovers.records import _values, rules
 from settings import read
 
 STACKS = [Path("Pulumi.dev.yaml"), *sorted(Path("examples").glob("Pulumi.*.yaml"))]
@@ -37,3 +37,12 @@ def test_every_record_set_of_a_stack_would_be_found(file: Path) -> None:
             (record.name, record.kind) == (name, kind) and is_ours(record.values)
             for name, kind, is_ours in looked_for
         ), record
+
+
+def test_a_foreign_record_in_route53s_octal_is_read() -> None:
+    held = {
+        "Name": "\\052.shop.example.",
+        "Type": "TXT",
+        "ResourceRecords": [{"Value": '"Gr\\303\\274\\303\\237e"'}, {"Value": '"a\\052b"'}],
+    }
+    assert _values(held) == ["Grüße", "a*b"]

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mail import dkim, dmarc, names, spf, txt
+from mail import dkim, dmarc, names, spf, txt, zonefile
 
 
 @pytest.mark.parametrize("length", [0, 1, 255, 256, 510, 511, 1000])
@@ -105,6 +105,19 @@ def test_addresses(address: str, right: bool) -> None:
     assert (names.address_problem(address) is None) is right
 
 
-@pytest.mark.parametrize("text", ["v=spf1 -all", 'a "quoted" \\ word', "x" * 700, ""])
+def test_what_is_not_ascii_is_octal_for_route53_and_decimal_in_a_zone_file() -> None:
+    assert txt.route53_value("Straße 1") == "Stra\\303\\237e 1"
+    assert txt.quoted("Straße 1") == '"Stra\\195\\159e 1"'
+    assert txt.zone_file(r'"Gr\303\274\303\237e" "a\052b" "\\303 \""') == (
+        r'"Gr\195\188\195\159e" "a\042b" "\\303 \""'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["v=spf1 -all", 'a "quoted" \\ word', "x" * 700, "", "\\303 ü", "ü" * 700, "x" + "ü" * 200],
+)
 def test_txt_strings_are_read_as_they_were_written(text: str) -> None:
     assert "".join(txt.strings(txt.route53_value(text))) == text
+    (read,) = zonefile.read(zonefile.line("example.com", "TXT", 60, txt.quoted(text)))
+    assert read.values == (text,)

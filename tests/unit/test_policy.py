@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mail import dkim, txt
 from policy.rules import RULES, STACK_RULES
+from policy.rules.hosts import OBJECT
 from policy.rules.rule import UNKNOWN, Resource
 
 INSTANCE = "aws:ec2/instance:Instance"
@@ -137,6 +138,13 @@ IMDS = {"metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit":
         ),
         # a program may know what a key looks like
         ("no-secret-in-user-data", INSTANCE, {"userData": "-----BEGIN PRIVATE KEY-----"}, []),
+        (
+            "no-secret-in-user-data",
+            OBJECT,
+            {"key": "setup/h/1.json", "content": f"x {PEM}"},
+            ["its content holds a private key"],
+        ),
+        ("no-secret-in-user-data", OBJECT, {"key": "gateway.json", "content": f"x {PEM}"}, []),
         ("tagged", EIP, {"tags": TAGS}, []),
         ("tagged", EIP, {"tags": UNKNOWN}, []),
         ("tagged", EIP, {"tags": {"Name": "n"}}, ["it has no tag Project, Stack"]),
@@ -236,6 +244,23 @@ def policy(**statement: Any) -> Resource:
             ],
             [],
         ),
+        (
+            "no-kept-secret-in-user-data",
+            [
+                resource(STASH, {"output": "hunter2hunter2"}, name="me-password"),
+                resource(OBJECT, {"key": "setup/h/1.json", "content": "pass hunter2hunter2"}),
+            ],
+            ["r: its content holds a secret of me-password"],
+        ),
+        (
+            "no-kept-secret-in-user-data",
+            [
+                resource(STASH, {"output": "hunter2hunter2"}, name="me-password"),
+                resource(OBJECT, {"key": "gateway.json", "content": "pass hunter2hunter2"}),
+            ],
+            [],
+        ),
+        ("protected-in-production", [resource(STASH, {"input": {"host": "h"}}, stack="prod")], []),
         (
             "protected-in-production",
             [resource(EIP, {}, stack="prod"), resource(STASH, {}, protect=True, stack="prod")],

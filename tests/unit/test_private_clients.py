@@ -1,18 +1,17 @@
 """Private clients in the resource graph: what leads to them, and what they lead to."""
 
 import json
-from typing import Any
 
 import pytest
 import yaml
-from recorder import Recorder, declare, user_data
+from recorder import Recorder, declare, host_files
 
 from lab.internet import private_zones
 from lab.machines.state import PrivateZone
 from ops import hosts
 
 SERVER, CLIENT = "mail.example.com", "client.example.com"
-NAT = "/etc/nftables.d/nat.nft"
+NAT = "etc/nftables.d/nat.nft"
 
 
 def config(file: str) -> dict[str, str]:
@@ -24,13 +23,6 @@ def config(file: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def graph() -> Recorder:
     return declare(config("examples/Pulumi.handson.yaml"))
-
-
-def files(graph: Recorder, host: str) -> dict[str, str]:
-    """The files in a host's user data."""
-    text = user_data(graph.one("Instance", host)).partition("#cloud-config\n")[2]
-    laid: dict[str, Any] = json.JSONDecoder().raw_decode(text)[0]
-    return {file["path"]: file["content"] for file in laid["write_files"]}
 
 
 def rules(graph: Recorder, kind: str, group: str) -> set[tuple[int, str]]:
@@ -59,15 +51,15 @@ def test_its_way_out_is_the_gateways_interface(graph: Recorder) -> None:
     assert route.inputs["networkInterfaceId"] == f"{SERVER}-id"
     assert route.inputs["routeTableId"] == "network-private-id"
     assert graph.one("NetworkInterface", SERVER).inputs["sourceDestCheck"] is False
-    assert "ip saddr 10.20.1.0/24 masquerade" in files(graph, SERVER)[NAT]
-    assert NAT not in files(graph, CLIENT)
+    assert "ip saddr 10.20.1.0/24 masquerade" in host_files(graph, SERVER)[NAT]
+    assert NAT not in host_files(graph, CLIENT)
 
 
 def test_without_private_clients_a_gateway_forwards_nothing() -> None:
     graph = declare(config("Pulumi.dev.yaml"))
     for interface in graph.of("NetworkInterface"):
         assert interface.inputs["sourceDestCheck"] is True
-    assert NAT not in files(graph, "mail.relay.example")
+    assert NAT not in host_files(graph, "mail.relay.example")
     assert graph.of("Zone") == []
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from mail import dkim
 from settings import SettingsError, read
@@ -55,6 +56,16 @@ def test_the_smallest_settings_have_safe_defaults() -> None:
     assert settings.receiving == ()
     assert settings.sasl.mechanisms == ("PLAIN", "LOGIN")
     assert settings.message_size_limit_mi_b == 30
+
+
+def test_a_host_name_may_be_as_long_as_linux_takes_it() -> None:
+    longest = f"{'a' * 50}.relay.example"
+    assert len(longest) == 64
+    assert read(changed(gateway={"name": longest})).gateway.name == longest
+
+
+def test_metal_of_a_family_on_xen_has_nvme_disks() -> None:
+    read(changed(gateway={"name": "mail.relay.example", "instanceType": "i3.metal"}))
 
 
 def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
@@ -138,6 +149,42 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
         ),
         (changed(operator="ops"), "mail-relay:operator", "'ops'", "a whole address"),
         (changed(operator="Ops@a.example"), "mail-relay:operator", "'Ops@a", "lower case"),
+        (
+            changed(gateway={"name": "mail.relay.example", "instanceType": "t2.small"}),
+            "gateway.instanceType",
+            "'t2.small'",
+            "this older family runs on Xen",
+        ),
+        (
+            changed(clients=[{"name": "app.shop.example", "instanceType": "m4.10xlarge"}]),
+            "clients[0].instanceType",
+            "'m4.10xlarge'",
+            "such as t4g.small or t3.small",
+        ),
+        (
+            changed(gateway={"name": f"{'a' * 52}.relay.example"}),
+            "gateway.name",
+            "relay.example'",
+            "it has 66 characters, and Linux takes host names of at most 64",
+        ),
+        (
+            changed(clients=[{"name": f"{'a' * 53}.shop.example"}]),
+            "clients[0].name",
+            "shop.example'",
+            "it has 66 characters",
+        ),
+        (
+            changed(domains=[{"name": "shop.example", "txt": ['"verification=1"']}]),
+            "domains[0].txt[0]",
+            "verification=1",
+            "leave out the quotation marks",
+        ),
+        (
+            changed(network={"zone": "eu-central-1"}),
+            "network.zone",
+            "'eu-central-1'",
+            "such as eu-central-1a",
+        ),
         (
             changed(gateway={"name": "mail.relay.example", "instanceType": "small"}),
             "gateway.instanceType",
@@ -545,3 +592,14 @@ def test_a_mailbox_can_keep_a_copy_of_what_is_forwarded() -> None:
     ]
     settings = read(kept(MAILBOX, forwards=forwards))
     assert settings.aliases(settings.mailboxes[0]) == ("info@shop.example",)
+
+
+def test_every_type_that_aws_lists_on_xen_is_refused_and_no_other() -> None:
+    listed = {name: data.get("Hypervisor") for name, data in INSTANCE_TYPES.items()}
+    assert "xen" in listed.values()
+    for name, hypervisor in listed.items():
+        raw = changed(gateway={"name": "mail.relay.example", "instanceType": name})
+        if hypervisor == "xen":
+            assert "runs on Xen" in lines(raw)[0]
+        elif hypervisor == "nitro":
+            read(raw)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from recorder import Recorder, declare, user_data
+from recorder import Recorder, declare, host_files, user_data
 
 from agent import smarthost, smarthost_watch
 from agent.bundle import BadBundle, parse
@@ -44,7 +44,7 @@ def gateway_out(graph: Recorder) -> set[int]:
 
 
 def tables(graph: Recorder) -> dict[str, Any]:
-    (held,) = graph.of("BucketObjectv2")
+    held = graph.one("BucketObjectv2", "tables-gateway.json")
     return json.loads(held.inputs["content"]["value"])
 
 
@@ -73,8 +73,9 @@ def test_passwords_are_in_the_tables_alone(provider: Recorder) -> None:
         "@example.org example-org@provider.example:another-one\n"
     )
     for instance in provider.of("Instance"):
-        text = user_data(instance)
-        assert "relayhost = [smtp.provider.example]:587" in text.replace("\\n", "\n")
+        laid = host_files(provider, instance.name)
+        assert "relayhost = [smtp.provider.example]:587" in laid["etc/postfix/main.cf"]
+        text = user_data(instance) + str(laid)
         assert not [password for password in PASSWORDS if password in text]
 
 
@@ -83,7 +84,7 @@ def test_without_a_smarthost_nothing_of_it_is_on_the_host() -> None:
     found = declare({k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()})
     assert gateway_out(found) == {25, 53, 80, 443, 123, -1}
     assert "smarthost" not in tables(found)
-    assert "mail-relay-smarthost" not in user_data(found.of("Instance")[0])
+    assert "mail-relay-smarthost" not in str(host_files(found, "mail.example.com"))
 
 
 def test_ses_has_each_domain_as_an_identity_with_its_dkim_records(ses: Recorder) -> None:
@@ -109,8 +110,9 @@ def test_the_login_of_ses_sends_as_our_domains_and_does_nothing_else(ses: Record
 
 
 def test_what_ses_writes_anew_is_not_signed(provider: Recorder, ses: Recorder) -> None:
-    assert "SignHeaders           *,+Message-ID" in user_data(provider.of("Instance")[0])
-    assert "SignHeaders           *,-Date" in user_data(ses.of("Instance")[0])
+    for graph, headers in ((provider, "*,+Message-ID"), (ses, "*,-Date")):
+        laid = host_files(graph, "mail.example.com")["etc/opendkim.conf"]
+        assert f"SignHeaders           {headers}\n" in laid
 
 
 ACCOUNT = {"sender": "@example.org", "user": "me", "password": "secret"}

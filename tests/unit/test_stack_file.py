@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
-from ops import target
+from lab.lab import Lab
+from ops import lab_stack, target
 from ops.stack_file import StackFile
 from settings import SettingsError
 
@@ -126,3 +128,11 @@ def test_a_file_that_is_wrong_already_is_told_first(file: Path, text: str, said:
     with pytest.raises(SettingsError) as caught:
         StackFile(target.Target("test"))
     assert said in str(caught.value)
+
+
+def test_the_lab_takes_a_zone_by_its_name_where_the_account_needs_its_id(tmp_path: Path) -> None:
+    source = tmp_path / "Pulumi.prod.yaml"
+    zones = [{"name": "shop.example", "id": "Z0123456789"}, "relay.example"]
+    source.write_text(yaml.safe_dump({"config": {"mail-relay:zones": zones, "a:b": "ü"}}))
+    taken = yaml.safe_load(lab_stack.adapted(Lab("none"), source))["config"]
+    assert taken == {"mail-relay:zones": [{"name": "shop.example"}, "relay.example"], "a:b": "ü"}

@@ -254,7 +254,20 @@ def _tables(etag: str = "e1", result: str = "success", seconds: float | None = 5
 
 
 def _queue(held: int, seconds: float) -> dict[str, Any]:
-    return {"messages": 3, "held": held, "seconds": seconds, "reason": "connection timed out"}
+    reasons = [{"text": "connection timed out", "messages": 3}]
+    return {"messages": 3, "held": held, "seconds": seconds, "reasons": reasons}
+
+
+def _setup(state: str) -> dict[str, Any]:
+    said = ["Debian's mirror has no package postfix"]
+    return {"state": state, "step": "packages", "failures": 3, "said": said}
+
+
+def _disk(free: float, inodes_free: float) -> list[dict[str, Any]]:
+    size = 8 * 1024**3
+    return [
+        {"path": "/srv/mail", "free": int(free * size), "size": size, "inodes_free": inodes_free}
+    ]
 
 
 JOURNAL = "journalctl -u mail-relay-tables"
@@ -273,8 +286,17 @@ HOSTS = [
         "egress-blocked",
         GATEWAY,
         "Request to remove reverse DNS and email sending limitations",
-        egress={"exchange": "mx.inbox.example", "problem": "TimeoutError: timed out"},
+        egress={
+            "exchange": "mx.inbox.example",
+            "problem": "TimeoutError: timed out",
+            "seconds": 60.0,
+        },
     ),
+    _host("host-silent", GATEWAY, "get-console-output --latest --instance-id i-1", age=900),
+    _host("setup-failed", GATEWAY, "get-console-output", setup=_setup("failed")),
+    _host("setup-unfinished", GATEWAY, "goes on by itself", setup=_setup("retrying")),
+    _host("disk-low", GATEWAY, "du -xh -d 2 /srv/mail", disks=_disk(0.5, 0.05)),
+    _host("disk-full", GATEWAY, "du -xh -d 2 /srv/mail", disks=_disk(0.001, 0.5)),
 ]
 
 ALL = [*ZONES, *ADDRESSES, *EXCHANGES, *POLICIES, *DKIM, *DMARC, *PORTS, *HOSTS]

@@ -4,7 +4,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,7 +14,9 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
+from agent.host_status import parse
 from lab.internet.authority import Authority
+from ops.status import Written
 from ops.verify.expected import Host
 from ops.verify.hosts import NoAccess
 from ops.verify.names import Answer
@@ -44,9 +46,21 @@ _dmarc.shop.example. 300 IN TXT "v=DMARC1; p=reject; rua=mailto:ops@inbox.exampl
 """
 
 OUTPUTS: dict[str, Any] = {
-    "gateway": {"name": GATEWAY, "address": "203.0.113.9", "instanceId": "i-1", "tables": "e1"},
+    "gateway": {
+        "name": GATEWAY,
+        "address": "203.0.113.9",
+        "instanceId": "i-1",
+        "tables": "e1",
+        "status": "s3://b/1",
+    },
     "clients": [
-        {"name": "app.shop.example", "address": "203.0.113.8", "instanceId": "i-2", "tables": "e2"}
+        {
+            "name": "app.shop.example",
+            "address": "203.0.113.8",
+            "instanceId": "i-2",
+            "tables": "e2",
+            "status": "s3://b/2",
+        }
     ],
     "operator": "ops@inbox.example",
     "domains": [
@@ -109,37 +123,58 @@ class Literal:
         return Answer(problem=found) if isinstance(found, str) else Answer(tuple(sorted(found)))
 
 
+GIB = 1024**3
+DONE = {"state": "done", "step": "", "failures": 0, "said": []}
 FACTS: dict[str, Any] = {
     "i-1": {
+        "setup": DONE,
+        "missing": {},
         "stopped": [],
         "tables": {"etag": "e1", "result": "success", "seconds": 12.0},
         "signing": {"relay.example": "s1", "shop.example": "s2"},
-        "queue": {"messages": 2, "held": 0, "seconds": 600.0, "reason": "450 greylisted"},
-        "egress": {"exchange": "mx.inbox.example", "problem": ""},
+        "queue": {
+            "messages": 2,
+            "held": 0,
+            "seconds": 600.0,
+            "reasons": [{"text": "450 greylisted", "messages": 2}],
+        },
+        "certificate": "2027-02-24T01:32:33Z",
+        "disks": [
+            {"path": "/", "free": 5 * GIB, "size": 8 * GIB, "inodes_free": 0.9},
+            {"path": "/srv/mail", "free": 7 * GIB, "size": 8 * GIB, "inodes_free": 0.99},
+        ],
+        "egress": {"exchange": "mx.inbox.example", "problem": "", "seconds": 60.0},
+        "age": 20,
     },
     "i-2": {
+        "setup": DONE,
+        "missing": {},
         "stopped": [],
         "tables": {"etag": "e2", "result": "success", "seconds": 3.0},
         "signing": {},
-        "queue": {"messages": 0, "held": 0, "seconds": 0, "reason": ""},
+        "queue": {"messages": 0, "held": 0, "seconds": 0, "reasons": []},
+        "certificate": "",
+        "disks": [{"path": "/", "free": 5 * GIB, "size": 8 * GIB, "inodes_free": 0.9}],
         "egress": None,
+        "age": 30,
     },
 }
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """Hosts that answer with facts; one without facts cannot be reached."""
+    """What hosts have written of themselves, `age` seconds ago; one without cannot be read."""
 
     facts: Mapping[str, Any]
-    way: str = "mx.inbox.example"
 
-    def __call__(self, host: Host, program: str, arguments: Sequence[str]) -> str:
-        assert "postqueue" in program
-        assert list(arguments) == ([self.way] if host.name == GATEWAY else [])
+    def __call__(self, host: Host) -> Written:
         if host.instance_id not in self.facts:
-            raise NoAccess("SSH is closed")
-        return json.dumps(self.facts[host.instance_id])
+            raise NoAccess("no credentials")
+        told = dict(self.facts[host.instance_id])
+        seconds = told.pop("age")
+        common = {"version": 1, "host": host.name, "instance": host.instance_id, "boot": "b"}
+        text = json.dumps({**common, "written": "2026-01-01T00:00:00+00:00", **told})
+        return Written(parse(text), seconds)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -11,14 +13,23 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from lab.region import backends, names
 from lab.region.errors import REQUEST_ID, ApiError
+from lab.region.rules import account, availability, images
 
 Parameters = dict[str, str]
 USER_DATA_LIMIT = 16_384
-ELASTIC_LIMIT = 5
 ELASTIC = ipaddress.ip_network("203.0.113.0/24")
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
-ARM = re.compile(r"(t4g|a1|[cmr][6-9]g[a-z]*)\.")
 
+
+@dataclass
+class Consoles:
+    """Where machines write to: a directory for each instance, with its console.log."""
+
+    directory: Path | None = None
+
+
+consoles = Consoles()
+CONSOLE_BYTES = 65_536  # what EC2 keeps of it
 # Elastic IP -> its reverse name; moto has nothing like it.
 pointers: dict[str, str] = {}
 # instance -> how often it was started, for whoever follows the API
@@ -34,8 +45,9 @@ def run_instances(parameters: Parameters) -> None:
     kind = parameters.get("InstanceType", "")
     if kind not in INSTANCE_TYPES:
         raise ApiError("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
-    if image is not None and (image.architecture == "arm64") != bool(ARM.match(kind)):
-        wants = "arm64" if ARM.match(kind) else "x86_64"
+    runs = INSTANCE_TYPES[kind]["ProcessorInfo"]["SupportedArchitectures"]
+    if image is not None and image.architecture not in runs:
+        wants = " or ".join(runs)
         raise ApiError(
             "InvalidParameterValue",
             f"The architecture '{wants}' of the specified instance type does not match the "
@@ -52,6 +64,7 @@ def run_instances(parameters: Parameters) -> None:
         found = backends.ec2().get_network_interface(interface)
         if found.instance is not None and found.instance._state.name != "terminated":
             raise ApiError("InvalidNetworkInterface.InUse", f"Interface: [{interface}] in use.")
+        availability.require(kind, found.subnet.availability_zone)
 
 
 def after_run_instances(_: Parameters) -> None:
@@ -84,10 +97,8 @@ def after_terminate(parameters: Parameters) -> None:
 
 
 def allocate_address(parameters: Parameters) -> None:
-    """Addresses of the lab's range, five at most."""
+    """Addresses of the lab's range."""
     used = {a.public_ip for a in backends.ec2().addresses}
-    if len(used) >= ELASTIC_LIMIT:
-        raise ApiError("AddressLimitExceeded", "The maximum number of addresses has been reached.")
     parameters["Address"] = next(str(a) for a in ELASTIC.hosts() if str(a) not in used)
 
 
@@ -173,6 +184,21 @@ def _attribute(name: str, addresses: list[Any], *, single: bool) -> str:
     return (
         f'<{name} xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
         f"<requestId>{REQUEST_ID}</requestId>{inner}</{name}>"
+    )
+
+
+def get_console_output(parameters: Parameters) -> str:
+    """The end of what a machine wrote to its console; as on Nitro, the latest at any time."""
+    identity = parameters.get("InstanceId", "")
+    if identity not in [instance.id for instance in backends.instances()]:
+        text = f"The instance ID '{identity}' does not exist"
+        raise ApiError("InvalidInstanceID.NotFound", text)
+    file = consoles.directory and consoles.directory / identity / "console.log"
+    content = file.read_bytes()[-CONSOLE_BYTES:] if file and file.exists() else b""
+    return (
+        '<GetConsoleOutputResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+        f"<requestId>{REQUEST_ID}</requestId><instanceId>{identity}</instanceId>"
+        f"<output>{base64.b64encode(content).decode()}</output></GetConsoleOutputResponse>"
     )
 
 
@@ -306,6 +332,7 @@ def modify_volume(parameters: Parameters) -> None:
 
 
 BEFORE: Mapping[str, Callable[[Parameters], None]] = {
+    "DescribeImages": images.describe_images,
     "RunInstances": run_instances,
     "AllocateAddress": allocate_address,
     "AssociateAddress": associate_address,
@@ -322,9 +349,12 @@ BEFORE: Mapping[str, Callable[[Parameters], None]] = {
     "ModifyVolume": modify_volume,
 }
 INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
+    **availability.INSTEAD,
     "ModifyAddressAttribute": modify_address_attribute,
     "ResetAddressAttribute": reset_address_attribute,
     "DescribeAddressesAttribute": describe_addresses_attribute,
+    "GetConsoleOutput": get_console_output,
+    "GetAllowedImagesSettings": account.allowed_images,
 }
 AFTER: Mapping[str, Callable[[Parameters], None]] = {
     "RunInstances": after_run_instances,

@@ -24,24 +24,27 @@ def judge(key: str, action: str, resource: str, context: Context) -> None:
     if role_name is None:
         return
     roles = {role.name: role for role in backends.iam().roles.values()}
-    allowed = False
-    if role_name in roles:
-        for text in roles[role_name].policies.values():
-            document = json.loads(unquote(text))
-            for statement in _list(document["Statement"]):
-                if _matches(statement, action, resource, context):
-                    if statement["Effect"] == "Deny":
-                        allowed = False
-                        break
-                    allowed = True
-    if not allowed:
-        arn = f"arn:aws:sts::{backends.ACCOUNT}:assumed-role/{role_name}/instance"
-        raise ApiError(
-            "AccessDenied",
-            f"User: {arn} is not authorized to perform: {action} on resource: {resource} because "
-            "no identity-based policy allows the action",
-            403,
-        )
+    policies = roles[role_name].policies.values() if role_name in roles else ()
+    effects = {
+        statement["Effect"]
+        for text in policies
+        for statement in _list(json.loads(unquote(text))["Statement"])
+        if _matches(statement, action, resource, context)
+    }
+    # a Deny is final, whichever policy has it and whatever another allows
+    if effects == {"Allow"}:
+        return
+    why = (
+        "with an explicit deny in an identity-based policy"
+        if effects
+        else "because no identity-based policy allows the action"
+    )
+    arn = f"arn:aws:sts::{backends.ACCOUNT}:assumed-role/{role_name}/instance"
+    raise ApiError(
+        "AccessDenied",
+        f"User: {arn} is not authorized to perform: {action} on resource: {resource} {why}",
+        403,
+    )
 
 
 def _list(value: Any) -> list[Any]:

@@ -16,6 +16,8 @@ from lab.region.errors import ApiError
 
 PATH = re.compile(r"/2013-04-01/hostedzone/([A-Z0-9]+)/rrset/?$")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# Route53 Developer Guide, "TXT record type": other octets as \ and three octal digits.
+PRINTABLE = re.compile(r"[ -~]*")
 STRING_LIMIT, VALUE_LIMIT = 255, 4000
 
 Change = tuple[str, dict[str, Any]]
@@ -31,7 +33,8 @@ def changes(body: bytes) -> list[Change]:
         given["Name"] = given["Name"].lower().rstrip(".") + "."
         records = (given.get("ResourceRecords") or {}).get("ResourceRecord", [])
         given["ResourceRecords"] = [record["Value"] for record in records]
-        given["TTL"] = int(given.get("TTL") or 0)
+        if "AliasTarget" not in given:
+            given["TTL"] = int(given.get("TTL") or 0)
         found.append((change["Action"], given))
     return found
 
@@ -55,7 +58,8 @@ def change(zone_id: str, batch: list[Change]) -> str:
             problems.append(f"Tried to delete {where} but it was not found")
         elif action == "DELETE" and (
             sorted(sets[key].records) != sorted(given["ResourceRecords"])
-            or int(sets[key].ttl or 0) != given["TTL"]
+            or sets[key].ttl != given.get("TTL")
+            or sets[key].alias_target != given.get("AliasTarget")
         ):
             problems.append(
                 f"Tried to delete {where} but the values provided do not match the current values"
@@ -64,7 +68,7 @@ def change(zone_id: str, batch: list[Change]) -> str:
             del sets[key]
         else:
             problems += _values(name, kind, given["ResourceRecords"])
-            sets[key] = RecordSet({**given, "TTL": given["TTL"]})
+            sets[key] = RecordSet(given)
     problems += _alias_rules(sets, zone.name)
     if problems:
         raise ApiError("InvalidChangeBatch", f"[{', '.join(problems)}]")
@@ -105,7 +109,9 @@ def _text_problems(value: str) -> list[str]:
     strings = STRING.findall(value)
     if not strings or STRING.sub("", value).strip():
         return ["InvalidCharacterString (Value should be enclosed in quotation marks)"]
-    if any(len(re.sub(r"\\(\d{3}|.)", "x", s)) > STRING_LIMIT for s in strings):
+    if not PRINTABLE.fullmatch(value):
+        return ["InvalidCharacterString (Value contains characters that need an escape code)"]
+    if any(len(re.sub(r"\\([0-3][0-7]{2}|.)", "x", s)) > STRING_LIMIT for s in strings):
         return ["CharacterStringTooLong (Value is too long)"]
     if len(value) > VALUE_LIMIT:
         return ["TXTRDATATooLong (Value is too long)"]

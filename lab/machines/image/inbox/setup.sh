@@ -1,5 +1,5 @@
 # Runs in the new root of the receiving provider; `lab.internet.inbox` writes its configuration.
-systemctl mask systemd-timesyncd.service apparmor.service getty.target console-getty.service \
+systemctl mask systemd-timesyncd.service getty.target console-getty.service \
     systemd-networkd.service systemd-resolved.service systemd-logind.service ssh.service \
     systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer
 rm -f /etc/machine-id

@@ -1,0 +1,316 @@
+"""Write how this host is: `status.py gateway|client s3://BUCKET/KEY [WAY]`, as root.
+
+Run every minute and on change. WAY is where mail leaves: the smarthost's HOST:PORT, or @DOMAIN,
+whose mail exchangers show whether port 25 is open. It needs nothing but Python and the image's AWS
+CLI, since it also tells of a host whose packages are not installed yet.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import smtplib
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
+
+UNITS = (
+    "postfix.service",
+    "opendkim.service",
+    "opendkim-verify.service",
+    "opendmarc.service",
+    "postsrsd.service",
+    "dovecot.service",
+    "nftables.service",
+    "mail-relay-tables.timer",
+    "certbot.timer",
+)
+TABLES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
+DISKS = {"gateway": ("/", "/srv/mail"), "client": ("/",)}
+PORTS = (25, 587, 465)
+RUN = Path("/run/mail-relay")
+EGRESS = RUN / "egress.json"
+DONE = Path("/var/lib/mail-relay/set-up")
+SETUP = "mail-relay-setup.service"
+LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
+EX_CONFIG = 78
+SECONDS = 10
+ADDRESSES = 2  # of each exchanger that are tried
+# Whoever is asked whether port 25 is open did nothing to deserve it every minute.
+EGRESS_SECONDS, EGRESS_FAILED_SECONDS = 3600, 300
+# A large provider's domain, where the operator's mail exchangers are this host.
+PROVIDER = "gmail.com"
+
+
+def run(*command: str) -> str:
+    """The output of a command, empty where there is no such program yet."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        return ""
+
+
+def _text(file: Path) -> str:
+    """A file's text, "" where there is none yet."""
+    return file.read_text().strip() if file.exists() else ""
+
+
+def properties(unit: str, *names: str) -> dict[str, str]:
+    """What systemd knows of a unit."""
+    lines = run("systemctl", "show", unit, f"--property={','.join(names)}").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def setup() -> Setup:
+    """How far the first boot is."""
+    if DONE.exists():
+        return Setup("done", "", 0, ())
+    names = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus", "Result", "InvocationID")
+    found = properties(SETUP, *names)
+    failures = int(found.get("NRestarts") or 0)
+    step = _text(RUN / "step")
+    if found.get("ActiveState") == "failed" and found.get("ExecMainStatus") == str(EX_CONFIG):
+        return Setup("failed", step, failures, _last_lines(1))
+    waits = found.get("SubState", "").startswith("auto-restart") or failures > 0
+    return Setup("retrying" if waits else "running", step, failures, _last_lines() if waits else ())
+
+
+def _last_lines(count: int = LINES, unit: str = SETUP) -> tuple[str, ...]:
+    """What a unit wrote last."""
+    said = run("journalctl", "-q", "-o", "cat", "-n", str(count), f"_SYSTEMD_UNIT={unit}")
+    return tuple(line[:LINE] for line in said.splitlines())
+
+
+def stopped() -> tuple[str, ...]:
+    """Units that failed, and those that are to run and do not, or not for long."""
+    listed = run("systemctl", "list-units", "--failed", "--plain", "--no-legend")
+    found = {line.split()[0] for line in listed.splitlines()}
+    kept = RUN / "restarts.json"
+    before: dict[str, int] = {}
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        before = json.loads(kept.read_text())
+    restarts: dict[str, int] = {}
+    for unit in UNITS:
+        state = properties(unit, "UnitFileState", "ActiveState", "SubState", "NRestarts")
+        if state.get("UnitFileState") != "enabled":
+            continue
+        restarts[unit] = int(state.get("NRestarts") or 0)
+        # one that ends at each start is "activating" between two of them, or active for a moment
+        waits = state.get("SubState", "").startswith("auto-restart")
+        ends = restarts[unit] > before.get(unit, 0)
+        if waits or ends or state.get("ActiveState") in ("inactive", "failed"):
+            found.add(unit)
+    kept.write_text(json.dumps(restarts))
+    return tuple(sorted(found - {SETUP}))
+
+
+def tables(base: Path) -> Tables:
+    """The tables in use, and how the last look for new ones went."""
+    last = _ended_look()
+    ended = int(last.get("ExecMainExitTimestampMonotonic") or 0) / 1e6
+    seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - ended if ended else None
+    return Tables(_text(base / "etag").strip('"'), last.get("Result", ""), seconds)
+
+
+def _ended_look() -> dict[str, str]:
+    """While the agent looks, systemd has forgotten how it went before."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        names = ("ActiveState", "Result", "ExecMainExitTimestampMonotonic")
+        found = properties("mail-relay-tables.service", *names)
+        if found.get("ActiveState") != "activating" or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+
+
+def signing(base: Path) -> dict[str, str]:
+    """The selector that signs for each domain (OpenDKIM's KeyTable), "" while none is visible."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        found = dict.fromkeys(json.loads((base / "bundle.json").read_text())["domains"], "")
+    for line in _text(base / "current" / "KeyTable").splitlines():
+        domain, selector, _ = line.split()[1].split(":")
+        found[domain] = selector
+    return found
+
+
+def queue() -> Queue:
+    """How many messages wait, for how long the oldest does, and why: read as it comes.
+
+    A queue of 100,000 messages is hundreds of megabytes when it is read whole.
+    """
+    messages = held = 0
+    oldest = time.time()
+    reasons: Counter[str] = Counter()
+    with subprocess.Popen(["postqueue", "-j"], stdout=subprocess.PIPE, text=True) as listing:
+        for line in listing.stdout or ():
+            message = json.loads(line)
+            messages += 1
+            held += message["queue_name"] == "hold"
+            oldest = min(oldest, message["arrival_time"])
+            said = {r["delay_reason"] for r in message["recipients"] if r.get("delay_reason")}
+            reasons.update(text[:LINE] for text in said if text in reasons or len(reasons) < KINDS)
+    most = tuple(Reason(text, count) for text, count in reasons.most_common(REASONS))
+    return Queue(messages, held, max(time.time() - oldest, 0.0), most)
+
+
+def certificate(host: str) -> str:
+    """When the certificate ends; "" where there is none."""
+    file = f"/etc/letsencrypt/live/{host}/fullchain.pem"
+    said = run("openssl", "x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in", file)
+    return said.strip().partition("=")[2].replace(" ", "T")
+
+
+def disks(paths: tuple[str, ...]) -> tuple[Disk, ...]:
+    """The file systems that mail needs."""
+    found = []
+    for path in paths:
+        if path == "/" or os.path.ismount(path):
+            held = os.statvfs(path)
+            inodes = held.f_favail / held.f_files if held.f_files else 1.0
+            free, size = held.f_bavail * held.f_frsize, held.f_blocks * held.f_frsize
+            found.append(Disk(path, free, size, inodes))
+    return tuple(found)
+
+
+def egress(way: str) -> Egress | None:
+    """Whether mail can leave, as it was last tried."""
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+        last = json.loads(EGRESS.read_text())
+        if last["way"] == way:
+            return Egress(last["exchange"], last["problem"], time.monotonic() - last["at"])
+    return None
+
+
+def try_egress(way: str, host: str) -> bool:
+    """Try again whether mail can leave, if that is due; whether it was."""
+    last = egress(way)
+    if last and last.seconds < (EGRESS_FAILED_SECONDS if last.problem else EGRESS_SECONDS):
+        return False
+    ways = exchanges(way[1:], host) if way.startswith("@") else [way]
+    if not ways:  # DNS knows of nobody to ask, or does not answer: that says nothing of port 25
+        return False
+    exchange, problem = _try(ways)
+    at = time.monotonic()
+    EGRESS.write_text(json.dumps({"way": way, "exchange": exchange, "problem": problem, "at": at}))
+    return True
+
+
+def exchanges(domain: str, host: str) -> list[str]:
+    """Mail exchangers of a domain, the preferred one first; a large provider's if it has none."""
+    import dns.exception  # installed with the packages
+    import dns.resolver
+
+    for name in (domain, PROVIDER):
+        with contextlib.suppress(dns.exception.DNSException):
+            answer = dns.resolver.resolve(name, "MX", lifetime=SECONDS)
+            found = sorted((record.preference, str(record.exchange)[:-1]) for record in answer)
+            if others := [exchange for _, exchange in found if exchange not in (host, "")]:
+                return others
+    return []
+
+
+def _try(ways: list[str]) -> tuple[str, str]:
+    """The first way that gives a greeting, or why none does, in some seconds for all of them."""
+    problem, deadline = "", time.monotonic() + 2 * SECONDS
+    for way in ways:
+        name, _, port = way.partition(":")
+        try:
+            found = socket.getaddrinfo(name, int(port or 25), socket.AF_INET, socket.SOCK_STREAM)
+            for *_, address in found[:ADDRESSES]:
+                left = min(SECONDS / 2, deadline - time.monotonic())
+                if left <= 0:
+                    return ", ".join(ways), problem
+                with contextlib.suppress(TimeoutError):
+                    smtp = smtplib.SMTP_SSL if port.endswith("465") else smtplib.SMTP
+                    with smtp(str(address[0]), int(address[1]), timeout=left):
+                        return way, ""
+                problem = "TimeoutError: timed out"
+        except (OSError, smtplib.SMTPException) as error:
+            problem = f"{type(error).__name__}: {error}"[:LINE]
+    return ", ".join(ways), problem
+
+
+def missing(status: Status, role: str) -> dict[str, tuple[str, ...]]:
+    """What the host lacks to serve, in the order in which it comes, with the last words on each."""
+    if status.setup.state != "done":
+        return {status.setup.step or "set-up": status.setup.said}
+    found: dict[str, tuple[str, ...]] = {}
+    if not status.tables.etag:
+        found["tables"] = _last_lines(3, "mail-relay-tables.service")
+    now = datetime.datetime.now(datetime.UTC)
+    if role == "gateway":
+        ends = status.certificate and datetime.datetime.fromisoformat(status.certificate)
+        said = _last_lines(LINES, "mail-relay-certificate.service")
+        if not ends or ends < now:
+            found["certificate"] = said
+        else:
+            listening = run("ss", "-Hltn").split()
+            closed = [p for p in PORTS if not any(at.endswith(f":{p}") for at in listening)]
+            found |= {f"port {port}": said for port in closed}
+    # others of the image's, or one that says that mail waits, keep nobody's mail
+    needed = [unit for unit in status.stopped if unit in UNITS]
+    return found | {unit: _last_lines(3, unit) for unit in needed}
+
+
+def look(role: str, way: str) -> Status:
+    """Everything, now."""
+    host, base = socket.getfqdn(), TABLES[role]
+    is_gateway, first = role == "gateway", setup()
+    ready = first.state == "done"
+    status = Status(
+        VERSION,
+        host,
+        _text(Path("/var/lib/cloud/data/instance-id")),
+        _text(Path("/proc/sys/kernel/random/boot_id")),
+        datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        first,
+        {},
+        stopped(),
+        tables(base),
+        signing(base) if is_gateway else {},
+        queue() if ready else Queue(0, 0, 0.0, ()),
+        certificate(host) if is_gateway else "",
+        disks(DISKS[role]),
+        egress(way) if way else None,
+    )
+    return dataclasses.replace(status, missing=missing(status, role))
+
+
+def put(url: str, text: str) -> int:
+    """Write the object; the CLI's own exit code."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    file = RUN / "status.json"
+    beside = file.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(file)  # also read here, where somebody has a shell
+    command: list[Any] = ["aws", "s3api", "put-object", "--bucket", bucket, "--key", key]
+    command += ["--content-type", "application/json", "--body", str(file)]
+    result = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    return result.returncode
+
+
+def main() -> int:
+    """Command line: role, URL, and the way out of a gateway."""
+    role, url, *ways = sys.argv[1:]
+    RUN.mkdir(mode=0o755, exist_ok=True)
+    way = ways[0] if ways else ""
+    status = look(role, way)
+    result = put(url, status.to_json())
+    # how a host is does not wait for others' answers
+    if way and status.setup.state == "done" and try_egress(way, status.host):
+        result = put(url, look(role, way).to_json())
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

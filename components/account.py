@@ -1,0 +1,69 @@
+"""The AWS account of the stack, for what Pulumi's provider has no resource for."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pulumi
+
+
+@dataclass(frozen=True)
+class Account:
+    """A region and how the provider's settings (`aws:...`) say to get into it.
+
+    Without them it is as for every program of AWS: environment, shared files, an instance's role.
+    """
+
+    region: str | None
+    profile: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    token: str | None = None
+    roles: tuple[dict[str, str], ...] = ()
+
+    @classmethod
+    def of_stack(cls, region: str) -> "Account":
+        """As the stack's own provider gets into it."""
+        config = pulumi.Config("aws")
+        texts = {key: config.get(key) for key in ("profile", "accessKey", "secretKey", "token")}
+        roles = config.get_object("assumeRoles")
+        return cls.by({"region": region, **texts, "assumeRoles": roles})
+
+    @classmethod
+    def by(cls, provider: Mapping[str, Any]) -> "Account":
+        """From the settings of the AWS provider, without `aws:`."""
+        roles = provider.get("assumeRoles") or ()
+        return cls(
+            provider.get("region"),
+            provider.get("profile"),
+            provider.get("accessKey"),
+            provider.get("secretKey"),
+            provider.get("token"),
+            # in a state it is JSON in a text
+            tuple(json.loads(roles) if isinstance(roles, str) else roles),
+        )
+
+    def client(self, service: str) -> Any:
+        """boto3's client of a service, one role assumed after another."""
+        session = boto3.Session(
+            region_name=self.region,
+            profile_name=self.profile,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            aws_session_token=self.token,
+        )
+        for role in self.roles:
+            arguments = {"RoleArn": role["roleArn"]}
+            arguments["RoleSessionName"] = role.get("sessionName", "mail-relay")
+            if "externalId" in role:
+                arguments["ExternalId"] = role["externalId"]
+            given = session.client("sts").assume_role(**arguments)["Credentials"]
+            session = boto3.Session(
+                region_name=self.region,
+                aws_access_key_id=given["AccessKeyId"],
+                aws_secret_access_key=given["SecretAccessKey"],
+                aws_session_token=given["SessionToken"],
+            )
+        return session.client(service)

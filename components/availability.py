@@ -1,0 +1,118 @@
+"""The availability zone of a stack: an ordinary one that offers every instance type in use.
+
+It is chosen once. What AWS lists later, and in which state, moves nothing that stands.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+
+class ZoneError(Exception):
+    """No zone for what would be made; the text names the types and the zones."""
+
+
+@dataclass(frozen=True)
+class AvailabilityZones:
+    """The ordinary zones that are available, in order, and the zones that offer each type.
+
+    Local and Wavelength Zones are not among the ordinary ones: an account opts in to them
+    (API reference, DescribeAvailabilityZones, `opt-in-status`).
+    """
+
+    region: str
+    names: Sequence[str]
+    offers: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, region: str, types: Sequence[str]) -> "AvailabilityZones":
+        """Asked of AWS."""
+        names = aws.get_availability_zones(
+            state="available",
+            filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+        ).names
+        found = aws.ec2.get_instance_type_offerings(
+            location_type="availability-zone",
+            filters=[{"name": "instance-type", "values": sorted(set(types))}],
+        )
+        pairs = list(zip(found.instance_types, found.locations, strict=True))
+        offers = {kind: sorted(zone for t, zone in pairs if t == kind) for kind in types}
+        return cls(region, sorted(names), offers)
+
+    def choose(self, wanted: str | None) -> str:
+        """The zone that is wanted, or the first that offers every type; ZoneError."""
+        if wanted is None:
+            for zone in self.names:
+                if not self._lacking(zone):
+                    return zone
+            types = "; ".join(f"{t} is in {self._where(t)}" for t in self.offers)
+            raise ZoneError(
+                f"no availability zone of {self.region} ({', '.join(self.names)}) offers every "
+                f"instance type of the stack: {types}. Choose other types"
+            )
+        key = f"mail-relay:network.zone: {wanted!r}"
+        if wanted not in self.names:
+            raise ZoneError(
+                f"{key}: it is no availability zone of {self.region} that can be used; those are "
+                f"{', '.join(self.names)}"
+            )
+        if lacking := self._lacking(wanted):
+            types = "; ".join(f"{t} is in {self._where(t)}" for t in lacking)
+            raise ZoneError(f"{key}: it does not offer {' and '.join(lacking)}: {types}")
+        return wanted
+
+    def refuse(self, kind: str, zone: str, key: str) -> None:
+        """ZoneError if a zone does not offer an instance type."""
+        if zone not in self.offers.get(kind, ()):
+            raise ZoneError(
+                f"{key} is to be a {kind}, which the stack's availability zone {zone} does not "
+                f"offer (it is in {self._where(kind)}). The data volume cannot leave its zone: "
+                "choose another type"
+            )
+
+    def _lacking(self, zone: str) -> list[str]:
+        return [kind for kind, zones in self.offers.items() if zone not in zones]
+
+    def _where(self, kind: str) -> str:
+        return ", ".join(z for z in self.offers.get(kind, ()) if z in self.names) or "none"
+
+
+class Placement:
+    """The zone for a stack's new resources, and the guards that stop a preview without one.
+
+    A program does not know what stands already. So an error is raised only where the engine is
+    about to make something: `guard` is for what brings a zone with it, `host_guard` for instances.
+    """
+
+    def __init__(self, zones: AvailabilityZones, wanted: str | None) -> None:
+        self._zones, self._wanted, self._problem = zones, wanted, ""
+        try:
+            self.zone = zones.choose(wanted)
+        except ZoneError as error:
+            self._problem = str(error)
+            self.zone = wanted or (zones.names[0] if zones.names else f"{zones.region}a")
+        self._held = self.zone
+        on = pulumi.ResourceHookOptions(on_dry_run=True)
+        self.guard = pulumi.ResourceHook("zone-can-be-used", self._refuse_zone, on)
+        self.host_guard = pulumi.ResourceHook("zone-offers-type", self._refuse_type, on)
+
+    def hold(self, zone: str) -> str:
+        """The zone that the stack is in, which a standing one had before; RunError."""
+        if self._wanted not in (None, zone):
+            raise pulumi.RunError(
+                f"mail-relay:network.zone: {self._wanted!r}: the stack is in {zone}, and its data "
+                f"volume cannot leave it; set {zone}, or make another stack and move to it"
+            )
+        self._held = zone
+        return zone
+
+    def _refuse_zone(self, _: pulumi.ResourceHookArgs) -> None:
+        if self._problem:
+            raise ZoneError(self._problem)
+
+    def _refuse_type(self, args: pulumi.ResourceHookArgs) -> None:
+        kind = (args.new_inputs or {})["instanceType"]
+        if kind != (args.old_inputs or {}).get("instanceType"):
+            self._zones.refuse(kind, self._held, args.name)

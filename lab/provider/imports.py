@@ -1,0 +1,111 @@
+"""What `pulumi import` and `.get` make of an id, as the importers of terraform-provider-aws do.
+
+The bridge takes a Read without a state for an import (pulumi-terraform-bridge, `isRefresh` in
+pkg/tfbridge/provider.go and pkg/pf/tfbridge/provider_read.go): the id is in the importer's form,
+and what the importer does not say, Read has to find out.
+"""
+
+import zlib
+from collections.abc import Callable
+
+from lab.provider.kinds import Clients, Properties
+
+Imported = tuple[str, Properties]
+
+
+class ImportRefused(Exception):
+    """The provider does not import such an id, or nothing of that type; says what it would say."""
+
+
+def imported(c: Clients, kind: str, identity: str) -> Imported:
+    """A resource's id and what its importer knows of it, from the id that was given for it.
+
+    ImportRefused for an id in another form, and for a type without an importer.
+    """
+    importer = _IMPORTERS.get(kind)
+    return importer(c, identity) if importer else (identity, {})
+
+
+def route_id(table: str, destination: str) -> str:
+    """A route's id (internal/service/ec2/vpc_route.go, routeCreateID)."""
+    return f"r-{table}{zlib.crc32(destination.encode())}"
+
+
+def attachment_id(device: str, volume: str, instance: str) -> str:
+    """A volume attachment's id (ebs_volume_attachment.go, volumeAttachmentID)."""
+    return f"vai-{zlib.crc32(f'{device}-{instance}-{volume}-'.encode())}"
+
+
+def _pointer(_: Clients, __: str) -> Imported:
+    # ec2_eip_domain_name.go has no ImportState
+    raise ImportRefused(
+        "Resource Import Not Implemented: This resource does not support import. Please contact "
+        "the provider developer for additional information."
+    )
+
+
+def _association(c: Clients, identity: str) -> Imported:
+    subnet, slash, table = identity.partition("/")
+    if not slash or "/" in table:
+        raise ImportRefused(
+            f"Unexpected format for import: {identity}. Use 'subnet ID/route table ID' or "
+            "'gateway ID/route table ID"
+        )
+    filters = [{"Name": "route-table-id", "Values": [table]}]
+    for found in c.ec2.describe_route_tables(Filters=filters)["RouteTables"]:
+        for association in found["Associations"]:
+            if association.get("SubnetId") == subnet:
+                known = {"routeTableId": table, "subnetId": subnet}
+                return association["RouteTableAssociationId"], known
+    raise ImportRefused(f"No association found between route table {table} and {subnet}")
+
+
+def _route(_: Clients, identity: str) -> Imported:
+    table, line, destination = identity.partition("_")
+    if not (table and line and destination) or "_" in destination:
+        raise ImportRefused(
+            f'unexpected format of ID ("{identity}"), expected ROUTETABLEID_DESTINATION'
+        )
+    known = {"routeTableId": table, "destinationCidrBlock": destination}
+    return route_id(table, destination), known
+
+
+def _attachment(_: Clients, identity: str) -> Imported:
+    parts = identity.split(":")
+    if len(parts) != 3 or not all(parts):
+        raise ImportRefused(
+            f'Unexpected format of ID ("{identity}"), expected DEVICE_NAME:VOLUME_ID:INSTANCE_ID'
+        )
+    device, volume, instance = parts
+    known = {"deviceName": device, "volumeId": volume, "instanceId": instance}
+    return attachment_id(device, volume, instance), known
+
+
+def _policy(owner: str) -> Callable[[Clients, str], Imported]:
+    def importer(_: Clients, identity: str) -> Imported:
+        whose, colon, name = identity.partition(":")
+        if not (whose and colon and name):
+            raise ImportRefused(
+                f"{owner}_policy id must be of the form <{owner} name>:<policy name>"
+            )
+        return identity, {owner: whose, "name": name}
+
+    return importer
+
+
+def _key(c: Clients, identity: str) -> Imported:
+    user = c.iam.get_access_key_last_used(AccessKeyId=identity).get("UserName")
+    if not user:
+        raise ImportRefused(f"couldn't find resource: no user has the access key {identity}")
+    return identity, {"user": user}
+
+
+_IMPORTERS: dict[str, Callable[[Clients, str], Imported]] = {
+    "aws:ec2/eipDomainName:EipDomainName": _pointer,
+    "aws:ec2/route:Route": _route,
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": _association,
+    "aws:ec2/volumeAttachment:VolumeAttachment": _attachment,
+    "aws:iam/accessKey:AccessKey": _key,
+    "aws:iam/rolePolicy:RolePolicy": _policy("role"),
+    "aws:iam/userPolicy:UserPolicy": _policy("user"),
+}

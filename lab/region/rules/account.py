@@ -1,0 +1,126 @@
+"""What AWS allows the account: told by APIs that moto lacks, and held by those that make things."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+from werkzeug.wrappers import Request
+
+from lab.region import backends
+from lab.region.errors import REQUEST_ID, ApiError
+
+Parameters = dict[str, str]
+ADDRESSES, STANDARD_VCPUS, VPCS = "L-0263D0A3", "L-1216C47A", "L-F678F1CE"
+NAMES = {
+    ("ec2", ADDRESSES): "EC2-VPC Elastic IPs",
+    ("ec2", STANDARD_VCPUS): (
+        "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"  # in vCPUs
+    ),
+    ("vpc", VPCS): "VPCs per Region",
+}
+STANDARD = re.compile(r"(?!inf|trn|hpc|mac|dl)[acdhimrtz]")
+# AWS gives a new account 5 of each; several stacks of the lab may run at once, so 32 vCPUs here.
+quotas: dict[str, int] = {ADDRESSES: 5, STANDARD_VCPUS: 32, VPCS: 5}
+# Whether Amazon SES has let the account out of its sandbox.
+ses = {"production": False}
+
+
+def hold(action: str, parameters: Parameters) -> None:
+    """Refuse what would be more than the account may have."""
+    if action in _HELD:
+        _HELD[action](parameters)
+
+
+def _allocate_address(_: Parameters) -> None:
+    if len(backends.ec2().addresses) >= quotas[ADDRESSES]:
+        raise ApiError("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+
+
+def _create_vpc(_: Parameters) -> None:
+    if len(backends.ec2().vpcs) >= quotas[VPCS]:
+        raise ApiError("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
+
+
+def _run_instances(parameters: Parameters) -> None:
+    """The words are AWS's: https://github.com/StreisandEffect/streisand/issues/1715."""
+    running = [i for i in backends.instances() if i._state.name in ("pending", "running")]
+    kinds = [instance.instance_type for instance in running] + [parameters.get("InstanceType", "")]
+    used = sum(
+        INSTANCE_TYPES[kind]["VCpuInfo"]["DefaultVCpus"]
+        for kind in kinds
+        if STANDARD.match(kind) and kind in INSTANCE_TYPES
+    )
+    if STANDARD.match(kinds[-1]) and used > quotas[STANDARD_VCPUS]:
+        raise ApiError(
+            "VcpuLimitExceeded",
+            "You have requested more vCPU capacity than your current vCPU limit of "
+            f"{quotas[STANDARD_VCPUS]} allows for the instance bucket that the specified instance "
+            "type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request "
+            "an adjustment to this limit.",
+        )
+
+
+_HELD: Mapping[str, Callable[[Parameters], None]] = {
+    "AllocateAddress": _allocate_address,
+    "CreateVpc": _create_vpc,
+    "RunInstances": _run_instances,
+}
+
+
+def allowed_images(_: Parameters) -> str:
+    """GetAllowedImagesSettings of an account that never turned it on."""
+    name = "GetAllowedImagesSettingsResponse"
+    return (
+        f'<{name} xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+        f"<requestId>{REQUEST_ID}</requestId><state>disabled</state>"
+        f"<managedBy>account</managedBy></{name}>"
+    )
+
+
+def answer(service: str, request: Request, body: bytes) -> str | None:
+    """The JSON that Service Quotas, or SES of its own account, answers; None for all else."""
+    if service == "servicequotas":
+        return _quota(json.loads(body or b"{}"))
+    if service == "ses" and (request.method, request.path) == ("GET", "/v2/email/account"):
+        return _ses()
+    return None
+
+
+def _quota(given: Mapping[str, str]) -> str:
+    """GetServiceQuota and GetAWSDefaultServiceQuota, of the quotas that the lab holds."""
+    service, code = given.get("ServiceCode", ""), given.get("QuotaCode", "")
+    if (service, code) not in NAMES:
+        raise ApiError(
+            "NoSuchResourceException",
+            "The request failed because the specified service quota does not exist.",
+        )
+    arn = f"arn:aws:servicequotas:{backends.REGION}:{backends.ACCOUNT}:{service}/{code}"
+    quota = {
+        "ServiceCode": service,
+        "QuotaArn": arn,
+        "QuotaCode": code,
+        "QuotaName": NAMES[service, code],
+        "Value": float(quotas[code]),
+        "Unit": "None",
+        "Adjustable": True,
+        "GlobalQuota": False,
+    }
+    return json.dumps({"Quota": quota})
+
+
+def _ses() -> str:
+    """GetAccount, of an account that sends nothing."""
+    production = ses["production"]
+    return json.dumps(
+        {
+            "EnforcementStatus": "HEALTHY",
+            "ProductionAccessEnabled": production,
+            "SendingEnabled": True,
+            "SendQuota": {
+                "Max24HourSend": 50_000.0 if production else 200.0,
+                "MaxSendRate": 14.0 if production else 1.0,
+                "SentLast24Hours": 0.0,
+            },
+        }
+    )

@@ -1,0 +1,40 @@
+"""Images, which AWS deprecates two years after they were made if they are public.
+
+EC2 User Guide, "Deprecate an Amazon EC2 AMI": to everybody but its owner such an image then shows
+only by its id, or if asked for.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from lab.region import backends
+
+Parameters = dict[str, str]
+LIFE = timedelta(days=2 * 365)
+
+# The day that images are judged by, unless it is today.
+day: datetime | None = None
+
+
+def set_day(date: str | None) -> None:
+    """Judge images as of a day (ISO 8601), or again as of today."""
+    global day
+    day = datetime.fromisoformat(date).replace(tzinfo=UTC) if date else None
+
+
+def describe_images(parameters: Parameters) -> None:
+    """Leave deprecated images out by one more filter."""
+    by_id = any(key.startswith("ImageId.") for key in parameters)
+    if by_id or parameters.get("IncludeDeprecated") == "true":
+        return
+    now = day or datetime.now(UTC)
+    shown = [
+        image.id
+        for image in backends.ec2().amis.values()
+        if image.owner_id == backends.ACCOUNT
+        or image.creation_date.replace(tzinfo=UTC) + LIFE > now
+    ]
+    numbers = {key.split(".")[1] for key in parameters if key.startswith("Filter.")}
+    number = len(numbers) + 1
+    parameters[f"Filter.{number}.Name"] = "image-id"
+    for place, identity in enumerate(shown or ["ami-none"], 1):
+        parameters[f"Filter.{number}.Value.{place}"] = identity

@@ -1,0 +1,57 @@
+"""What AWS does not answer: a finding, with what would make it answer."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.verify.result import Result
+
+SHOWN = 300
+DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "NotAuthorized",
+    "UnauthorizedOperation",
+}
+# What `pulumi preview` itself has to read: denied, nothing can be brought up.
+NEEDED = {
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstanceTypeOfferings",
+    "route53:GetHostedZone",
+    "route53:ListHostedZones",
+    "route53:ListResourceRecordSets",
+}
+
+
+@contextmanager
+def answers(result: Result, service: str) -> Iterator[None]:
+    """Calls of a service, by its name in IAM; the first that is not answered ends them."""
+    try:
+        yield
+    except ClientError as error:
+        code, said = error.response["Error"]["Code"], _line(error.response["Error"])
+        action = f"{service}:{error.operation_name}"
+        if code in DENIED:
+            _denied(result, action, said)
+        else:
+            result.skipped = f"AWS does not answer {action}: {code} {said}".strip()
+    except BotoCoreError as error:
+        result.skipped = f"AWS does not answer: {error}"
+
+
+def _line(error: Mapping[str, str]) -> str:
+    """What AWS said, or a proxy in its place, in one line."""
+    said = " ".join(error.get("Message", "").split())
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
+
+
+def _denied(result: Result, action: str, said: str) -> None:
+    remedy = f"Let your user or role do {action}, which only reads: an IAM policy with this action"
+    if action in NEEDED:
+        result.error("denied", f"{action} is denied, and pulumi needs it: {said}", remedy)
+    else:
+        result.skipped = f"{action} is denied: {said}"
+        result.instructions.append(remedy)

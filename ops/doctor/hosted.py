@@ -1,0 +1,116 @@
+"""The hosted zones of the account that the stack wants, and what they hold."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mail import zonefile
+from ops.doctor.account import HOME, Account
+from ops.doctor.answers import answers
+from ops.verify.result import Result
+from ops.verify.zones import delegation
+from settings import HostedZone
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A public zone; `held` has the values of each record set by name and type, alias or not."""
+
+    name: str
+    id: str
+    held: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+
+
+def check(account: Account) -> Iterator[tuple[Result, Zone | None]]:
+    """Each zone with what it holds; None where the stack could not use it."""
+    wanted = account.settings.existing_zones
+    listed = Result("zone", ", ".join(zone.name for zone in wanted))
+    with answers(listed, "route53"):
+        route53 = account.client("route53", HOME)
+        pages = route53.get_paginator("list_hosted_zones").paginate()
+        zones = [zone for page in pages for zone in page["HostedZones"]]
+        for zone in wanted:
+            same = [held for held in zones if held["Name"] == f"{zone.name}."]
+            yield _one(account, route53, zone, same)
+    if listed.status != "ok":
+        yield listed, None
+
+
+def _one(
+    account: Account, route53: Any, wanted: HostedZone, same: list[dict[str, Any]]
+) -> tuple[Result, Zone | None]:
+    """The zone that is wanted, of those of its name."""
+    name = wanted.name
+    public = [
+        zone["Id"].rpartition("/")[2] for zone in same if not zone["Config"].get("PrivateZone")
+    ]
+    if wanted.id and wanted.id not in public:
+        result = Result("zone", name)
+        result.error(
+            "zone-id",
+            f"the account has no public hosted zone {name} with the id {wanted.id}; it has "
+            f"{', '.join(public) or 'none of this name'}",
+            "Put the id right in `zones` of the stack's file. Look which account you are in, too",
+        )
+        return result, None
+    if not public:
+        result = Result("zone", name)
+        beside = "; the private zone of this name is seen by nobody outside" if same else ""
+        result.error(
+            "zone-missing",
+            f"the account has no public hosted zone {name}{beside}",
+            f"aws route53 create-hosted-zone --name {name} --caller-reference $(date +%s), then "
+            f"set its name servers at the registrar. Or name the zone above it: `zones` in the "
+            f"stack's file. Look which account you are in, too",
+        )
+        return result, None
+    if len(public) > 1 and not wanted.id:
+        return _several(account, name, {zone: _servers(route53, zone) for zone in public}), None
+    identity = wanted.id or public[0]
+    result, _ = delegation(account.names, name, _servers(route53, identity))
+    result.seen.append(identity)
+    return result, Zone(name, identity, _held(route53, identity))
+
+
+def _several(account: Account, name: str, servers: Mapping[str, list[str]]) -> Result:
+    """By their servers, which of the zones it is that the world sees."""
+    result = Result("zone", name)
+    delegated = sorted(s.rstrip(".") for s in account.names.resolve(name, "NS").values)
+    seen = [identity for identity, own in servers.items() if own == delegated]
+    listed = [
+        f"{identity} ({'the one that the world sees' if identity in seen else 'seen by nobody'})"
+        for identity in servers
+    ]
+    result.error(
+        "zone-several",
+        f"the account has {len(servers)} public hosted zones {name}: {', '.join(listed)}",
+        f"Say which in `zones` of the stack's file: {{name: {name}, id: {[*seen, 'ID'][0]}}}. Or "
+        "delete the one that nobody sees: aws route53 delete-hosted-zone --id ID",
+    )
+    return result
+
+
+def _servers(route53: Any, identity: str) -> list[str]:
+    found = route53.get_hosted_zone(Id=identity)["DelegationSet"]["NameServers"]
+    return sorted(server.rstrip(".").lower() for server in found)
+
+
+def _held(route53: Any, identity: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=identity)
+    return {
+        (item["Name"].rstrip("."), item["Type"]): _values(item)
+        for page in pages
+        for item in page["ResourceRecordSets"]
+    }
+
+
+def _values(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """Texts as one string; an alias as where it leads."""
+    if alias := item.get("AliasTarget"):
+        return (f"an alias of {alias['DNSName'].rstrip('.')}",)
+    raw = [record["Value"] for record in item.get("ResourceRecords", [])]
+    text = "\n".join(zonefile.line("name", item["Type"], 0, value) for value in raw)
+    try:
+        return tuple(value for record in zonefile.read(text) for value in record.values)
+    except ValueError:  # a type that is Route53's own, or somebody's slip
+        return tuple(raw)

@@ -1,0 +1,160 @@
+"""The names that the stack will publish, against what its zones hold already."""
+
+from collections.abc import Iterator, Sequence
+
+from mail import caa, names
+from ops.doctor.account import Account
+from ops.doctor.hosted import Zone
+from ops.leftovers.records import rules
+from ops.verify.result import Result
+from settings import Settings
+
+NAME_IN_USE = (
+    "Choose another name, or delete that record if nobody needs it; the stack never overwrites one"
+)
+SHOWN = 80
+
+
+def planned(settings: Settings) -> set[tuple[str, str]]:
+    """The name and type of each record set that the stack makes, but for SES's own names."""
+    made = {(name, kind) for name, kind, _ in rules(settings)} - {(challenge(settings), "TXT")}
+    for domain in settings.mail_domains:
+        if not domain.mx and domain.name not in settings.receiving:
+            made.discard((domain.name, "MX"))
+    for client in settings.private_clients:
+        made -= {(client.name, "A"), (client.name, "TXT")}
+    if settings.delegation:
+        made.add((settings.delegation.zone, "NS"))
+    return made
+
+
+def challenge(settings: Settings) -> str:
+    """The name that an authority asks for (RFC 8555, 8.4)."""
+    return f"_acme-challenge.{settings.gateway.name}"
+
+
+def check(account: Account, zones: Sequence[Zone]) -> Iterator[Result]:
+    """One result for each zone; a zone that the stack makes itself is empty."""
+    made = account.settings.delegation
+    for zone in zones:
+        result = Result("names", zone.name)
+        here = sorted(
+            (name, kind)
+            for name, kind in planned(account.settings)
+            if names.is_within(name, zone.name)
+            and not (
+                made and names.is_within(name, made.zone) and (name, kind) != (made.zone, "NS")
+            )
+        )
+        _delegated(result, zone, here)
+        for name, kind in here:
+            _in_use(account, result, zone, name, kind)
+        _alone(account, result, zone)
+        result.seen.append(f"{len(here)} record sets to be made, {len(zone.held)} there")
+        yield result
+
+
+def _delegated(result: Result, zone: Zone, here: list[tuple[str, str]]) -> None:
+    """What is at or below an NS record is not asked of this zone (RFC 1034, 4.2.1)."""
+    cuts = {name for name, kind in zone.held if kind == "NS"} - {zone.name}
+    for cut in sorted(cuts):
+        below = [name for name, kind in here if names.is_within(name, cut) and kind != "NS"]
+        if below:
+            servers = ", ".join(zone.held[cut, "NS"])
+            result.error(
+                "name-delegated",
+                f"{cut} is delegated to {servers}: nobody would see {below[0]} in {zone.name}",
+                f"Add {cut} to `zones`, if it is in Route53; else choose a name outside it",
+            )
+
+
+def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) -> None:
+    if f"{zone.id}_{name}_{kind}" in account.state:
+        return
+    if alias := zone.held.get((name, "CNAME")):
+        text = f"{name} is a CNAME of {alias[0].rstrip('.')}, and nothing else can be beside it"
+        if text not in [problem.text for problem in result.errors]:
+            result.error("name-alias", text, NAME_IN_USE)
+        return
+    values = zone.held.get((name, kind))
+    if values is None:
+        return
+    text = f"{name} has a record of type {kind}: {_short(values)}"
+    if values[:1] and values[0].startswith("an alias"):
+        result.error("name-in-use", text, NAME_IN_USE)
+        return
+    domains = {domain.name for domain in account.settings.mail_domains}
+    strings = (
+        f"List its other strings in the `txt` of the domain {name}, SPF's terms in its `spf`. "
+        if kind == "TXT" and name in domains
+        else ""
+    )
+    result.error(
+        "name-in-use",
+        text,
+        f"{strings}Delete it, or let the stack take it over and set it: {account.pulumi} import "
+        f"--stack {account.stack} --protect=false --generate-code=false "
+        f"aws:route53/record:Record {name}-{kind} {zone.id}_{name}_{kind}",
+    )
+
+
+def _short(values: Sequence[str]) -> str:
+    """Keys are long, and their beginning is enough to know them by."""
+    return " and ".join(v if len(v) <= SHOWN else f"{v[:SHOWN]}..." for v in values)
+
+
+def _alone(account: Account, result: Result, zone: Zone) -> None:
+    """What stands in the way of a certificate, and of senders who try IPv6 first."""
+    s = account.settings
+    name = challenge(s)
+    if names.is_within(name, zone.name) and (alias := zone.held.get((name, "CNAME"))):
+        result.error(
+            "challenge-alias",
+            f"{name} is a CNAME of {alias[0].rstrip('.')}: certbot writes here, and the authority "
+            "looks there",
+            f"Delete the record {name} CNAME",
+        )
+    for host in (s.gateway.name, *(c.name for c in s.clients if not c.private)):
+        if names.is_within(host, zone.name) and (values := zone.held.get((host, "AAAA"))):
+            result.warn(
+                "name-ipv6",
+                f"{host} has AAAA {' and '.join(values)}, and the host will have no IPv6",
+                f"Delete the record {host} AAAA",
+            )
+
+
+def authority(account: Account, zones: Sequence[Zone]) -> Result:
+    """Whether Let's Encrypt may issue for the gateway: the next CAA set upwards (RFC 8659, 3)."""
+    s = account.settings
+    result = Result("caa", s.gateway.name)
+    if s.acme.directory and caa.LETS_ENCRYPT not in s.acme.directory:
+        result.skipped = f"acme.directory is {s.acme.directory}: its name in CAA is not known here"
+        return result
+    held = {key: values for zone in zones for key, values in zone.held.items()}
+    for name in _upwards(s.gateway.name):
+        inside = any(names.is_within(name, zone.name) for zone in zones)
+        if inside:
+            values: Sequence[str] = held.get((name, "CAA"), ())
+        else:
+            answer = account.names.resolve(name, "CAA")
+            values = answer.values
+            if answer.problem:
+                result.skipped = f"{name} CAA: {answer.problem}"
+                return result
+        if values:
+            text = f"{name} CAA {' and '.join(values)}"
+            result.seen.append(text)
+            if caa.forbids(values, caa.LETS_ENCRYPT, "dns-01"):
+                result.error(
+                    "caa-forbids",
+                    f"{text}: {caa.LETS_ENCRYPT} may not issue by dns-01",
+                    f'Add to {name} CAA: 0 issue "{caa.LETS_ENCRYPT}"',
+                )
+            return result
+    result.seen.append("no CAA record: every authority may issue")
+    return result
+
+
+def _upwards(name: str) -> Iterator[str]:
+    labels = name.split(".")
+    return (".".join(labels[start:]) for start in range(len(labels) - 1))

@@ -1,0 +1,36 @@
+"""`relay lab up --real-kernel HOST`: which hosts of a lab's stack run as virtual machines."""
+
+from collections.abc import Sequence
+
+from lab.control import LabError
+from lab.lab import Lab
+from lab.machines import virtual
+from lab.machines.image import architecture, virtual_image
+from lab.tools import missing
+from ops import lab_stack
+from ops.output import notes
+from ops.stack_file import StackFile
+from ops.target import Target
+from settings import Settings
+
+
+def hosts(settings: Settings, given: Sequence[str]) -> list[str]:
+    """The names of the hosts that are meant; LabError for one that the stack has not."""
+    known = [settings.gateway.name, *(client.name for client in settings.clients)]
+    names = [settings.gateway.name if name == "gateway" else name for name in given]
+    for name in names:
+        if name not in known:
+            raise LabError(f"--real-kernel {name}: the stack has {', '.join(known)}")
+    return names
+
+
+def choose(lab: Lab, given: Sequence[str]) -> None:
+    """Have these hosts of the stack run so; all that it takes is there before the first starts."""
+    names = hosts(StackFile(Target(lab_stack.STACK, lab)).settings(), given)
+    if architecture() != "amd64":
+        raise LabError("--real-kernel plays EC2's x86 machines: it needs such a computer")
+    if packages := missing(real_kernel=True):
+        needs = " ".join(packages)
+        raise LabError(f"--real-kernel: install what it needs: apt-get install {needs}")
+    virtual_image(notes.print)
+    virtual.choose(lab, names)

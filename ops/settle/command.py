@@ -1,0 +1,46 @@
+"""`relay settle`."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from ops.output import notes, print_json, results, step
+from ops.settle.settle import MEANINGS, Settlement, settle, unlock
+from ops.target import LabOption, StackOption, target
+
+
+def command(
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """After a `pulumi up` or `destroy` that was killed: make the state know what there is.
+
+    Takes away the lock of a `pulumi` that is dead, looks up in the account what was being made,
+    puts it into the state, and keeps an export of the state as it was. Then `pulumi up` goes on.
+    """
+    chosen = target(stack, lab)
+    with step(f"the stack {chosen.stack}, and what there is of it in the account"):
+        done = settle(chosen)
+        if not done:
+            done.unlocked = unlock(chosen)
+    if json:
+        print_json({"stack": chosen.stack, **done.as_json()})
+        return
+    _show(done)
+    if done:
+        notes.print(f"Next: {chosen.apply_command}", soft_wrap=True)
+
+
+def _show(done: Settlement) -> None:
+    if not done:
+        results.print("There is nothing to settle.")
+    if done.unlocked:
+        results.print("The lock of a `pulumi` that was killed is taken away.")
+    for found in done.findings:
+        what = f"{escape(found.name)} {found.id}".strip()
+        meaning = MEANINGS[found.result]
+        results.print(f"[cyan]{found.result}[/cyan] {what}: {meaning}", soft_wrap=True)
+    if done.export:
+        results.print(f"The state as it was: {done.export}", soft_wrap=True)

@@ -1,0 +1,56 @@
+"""The lock of a stack whose `pulumi` was killed."""
+
+import os
+import re
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ops.output import notes
+from ops.target import StackError, Target
+
+_LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at (\S+)")
+# What Pulumi Cloud says of a lock; whose it is, it does not say.
+_BUSY = "Another update is currently in progress"
+# Nothing of ours holds a lock for so long: `up` waits for hosts, two hours at most.
+_STALE = timedelta(hours=4)
+
+
+def unlocked(target: Target, *arguments: str) -> bool:
+    """A command that changes the stack; a lock that nobody holds any more is taken away for it.
+
+    True if there was one. StackError if the lock may be held, and with what the command said.
+    """
+    try:
+        target.operate(*arguments)
+    except StackError as error:
+        locks = _LOCK.findall(str(error))
+        held = [lock for lock in locks if not _stale(*lock)]
+        if held or _BUSY in str(error):
+            host, pid, since = held[0] if held else ("", "", "")
+            whose = f" since {since} by pid {pid} of {host}" if held else ""
+            raise StackError(
+                f"the stack {target.stack} is locked{whose}, by a `pulumi` that may still work: "
+                "wait for it. If you know that it does not: "
+                f"{target.command} cancel --stack {target.stack}"
+            ) from None
+        if not locks:
+            raise
+        notes.print("the last `pulumi` here was killed: its lock is taken away")
+        target.pulumi("cancel", "--yes")
+        target.operate(*arguments)
+        return True
+    return False
+
+
+def _stale(host: str, pid: str, made: str) -> bool:
+    if host != socket.gethostname():
+        return datetime.now(UTC) - datetime.fromisoformat(made) > _STALE
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    command = Path(f"/proc/{pid}/cmdline")  # another may have the number by now, where one can see
+    return command.exists() and b"pulumi" not in command.read_bytes()

@@ -1,0 +1,54 @@
+"""Plug-ins that outlive the `pulumi` that was killed, and go on with what they were asked for.
+
+The engine's own look after it only every few minutes (sdk/go/common/util/rpcutil, Healthcheck).
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ops import engine
+from ops.output import notes
+
+WAIT_SECONDS = 10.0
+_NAMES = (b"pulumi-resource-", b"lab.provider")
+
+
+def end_orphans(project: Path = engine.PROJECT) -> None:
+    """Wait for them, or end them: what they made after the look would not be found.
+
+    Those of this project alone, and where there is /proc.
+    """
+    if not _left(project, WAIT_SECONDS):
+        return
+    for pid in _orphans(project):
+        notes.print(f"a plug-in of the `pulumi` that was killed still works (pid {pid}): ended")
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    _left(project, WAIT_SECONDS)
+
+
+def _left(project: Path, seconds: float) -> bool:
+    """Whether there still are some after so long."""
+    deadline = time.monotonic() + seconds
+    while found := list(_orphans(project)):
+        if time.monotonic() > deadline:
+            return bool(found)
+        time.sleep(0.1)
+    return False
+
+
+def _orphans(project: Path) -> Iterator[int]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, IndexError):
+            command = (folder / "cmdline").read_bytes()
+            if not any(name in command for name in _NAMES):
+                continue
+            # after the name, which may hold blanks: state, parent
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            adopted = parent == "1" or Path("/proc", parent, "comm").read_text() == "systemd\n"
+            if adopted and (folder / "cwd").readlink() == project:
+                yield int(folder.name)

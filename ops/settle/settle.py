@@ -1,0 +1,185 @@
+"""Settling a stack: the lock, the state, the account."""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ops.account import clients
+from ops.settle import orphans, state
+from ops.settle.locks import unlocked
+from ops.settle.plugins import end_orphans
+from ops.target import Target
+
+ADOPTED = "adopted"
+SECOND = "second"
+DELETED = "deleted"
+NOTHING = "not made"
+REPEATED = "repeated"
+STARTED = "started"
+LEFT = "left"
+# What each means, for people.
+MEANINGS = {
+    ADOPTED: "it is in the state now",
+    SECOND: "there is one already; the next `pulumi up` deletes it",
+    DELETED: "its secret cannot be read again; the next `pulumi up` makes a new one",
+    NOTHING: "forgotten; the next `pulumi up` makes it",
+    REPEATED: "it was being changed or deleted; the next `pulumi up` does what is left of that",
+    STARTED: "it had been stopped for a change",
+    LEFT: "it is not taken: it may hold mail, or somebody uses it; see ./relay leftovers",
+}
+VOLUME = "aws:ebs/volume:Volume"
+INSTANCE = "aws:ec2/instance:Instance"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one resource."""
+
+    result: str
+    urn: str
+    id: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its type and its name, short."""
+        kind, _, name = self.urn.rpartition("::")
+        return f"{kind.rpartition(':')[2]} {name}"
+
+
+@dataclass
+class Settlement:
+    """What settling a stack did; nothing, if it is false."""
+
+    unlocked: bool = False
+    export: str = ""
+    findings: list[Finding] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return self.unlocked or bool(self.export)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {**asdict(self), "settled": bool(self)}
+
+
+def keep_export(target: Target, export: dict[str, Any]) -> Path:
+    """Write a state to a file of its user's alone, and give its path; secrets are encrypted."""
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    folder = target.lab.directory / "exports" if target.lab else home / "mail-relay" / "exports"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = folder / f"{target.stack}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(export, indent=2))
+    return file
+
+
+def settle(target: Target) -> Settlement:
+    """Let the state have what a `pulumi` that was killed has made, and no pending operations.
+
+    Can be repeated, also after it was itself cut off. Raises StackError with what Pulumi said, such
+    as that another `pulumi` works on the stack.
+    """
+    done = Settlement()
+    export = json.loads(target.pulumi("stack", "export"))
+    deployment = export["deployment"]
+    if not state.pending(deployment) and not state.unread(deployment):
+        return done
+    done.unlocked = unlock(target)  # first: it is refused where another `pulumi` still works
+    end_orphans()
+    done.export = str(keep_export(target, export))
+    provider = state.provider(deployment)
+    if provider is None:  # killed before there was anything
+        done.findings = [Finding(NOTHING, r["urn"]) for r in state.pending(deployment)]
+        _import(target, export)
+        return done
+    with clients(target, provider) as client:
+        found = list(_found(deployment, client))
+        done.findings = [_put_right(finding, deployment, client) for finding in found]
+        for resource in state.pending(deployment, "updating", "deleting"):
+            if identity := _stopped(resource, client):
+                done.findings.append(Finding(STARTED, resource["urn"], identity))
+    _import(target, export)
+    _read(target, done)
+    return done
+
+
+def unlock(target: Target) -> bool:
+    """Take away the lock of a `pulumi` that is dead; True if there was one."""
+    deployment = json.loads(target.pulumi("stack", "export"))["deployment"]
+    # a refresh of nothing: what changes a stack is what meets its lock
+    whole = [r["urn"] for r in state.resources(deployment) if r["type"] == "pulumi:pulumi:Stack"]
+    targets = [f"--target={urn}" for urn in whole]
+    return unlocked(target, "refresh", "--yes", "--skip-preview", *targets)
+
+
+def _import(target: Target, export: dict[str, Any]) -> None:
+    """Make it the state, without pending operations."""
+    deployment = {k: v for k, v in export["deployment"].items() if k != "pending_operations"}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(json.dumps({**export, "deployment": deployment}))
+        file.flush()
+        unlocked(target, "stack", "import", "--file", file.name)
+
+
+def _found(deployment: state.Deployment, client: orphans.Client) -> list[Finding]:
+    """What there is of each pending operation's resource; what is adopted is put into the state."""
+    known = {(r["type"], r.get("id", "")) for r in state.resources(deployment)}
+    findings = []
+    for resource in state.pending(deployment, "creating"):
+        urn, kind = resource["urn"], resource["type"]
+        new = [i for i in orphans.find(client, resource) if (kind, i) not in known]
+        known |= {(kind, identity) for identity in new}
+        if kind == orphans.ACCESS_KEY:
+            findings += [Finding(DELETED, urn, identity) for identity in new]
+            continue
+        for identity in new:
+            findings.append(Finding(_adopt(deployment, resource, identity), urn, identity))
+        if not new:
+            findings.append(Finding(NOTHING, urn))
+    begun = state.pending(deployment, "updating", "deleting")
+    return findings + [Finding(REPEATED, r["urn"], r.get("id", "")) for r in begun]
+
+
+def _adopt(deployment: state.Deployment, resource: state.Resource, identity: str) -> str:
+    urns = [r["urn"] for r in state.resources(deployment) if not r.get("pendingReplacement")]
+    if resource["type"] == VOLUME and resource["urn"] in urns:
+        return LEFT
+    return ADOPTED if state.adopt(deployment, resource, identity) else SECOND
+
+
+def _put_right(finding: Finding, deployment: state.Deployment, client: orphans.Client) -> Finding:
+    """What no `up` would do for it."""
+    resource = next(r for r in state.pending(deployment) if r["urn"] == finding.urn)
+    if finding.result == DELETED:
+        user = resource["inputs"]["user"]
+        if not orphans.delete_key(client, user, finding.id):
+            return Finding(LEFT, finding.urn, finding.id)
+    if finding.result == ADOPTED and resource["type"] == orphans.GROUP:
+        orphans.close_group(client, finding.id)
+    return finding
+
+
+def _stopped(resource: state.Resource, client: orphans.Client) -> str:
+    """The instance that was stopped for a change that was cut off, and is started again."""
+    kind, inputs = resource["type"], resource.get("inputs", {})
+    identity = resource.get("id", "") if kind == INSTANCE else inputs.get("instanceId", "")
+    return identity if identity and orphans.start(client, identity) else ""
+
+
+def _read(target: Target, done: Settlement) -> None:
+    """Read what was adopted, and what may be gone, from the account."""
+    export = json.loads(target.pulumi("stack", "export"))
+    wanted = [resource["urn"] for resource in state.unread(export["deployment"])]
+    wanted += [f.urn for f in done.findings if f.result == REPEATED]
+    if wanted:
+        targets = [f"--target={urn}" for urn in dict.fromkeys(wanted)]
+        unlocked(target, "refresh", "--yes", "--skip-preview", *targets)
+    export = json.loads(target.pulumi("stack", "export"))
+    if unchanged := state.unread(export["deployment"]):  # there was nothing more to be read
+        for resource in unchanged:
+            resource["modified"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        _import(target, export)

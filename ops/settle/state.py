@@ -1,0 +1,90 @@
+"""The state of a stack as `pulumi stack export` has it, and the changes that settle makes to it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Deployment = dict[str, Any]
+Resource = dict[str, Any]
+
+_PROVIDER = "pulumi:providers:aws"
+
+
+def resources(deployment: Mapping[str, Any]) -> list[Resource]:
+    """What the state holds, the stack itself included."""
+    return deployment.get("resources") or []
+
+
+def pending(deployment: Mapping[str, Any], *kinds: str) -> list[Resource]:
+    """What the operations that were cut off are about; of the kinds `creating`, `deleting`, ..."""
+    operations = deployment.get("pending_operations") or []
+    return [o["resource"] for o in operations if not kinds or o["type"] in kinds]
+
+
+def provider(deployment: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The settings of the AWS provider; without one, nothing of the stack is in any account."""
+    found = (r.get("inputs", {}) for r in resources(deployment) if r["type"] == _PROVIDER)
+    return next(found, None)
+
+
+def unread(deployment: Mapping[str, Any]) -> list[Resource]:
+    """What an adoption put there and no refresh has read: it was neither made nor changed."""
+    return [
+        resource
+        for resource in resources(deployment)
+        if resource["type"].startswith("aws:") and not _times(resource)
+    ]
+
+
+def _times(resource: Mapping[str, Any]) -> bool:
+    return bool(resource.get("created") or resource.get("modified"))
+
+
+def adopt(deployment: Deployment, resource: Resource, identity: str) -> bool:
+    """Put a resource with its inputs into the state under an id, to be read by a refresh.
+
+    True if it is the stack's own from now on, False if there is one already, so that it is a second
+    one, which the next `up` or `destroy` deletes.
+    """
+    # Outputs as well: without them a refresh is an import to the provider, which not every type
+    # has, and which forgets what no API tells, such as `forceDestroy`.
+    outputs = {**_plain(resource.get("inputs", {})), "id": identity}
+    # the engine may have noted when it was made before it noted what was
+    told = {key: value for key, value in resource.items() if key not in ("created", "modified")}
+    made = {**told, "id": identity, "outputs": outputs}
+    held = [r for r in resources(deployment) if r["urn"] == resource["urn"] and not r.get("delete")]
+    replaced = [r for r in held if r.get("pendingReplacement")]
+    if held and not replaced:
+        second = {"delete": True, "protect": False}
+        deployment["resources"] = [*resources(deployment), {**made, **second}]
+        return False
+    kept = [r for r in resources(deployment) if r not in replaced]
+    deployment["resources"] = list(_in_order([*kept, made]))
+    return True
+
+
+def _plain(value: Any) -> Any:
+    """Without the bridge's own notes about an input, which no output has."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if key != "__defaults"}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _in_order(given: Sequence[Resource]) -> Iterator[Resource]:
+    """Each after those that it depends on, as the engine wants it; else as they are."""
+    left, told = list(given), set[str]()
+    while left:
+        urns = {resource["urn"] for resource in left}
+        ready = [r for r in left if not (_needs(r) - {r["urn"]} - told) & urns] or left
+        yield from ready
+        told |= {resource["urn"] for resource in ready}
+        left = [resource for resource in left if resource not in ready]
+
+
+def _needs(resource: Mapping[str, Any]) -> set[str]:
+    needs = {*(resource.get("dependencies") or []), resource.get("parent", "")}
+    needs |= {resource.get("provider", "").rpartition("::")[0], resource.get("deletedWith", "")}
+    for urns in (resource.get("propertyDependencies") or {}).values():
+        needs |= set(urns or [])
+    return needs

@@ -1,0 +1,73 @@
+"""What the hosts write of themselves, read from the stack's bucket: no shell is needed for it."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from agent.host_status import LIMIT, BadStatus, Status, parse
+from ops import hosts
+from ops.account import Clients, clients
+from ops.lab_stack import StackError
+from ops.target import Target
+
+
+class NoStatus(StackError):
+    """A host's status cannot be read; the text says why."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A host's status and its age in seconds, by the bucket's own clock."""
+
+    status: Status
+    seconds: float
+
+
+def read(client: Clients, host: Mapping[str, Any]) -> Written:
+    """The last status of a host of the outputs; raises NoStatus."""
+    bucket, _, key = host["status"].removeprefix("s3://").partition("/")
+    try:
+        answer = client("s3").get_object(Bucket=bucket, Key=key)
+        found = parse(answer["Body"].read(LIMIT + 1))
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            raise NoStatus(f"{host['name']} has written nothing of itself yet") from None
+        raise NoStatus(f"{host['status']} cannot be read: {error}") from None
+    except BotoCoreError as error:
+        raise NoStatus(f"{host['status']} cannot be read: {error}") from None
+    except BadStatus as error:
+        raise NoStatus(f"{host['status']} is no status: {error}") from None
+    if found.instance != host["instanceId"]:
+        text = f"{host['name']} has written nothing of itself yet; the last status is of another"
+        raise NoStatus(f"{text} instance, {found.instance}")
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return Written(found, (now - answer["LastModified"]).total_seconds())
+
+
+def summaries(target: Target) -> list[dict[str, Any]]:
+    """A row for each host: what waits there, since when, and mostly why."""
+    rows = []
+    outputs = target.outputs()
+    with clients(target) as client:
+        for host in hosts.all_of(outputs):
+            try:
+                found = read(client, host).status
+            except NoStatus as error:
+                nothing = {"as of": "", "waiting": "", "held": "", "oldest": ""}
+                rows.append({"host": host["name"], **nothing, "why": [str(error)]})
+                continue
+            oldest = datetime.timedelta(seconds=round(found.queue.seconds))
+            row = {
+                "host": host["name"],
+                "as of": found.written,
+                "waiting": found.queue.messages,
+                "held": found.queue.held,
+                "oldest": str(oldest) if found.queue.messages else "",
+                "why": [f"{reason.messages}: {reason.text}" for reason in found.queue.reasons],
+            }
+            rows.append(row)
+    return rows

@@ -1,0 +1,55 @@
+"""Results for people and for programs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.markup import escape
+
+from ops.output import notes, results
+from ops.verify.result import Result
+
+MARKS = {
+    "ok": "[green]ok[/green]      ",
+    "skipped": "[dim]skipped[/dim] ",
+    "warning": "[yellow]warning[/yellow] ",
+    "error": "[red]error[/red]   ",
+}
+
+
+def progress(result: Result) -> None:
+    """One line as a check ends."""
+    notes.print(f"[dim]...[/dim] {result.check} {escape(result.subject)}")
+
+
+def as_dict(stack: str, found: Sequence[Result]) -> dict[str, Any]:
+    """For JSON."""
+    return {
+        "stack": stack,
+        "errors": sum(len(r.errors) for r in found),
+        "warnings": sum(len(r.warnings) for r in found),
+        "skipped": sum(bool(r.skipped) for r in found),
+        "checks": [r.as_dict() for r in found],
+    }
+
+
+def show(stack: str, found: Sequence[Result]) -> None:
+    """Each with what to do, then how many of each kind."""
+    for result in found:
+        _show(result)
+    count = as_dict(stack, found)
+    notes.print(
+        f"{count['errors']} errors, {count['warnings']} warnings, {count['skipped']} skipped"
+    )
+
+
+def _show(result: Result) -> None:
+    seen = "; ".join(result.seen)
+    head = f"{MARKS[result.status]} {result.check} [bold]{escape(result.subject)}[/bold]"
+    results.print(f"{head}  {escape(seen)}", soft_wrap=True)
+    for problem in [*result.errors, *result.warnings]:
+        results.print(f"         {problem.code}: {escape(problem.text)}", soft_wrap=True)
+    for text in result.instructions:
+        for line in text.splitlines():
+            results.print(f"           {escape(line)}", style="cyan", soft_wrap=True)
+    if result.skipped:
+        results.print(f"         skipped: {escape(result.skipped)}", style="dim", soft_wrap=True)

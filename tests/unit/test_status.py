@@ -1,0 +1,143 @@
+"""What a host says of itself, with the system's commands played."""
+
+import json
+import smtplib
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import status
+
+RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "SubState": "running"}
+
+
+@pytest.fixture
+def units(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, dict[str, str]]:
+    """The units as systemd has them, to change; all are well."""
+    known: dict[str, dict[str, str]] = {
+        unit: {**RUNNING, "NRestarts": "0"} for unit in status.UNITS
+    }
+    monkeypatch.setattr(status, "RUN", tmp_path)
+    monkeypatch.setattr(status, "run", lambda *_: "")
+    monkeypatch.setattr(status, "properties", lambda unit, *_: known[unit])
+    return known
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"ActiveState": "failed", "SubState": "failed"},
+        {"ActiveState": "inactive", "SubState": "dead"},
+        # systemd.service(5): between two starts of a unit that Restart= begins again
+        {"ActiveState": "activating", "SubState": "auto-restart"},
+        {"NRestarts": "3"},
+    ],
+)
+def test_a_daemon_that_ends_at_each_start_does_not_run(
+    units: dict[str, dict[str, str]], broken: dict[str, str]
+) -> None:
+    assert status.stopped() == ()
+    units["opendkim.service"] |= broken
+    assert status.stopped() == ("opendkim.service",)
+
+
+def test_a_daemon_that_came_back_once_is_well_at_the_next_look(
+    units: dict[str, dict[str, str]],
+) -> None:
+    units["opendkim.service"]["NRestarts"] = "1"
+    assert status.stopped() == ("opendkim.service",)
+    assert status.stopped() == ()
+
+
+def test_a_unit_that_is_not_to_run_is_not_missed(units: dict[str, dict[str, str]]) -> None:
+    units["dovecot.service"] = {"UnitFileState": "", "ActiveState": "inactive"}
+    assert status.stopped() == ()
+
+
+class Silent:
+    """A network in which nobody answers: each try takes its whole time, by a clock of its own."""
+
+    def __init__(self, addresses: int) -> None:
+        self.now, self.addresses = 0.0, addresses
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def getaddrinfo(self, name: str, port: int, *_: Any) -> list[Any]:
+        found = [(f"192.0.2.{number}", port) for number in range(self.addresses)]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in found]
+
+    def connect(self, address: str, port: int, timeout: float) -> Any:
+        self.now += timeout
+        raise TimeoutError("timed out")
+
+
+@pytest.mark.parametrize(("exchanges", "addresses"), [(1, 1), (3, 8), (20, 20)])
+def test_a_closed_port_25_takes_seconds_to_be_seen_however_many_hosts_there_are(
+    monkeypatch: pytest.MonkeyPatch, exchanges: int, addresses: int
+) -> None:
+    network = Silent(addresses)
+    monkeypatch.setattr(status.time, "monotonic", network.monotonic)
+    monkeypatch.setattr(status.socket, "getaddrinfo", network.getaddrinfo)
+    monkeypatch.setattr(smtplib, "SMTP", network.connect)
+    names = [f"mx{number}.inbox.example" for number in range(exchanges)]
+    assert status._try(names) == (", ".join(names), "TimeoutError: timed out")
+    assert network.now <= 2 * status.SECONDS
+
+
+def test_how_a_host_is_is_written_before_others_are_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    order: list[str] = []
+    done = tmp_path / "set-up"
+    done.touch()
+    for name, value in {
+        "RUN": tmp_path,
+        "EGRESS": tmp_path / "egress.json",
+        "DONE": done,
+        "run": lambda *_: "",
+        "stopped": tuple,
+        "queue": lambda: status.Queue(0, 0, 0.0, ()),
+        "tables": lambda _: status.Tables("e", "success", 1.0),
+        "put": lambda _, text: order.append(str(json.loads(text)["egress"])) or 0,
+    }.items():
+        monkeypatch.setattr(status, name, value)
+
+    def ask(ways: list[str]) -> tuple[str, str]:
+        order.append("asked")
+        return ways[0], "TimeoutError"
+
+    monkeypatch.setattr(status, "_try", ask)
+    monkeypatch.setattr(
+        status.sys, "argv", ["status.py", "gateway", "s3://b/k", "smtp.x.example:587"]
+    )
+    assert status.main() == 0
+    assert order[:2] == ["None", "asked"]
+    assert "smtp.x.example:587" in order[2]
+    order.clear()
+    assert status.main() == 0  # nobody is asked again so soon
+    assert len(order) == 1
+
+
+def test_a_long_queue_is_counted_as_it_comes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    message = {
+        "queue_name": "deferred",
+        "arrival_time": 1_000,
+        "recipients": [{"address": "you@x.example", "delay_reason": "450 later"}],
+    }
+    listing = tmp_path / "postqueue"
+    held = {**message, "queue_name": "hold", "recipients": [{"address": "me@x.example"}]}
+    listing.write_text("".join(json.dumps(m) + "\n" for m in [*[message] * 500, held]))
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        status.subprocess, "Popen", lambda _, **options: popen(["cat", str(listing)], **options)
+    )
+    found = status.queue()
+    assert (found.messages, found.held) == (501, 1)
+    assert found.reasons == (status.Reason("450 later", 500),)
+    assert found.seconds > 1e9
