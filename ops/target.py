@@ -93,7 +93,9 @@ class Target:
                 said.append(line)
         if process.returncode != 0:
             text = "".join(said)  # it was shown, so the error is what Pulumi made of it in the end
-            raise self._hinted(text[max(text.find("Diagnostics:"), 0) :].strip(), text)
+            end = text[max(text.find("Diagnostics:"), 0) :]
+            # what the stack exports is no part of what went wrong
+            raise self._hinted(end.partition("\nOutputs:")[0].strip(), text)
 
     def _hinted(self, said: str, whole: str = "") -> StackError:
         """With the way out, where it was a `pulumi` that was killed that is in the way."""
