@@ -74,7 +74,7 @@ def setup() -> Setup:
     """How far the first boot is."""
     if DONE.exists():
         return Setup("done", "", 0, ())
-    names = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus", "Result", "InvocationID")
+    names = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus")
     found = properties(SETUP, *names)
     failures = int(found.get("NRestarts") or 0)
     step = _text(RUN / "step")

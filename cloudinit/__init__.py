@@ -8,7 +8,6 @@ from cloudinit.parts import (
     Smarthost,
     files,
     parts,
-    role_of,
     setup_object,
 )
 from cloudinit.user_data import user_data
@@ -21,7 +20,6 @@ __all__ = [
     "Smarthost",
     "files",
     "parts",
-    "role_of",
     "setup_object",
     "user_data",
 ]

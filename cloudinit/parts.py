@@ -132,7 +132,7 @@ def setup_object(host: GatewayHost | ClientHost) -> SetupObject:
 def files(host: GatewayHost | ClientHost) -> dict[str, str]:
     """Every file that is laid on a host, by path without the leading slash."""
     found: dict[str, str] = {}
-    role, folders = role_of(host), _folders(host)
+    role, folders = _role(host), _folders(host)
     for folder in folders:
         for template in sorted((TEMPLATES / folder).rglob("*.j2")):
             name = template.relative_to(TEMPLATES).as_posix()
@@ -143,13 +143,13 @@ def files(host: GatewayHost | ClientHost) -> dict[str, str]:
     return found
 
 
-def role_of(host: GatewayHost | ClientHost) -> str:
+def _role(host: GatewayHost | ClientHost) -> str:
     """What a host is, as its templates and its agent are called."""
     return "gateway" if isinstance(host, GatewayHost) else "client"
 
 
 def _folders(host: GatewayHost | ClientHost) -> list[str]:
-    found = ["common", role_of(host)]
+    found = ["common", _role(host)]
     if isinstance(host, GatewayHost):
         found += ["nat"] if host.private_subnet else []
         found += ["mailboxes"] if host.mailboxes else []
