@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from world import World
+from world import SHARED, World
 
 from lab import control
 from lab.lab import Lab
@@ -11,7 +11,7 @@ from lab.lab import Lab
 
 @pytest.fixture(scope="session")
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    lab = Lab("test")
+    lab = Lab(SHARED)
     keep = request.config.getoption("--keep-lab")
     if not (keep and control.running(lab)):
         control.remove(lab)

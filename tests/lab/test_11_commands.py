@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from world import CLIENT, GATEWAY, LOGIN, PROJECT, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, PROJECT, SHARED, World, wait_until
 
 from lab import send
 from ops import lab_stack
@@ -15,8 +15,8 @@ GIVEN = "-a given Password".replace(" ", "~")
 
 
 def relay(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    """`./relay ARGUMENTS --lab test`."""
-    command = [str(PROJECT / "relay"), *arguments, "--lab=test"]
+    """`./relay ARGUMENTS`, of the shared lab."""
+    command = [str(PROJECT / "relay"), *arguments, f"--lab={SHARED}"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 

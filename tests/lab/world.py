@@ -1,6 +1,7 @@
 """The shared lab as tests see it: hosts, mail, settings, and waiting for conditions."""
 
 import copy
+import os
 import smtplib
 import subprocess
 import time
@@ -21,6 +22,8 @@ from lab.region_client import RegionClient
 from ops import lab_commands, lab_stack
 
 PROJECT = Path(__file__).resolve().parents[2]
+# the lab that tests share; another name lets two runs stand side by side
+SHARED = os.environ.get("MAIL_RELAY_TEST_LAB", "test")
 GATEWAY, CLIENT = "mail.relay.example", "app.shop.example"
 LOGIN, OTHER_LOGIN = "me@shop.example", "you@relay.example"
 UNITS = {
