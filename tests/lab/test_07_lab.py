@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from world import GATEWAY, LOGIN, PROJECT, World, wait_until
+from world import GATEWAY, LOGIN, PROJECT, SHARED, World, wait_until
 
 from lab import control, send
 from lab.lab import Lab
@@ -29,19 +29,19 @@ def second() -> Iterator[Lab]:
 
 
 def test_a_second_up_changes_nothing(world: World) -> None:
-    result = relay("pulumi", "--lab=test", "preview", "--expect-no-changes", "--stack=lab")
+    result = relay("pulumi", f"--lab={SHARED}", "preview", "--expect-no-changes", "--stack=lab")
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_a_review_needs_no_cloud(world: World) -> None:
-    result = relay("review", "--lab=test")
+    result = relay("review", f"--lab={SHARED}")
     assert result.returncode == 0, result.stderr
     assert "- Nothing changes for mail." in result.stdout
 
 
 def test_the_labs_stack_breaks_no_rule(world: World) -> None:
     arguments = ("--policy-pack=policy", "--stack=lab")
-    result = relay("pulumi", "--lab=test", "preview", *arguments)
+    result = relay("pulumi", f"--lab={SHARED}", "preview", *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "mail-relay@" in result.stdout
 

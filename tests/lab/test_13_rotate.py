@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from world import GATEWAY, PROJECT, World, wait_until
+from world import GATEWAY, PROJECT, SHARED, World, wait_until
 
 from lab import send
 from mail import dkim
@@ -21,7 +21,7 @@ PAUSE_SECONDS = 0.5
 
 
 def relay(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(PROJECT / "relay"), *arguments, "--lab=test"]
+    command = [str(PROJECT / "relay"), *arguments, f"--lab={SHARED}"]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
