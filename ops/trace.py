@@ -90,16 +90,16 @@ def _search(found: Target, what: str) -> list[Traced]:
 
 
 def _on(found: Target, host: dict[str, Any], words: list[str]) -> list[Traced]:
-    lines = _grep(found, host, words)
+    lines = grep(found, host, words)
     known = postfix_log.ids(lines)
     # a line that only mentions an id is another message's
-    whole = _grep(found, host, [f"{i}:" for i in sorted(known)])
+    whole = grep(found, host, [f"{i}:" for i in sorted(known)])
     about = [line for line in whole if postfix_log.ids([line]) & known]
     outside = [line for line in lines if not postfix_log.ids([line])]
     return postfix_log.read(host["name"], sorted([*about, *outside]))
 
 
-def _grep(found: Target, host: dict[str, Any], words: list[str]) -> list[str]:
+def grep(found: Target, host: dict[str, Any], words: list[str]) -> list[str]:
     """The lines of the mail logs, rotated ones too, that hold one of the words, oldest first.
 
     The words go by standard input: an argument of a command is 128 KiB at most (MAX_ARG_STRLEN).
