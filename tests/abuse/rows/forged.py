@@ -149,7 +149,10 @@ ROWS = (
         "forged",
         Mutant(
             "results of others are kept",
-            master={"smtp/inet/cleanup_service_name": "cleanup"},
+            master={
+                "inbound/unix/header_checks": "",
+                "smtp/inet/smtpd_milters": "unix:/run/opendkim-verify/opendkim.sock",
+            },
         ),
         refused("arrived none forged"),
         {

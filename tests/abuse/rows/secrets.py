@@ -9,7 +9,8 @@ TOKEN = "http://169.254.169.254/latest/api/token"
 OPEN_METADATA = Mutant(
     "every user reaches the metadata service",
     script="nft flush ruleset",
-    back="nft -f /etc/nftables.conf",
+    back="nft -f /etc/nftables.conf; "
+    "[ ! -x /usr/local/lib/mail-relay/firewall ] || /usr/local/lib/mail-relay/firewall",
 )
 MODES = "/run/battery-modes"
 SECRET = "/srv/mail/tables /etc/letsencrypt /etc/postsrsd.secret /srv/mail/mailboxes"
@@ -91,10 +92,12 @@ ROWS = (
                 "postfix", "/srv/mail/tables/current/keys/*/*.pem"
             ),
             "the signing keys for nobody": reads("nobody", "/srv/mail/tables/current/keys/*/*.pem"),
-            "the passwords for nobody": reads("nobody", "/srv/mail/tables/current/sasldb2"),
-            "the passwords for the signer": reads("opendkim", "/srv/mail/tables/current/sasldb2"),
+            "the passwords for nobody": reads("nobody", "/srv/mail/tables/current/passwords.*"),
+            "the passwords for the signer": reads(
+                "opendkim", "/srv/mail/tables/current/passwords.*"
+            ),
             "the passwords for the judge of signatures": reads(
-                "opendkim-verify", "/srv/mail/tables/current/sasldb2"
+                "opendkim-verify", "/srv/mail/tables/current/passwords.*"
             ),
             "the tables as they came for nobody": reads("nobody", "/srv/mail/tables/bundle.json"),
             "the tables as they came for Postfix": reads("postfix", "/srv/mail/tables/bundle.json"),
@@ -113,9 +116,6 @@ ROWS = (
         DENIED,
         {
             "a mailbox for nobody": reads("nobody", "/srv/mail/mailboxes"),
-            "the mailboxes' passwords for nobody": reads(
-                "nobody", "/srv/mail/tables/current/mailbox_passwords"
-            ),
         },
         needs="mailboxes",
     ),
