@@ -144,7 +144,7 @@ ROWS = (
     *rows(
         "signing",
         UNSIGNED_HERE,
-        served(r"arrived spf=\w+ dkim=pass dmarc=pass|arrived in its mailbox"),
+        served(r"arrived spf=\S+ dkim=pass dmarc=pass|arrived in its mailbox"),
         {"a bounce": bounced()},
         needs="direct",
     ),
