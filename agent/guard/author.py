@@ -28,13 +28,15 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Author:
-    """The address in lower case, and each text that may be shown beside it or in its place.
+    """The address in lower case, and the texts that may be shown beside it or in its place.
 
-    A text has the field's bytes as characters one to one (Latin-1), quotes and escapes taken off.
+    A text has the field's bytes as characters one to one (Latin-1): a name with its quotes and
+    escapes and without, and comments.
     """
 
     address: str
-    shown: tuple[str, ...]
+    names: tuple[str, ...]
+    comments: tuple[str, ...]
 
 
 def read(value: bytes) -> Author:
@@ -60,6 +62,7 @@ class _Reader:
 
     def author(self) -> Author:
         name, bare = self._name()
+        written = self._text[: self._at]
         if self._next() == "<":
             if bare:
                 raise Unreadable("a name in the From field that has @ is to be in quotes")
@@ -76,8 +79,8 @@ class _Reader:
             )
         if not _ADDRESS.fullmatch(address):
             raise Unreadable(f"the From field's address is not plain: {_printable(address)}")
-        shown = (" ".join(name), *self._comments)
-        return Author(address.lower(), tuple(found for found in shown if found))
+        names = (" ".join(name), written) if name else ()
+        return Author(address.lower(), names, tuple(self._comments))
 
     def _next(self) -> str:
         return self._text[self._at : self._at + 1]

@@ -4,7 +4,7 @@ import pytest
 from authors.corpus import by_postfix, legitimate
 
 from agent.guard import originating
-from agent.guard.author import Unreadable, read
+from agent.guard.author import read
 from agent.guard.message import Message, Verdict
 from agent.guard.tables import Login, Tables
 
@@ -82,6 +82,10 @@ REFUSED = [
     (f" {OTHER} <{ME}>", "@"),
     (f' "sales@shop.example" <{ME}>', "shows another address"),
     (f" ({OTHER}) {ME}", "shows another address"),
+    (f" {ME} (x@y)", "shows another address"),
+    (f' {ME} ("x"@shop.example)', "shows another address"),
+    (f' "me\\@shop.example@shop.example" <{ME}>', "shows another address"),
+    (f' "boss@?bank.example" <{ME}>', "shows another address"),
     (f" {ME} (boss@bank.example)", "shows another address"),
     (f' "<boss@bank>" <{ME}>', "shows another address"),
     (f" =?utf-8?q?you=40relay=2Eexample?= <{ME}>", "shows another address"),
