@@ -46,6 +46,9 @@ def read(value: bytes) -> Author:
         raise Unreadable(f"the From field is longer than {LIMIT} octets")
     if _EMPTY_LINE.search(text):
         raise Unreadable("the From field has an empty line or is empty")
+    # some programs take a line's end for the end of quotes
+    if re.search(r'"[^"\n]*\n[^"]*"', text) and text.count("@") > 1:
+        raise Unreadable("a name in the From field that has @ is to be on one line")
     text = re.sub(r"\r?\n(?=[ \t])", "", text)
     if found := _CONTROL.search(text):
         raise Unreadable(f"the From field has a control character ({ord(found.group()):#04x})")
@@ -116,7 +119,7 @@ class _Reader:
         return content
 
     def _comment(self) -> None:
-        depth, content = 0, ""
+        depth, content, begin = 0, "", self._at + 1
         while self._at < len(self._text):
             letter = self._text[self._at]
             if letter == "\\":
@@ -129,7 +132,7 @@ class _Reader:
             content += letter
             self._at += 1
             if not depth:
-                self._comments.append(content[1:-1])
+                self._comments += [content[1:-1], self._text[begin : self._at - 1]]
                 return
         raise Unreadable("a ( in the From field is not closed")
 

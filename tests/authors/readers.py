@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import getaddresses
 from pathlib import Path
@@ -55,7 +55,7 @@ def _python(message: bytes) -> Iterable[str]:
     parsed = email.message_from_bytes(message, policy=email.policy.default)
     try:
         fields = parsed.get_all("From", [])
-        return [address.addr_spec for field in fields for address in field.addresses]
+        return [a.addr_spec for field in fields for a in field.addresses if a.domain]
     except Exception:  # its parser has bugs of its own
         return []
 
@@ -67,7 +67,7 @@ def _looks(message: bytes) -> Iterable[str]:
         found += _LOOKS.findall(text)
         try:
             found += _LOOKS.findall(str(make_header(decode_header(text))))
-        except (HeaderParseError, LookupError, UnicodeError, ValueError):
+        except (MessageError, LookupError, ValueError):
             continue
     return found
 
