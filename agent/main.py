@@ -70,7 +70,6 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     script = (Path(__file__).parent / "policy.lua").read_text()
     texts = {
         "sender_logins": gateway_files.sender_logins(bundle),
-        "own_domains": gateway_files.own_domains(bundle),
         "receives": gateway_files.receives(bundle),
         "forwards": gateway_files.forwards(bundle),
         "postsrsd": gateway_files.postsrsd(bundle),
