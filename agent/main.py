@@ -67,7 +67,6 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     for domain in bundle["domains"].keys() - signing.keys():
         say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
     mailbox_files = _part("mailbox_files") if "mailboxes" in bundle else None
-    script = (Path(__file__).parent / "policy.lua").read_text()
     texts = {
         "sender_logins": gateway_files.sender_logins(bundle),
         "receives": gateway_files.receives(bundle),
@@ -75,7 +74,6 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
         "postsrsd": gateway_files.postsrsd(bundle),
         "KeyTable": gateway_files.key_table(signing),
         "SigningTable": gateway_files.signing_table(bundle, signing),
-        "policy.lua": gateway_files.policy(script, bundle, signing),
     }
     if mailbox_files:
         texts |= mailbox_files.texts(bundle)

@@ -21,10 +21,10 @@ milter: Any = importlib.import_module("milter")
 Policy = Callable[[Message, Tables, Tables], Verdict]
 # By master.cf's milter_macro_daemon_name.
 POLICIES: dict[str, Policy] = {
-    "submission": originating.judge,
-    "submissions": originating.judge,
-    "folded": originating.judge,
-    "own": originating.judge,
+    "submission": originating.by_login,
+    "submissions": originating.by_login,
+    "folded": originating.folded,
+    "own": originating.by_host,
 }
 TABLES = Kept()
 AWAY = deferred("this server's tables are not in place; try again later", "4.3.0")
@@ -63,6 +63,8 @@ def negotiate(context: Any, options: list[int]) -> int:
     options[1] = wanted | unwanted
     options[2] = options[3] = 0
     context.setsymlist(milter.M_CONNECT, "{daemon_name}")
+    # sent with every header field: one that there never is
+    context.setsymlist(milter.M_EOH, "{none}")
     context.setsymlist(milter.M_EOM, "i {mail_addr} {auth_authen}")
     return milter.CONTINUE
 
