@@ -25,13 +25,6 @@ def sender_logins(bundle: Bundle) -> str:
     return "".join(f"{item} {','.join(sorted(owners[item]))}\n" for item in sorted(owners))
 
 
-def own_domains(bundle: Bundle) -> str:
-    """Postfix's check_sender_access on port 25: strangers do not send as us."""
-    names = sorted({*bundle["domains"], bundle["host"]})
-    text = "our users send by port 587 or 465, with their login"
-    return "".join(f"{name} 550 5.7.1 {text}\n" for name in names)
-
-
 def receiving(bundle: Bundle) -> set[str]:
     """The domains whose inbound mail we take."""
     taken = [*bundle["forwards"], *bundle.get("mailboxes", ())]

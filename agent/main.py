@@ -69,7 +69,6 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     mailbox_files = _part("mailbox_files") if "mailboxes" in bundle else None
     texts = {
         "sender_logins": gateway_files.sender_logins(bundle),
-        "own_domains": gateway_files.own_domains(bundle),
         "receives": gateway_files.receives(bundle),
         "forwards": gateway_files.forwards(bundle),
         "postsrsd": gateway_files.postsrsd(bundle),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mail import dmarc
+
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
 AGENT = "usr/local/lib/mail-relay/agent"
@@ -20,9 +22,11 @@ AGENT_FILES = {
         "guard/__init__.py",
         "guard/__main__.py",
         "guard/author.py",
+        "guard/from_outside.py",
         "guard/inbound.py",
         "guard/message.py",
         "guard/originating.py",
+        "guard/results.py",
         "guard/shown.py",
         "guard/tables.py",
         "host_status.py",
@@ -53,6 +57,8 @@ _environment = Environment(
 
 # For text of a user's in a shell's word, such as an address with an apostrophe.
 _environment.filters["quote"] = shlex.quote
+# The domain that somebody registered, above a host's name.
+_environment.filters["registered"] = dmarc.organizational
 
 
 @dataclass(frozen=True)

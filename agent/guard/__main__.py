@@ -1,4 +1,4 @@
-"""The milter: `python3 -m agent.guard SOCKET`, run by mail-relay-guard.service.
+"""The milter: `python3 -m agent.guard SOCKET enforce|mark DOMAIN`, run by mail-relay-guard.service.
 
 Postfix waits for one answer a message, at its end: all other steps are sent without a reply or not
 at all (the body), and the macros are cut down to those that are read. By libmilter (Debian's
@@ -25,7 +25,6 @@ POLICIES: dict[str, Policy] = {
     "submissions": originating.by_login,
     "folded": originating.folded,
     "own": originating.by_host,
-    "inbound": inbound.judge,
 }
 TABLES = Kept()
 AWAY = deferred("this server's tables are not in place; try again later", "4.3.0")
@@ -39,24 +38,28 @@ class Connection:
     client_address: str
     begun: Tables | None
     headers: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
+    mail_from: str = ""
+    recipients: list[str] = field(default_factory=list[str])
 
 
 def negotiate(context: Any, options: list[int]) -> int:
     """Say what is wanted: no replies, no body, and four macros."""
     actions, steps = options[0], options[1]
-    wanted = milter.P_NR_CONN | milter.P_NR_HDR | milter.P_HDR_LEADSPC
+    wanted = (
+        milter.P_NR_CONN
+        | milter.P_NR_MAIL
+        | milter.P_NR_RCPT
+        | milter.P_NR_HDR
+        | milter.P_HDR_LEADSPC
+    )
     unwanted = (
-        milter.P_NOHELO
-        | milter.P_NOMAIL
-        | milter.P_NORCPT
-        | milter.P_NODATA
-        | milter.P_NOUNKNOWN
-        | milter.P_NOEOH
-        | milter.P_NOBODY
+        milter.P_NOHELO | milter.P_NODATA | milter.P_NOUNKNOWN | milter.P_NOEOH | milter.P_NOBODY
     )
     if steps & (wanted | unwanted) != wanted | unwanted:
         raise RuntimeError(f"Postfix does not offer what the guard needs: {steps:#x}")
-    options[0] = actions & (milter.ADDHDRS | milter.CHGHDRS | milter.CHGFROM | milter.SETSYMLIST)
+    options[0] = actions & (
+        milter.ADDHDRS | milter.CHGHDRS | milter.CHGFROM | milter.DELRCPT | milter.SETSYMLIST
+    )
     options[1] = wanted | unwanted
     options[2] = options[3] = 0
     context.setsymlist(milter.M_CONNECT, "{daemon_name}")
@@ -78,6 +81,22 @@ def connected(context: Any, name: str, family: int, address: Any) -> int:
     return milter.NOREPLY
 
 
+def mail_from(context: Any, sender: bytes, *parameters: bytes) -> int:
+    """The envelope's sender begins a message."""
+    del parameters
+    connection: Connection = context.getpriv()
+    connection.mail_from = sender.decode("utf-8", "surrogateescape")
+    connection.recipients, connection.headers = [], []
+    return milter.NOREPLY
+
+
+def recipient(context: Any, address: bytes, *parameters: bytes) -> int:
+    """A recipient that Postfix has taken."""
+    del parameters
+    context.getpriv().recipients.append(address.decode("utf-8", "surrogateescape"))
+    return milter.NOREPLY
+
+
 def header(context: Any, name: str, value: bytes) -> int:
     """One header field."""
     context.getpriv().headers.append((name, value))
@@ -94,6 +113,8 @@ def ended(context: Any) -> int:
             queue_id=queue_id,
             sender=(context.getsymval("{mail_addr}") or "").strip("<>"),
             login=context.getsymval("{auth_authen}") or "",
+            mail_from=connection.mail_from,
+            recipients=tuple(connection.recipients),
             client_address=connection.client_address,
             headers=headers,
         )
@@ -117,6 +138,10 @@ def answer(context: Any, queue_id: str, verdict: Verdict) -> int:
             context.chgheader(change.name, change.index, change.value)
         else:
             context.addheader(change.name, change.value, 0)
+    for address in verdict.dropped:
+        context.delrcpt(address)
+    for note in verdict.notes:
+        say(f"{queue_id}: {note}", 6)
     if verdict.sender is not None:
         context.chgfrom(f"<{verdict.sender}>")
     return milter.CONTINUE
@@ -143,8 +168,12 @@ def say(text: str, level: int) -> None:
 
 def main() -> None:
     """Serve until systemd ends it."""
-    (socket,) = sys.argv[1:]
+    socket, dmarc, registered = sys.argv[1:]
+    rules = inbound.Rules(dmarc == "enforce", registered)
+    POLICIES["inbound"] = lambda message, now, begun: inbound.judge(rules, message, now)
     milter.set_connect_callback(connected)
+    milter.set_envfrom_callback(mail_from)
+    milter.set_envrcpt_callback(recipient)
     milter.set_header_callback(header)
     milter.set_eom_callback(ended)
     milter.set_abort_callback(aborted)

@@ -9,11 +9,14 @@ class Message:
 
     `headers` are names as they are spelled and raw values, from the colon on: leading space and
     line breaks ("\\n" and white space) as they are. `sender` is the envelope's, without brackets,
-    and empty for a notice. `login` is empty where nobody has logged in.
+    and empty for a notice. `login` is empty where nobody has logged in. `mail_from` and
+    `recipients` are what the client wrote, with brackets, before any rewriting.
     """
 
     queue_id: str
     sender: str = ""
+    mail_from: str = ""
+    recipients: tuple[str, ...] = ()
     login: str = ""
     client_address: str = ""
     headers: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
@@ -40,7 +43,8 @@ class Change:
 class Verdict:
     """What becomes of a message. With a `code` it is refused, and the text is the sender's answer.
 
-    `status` is an enhanced status code (RFC 3463). `sender` replaces the envelope's.
+    `status` is an enhanced status code (RFC 3463). `sender` replaces the envelope's; `dropped` are
+    recipients that get no copy, as the client wrote them. `notes` are for the log.
     """
 
     code: str = ""
@@ -48,6 +52,8 @@ class Verdict:
     text: str = ""
     changes: tuple[Change, ...] = ()
     sender: str | None = None
+    dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 TAKEN = Verdict()

@@ -26,7 +26,6 @@ class Tables:
     """
 
     host: str = ""
-    dmarc_enforced: bool = False
     signed_by: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     logins: Mapping[str, Login] = field(default_factory=dict[str, Login])
 
