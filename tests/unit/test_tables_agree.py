@@ -129,8 +129,8 @@ def check_host(settings: Settings) -> None:
     words = shlex.split(line.rstrip("\\"))
     assert words[words.index("--email") + 1] == (settings.acme.email or settings.operator)
     for path, text in made.items():
-        if path.startswith("etc/systemd"):  # whose own %, $ and quotes are not the operator's
-            assert settings.operator.rpartition("@")[0] not in text.split()
+        if path.startswith("etc/systemd"):  # where %, $ and quotes mean something
+            assert settings.operator not in text
 
 
 def gateway_host(settings: Settings) -> GatewayHost:
@@ -197,7 +197,10 @@ def local(rng: random.Random) -> str:
         [ATEXT, ATEXT, "ab+-_.'", "".join(map(chr, range(0x20, 0x7F))), "aßÄ@\t\n"]
     )
     text = "".join(rng.choice(letters) for _ in range(rng.choice([1, 2, 5, 20, 64, 65])))
-    return rng.choice([text, text, f"a{text}", f"{text}.b", f"me+{text}", text.upper()])
+    odd = rng.choice("#-+|/!\"'%$")
+    return rng.choice(
+        [text, text, f"a{text}", f"{text}.b", f"me+{text}", f"{odd}{text}", text.upper()]
+    )
 
 
 def ours(rng: random.Random) -> str:
