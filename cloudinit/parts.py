@@ -13,6 +13,9 @@ from mail import dmarc
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
 AGENT = "usr/local/lib/mail-relay/agent"
+# The grammar that settings and hosts share.
+MAIL = "usr/local/lib/mail-relay/mail"
+MAIL_FILES = ("__init__.py", "names.py")
 # What each role's agent needs.
 AGENT_FILES = {
     "gateway": (
@@ -153,6 +156,8 @@ def files(host: GatewayHost | ClientHost) -> dict[str, str]:
             found[path] = _environment.get_template(name).render(role=role, host=host)
     for name in [name for folder in folders for name in AGENT_FILES.get(folder, ())]:
         found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
+    for name in MAIL_FILES:
+        found[f"{MAIL}/{name}"] = (PROJECT / "mail" / name).read_text()
     return found
 
 

@@ -27,8 +27,13 @@ class SettingsError(Exception):
 
 def lines(raw: Mapping[str, Any], error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     """One line for each thing that the model does not take."""
-    for detail in error.errors(include_url=False):
-        yield _line(raw, dict(detail), model)
+    details = error.errors(include_url=False)
+    for detail in details:
+        place = detail["loc"]
+        inside = any(d["loc"][: len(place)] == place and d is not detail for d in details)
+        # a list is found short when those of its items that are wrong have been told
+        if not (detail["type"] == "too_short" and inside):
+            yield _line(raw, dict(detail), model)
 
 
 def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseModel]) -> str:

@@ -5,15 +5,19 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from mail import aliases, names, spf
+from mail import aliases, dmarc, names, spf
 from settings.words import (
-    MAILBOX_LOCAL,
+    NULL_MX,
     AccountPassword,
     AccountUser,
     Address,
+    Alignment,
     AvailabilityZone,
     Certificates,
+    DmarcPolicy,
     Domain,
+    ExchangeHost,
+    FailureOptions,
     Host,
     InstanceType,
     MailboxAddress,
@@ -22,10 +26,12 @@ from settings.words import (
     Password,
     PrivateKey,
     PublicKey,
+    PublicSuffix,
     SaslMechanism,
     Selector,
     SendAs,
     TxtString,
+    YesNo,
     ZoneId,
     architecture,
     hosted_zone,
@@ -56,11 +62,24 @@ class Gateway(_Model):
 
 
 class Dmarc(_Model):
-    """A domain's DMARC policy; reports go to the operator unless addresses are given."""
+    """A domain's DMARC policy, by the tags of RFC 9989, 4.7 (`policy` is p, `reports` is rua).
 
-    policy: Literal["none", "quarantine", "reject"] = "none"
+    `sp` is for subdomains, `np` for those that do not exist, `t` asks for one level less while it
+    is tried. Aggregate reports go to the operator unless addresses are given. `pct` is historic:
+    only receivers that still follow RFC 7489 read it.
+    """
+
+    policy: DmarcPolicy = "none"
+    sp: DmarcPolicy | None = None
+    np: DmarcPolicy | None = None
+    psd: PublicSuffix | None = None
+    t: YesNo | None = None
     pct: Annotated[int, Field(ge=0, le=100)] | None = None
+    adkim: Alignment | None = None
+    aspf: Alignment | None = None
     reports: tuple[Address, ...] | None = None
+    ruf: tuple[Address, ...] = ()
+    fo: FailureOptions | None = None
 
 
 class Spf(_Model):
@@ -71,10 +90,15 @@ class Spf(_Model):
 
 
 class Exchange(_Model):
-    """A mail exchanger (RFC 5321, 5.1): the gateway, or a host elsewhere."""
+    """A mail exchanger (RFC 5321, 5.1): the gateway, or a host elsewhere; "." for none at all."""
 
-    host: Domain
+    host: ExchangeHost
     preference: int = Field(10, ge=0, le=65535)
+
+    @property
+    def value(self) -> str:
+        """The record's value; that of a domain which takes no mail is fixed (RFC 7505, 3)."""
+        return "0 ." if self.host == NULL_MX else f"{self.preference} {self.host}."
 
 
 class MailDomain(_Model):
@@ -260,9 +284,18 @@ class Settings(_Model):
         return f"_spf.{self.gateway_domain}"
 
     def reports(self, domain: MailDomain) -> tuple[str, ...]:
-        """Where a domain's DMARC reports go."""
+        """Where a domain's aggregate DMARC reports go."""
         given = domain.dmarc.reports
         return (self.operator,) if given is None else given
+
+    def dmarc_record(self, domain: MailDomain) -> str:
+        """A domain's DMARC policy record."""
+        given = domain.dmarc.model_dump(exclude={"policy", "reports", "ruf"}, exclude_none=True)
+        tags = {"p": domain.dmarc.policy, **{tag: str(value) for tag, value in given.items()}}
+        for tag, addresses in (("rua", self.reports(domain)), ("ruf", domain.dmarc.ruf)):
+            if addresses:
+                tags[tag] = dmarc.uris(addresses)
+        return dmarc.record(tags)
 
     @property
     def mail_domains(self) -> tuple[MailDomain, ...]:
@@ -279,12 +312,27 @@ class Settings(_Model):
 
     def reporting(self, domain: MailDomain) -> tuple[str, ...]:
         """The other domains of ours that get a domain's DMARC reports: they must say so."""
-        takers = {address.rpartition("@")[2] for address in self.reports(domain)} - {domain.name}
+        addresses = (*self.reports(domain), *domain.dmarc.ruf)
+        takers = {address.rpartition("@")[2] for address in addresses} - {domain.name}
         return tuple(sorted(takers & {other.name for other in self.mail_domains}))
 
     def spf_terms(self, domain: MailDomain) -> tuple[str, ...]:
         """The terms of a domain's SPF record: its own, and the smarthost's."""
         return tuple(dict.fromkeys((*domain.spf.mechanisms, *self.smarthost_spf)))
+
+    @property
+    def spf_policies(self) -> dict[str, str]:
+        """The SPF policies of the stack by name, with a place of nobody's for the gateways'."""
+        anywhere = [spf.ANY]
+        found = {client.name: spf.host() for client in self.clients if not client.private}
+        found[self.gateway.name] = spf.host(self.smarthost_spf)
+        found[self.spf_include] = spf.gateways(anywhere)
+        for domain in self.mail_domains:
+            terms, include = self.spf_terms(domain), self.spf_include
+            found[domain.name] = spf.domain(
+                terms, domain.spf.all, include=include, addresses=anywhere
+            )
+        return found
 
     @property
     def smarthost_spf(self) -> tuple[str, ...]:
@@ -300,10 +348,10 @@ class Settings(_Model):
         if self.zones:
             return tuple(zone.name for zone in self.zones)
         all_ = sorted((domain.name for domain in self.mail_domains), key=lambda n: n.count("."))
-        found: list[str] = []
+        found: dict[str, None] = {}
         for name in all_:
-            if not any(names.is_within(name, zone) for zone in found):
-                found.append(name)
+            if names.nearest(name, found) is None:
+                found[name] = None
         return tuple(found)
 
     @property
@@ -334,12 +382,18 @@ class Settings(_Model):
                 found.setdefault(f"{role}@{domain}", (self.operator,))
         return found
 
+    @property
+    def mailbox_aliases(self) -> dict[str, tuple[str, ...]]:
+        """For each mailbox, the addresses whose mail comes to it and to nobody else."""
+        targets, found = self.targets, {mailbox.address: list[str]() for mailbox in self.mailboxes}
+        for address in sorted(set(targets) - set(found)):
+            if names.is_mailbox(address) and (end := aliases.end(address, targets, found)):
+                found[end].append(address)
+        return {mailbox: tuple(addresses) for mailbox, addresses in found.items()}
+
     def aliases(self, mailbox: Mailbox) -> tuple[str, ...]:
-        """The addresses whose mail comes to a mailbox and to nobody else."""
-        mailboxes, targets = {m.address for m in self.mailboxes}, self.targets
-        others = sorted(set(targets) - mailboxes)
-        named = [a for a in others if MAILBOX_LOCAL.fullmatch(a.rpartition("@")[0])]
-        return tuple(a for a in named if aliases.end(a, targets, mailboxes) == mailbox.address)
+        """Those of one mailbox."""
+        return self.mailbox_aliases[mailbox.address]
 
     def send_as(self, given: Client | Login) -> tuple[str, ...]:
         """What a client or a login may send as."""

@@ -49,14 +49,19 @@ def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
             yield f"{key}.to: {' -> '.join(path)}: this goes in a circle; remove one step"
     wanted = [("operator", s.operator)]
     wanted += [(f"forwards[{n}].to", t) for n, f in enumerate(s.forwards) for t in f.to]
-    wanted += [
-        (f"domains[{n}].dmarc.reports", r)
-        for n, d in enumerate(s.domains)
-        for r in d.dmarc.reports or ()
-    ]
+    for number, domain in enumerate(s.domains):
+        given = domain.dmarc
+        wanted += [(f"domains[{number}].dmarc.reports", r) for r in given.reports or ()]
+        wanted += [(f"domains[{number}].dmarc.ruf", r) for r in given.ruf]
+    hosts, receiving = {s.gateway.name, *(c.name for c in s.clients)}, set(s.receiving)
     for key, target in wanted:
         domain = target.rpartition("@")[2]
-        if domain in s.receiving and aliases.following(target, targets) is None:
+        if domain in hosts:
+            yield (
+                f"mail-relay:{key}: {target!r}: {domain} is a host's name, and nobody reads mail "
+                "there; name an address of a domain"
+            )
+        elif domain in receiving and aliases.following(target, targets) is None:
             yield (
                 f"mail-relay:{key}: {target!r}: {domain} is received here and has no such "
                 "address; add it to mail-relay:forwards or mail-relay:mailboxes, or name one "
