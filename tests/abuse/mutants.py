@@ -1,0 +1,72 @@
+"""Weakened configurations that rows of several families catch."""
+
+from abuse.row import Mutant
+
+SUBMISSION = ("submission/inet", "submissions/inet")
+
+
+def submission(**parameters: str) -> dict[str, str]:
+    """Parameters of both submission services."""
+    return {f"{service}/{k}": v for service in SUBMISSION for k, v in parameters.items()}
+
+
+def port_25(**parameters: str) -> dict[str, str]:
+    """Parameters of the service on 25."""
+    return {f"smtp/inet/{k}": v for k, v in parameters.items()}
+
+
+OPEN_RELAY = Mutant(
+    "anybody relays, and every recipient is known",
+    master=port_25(
+        smtpd_relay_restrictions="permit",
+        smtpd_recipient_restrictions="permit",
+        smtpd_sender_restrictions="",
+        smtpd_reject_unlisted_recipient="no",
+    ),
+)
+NO_LOGIN = Mutant(
+    "submission asks for no login",
+    master=submission(
+        smtpd_client_restrictions="permit",
+        smtpd_relay_restrictions="permit",
+        smtpd_recipient_restrictions="permit",
+        smtpd_sender_restrictions="",
+    ),
+)
+LOCAL = Mutant(
+    "system users have mailboxes",
+    main={"mydestination": "localhost", "local_transport": "local:$myhostname"},
+    master=port_25(
+        smtpd_recipient_restrictions="reject_unauth_destination",
+        smtpd_relay_restrictions="reject_unauth_destination",
+    ),
+)
+SHUT = Mutant("port 25 takes nothing", master=port_25(smtpd_recipient_restrictions="reject"))
+CLEAR = Mutant(
+    "submission without TLS",
+    main={"smtpd_tls_auth_only": "no"},
+    master={"submission/inet/smtpd_tls_security_level": "may"},
+)
+UNJUDGED = Mutant(
+    "nobody judges what comes by 25",
+    master=port_25(
+        smtpd_milters="",
+        smtpd_sender_restrictions="",
+        cleanup_service_name="cleanup",
+    ),
+)
+UNHELD = Mutant(
+    "nobody looks at the From of a login",
+    master={
+        **submission(smtpd_milters="", cleanup_service_name="cleanup"),
+        "cleanup/unix/header_checks": "",
+    },
+)
+UNSIGNED = Mutant(
+    "submission is not signed",
+    master=submission(smtpd_milters=""),
+)
+FUSSY = Mutant(
+    "only bare addresses are taken in From",
+    master={"submit/unix/header_checks": 'pcre:{{/^From:.*[<(=A-Z"+]/ REJECT}}'},
+)
