@@ -24,9 +24,8 @@ class Sink(socketserver.ThreadingTCPServer):
 
 
 class _Session(socketserver.StreamRequestHandler):
-    server: Sink
-
     def handle(self) -> None:
+        assert isinstance(self.server, Sink)
         recipients: list[str] = []
         self._say("220 sink")
         for line in self.rfile:
