@@ -140,7 +140,9 @@ def client(bundle: dict[str, Any], base: Path) -> None:
     """Install the client's login."""
     destination = f"[{bundle['gateway']}]:587"
     line = f"{destination} {bundle['login']}:{bundle['password']}\n"
-    files = {"sasl_passwords": File(line)}
+    # the host's own name is no sender of ours: its root is root@ the domain, or the one that it has
+    own = f"@{bundle['host']} {bundle['ownSender']}\n" if "ownSender" in bundle else ""
+    files = {"sasl_passwords": File(line), "own_senders": File(own)}
     fingerprint = _fingerprint(files, {})
     if (current(base) / "fingerprint").exists() and (
         (current(base) / "fingerprint").read_text() == fingerprint

@@ -123,15 +123,14 @@ def ended(context: Any) -> int:
     except Exception:  # whatever it is, nothing passes that was not judged
         say(f"{queue_id}: {connection.daemon!r}: {traceback.format_exc()}", 3)
         verdict = AWAY
-    return answer(context, queue_id, verdict)
+    return answer(context, verdict)
 
 
-def answer(context: Any, queue_id: str, verdict: Verdict) -> int:
+def answer(context: Any, verdict: Verdict) -> int:
     """Carry a verdict out."""
     if verdict.code:
-        # libmilter reads "%" as printf does
+        # libmilter reads "%" as printf does; Postfix logs the text by the queue id
         context.setreply(verdict.code, verdict.status, verdict.text.replace("%", "%%"))
-        say(f"{queue_id}: refused: {verdict.code} {verdict.status} {verdict.text}", 5)
         return milter.REJECT if verdict.code[0] == "5" else milter.TEMPFAIL
     for change in verdict.changes:
         if change.index:

@@ -28,13 +28,15 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Author:
-    """The address in lower case, and each text that may be shown beside it or in its place.
+    """The address in lower case, and the texts that may be shown beside it or in its place.
 
-    A text has the field's bytes as characters one to one (Latin-1), quotes and escapes taken off.
+    A text has the field's bytes as characters one to one (Latin-1): a name with its quotes and
+    escapes and without, and comments.
     """
 
     address: str
-    shown: tuple[str, ...]
+    names: tuple[str, ...]
+    comments: tuple[str, ...]
 
 
 def read(value: bytes) -> Author:
@@ -44,6 +46,9 @@ def read(value: bytes) -> Author:
         raise Unreadable(f"the From field is longer than {LIMIT} octets")
     if _EMPTY_LINE.search(text):
         raise Unreadable("the From field has an empty line or is empty")
+    # some programs take a line's end for the end of quotes
+    if re.search(r'"[^"\n]*\n[^"]*"', text) and text.count("@") > 1:
+        raise Unreadable("a name in the From field that has @ is to be on one line")
     text = re.sub(r"\r?\n(?=[ \t])", "", text)
     if found := _CONTROL.search(text):
         raise Unreadable(f"the From field has a control character ({ord(found.group()):#04x})")
@@ -60,6 +65,7 @@ class _Reader:
 
     def author(self) -> Author:
         name, bare = self._name()
+        written = self._text[: self._at]
         if self._next() == "<":
             if bare:
                 raise Unreadable("a name in the From field that has @ is to be in quotes")
@@ -76,8 +82,8 @@ class _Reader:
             )
         if not _ADDRESS.fullmatch(address):
             raise Unreadable(f"the From field's address is not plain: {_printable(address)}")
-        shown = (" ".join(name), *self._comments)
-        return Author(address.lower(), tuple(found for found in shown if found))
+        names = (" ".join(name), written) if name else ()
+        return Author(address.lower(), names, tuple(self._comments))
 
     def _next(self) -> str:
         return self._text[self._at : self._at + 1]
@@ -113,7 +119,7 @@ class _Reader:
         return content
 
     def _comment(self) -> None:
-        depth, content = 0, ""
+        depth, content, begin = 0, "", self._at + 1
         while self._at < len(self._text):
             letter = self._text[self._at]
             if letter == "\\":
@@ -126,7 +132,7 @@ class _Reader:
             content += letter
             self._at += 1
             if not depth:
-                self._comments.append(content[1:-1])
+                self._comments += [content[1:-1], self._text[begin : self._at - 1]]
                 return
         raise Unreadable("a ( in the From field is not closed")
 

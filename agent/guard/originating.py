@@ -97,11 +97,17 @@ def _list(login: Login) -> str:
 def _shows_another(author: Author, mine: Callable[[str], bool]) -> str:
     """A name that shows somebody else's address may be read as the sender."""
     try:
-        for address, spaced in (pair for text in author.shown for pair in addresses(text)):
+        for address, spaced in (pair for text in author.names for pair in addresses(text)):
             # "Support @ shop.example" is a place
             place = spaced and _domain(address) == _domain(author.address)
             if address != author.address and not mine(address) and not place:
                 return f"the name in From shows another address: {_printable(address)}"
+        # some programs take whatever is in a comment for an address
+        for address, _ in (
+            pair for text in author.comments for pair in addresses(text, strict=True)
+        ):
+            if address != author.address and not mine(address):
+                return f"the comment in From shows another address: {_printable(address)}"
     except Unknown as charset:
         return f"the name in From is in an unknown charset, {_printable(str(charset))}: use UTF-8"
     return ""

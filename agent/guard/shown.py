@@ -42,29 +42,34 @@ _RAW = ("utf-8", "latin-1", "gb18030", "shift_jis", "big5", "euc_kr")
 _DOTS = {ord(dot): "." for dot in "\u3002\u2027\u00b7\u2022"}
 _AT = {ord(at): "@" for at in "\u24d0\u24b6"}
 _PART = r"[^\s@<>()\[\]\\,;:\"]"
-_ADDRESS = re.compile(rf"({_PART}+)(\s*)@\s*([\w-]+(?:\s*\.[\w-]+)*)")
-_EDGES = "'`.\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a*_|/=?!#$%&{}~^"
+_LOCAL = re.compile(rf"({_PART}+)(\s*)$")
+_DOMAIN = re.compile(rf"(\s*)({_PART}+(?:\s*\.{_PART}+)*)")
+_EDGES = (
+    "'`.\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a*_|/=?!#$%&{}~^\ufffd"
+)
 
 
 class Unknown(Exception):
     """A charset that nobody can decode, so nobody can say what the name shows."""
 
 
-def addresses(text: str) -> Iterator[tuple[str, bool]]:
+def addresses(text: str, *, strict: bool = False) -> Iterator[tuple[str, bool]]:
     """Each address that a text may show, in lower case, and whether it is written with spaces.
 
-    `text` has bytes as characters (Latin-1). Raises Unknown.
+    `text` has bytes as characters (Latin-1). What has no dot after its @, such as "Chat@Shop", is a
+    name; if `strict`, each @ is an address's. Raises Unknown.
     """
     if text.isascii() and "@" not in text and "=?" not in text:
         return
-    for reading in set(_readings(text)):
-        plain = _plain(reading)
-        for found in _ADDRESS.finditer(plain):
-            local, space, domain = found.groups()
-            domain = re.sub(r"\s", "", domain)
-            if "." in domain or ("<" in plain and not space):
-                spaced = bool(space) or bool(re.search(r"@\s", found.group()))
-                yield f"{local.strip(_EDGES)}@{domain.strip('.')}", spaced
+    for plain in {_plain(reading) for reading in _readings(text)}:
+        for at in re.finditer("@", plain):
+            local = _LOCAL.search(plain[: at.start()])
+            domain = _DOMAIN.match(plain[at.end() :])
+            before, after = (local[1] if local else ""), (domain[2] if domain else "")
+            after = re.sub(r"\s", "", after).strip(_EDGES)
+            spaced = bool(local and local[2]) or bool(domain and domain[1])
+            if strict or (local and ("." in after or ("<" in plain and not spaced))):
+                yield f"{before.strip(_EDGES)}@{after}", spaced
 
 
 def _plain(text: str) -> str:

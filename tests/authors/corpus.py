@@ -37,6 +37,6 @@ def by_postfix(value: bytes) -> bytes | str:
         if verb == "REJECT":
             return text
         if verb == "REPLACE":
-            line = re.sub(r"\$(\d)", lambda m: found[int(m[1])], text)
+            line = re.sub(r"\$(\d)", lambda m, found=found: found[int(m[1])], text)
             return line.removeprefix("From:").encode("latin-1")
     return value
