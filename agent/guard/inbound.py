@@ -43,20 +43,20 @@ def judge(rules: Rules, message: Message, tables: Tables) -> Verdict:
     except results.Forged as error:
         return refused(f"the header has {error} that is none of this server's")
 
+    domain = envelope["domain"].lower() if envelope else ""
+    proved = found.vouch_for(domain)
+    if domain in tables.signed_by and not proved:
+        return refused("our users send by port 587 or 465, with their login")
     author = _judge_author(rules, message, tables, found)
     if author.code:
         return author
+
     changes, notes = list(author.changes), list(author.notes)
     replaced = None
-    if envelope:
-        domain = envelope["domain"].lower()
-        proved = found.vouch_for(domain)
-        if not proved and domain in tables.signed_by:
-            return refused("our users send by port 587 or 465, with their login")
-        if not proved or len(sender) - 1 + SRS > LOCAL_PART:
-            why = "cannot be written into ours" if proved else "is not proved"
-            notes.append(f"the sender <{sender}> {why}: notices to it end here")
-            replaced = _without_notices(envelope["local"], domain, tables.host)
+    if envelope and (not proved or len(sender) - 1 + SRS > LOCAL_PART):
+        why = "cannot be written into ours" if proved else "is not proved"
+        notes.append(f"the sender <{sender}> {why}: notices to it end here")
+        replaced = _without_notices(envelope["local"], domain, tables.host)
     recipients, dropped = _once(message.recipients)
     if sender and len(recipients) == 1:  # several would be shown to each other
         changes.append(Change("Delivered-To", 0, f" {recipients[0]}"))

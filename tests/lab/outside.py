@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import dkim as dkimpy
 from world import World
 
 from lab.access import inside
-from lab.internet.stranger import put_zone
+from lab.internet.stranger import Stranger, put_zone
 from lab.machines.network import PROBE
 
 # By the provider itself, so that SPF passes for its own domain.
@@ -27,6 +28,12 @@ def letter(author: str, subject: str, *headers: str, body: str = "Hello.\r\n") -
     own = f"Message-ID: <{uuid.uuid4().hex}@far.example>"
     lines = [*headers, *([author] if author else []), f"Subject: {subject}", date, own]
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+def signed(who: Stranger, content: bytes) -> bytes:
+    """A message, as it is written, with its author's signature."""
+    key, name = who.key.encode(), who.domain.encode()
+    return dkimpy.sign(content, who.selector.encode(), name, key) + content
 
 
 def hand_in(world: World, recipient: str, content: bytes, sender: str) -> None:
@@ -53,7 +60,7 @@ def converse(
         try:
             code, text = session.data(content)
         except smtplib.SMTPDataError as error:
-            code, text = error.smtp_code, error.smtp_error
+            return error.smtp_code, str(error.smtp_error)
     return code, text.decode()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from outside import answer, domain, letter
+from outside import answer, domain, letter, signed
 from world import GATEWAY, World
 
 from lab import send
@@ -131,7 +131,7 @@ def test_no_verdict_of_somebody_elses_arrives(world: World, friend: Stranger) ->
     assert answer(world, INFO, content, friend.address)[0] == 250
     found = world.arrived(subject)
     assert found.verdict.passes()
-    ours = [str(v) for v in found.parsed.get_all(RESULTS, []) if GATEWAY in str(v)]
+    ours = [str(v) for v in found.parsed.get_all(RESULTS, []) if str(v).startswith(GATEWAY)]
     assert len(ours) == 3
     assert "bank.example" not in found.raw
     assert "ARC-Seal" not in found.raw
@@ -177,20 +177,20 @@ def test_an_ordinary_signature_reaches_its_judge(world: World, friend: Stranger)
     assert world.run(GATEWAY, "postmap", "-q", field, table, check=False).strip() == ""
 
 
-def test_many_signatures_are_no_reason_to_refuse(world: World, friend: Stranger) -> None:
-    """OpenDMARC does not read a verdict of over 1,024 octets."""
+@pytest.mark.parametrize("count", [3, 9])
+def test_many_signatures_are_no_reason_to_refuse(
+    world: World, friend: Stranger, count: int
+) -> None:
+    """OpenDKIM looks at three if not told otherwise, OpenDMARC reads 1,024 octets."""
     subject = send.unique("signatures")
     content = friend.signed(send.compose(friend.address, INFO, subject))
     foreign = "".join(
         f"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=list{n}.{friend.domain};"
         f" s=a-selector-with-a-long-name-{n}; h=from; bh=eA==; b=eA==\r\n"
-        for n in range(9)
+        for n in range(count)
     )
     code, text = answer(world, INFO, foreign.encode() + content, "me@inbox.example")
     assert code == 250, text
-    assert f"dmarc=pass (p=reject dis=none) header.from={friend.domain}" in " ".join(
-        world.arrived(subject).raw.split()
-    )
 
 
 @pytest.mark.parametrize(
@@ -222,14 +222,27 @@ def test_a_header_that_is_too_long_to_judge_is_refused_for_good(
     assert 500 <= code < 600, text
 
 
+def test_more_signatures_than_a_verdict_has_room_for_do_no_harm(
+    world: World, friend: Stranger
+) -> None:
+    with domain(world, policy="none") as other:
+        foreign = [
+            f"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d={'x' * 40}{n}.{other};"
+            f" s=selector{n}; h=from; bh=eA==; b={n:04}eA=="
+            for n in range(60)
+        ]
+        content = letter(f"From: me@{other}", "x", *foreign)
+        code, text = answer(world, INFO, content, friend.address)
+    assert code == 250, text
+
+
 def test_a_header_of_seventy_thousand_octets_is_taken(world: World, friend: Stranger) -> None:
     subject = send.unique("long header")
     padding = [f"X-Pad-{n}: {'x' * 900}" for n in range(80)]
-    code, text = answer(
-        world, INFO, letter(f"From: {friend.address}", subject, *padding), friend.address
-    )
+    content = signed(friend, letter(f"From: {friend.address}", subject, *padding))
+    code, text = answer(world, INFO, content, friend.address)
     assert code == 250, text
-    world.arrived(subject)
+    assert world.arrived(subject).verdict.passes()
 
 
 def test_the_judge_of_signatures_cannot_read_the_signers_keys(world: World) -> None:

@@ -116,12 +116,12 @@ def test_good_mail_is_taken_and_says_whom_it_reached() -> None:
 @pytest.mark.parametrize(
     "forged",
     [
-        "mail.relay.example; dkim=pass header.d=bank.example; arc=pass arc.chain=x",
+        "mail.relay.example; dkim=pass header.d=bank.example header.i=@x; arc=pass arc.chain=x",
         "mail.relay.example; dmarc=pass (p=reject dis=none) header.from=far.example",
-        "other.example; dkim=pass header.d=bank.example",
+        "other.example; dkim=pass header.d=bank.example header.i=@x",
         "mail.relay.example; dkim=pass header.d=a.example header.d=bank.example",
         "mail.relay.example; dkim=pass",
-        "mail.relay.example (x) ; dkim=pass header.d=bank.example",
+        "mail.relay.example (x) ; dkim=pass header.d=bank.example header.i=@x",
     ],
 )
 def test_a_verdict_of_somebody_elses_is_refused_should_one_ever_arrive(forged: str) -> None:
@@ -134,7 +134,7 @@ def test_the_verdicts_are_read_as_the_judges_write_them() -> None:
         '\r\n\tdkim=fail reason="signature verification failed" (2048-bit key; unprotected)'
         " header.d=a.example header.i=@a.example header.a=rsa-sha256 header.s=s header.b=Ab/+c0=="
         ";\r\n\tdkim=pass (2048-bit key) header.d=B.example header.i=@B.example"
-        " header.a=rsa-sha256 header.s=s1 header.b=x"
+        " header.a=rsa-sha256 header.s=s1 header.b=x;\r\n\tdkim-atps=neutral"
     )
     values = [
         f" {HOST}; dmarc=fail (p=quarantine dis=none) header.from=far.example".encode(),
@@ -167,9 +167,9 @@ def test_a_policy_that_says_reject_is_followed(dmarc: str, code: str) -> None:
 
 
 def test_a_signature_that_opendmarc_overlooked_counts() -> None:
-    dkim = "; ".join(f"dkim=pass header.d=list{n}.example" for n in range(8))
+    dkim = "; ".join(f"dkim=pass header.d=list{n}.example header.i=@l" for n in range(8))
     found = message(
-        dmarc="fail (p=reject dis=none)", dkim=f"{dkim}; dkim=pass header.d=far.example"
+        dmarc="fail (p=reject dis=none)", dkim=f"{dkim}; dkim=pass header.d=far.example header.i=@x"
     )
     taken = verdict(found)
     assert taken.code == ""
@@ -200,7 +200,12 @@ def test_what_cannot_be_judged_is_marked_where_nothing_is_refused() -> None:
         ("ceo@norelay.example", "fail (p=none dis=none)", "dkim=none", ""),
         ("ceo@em.shop.example", "fail (p=none dis=none)", "dkim=none", ""),
         ("ceo@shop.example", "pass (p=none dis=none)", "dkim=none", ""),
-        ("ceo@shop.example", "none (p=none dis=none)", "dkim=pass header.d=shop.example", ""),
+        (
+            "ceo@shop.example",
+            "none (p=none dis=none)",
+            "dkim=pass header.d=shop.example header.i=@x",
+            "",
+        ),
     ],
 )
 def test_our_names_are_for_those_who_prove_them(
@@ -211,27 +216,28 @@ def test_our_names_are_for_those_who_prove_them(
 
 
 @pytest.mark.parametrize(
-    ("spf", "dkim", "mail_from", "sender"),
+    ("spf", "signer", "mail_from", "sender"),
     [
-        ("pass smtp.mailfrom=v.example", "none", "<a@v.example>", None),
-        ("fail smtp.mailfrom=v.example", "pass header.d=v.example", "<a@v.example>", None),
-        ("none smtp.mailfrom=x.v.example", "pass header.d=v.example", "<a@x.v.example>", None),
-        ("pass smtp.mailfrom=v.example", "none", '<"a..b"@v.example>', None),
-        ("pass smtp.helo=v.example", "none", "<>", None),
-        ("fail smtp.mailfrom=v.example", "none", "<a@v.example>", NOBODY),
-        ("none smtp.mailfrom=v.example", "pass header.d=x.v.example", "<a@v.example>", NOBODY),
-        ("fail smtp.mailfrom=v.example", "pass header.d=example", "<a@v.example>", NOBODY),
-        ("pass smtp.helo=v.example", "none", "<a@v.example>", NOBODY),
+        ("pass smtp.mailfrom=v.example", "", "<a@v.example>", None),
+        ("fail smtp.mailfrom=v.example", "v.example", "<a@v.example>", None),
+        ("none smtp.mailfrom=x.v.example", "v.example", "<a@x.v.example>", None),
+        ("pass smtp.mailfrom=v.example", "", '<"a..b"@v.example>', None),
+        ("pass smtp.helo=v.example", "", "<>", None),
+        ("fail smtp.mailfrom=v.example", "", "<a@v.example>", NOBODY),
+        ("none smtp.mailfrom=v.example", "x.v.example", "<a@v.example>", NOBODY),
+        ("fail smtp.mailfrom=v.example", "example", "<a@v.example>", NOBODY),
+        ("pass smtp.helo=v.example", "", "<a@v.example>", NOBODY),
         # no room for it in an address of ours
-        ("pass smtp.mailfrom=v.example", "none", f"<{'a' * 33}@v.example>", None),
-        ("pass smtp.mailfrom=v.example", "none", f"<{'a' * 34}@v.example>", LONG),
-        ("pass smtp.mailfrom=v.example", "none", f"<{'a' * 60}@v.example>", f"nobounce@{HOST}"),
+        ("pass smtp.mailfrom=v.example", "", f"<{'a' * 33}@v.example>", None),
+        ("pass smtp.mailfrom=v.example", "", f"<{'a' * 34}@v.example>", LONG),
+        ("pass smtp.mailfrom=v.example", "", f"<{'a' * 60}@v.example>", f"nobounce@{HOST}"),
     ],
-)  # fmt: skip
+)
 def test_only_a_proved_sender_gets_notices(
-    spf: str, dkim: str, mail_from: str, sender: str | None
+    spf: str, signer: str, mail_from: str, sender: str | None
 ) -> None:
-    found = verdict(message(spf=spf, dkim=f"dkim={dkim}", mail_from=mail_from))
+    dkim = f"dkim=pass header.d={signer} header.i=@x" if signer else "dkim=none"
+    found = verdict(message(spf=spf, dkim=dkim, mail_from=mail_from))
     assert (found.code, found.sender) == ("", sender)
 
 
