@@ -8,19 +8,33 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mail import dmarc
+
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
 AGENT = "usr/local/lib/mail-relay/agent"
+# The grammar that settings and hosts share.
+MAIL = "usr/local/lib/mail-relay/mail"
+MAIL_FILES = ("__init__.py", "names.py")
 # What each role's agent needs.
 AGENT_FILES = {
     "gateway": (
         "__init__.py",
         "bundle.py",
         "gateway_files.py",
+        "guard/__init__.py",
+        "guard/__main__.py",
+        "guard/author.py",
+        "guard/from_outside.py",
+        "guard/inbound.py",
+        "guard/message.py",
+        "guard/originating.py",
+        "guard/results.py",
+        "guard/shown.py",
+        "guard/tables.py",
         "host_status.py",
         "install.py",
         "main.py",
-        "policy.lua",
         "published.py",
         "status.py",
     ),
@@ -46,6 +60,8 @@ _environment = Environment(
 
 # For text of a user's in a shell's word, such as an address with an apostrophe.
 _environment.filters["quote"] = shlex.quote
+# The domain that somebody registered, above a host's name.
+_environment.filters["registered"] = dmarc.organizational
 
 
 @dataclass(frozen=True)
@@ -140,6 +156,8 @@ def files(host: GatewayHost | ClientHost) -> dict[str, str]:
             found[path] = _environment.get_template(name).render(role=role, host=host)
     for name in [name for folder in folders for name in AGENT_FILES.get(folder, ())]:
         found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
+    for name in MAIL_FILES:
+        found[f"{MAIL}/{name}"] = (PROJECT / "mail" / name).read_text()
     return found
 
 

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cloudinit import ClientHost, GatewayHost
-from components import secrets
+from components import bundles, secrets
 from components.account import Account
 from components.availability import AvailabilityZones, Placement
 from components.host import Host, certificate_statements
@@ -191,39 +191,15 @@ class Stack:
             )
         return found
 
-    def _gateway_tables(self) -> pulumi.Output[dict[str, object]]:
-        send_as = {c.login: self.settings.send_as(c) for c in self.settings.clients}
-        send_as |= {x.address: self.settings.send_as(x) for x in self.settings.logins}
-        content: dict[str, object] = {
-            "version": 1,
-            "host": self.settings.gateway.name,
-            "operator": self.settings.operator,
-            "domains": {
-                name: {
-                    "selectors": [
-                        {"name": selector, "privateKey": key}
-                        for selector, key in domain.keys.items()
-                    ]
-                }
-                for name, domain in self.domains.items()
-            },
-            "forwards": {f.address: list(f.to) for f in self.settings.forwards},
-            "srsSecret": secrets.srs_secret(pulumi.ResourceOptions(protect=self.settings.protect)),
-            "logins": {
-                login: {"password": self.passwords[login], "sendAs": list(items)}
-                for login, items in send_as.items()
-            },
-            **({"smarthost": self.smarthost.table} if self.smarthost else {}),
-        }
-        if self.settings.mailboxes:
-            content["mailboxes"] = {
-                mailbox.address: {
-                    "quotaMiB": mailbox.quota_mi_b,
-                    "aliases": list(self.settings.aliases(mailbox)),
-                }
-                for mailbox in self.settings.mailboxes
-            }
-        return pulumi.Output.from_input(content)
+    def _gateway_tables(self) -> dict[str, Any]:
+        opts = pulumi.ResourceOptions(protect=self.settings.protect)
+        return bundles.gateway(
+            self.settings,
+            keys={name: domain.keys for name, domain in self.domains.items()},
+            passwords=self.passwords,
+            srs_secret=secrets.srs_secret(opts),
+            smarthost=self.smarthost.table if self.smarthost else None,
+        )
 
     def _gateway(self) -> Placed:
         s, gateway = self.settings, self.settings.gateway
@@ -280,15 +256,7 @@ class Stack:
             message_size_limit_mib=s.message_size_limit_mi_b,
             acme_root=s.acme.root,
         )
-        content: pulumi.Output[dict[str, object]] = pulumi.Output.from_input(
-            {
-                "version": 1,
-                "host": client.name,
-                "gateway": s.gateway.name,
-                "login": client.login,
-                "password": self.passwords[client.login],
-            }
-        )
+        content = bundles.client(s, client, password=self.passwords[client.login])
         tables = self.tables.put(key, content)
         host = Host(
             fixed,

@@ -6,6 +6,7 @@ import pytest
 from world import SHARED, World
 
 from lab import control
+from lab.internet.stranger import Stranger, stranger
 from lab.lab import Lab
 
 
@@ -21,3 +22,10 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if not keep:
         control.remove(lab)
         assert control.remains(lab) == []
+
+
+@pytest.fixture(scope="session")
+def friend(world: World) -> Iterator[Stranger]:
+    """A correspondent whose domain proves its mail, and has the rest refused."""
+    with stranger(world.lab) as who:
+        yield who
