@@ -292,6 +292,7 @@ class Stack:
             "network": {"vpcId": self.network.vpc.id, "subnetId": self.network.subnet.id},
             "submission": {"host": gateway, "startTls": 587, "tls": 465},
             **self._mailbox_outputs(),
+            **({"unreachable": list(lost)} if (lost := self.settings.unreachable) else {}),
             # public; what trusts the gateway's certificate, where computers by themselves do not
             **({"acmeRoot": root} if (root := self.settings.acme.root) else {}),
             **self._smarthost_outputs(),

@@ -47,7 +47,7 @@ def name(domain: str) -> str:
 
 
 def report_authorization(domain: str, report_domain: str) -> str:
-    """Where another domain says that it takes the reports of `domain` (RFC 9990, 4)."""
+    """Where another domain says that it takes the reports of `domain` (RFC 9990)."""
     return f"{domain}._report._dmarc.{report_domain}"
 
 

@@ -383,6 +383,21 @@ class Settings(_Model):
         return found
 
     @property
+    def unreachable(self) -> tuple[str, ...]:
+        """The addresses that may be sent as and take no mail here: bounces to them are refused."""
+        targets, receiving = self.targets, set(self.receiving)
+        closed = {d.name for d in self.domains if NULL_MX in (exchange.host for exchange in d.mx)}
+        given = [item for login in self.logins for item in self.send_as(login)]
+        given += [item for client in self.clients for item in self.send_as(client)]
+        found: dict[str, None] = {}
+        for local, _, domain in (item.rpartition("@") for item in given):
+            address = f"{local}@{domain}"
+            nobody = domain in receiving and aliases.following(address, targets) is None
+            if local and (nobody or domain in closed):
+                found[address] = None
+        return tuple(found)
+
+    @property
     def mailbox_aliases(self) -> dict[str, tuple[str, ...]]:
         """For each mailbox, the addresses whose mail comes to it and to nobody else."""
         targets, found = self.targets, {mailbox.address: list[str]() for mailbox in self.mailboxes}

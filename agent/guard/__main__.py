@@ -123,6 +123,8 @@ def ended(context: Any) -> int:
     except Exception:  # whatever it is, nothing passes that was not judged
         say(f"{queue_id}: {connection.daemon!r}: {traceback.format_exc()}", 3)
         verdict = AWAY
+    for note in verdict.notes:
+        say(f"{queue_id}: {note}", 6)
     return answer(context, verdict)
 
 
@@ -139,8 +141,6 @@ def answer(context: Any, verdict: Verdict) -> int:
             context.addheader(change.name, change.value, 0)
     for address in verdict.dropped:
         context.delrcpt(address)
-    for note in verdict.notes:
-        say(f"{queue_id}: {note}", 6)
     if verdict.sender is not None:
         context.chgfrom(f"<{verdict.sender}>")
     return milter.CONTINUE

@@ -43,10 +43,21 @@ def domain(fields: Sequence[bytes]) -> str:
     found = _ADDRESS.fullmatch(address.lower())
     if found is None:
         raise Unreadable("From: has no address that can be read")
-    names = [token for kind, token in tokens[:-1] if kind == "word"]
-    if angles and any("@" in name and name.lower() != address.lower() for name in names):
+    names = [token.strip("'").lower() for kind, token in tokens[:-1] if kind == "word"]
+    if angles and any("@" in name and name != address.lower() for name in names):
         raise Unreadable("From: has more than one address")
     return found["domain"]
+
+
+def lone_domain(fields: Sequence[bytes]) -> str:
+    """The domain of the only address in a field with commas outside quotes, or "".
+
+    OpenDMARC cannot read `Acme, Inc. <sales@acme.example>`, and forgers write so. It counts if the
+    domain has signed the message itself.
+    """
+    text = b"".join(fields).decode("latin-1").lower()
+    found = re.fullmatch(rf"[^@<>]*<({_ADDRESS.pattern})>\s*", text)
+    return found["domain"] if found and len(fields) == 1 and len(text) <= LONGEST else ""
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -56,7 +67,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise Unreadable(f"From: has a {text[at]!r} where none may be")
+            raise Unreadable(f"From: has a {text[at]!a} where none may be")
         if match.lastgroup:
             found.append((match.lastgroup, match[match.lastgroup]))
         at = match.end()

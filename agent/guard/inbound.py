@@ -73,6 +73,9 @@ def _judge_author(rules: Rules, message: Message, tables: Tables, found: Results
         if found.dmarc_of != domain:
             raise from_outside.Unreadable("From: is not what the judge of DMARC has read")
     except from_outside.Unreadable as error:
+        lone = from_outside.lone_domain(fields)
+        if lone in found.dkim:
+            return _corrected(tables.host, replace(found, dmarc_of=lone))
         if rules.enforce or _mention(fields, rules, tables):
             return refused(f"{error}", "5.6.0")
         return _marked(str(error), tables.host, found)
@@ -108,7 +111,8 @@ def _marked(why: str, host: str, found: Results) -> Verdict:
 
 
 def _corrected(host: str, found: Results) -> Verdict:
-    said = f" {host}; dmarc=pass (p={found.policy} dis=none) header.from={found.dmarc_of}"
+    """The message with the verdict that OpenDMARC has not given: its author's domain signed it."""
+    said = f" {host}; dmarc=pass header.from={found.dmarc_of}"
     return replace(TAKEN, changes=(Change(results.FIELD, found.dmarc_index, said),))
 
 

@@ -52,7 +52,7 @@ def read(values: Sequence[bytes], host: str) -> Results:
     for index, value in enumerate(values, 1):
         who, _, said = " ".join(value.decode("latin-1").split()).partition(";")
         if who.strip().lower() != host:
-            raise Forged(f"a verdict by {who.strip()!r}")
+            raise Forged(f"a verdict by {who.strip()[:60]!a}")
         kind, results = _one(said.strip(), index)
         if kind in found:
             raise Forged(f"a second verdict on {kind}")
@@ -76,9 +76,9 @@ def _one(said: str, index: int) -> tuple[str, Results]:
     for part in parts if len(said) < OPENDKIM_LIMIT else parts[:-1]:
         match = _DKIM.fullmatch(part)
         if match is None and not _ATPS.fullmatch(part):
-            raise Forged(f"a verdict that says {part!r}")
+            raise Forged(f"a verdict that says {part[:60]!a}")
         if match and match["result"] == "pass":
             if not match["of"] or part.count("header.d=") != 1:
-                raise Forged(f"a verdict that says {part!r}")
+                raise Forged(f"a verdict that says {part[:60]!a}")
             signed.add(match["of"].lower())
     return "dkim", Results(dkim=frozenset(signed))

@@ -143,9 +143,7 @@ def test_a_proved_sender_is_told(world: World) -> None:
     assert (notice.sender, notice.recipient) == ("MAILER-DAEMON", "me@inbox.example")
 
 
-def test_strangers_ask_for_a_limited_number_of_addresses(world: World) -> None:
-    settings = world.run(GATEWAY, "postconf", "-P", "smtp/inet/smtpd_client_recipient_rate_limit")
-    assert int(settings.rpartition("=")[2]) <= 300
+def test_a_message_asks_for_a_limited_number_of_addresses(world: World) -> None:
     with world.session(25) as session:
         session.docmd("MAIL", "FROM:<>")
         codes = [session.docmd("RCPT", f"TO:<info+{n}@shop.example>")[0] for n in range(101)]

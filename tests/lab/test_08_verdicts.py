@@ -90,6 +90,17 @@ def test_forgers_are_refused_however_they_write(
     assert code == 550, text
 
 
+def test_a_name_with_a_comma_is_taken_if_its_domain_has_signed(
+    world: World, friend: Stranger
+) -> None:
+    """OpenDMARC cannot read it; the guard can, and wants a signature."""
+    subject = send.unique("Acme, Inc.")
+    content = letter(f"From: Acme, Inc. <{friend.address}>", subject)
+    assert answer(world, INFO, content, friend.address)[0] == 550
+    assert answer(world, INFO, signed(friend, content), friend.address)[0] == 250
+    assert f"dmarc=pass header.from={friend.domain}" in world.arrived(subject).raw
+
+
 @pytest.mark.parametrize(
     "sender",
     [

@@ -122,8 +122,8 @@ def check_host(settings: Settings) -> None:
     """The operator's address, where the host's own files have it."""
     made = files(gateway_host(settings))
     for line in made["etc/postfix/virtual"].splitlines():
-        assert line.startswith("#") or line.rpartition(" ")[2] == settings.operator
-    assert set(table(made["etc/postfix/virtual"]).values()) == {settings.operator}
+        assert line.startswith("#") or line.rpartition(" ")[2] in (settings.operator, NOBODY)
+    assert set(table(made["etc/postfix/virtual"]).values()) == {settings.operator, NOBODY}
     script = made["usr/local/lib/mail-relay/certificate"]
     (line,) = [line for line in script.splitlines() if "--email " in line]
     words = shlex.split(line.rstrip("\\"))
@@ -257,6 +257,8 @@ def with_smarthost(r: random.Random) -> dict[str, Any]:
     )
 
 
+# where notices end that nobody gets (agent/guard/inbound.py)
+NOBODY = "nobounce@nobody.invalid"
 MAKERS = [with_operator, with_login, with_forward, with_mailbox, with_selectors, with_smarthost]
 
 

@@ -14,7 +14,8 @@ class Broken:
     """A world with one thing changed.
 
     `names` are changes of DNS, `records` a line of the stack's records and what it is instead,
-    `facts` what a host tells, `ports` other ports. `also` is what follows from it and must be said.
+    `facts` what a host tells, `ports` other ports, `outputs` others of the stack. `also` is what
+    follows from it and must be said.
     """
 
     code: str
@@ -24,6 +25,7 @@ class Broken:
     records: tuple[str, str] = ("", "")
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ports: Mapping[int, Port | str | None] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
     also: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -101,6 +103,12 @@ EXCHANGES = [
         {MX: [], "shop.example A": []},
         (f"{EXCHANGE}\nshop.example. 300 IN A 203.0.113.8", ""),
     ),
+    Broken(
+        "mx-unreachable",
+        SHOP,
+        "mail-relay:forwards or mail-relay:mailboxes",
+        outputs={"unreachable": ["shop@shop.example"]},
+    ),
     Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=ROLES[:1])}),
     Broken(
         "mx-deferred",
@@ -177,6 +185,14 @@ DMARC = [
     Broken("dmarc-not-everywhere", SHOP, RULE_LINE, {f"{RULE} @{NS1}": []}),
     Broken(
         "dmarc-reports", SHOP, f'{AUTHORIZED}. 300 IN TXT "v=DMARC1"', {f"{AUTHORIZED} TXT": []}
+    ),
+    Broken("dmarc-malformed", SHOP, RULE_LINE, {RULE: ["v=DMARC1; sp=reject"]}),
+    Broken(
+        "dmarc-reports",
+        SHOP,
+        f'{AUTHORIZED}. 300 IN TXT "v=DMARC1"',
+        {f"{AUTHORIZED} TXT": [], RULE: [DMARC_TEXT.replace("mailto", "MAILTO")]},
+        (DMARC_TEXT, DMARC_TEXT.replace("mailto", "MAILTO")),
     ),
     Broken(
         "dmarc-fails",
