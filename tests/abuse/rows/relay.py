@@ -6,7 +6,7 @@ from abuse.row import refused, rows, served
 
 FROM_FRIEND = "MAIL FROM:<{friend}>"
 ELSEWHERE = "RCPT TO:<you@inbox.example>"
-NO = refused(r"5[05]\d ")
+NO = refused(r"5\d\d ")
 
 ROWS = (
     *rows(
