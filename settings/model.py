@@ -27,6 +27,7 @@ from settings.words import (
     PrivateKey,
     PublicKey,
     PublicSuffix,
+    ReceivedAddress,
     SaslMechanism,
     Selector,
     SendAs,
@@ -149,7 +150,7 @@ class Login(_Model):
 class Forward(_Model):
     """Inbound mail of an address, or of all others of a domain (`@domain`), goes to these."""
 
-    address: SendAs
+    address: ReceivedAddress
     to: tuple[Address, ...] = Field(min_length=1)
 
 

@@ -64,6 +64,7 @@ class World:
             {"address": OTHER_LOGIN, "sendAs": [OTHER_LOGIN, "info@shop.example"]}
         )
         config["mail-relay:forwards"] = [
+            {"address": "me@shop.example", "to": ["me@inbox.example"]},
             {"address": "info@shop.example", "to": ["me@inbox.example"]},
             {"address": "team@shop.example", "to": ["me@inbox.example", "you@inbox.example"]},
             {"address": "gone@shop.example", "to": ["me@nowhere.inbox.example"]},

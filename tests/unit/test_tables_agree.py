@@ -298,9 +298,19 @@ def test_whatever_the_settings_take_the_host_installs(
     ],
 )
 def test_odd_addresses_are_the_same_for_settings_and_host(address: str) -> None:
-    forwards = [{"address": address.replace("inbox", "shop"), "to": [address]}]
-    settings = read(base(operator=address, forwards=forwards, acme={"email": address}))
-    check(settings)
+    own = address.replace("inbox", "shop")
+    logins = [{"address": own, "sendAs": [own]}]
+    forwards = [{"address": own, "to": [address]}]
+    if {"%", "!"} & set(address):
+        forwards[0]["address"] = "info@shop.example"
+    keys = {"operator": address, "acme": {"email": address}}
+    check(read(base(forwards=forwards, logins=logins, **keys)))
+
+
+@pytest.mark.parametrize("address", ["a%b@shop.example", "far.example!a@shop.example"])
+def test_an_address_that_postfix_takes_for_a_route_is_no_forward(address: str) -> None:
+    with pytest.raises(SettingsError, match="a route to another host"):
+        read(base(forwards=[{"address": address, "to": ["a@inbox.example"]}]))
 
 
 @pytest.mark.parametrize("address", ["#a@shop.example", "-a@shop.example", "a..b@shop.example"])
