@@ -49,17 +49,19 @@ CLEAR = Mutant(
 )
 UNJUDGED = Mutant(
     "nobody judges what comes by 25",
-    master=port_25(
-        smtpd_milters="",
-        smtpd_sender_restrictions="",
-        cleanup_service_name="cleanup",
-    ),
+    master={
+        **port_25(smtpd_milters="", smtpd_sender_restrictions=""),
+        "inbound/unix/header_checks": "",
+    },
 )
+# every guard of the author: Postfix's own, ours, and both again for what is folded
 UNHELD = Mutant(
     "nobody looks at the From of a login",
     master={
-        **submission(smtpd_milters="", cleanup_service_name="cleanup"),
-        "cleanup/unix/header_checks": "",
+        **submission(smtpd_milters=""),
+        "127.0.0.1:10026/inet/smtpd_milters": "",
+        "submit/unix/header_checks": "",
+        "folded/unix/header_checks": "",
     },
 )
 UNSIGNED = Mutant(

@@ -43,6 +43,7 @@ def weakened(place: Place, mutant: Mutant) -> Iterator[None]:
         try:
             _run(place, mutant, _apply(mutant))
             place.hang_up()
+            place.forget()
             yield
         finally:
             place.hang_up()

@@ -34,7 +34,15 @@ ON_25 = Mutant("logins are taken on 25", master=port_25(smtpd_sasl_auth_enable="
 ANONYMOUS = Mutant(
     "a login needs no name",
     main={"smtpd_sasl_security_options": "", "smtpd_sasl_tls_security_options": ""},
-    edits={"/etc/postfix/sasl/smtpd.conf": (r"^mech_list:.*", "mech_list: PLAIN LOGIN ANONYMOUS")},
+    edits={
+        "/etc/dovecot/dovecot.conf": (r"^auth_mechanisms = (.*)", r"auth_mechanisms = \1 anonymous")
+    },
+    restart=("dovecot",),
+)
+NO_PASSWORDS = Mutant(
+    "the passwords are gone",
+    edits={"/etc/dovecot/dovecot.conf": (r"tables/current/passwords", "tables/nowhere")},
+    restart=("dovecot",),
 )
 DOVECOT_ANY = Mutant(
     "a mailbox opens for one more password",
@@ -44,11 +52,6 @@ DOVECOT_ANY = Mutant(
             "passdb static {\n  password = wrong-password\n}\npassdb passwd-file",
         )
     },
-    restart=("dovecot",),
-)
-DOVECOT_CLEAR = Mutant(
-    "mailboxes without TLS from the start",
-    edits={"/etc/dovecot/dovecot.conf": (r"port = 0", "port = 143")},
     restart=("dovecot",),
 )
 
@@ -126,10 +129,15 @@ ROWS = (
             "a name without its domain": login("{user}", "RIGHT"),
             "a name at another domain": login("{user}@inbox.example", "RIGHT"),
             "a system user": login("root", "RIGHT"),
-            "no name": login("", "RIGHT"),
             "a pattern": login("%", "RIGHT"),
             "the client's name with a user's password": login("relay@{host}", "RIGHT"),
         },
+    ),
+    *rows(
+        "login",
+        ANY_PASSWORD,
+        refused(r"[45]\d\d "),
+        {"no name": login("", "RIGHT")},
     ),
     *rows(
         "login",
@@ -140,11 +148,7 @@ ROWS = (
     ),
     *rows(
         "login",
-        Mutant(
-            "the passwords are gone",
-            edits={"/etc/postfix/sasl/smtpd.conf": (r"^sasldb_path:.*", "sasldb_path: /nowhere")},
-            main={"soft_bounce": "no"},
-        ),
+        NO_PASSWORDS,
         served("235 "),
         {
             "the right password": login(),
@@ -165,11 +169,7 @@ ROWS = (
     ),
     *rows(
         "mailbox",
-        Mutant(
-            "the mailboxes' passwords are gone",
-            edits={"/etc/dovecot/dovecot.conf": (r"current/mailbox_passwords", "current/gone")},
-            restart=("dovecot",),
-        ),
+        NO_PASSWORDS,
         served("OK"),
         {"its owner": imap("{mailbox}", "RIGHT")},
         needs="mailboxes",

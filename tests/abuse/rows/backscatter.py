@@ -9,15 +9,7 @@ from abuse.row import Mutant, Probe, refused, rows
 
 SPOKEN = Mutant(
     "forwarded mail that is refused comes back to whoever it names",
-    master={
-        **port_25(
-            smtpd_milters="",
-            smtpd_sender_restrictions="",
-            cleanup_service_name="cleanup",
-            smtpd_discard_ehlo_keywords="silent-discard",
-        ),
-    },
-    main={"bounce_service_name": "bounce"},
+    master=port_25(smtpd_milters="", smtpd_sender_restrictions="", smtpd_discard_ehlo_keywords=""),
 )
 
 
@@ -70,7 +62,7 @@ ROWS = (
         "backscatter",
         Mutant(
             "success notices for strangers",
-            master=port_25(smtpd_discard_ehlo_keywords="silent-discard"),
+            master=port_25(smtpd_discard_ehlo_keywords="", smtpd_milters=""),
         ),
         refused(r"5\d\d |250 no notice"),
         {

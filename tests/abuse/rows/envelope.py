@@ -1,13 +1,12 @@
 """The envelope sender of a login, and of strangers who would be one of us."""
 
-from abuse.mutants import port_25, submission
-from abuse.probes import logged_in, rcpt, submit
+from abuse.mutants import UNJUDGED, submission
+from abuse.probes import deliver, logged_in, submit
 from abuse.row import Mutant, Probe, refused, rows, served
 
 UNHELD_ENVELOPE = Mutant(
     "a login sends as it likes", master=submission(smtpd_sender_restrictions="")
 )
-OURS_BY_25 = Mutant("strangers send as us", master=port_25(smtpd_sender_restrictions=""))
 
 
 def envelope(sender: str, port: int = 587) -> Probe:
@@ -54,19 +53,32 @@ ROWS = (
     ),
     *rows(
         "envelope",
-        OURS_BY_25,
+        UNJUDGED,
         refused(r"5\d\d "),
         {
-            "a stranger as a login": rcpt("{taken}", "{login}"),
-            "a stranger as another of ours": rcpt("{taken}", "{boss}"),
-            "a stranger in capitals": rcpt("{taken}", "BOSS@{ours}"),
-            "a stranger as the host": rcpt("{taken}", "root@{host}"),
-            "a stranger without a domain": rcpt("{taken}", "boss"),
-            "a domain that does not exist": rcpt("{taken}", "x@no-such-domain.invalid"),
-            "a sender in quotes": rcpt("{taken}", '"a@{bank}"@{evil}'),
-            "a sender with a space": rcpt("{taken}", '"a b"@{evil}'),
-            "a sender with our address in quotes": rcpt("{taken}", '"{boss}"@{evil}'),
-            "a sender with an at sign escaped": rcpt("{taken}", "a\\@{bank}@{evil}"),
+            f"a stranger as {who}": deliver("From: x@{evil}", sender=sender)
+            for who, sender in {
+                "a login": "{login}",
+                "another of ours": "{boss}",
+                "another in capitals": "BOSS@{ours}",
+                "the host": "root@{host}",
+                "a name without a domain": "boss",
+                "the bank, in quotes": '"a@{bank}"@{evil}',
+                "a name with a space": '"a b"@{evil}',
+                "another of ours, in quotes": '"{boss}"@{evil}',
+                "the bank, with an at sign escaped": "a\\@{bank}@{evil}",
+                "the bank, by a source route": "@{bank}:x@{evil}",
+            }.items()
+        },
+    ),
+    *rows(
+        "envelope",
+        UNJUDGED,
+        refused(r"[45]\d\d "),
+        {
+            "a stranger at a domain that does not exist": deliver(
+                "From: x@{evil}", sender="x@no-such-domain.invalid"
+            )
         },
     ),
 )

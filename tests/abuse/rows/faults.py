@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from abuse.place import Place, token
-from abuse.probes import content, hand_over, until
+from abuse.probes import content, hand_over, on_host, until
 from abuse.row import Mutant, Probe, refused, rows, served
 
 DAEMONS = {
@@ -14,10 +14,11 @@ DAEMONS = {
     "the judge of policies": "opendmarc",
     "the guard": "mail-relay-guard",
     "SRS": "postsrsd",
+    "the judge of passwords": "dovecot",
     "the log": "rsyslog",
 }
 BACK_SECONDS = 25
-UNITS = [*DAEMONS.values(), "dovecot"]
+UNITS = [*DAEMONS.values()]
 STAY_DEAD = Mutant(
     "what dies stays dead",
     files={
@@ -180,14 +181,6 @@ ROWS = (
     ),
     *rows(
         "daemons",
-        STAY_DEAD,
-        served("250 "),
-        {"the mailboxes' server is killed": killed("dovecot")},
-        needs="mailboxes",
-        slow=True,
-    ),
-    *rows(
-        "daemons",
         START_LIMIT,
         served("250 "),
         {
@@ -242,5 +235,15 @@ ROWS = (
         served("250 "),
         {"a login without a resolver": resolverless(_outbound)},
         slow=True,
+    ),
+    *rows(
+        "clock",
+        Mutant("nobody sets the clock", files={"/etc/systemd/timesyncd.conf.d/aws.conf": ""}),
+        served(r"NTP=169\.254\.169\.123"),
+        {
+            "it is set by AWS's own time service": on_host(
+                "systemd-analyze cat-config systemd/timesyncd.conf | grep ^NTP= | tail -1"
+            )
+        },
     ),
 )

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from abuse.mutants import submission
 from abuse.place import Place, token
-from abuse.probes import content, hand_over
+from abuse.probes import content, hand_over, until
 from abuse.row import Mutant, Probe, rows, served
 from abuse.talk import CLOSED, Talk
 
@@ -143,6 +144,68 @@ def _good(place: Place, port: int) -> str:
         return f"not served: {error!r}"
 
 
+def _guess(place: Place, port: int, source: str, login: str, password: str) -> str:
+    """The answer to one login; a connection that is not to be had is one too."""
+    try:
+        with place.greeted(port, tls=True, source=source) as talk:
+            return talk.authenticate(login, password)
+    except OSError as error:
+        return f"shut out: {error}"
+
+
+def guesser(port: int) -> Probe:
+    """Twelve names from one address; whether it is shut out, and another one is not."""
+
+    def probe(place: Place) -> str:
+        place.forget()
+        source, ours = place.attacker(), place.names["ours"]
+        for number in range(12):
+            _guess(place, port, source, f"name{number}@{ours}", "password")
+        shut = until(lambda: _guess(place, port, source, "x", "x").startswith("shut out"), 25, 2)
+        if not shut:
+            return "it may go on guessing"
+        login, password = place.names["login"], place.password()
+        said = _guess(place, port, place.attacker(), login, password)
+        return f"shut out; another address: {said}"
+
+    return probe
+
+
+def office(place: Place) -> str:
+    """One login's forgotten password; whether another one logs in from the same address."""
+    place.forget()
+    source, colleague = place.attacker(), place.names["colleague"]
+    for _ in range(10):
+        _guess(place, 587, source, place.names["login"], "forgotten")
+    time.sleep(5)
+    return _guess(place, 587, source, colleague, place.password(colleague))
+
+
+def burst(count: int) -> Probe:
+    """A client hands over many messages at once; how many left the gateway in time."""
+
+    def probe(place: Place) -> str:
+        place.forget()
+        word, sender = token(), place.names["app"]
+        script = (
+            f"for number in $(seq {count}); do printf 'From: {sender}\\nSubject: {word}\\n\\n"
+            f"x\\n' | /usr/sbin/sendmail -i -f {sender} {word}@inbox.example & "
+            "[ $((number % 20)) = 0 ] && wait; done; wait"
+        )
+        started = time.monotonic()
+        place.shell(script, "client")
+        sent = until(lambda: _left(place, word) >= count, count / 5, 1)
+        took = time.monotonic() - started
+        return f"{'250' if sent else 'only'} {_left(place, word)} of {count} in {took:.0f} s"
+
+    return probe
+
+
+def _left(place: Place, word: str) -> int:
+    taken = f"to=<{word}@inbox.example>"
+    return sum(taken in line and "status=sent" in line for line in place.log().splitlines())
+
+
 ROWS = rows(
     "floods",
     PATIENT,
@@ -157,4 +220,50 @@ ROWS = rows(
         "guessed recipients": beside(25, guesses),
     },
     slow=True,
+)
+ROWS += (
+    *rows(
+        "guesses",
+        Mutant(
+            "nobody counts wrong passwords",
+            script="systemctl stop fail2ban",
+            back="systemctl start fail2ban; sleep 2",
+        ),
+        served(r"shut out; another address: 235 "),
+        {f"at many logins on {port}": guesser(port) for port in (587, 465)},
+        needs="limits",
+        slow=True,
+    ),
+    *rows(
+        "guesses",
+        Mutant(
+            "one wrong password shuts its address out",
+            edits={
+                "/usr/local/lib/mail-relay/agent/guessing.py": (
+                    r'"banned" if .* else "slowed"',
+                    '"banned"',
+                )
+            },
+        ),
+        served("235 "),
+        {"one user's wrong password, and a colleague in the same office": office},
+        needs="limits two",
+        slow=True,
+    ),
+    *rows(
+        "floods",
+        Mutant(
+            "a client logs in ten times a minute",
+            main={"smtpd_client_event_limit_exceptions": ""},
+            master=submission(
+                smtpd_client_event_limit_exceptions="",
+                smtpd_client_auth_rate_limit="2",
+                smtpd_client_message_rate_limit="10",
+            ),
+        ),
+        served("250 "),
+        {"two hundred messages of a client at once": burst(200)},
+        needs="clients",
+        slow=True,
+    ),
 )

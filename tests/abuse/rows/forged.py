@@ -114,6 +114,7 @@ def returned() -> Probe:
             return f"it did not come out: {said}"
         # from the signature of ours on, without what the receiver wrote above it
         raw = found.raw[found.raw.index("DKIM-Signature:") :].encode("latin-1")
+        raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         with place.greeted(25) as talk:
             return hand_over(talk, f"list@{place.names['evil']}", place.names["taken"], raw)
 
@@ -149,7 +150,10 @@ ROWS = (
         "forged",
         Mutant(
             "results of others are kept",
-            master={"smtp/inet/cleanup_service_name": "cleanup"},
+            master={
+                "inbound/unix/header_checks": "",
+                "smtp/inet/smtpd_milters": "unix:/run/opendkim-verify/opendkim.sock",
+            },
         ),
         refused("arrived none forged"),
         {
@@ -182,8 +186,8 @@ ROWS = (
         SHUT,
         served("arrived"),
         {
-            "a friend without a signature, by SPF": deliver(
-                "From: {friend}", sender="{friend}", arrives=True
+            "a stranger without a signature, by SPF": deliver(
+                "From: x@{evil}", sender="x@{evil}", arrives=True
             ),
             "a friend through another's server": deliver(
                 "From: {friend}", sender="list@{evil}", signed=True, arrives=True
@@ -197,6 +201,19 @@ ROWS = (
             "a provider's return path below our domain": deliver(
                 "From: {friend}", sender="bounces@news.{ours}", signed=True, arrives=True
             ),
+            "without Date": deliver(
+                "From: {friend}\r\nX-Without: Date", sender="{friend}", signed=True, arrives=True
+            ),
+            "a bounce of a friend's server": deliver(
+                "From: MAILER-DAEMON@{far}", sender="", signed=True, arrives=True
+            ),
+        },
+    ),
+    *rows(
+        "honest",
+        SHUT,
+        served("arrived"),
+        {
             "twelve signatures": deliver(
                 "".join(
                     f"DKIM-Signature: v=1; a=rsa-sha256; d={{evil}}; s=s{number}; h=from; "
@@ -205,16 +222,15 @@ ROWS = (
                 )
                 + "From: {friend}",
                 sender="{friend}",
+                to="{mailbox}",
                 signed=True,
                 arrives=True,
             ),
-            "without Date": deliver(
-                "From: {friend}\r\nX-Without: Date", sender="{friend}", arrives=True
-            ),
-            "a bounce of a friend's server": deliver(
-                "From: MAILER-DAEMON@{far}", sender="", signed=True, arrives=True
+            "a friend without a signature, by SPF": deliver(
+                "From: {friend}", sender="{friend}", to="{mailbox}", arrives=True
             ),
         },
+        needs="mailboxes",
     ),
     *rows(
         "honest",

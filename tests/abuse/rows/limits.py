@@ -1,10 +1,10 @@
 """Sizes and counts: what is too much is refused at once, and for good."""
 
-from abuse.mutants import SHUT
+from abuse.mutants import SHUT, submission
 from abuse.place import Place
 from abuse.probes import deliver, sent, submit
 from abuse.row import Mutant, Probe, refused, rows, served
-from abuse.talk import CLOSED
+from abuse.talk import CLOSED, is_refusal
 
 MIB = 1024 * 1024
 NO_SIZE = Mutant("no limit of size", main={"message_size_limit": "0", "mailbox_size_limit": "0"})
@@ -60,6 +60,29 @@ def errors(port: int) -> Probe:
         return f"still open: {said}"
 
     return probe
+
+
+def spam_run(place: Place) -> str:
+    """A login with ever more recipients, none of whom gets anything; when it is stopped."""
+    place.forget()
+    limit = getattr(place.settings, "limits").login.recipients_per_hour  # noqa: B009
+    count = 0
+    try:
+        while count < 3 * limit:
+            place.hang_up()
+            talk = place.session()
+            talk.say(f"MAIL FROM:<{place.names['login']}>")
+            for _ in range(900):
+                talk.send(b"RCPT TO:<%d@inbox.example>\r\n" % count)
+                count += 1
+            for _ in range(900):
+                talk.reply()
+            if is_refusal(said := talk.say("DATA")):
+                return said
+            talk.close()
+        return f"{count} recipients are taken"
+    finally:
+        place.forget()
 
 
 def connections(port: int, count: int = 80) -> Probe:
@@ -147,5 +170,13 @@ ROWS = (
             "seventy thousand octets of headers": sent(HEADERS + "From: {login}"),
             "a mebibyte": sent(body=("x" * 70 + "\r\n") * 15_000),
         },
+    ),
+    *rows(
+        "limits",
+        Mutant("nobody counts what a login sends", master=submission(smtpd_data_restrictions="")),
+        refused(r"4\d\d "),
+        {"a stolen password's spam run": spam_run},
+        needs="limits",
+        slow=True,
     ),
 )

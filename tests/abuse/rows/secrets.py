@@ -1,5 +1,7 @@
 """Keys and passwords: who on a host, and which host, can read what."""
 
+import shlex
+
 from abuse.place import Place
 from abuse.probes import on_host
 from abuse.row import Mutant, Probe, refused, rows
@@ -9,7 +11,8 @@ TOKEN = "http://169.254.169.254/latest/api/token"
 OPEN_METADATA = Mutant(
     "every user reaches the metadata service",
     script="nft flush ruleset",
-    back="nft -f /etc/nftables.conf",
+    back="nft -f /etc/nftables.conf; "
+    "[ ! -x /usr/local/lib/mail-relay/firewall ] || /usr/local/lib/mail-relay/firewall",
 )
 MODES = "/run/battery-modes"
 SECRET = "/srv/mail/tables /etc/letsencrypt /etc/postsrsd.secret /srv/mail/mailboxes"
@@ -37,10 +40,8 @@ def metadata(user: str, host: str = "gateway") -> Probe:
 
 def reads(user: str, file: str) -> Probe:
     """A system user reads a file, named by a shell's pattern."""
-    return on_host(
-        f"for file in {file}; do setpriv --reuid={user} --regid={user} --clear-groups "
-        'cat "$file" 2>&1 | head -c 80; done'
-    )
+    read = f'for file in {file}; do cat "$file" 2>&1 | head -c 80; done'
+    return on_host(f"runuser -u {user} -- sh -c {shlex.quote(read)}")
 
 
 def bucket(key: str, host: str = "client") -> Probe:
@@ -91,10 +92,12 @@ ROWS = (
                 "postfix", "/srv/mail/tables/current/keys/*/*.pem"
             ),
             "the signing keys for nobody": reads("nobody", "/srv/mail/tables/current/keys/*/*.pem"),
-            "the passwords for nobody": reads("nobody", "/srv/mail/tables/current/sasldb2"),
-            "the passwords for the signer": reads("opendkim", "/srv/mail/tables/current/sasldb2"),
+            "the passwords for nobody": reads("nobody", "/srv/mail/tables/current/passwords.*"),
+            "the passwords for the signer": reads(
+                "opendkim", "/srv/mail/tables/current/passwords.*"
+            ),
             "the passwords for the judge of signatures": reads(
-                "opendkim-verify", "/srv/mail/tables/current/sasldb2"
+                "opendkim-verify", "/srv/mail/tables/current/passwords.*"
             ),
             "the tables as they came for nobody": reads("nobody", "/srv/mail/tables/bundle.json"),
             "the tables as they came for Postfix": reads("postfix", "/srv/mail/tables/bundle.json"),
@@ -113,9 +116,6 @@ ROWS = (
         DENIED,
         {
             "a mailbox for nobody": reads("nobody", "/srv/mail/mailboxes"),
-            "the mailboxes' passwords for nobody": reads(
-                "nobody", "/srv/mail/tables/current/mailbox_passwords"
-            ),
         },
         needs="mailboxes",
     ),

@@ -47,6 +47,24 @@ def by_sendmail(head: str, sender: str, host: str = "gateway", user: str = "root
     return probe
 
 
+BACK_DOOR = """
+import smtplib, sys
+with smtplib.SMTP("127.0.0.1", 10026, timeout=20) as session:
+    session.sendmail(sys.argv[1], ["x@inbox.example"], f"From: {sys.argv[1]}\\r\\n\\r\\nx\\r\\n")
+print("250 taken")
+"""
+
+
+def by_the_way_back(user: str) -> Probe:
+    """A system user of the gateway speaks to the listener for folded mail."""
+
+    def probe(place: Place) -> str:
+        command = ("runuser", "-u", user, "--", "python3", "-c", BACK_DOOR)
+        return place.run(*command, place.names["login"]).splitlines()[-1]
+
+    return probe
+
+
 def bounced(look: Callable[[str], str] = lambda _: "") -> Probe:
     """A login writes to a name that does not exist; what it gets back."""
 
@@ -126,7 +144,7 @@ ROWS = (
     *rows(
         "signing",
         UNSIGNED_HERE,
-        served(r"arrived spf=\w+ dkim=pass dmarc=pass|arrived in its mailbox"),
+        served(r"arrived spf=\S+ dkim=pass dmarc=pass|arrived in its mailbox"),
         {"a bounce": bounced()},
         needs="direct",
     ),
@@ -144,13 +162,29 @@ ROWS = (
     *rows(
         "local users",
         Mutant(
-            "every user of the gateway may send",
-            main={"authorized_submit_users": "static:anyone"},
+            "every user of the gateway sends as anybody",
+            main={
+                "local_login_sender_maps": "static:*",
+            },
         ),
         refused(r"5"),
         {
             f"{user} by sendmail": by_sendmail("From: {login}", "{login}", user=user)
             for user in ("nobody", "opendmarc", "_apt")
+        },
+    ),
+    *rows(
+        "local users",
+        Mutant(
+            "every user of the gateway reaches the way back of folded mail",
+            script="nft flush ruleset",
+            back="nft -f /etc/nftables.conf; "
+            "[ ! -x /usr/local/lib/mail-relay/firewall ] || /usr/local/lib/mail-relay/firewall",
+        ),
+        refused(r"(?!250)"),
+        {
+            f"{user} by the way back of folded mail": by_the_way_back(user)
+            for user in ("nobody", "opendmarc")
         },
     ),
 )

@@ -16,7 +16,7 @@ TRUSTED = Mutant(
 )
 OFFERS = Mutant(
     "all extensions are offered on 25",
-    master=port_25(smtpd_discard_ehlo_keywords="silent-discard"),
+    master=port_25(smtpd_discard_ehlo_keywords="", smtpd_etrn_restrictions=""),
 )
 EAGER = Mutant(
     "early talkers are heard",
@@ -34,7 +34,8 @@ NEWLINE_ENDINGS = {
     "LF . LF": b"\n.\n",
     "LF . CRLF": b"\n.\r\n",
     "CRLF . LF": b"\r\n.\n",
-    "LF . CR LF twice": b"\n.\r\n.\r\n",
+    "LF LF . CRLF": b"\n\n.\r\n",
+    "LF . CRLF twice": b"\n.\r\n.\r\n",
 }
 RETURN_ENDINGS = {
     "CR . CR": b"\r.\r",
@@ -101,6 +102,7 @@ ROWS = (
         {
             "a success notice": say("MAIL FROM:<{friend}>", "RCPT TO:<{taken}> NOTIFY=SUCCESS"),
             "a notice with all of it": say("MAIL FROM:<{friend}> RET=FULL ENVID=x"),
+            "a queue run": say("ETRN {receiving}"),
         },
     ),
     *rows(
@@ -151,7 +153,8 @@ ROWS = (
         refused(r"5\d\d "),
         {
             "NUL in the body": submit(body=b"a\0b\r\n"),
-            "NUL before a dot": submit(body=b"a\r\n\0.\r\nb\r\n"),
+            "CRLF NUL . CRLF": submit(body=b"a\r\n\0.\r\nb\r\n"),
+            "CRLF . NUL CRLF": submit(body=b"a\r\n.\0\r\nb\r\n"),
             "NUL in a header": submit(b"From: {login}\r\nX-Nul: a\0b"),
         },
     ),

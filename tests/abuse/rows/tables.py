@@ -64,7 +64,7 @@ ROWS = rows(
         "a list": broken(lambda _: b"[]"),
         "a hundred thousand brackets": broken(lambda _: b"[" * 100_000),
         "for another host": broken(_with("host", "mail.other.example")),
-        "of a later format": broken(_with("format", 10_000)),
+        "of a later version": broken(_with("version", 10_000)),
         "logins that are a list": broken(_with("logins", [])),
         "a forward that is no address": broken(_with("forwards", {"x": ["y"]})),
     },

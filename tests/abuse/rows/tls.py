@@ -1,11 +1,11 @@
 """TLS: old versions, ciphers without a certificate, and the certificate itself."""
 
-import smtplib
 import ssl
 
 from abuse.mutants import SUBMISSION
 from abuse.place import Place
 from abuse.row import Mutant, Probe, refused, rows, served
+from abuse.talk import Talk
 from lab import send
 
 PORTS = (25, 587, 465)
@@ -53,23 +53,20 @@ DOVECOT_OLD = Mutant(
 
 
 def _tls(place: Place, port: int, context: ssl.SSLContext) -> str:
-    """The version and cipher of a session, or why there is none."""
-    plain = place.plain(port)
+    """The version of a session, or why there is none."""
+    talk = Talk(place.plain(port), context, place.gateway["name"])
     try:
         if port in (25, 587):
-            with smtplib.SMTP() as session:
-                session.sock, session.file = plain, None
-                session.getreply()
-                session.ehlo("x.example")
-                said = session.docmd("STARTTLS")
-                if said[0] != 220:
-                    return f"{said[0]} {said[1]!r}"
-        with context.wrap_socket(plain, server_hostname=place.gateway["name"]) as secure:
-            return f"agreed on {secure.version()}, {(secure.cipher() or ('none',))[0]}"
+            talk.reply()
+            talk.say("EHLO x.example")
+            if not (said := talk.say("STARTTLS")).startswith("220"):
+                return said
+        talk.secure()
+        return f"agreed on {talk.tls}"
     except (ssl.SSLError, ConnectionError) as error:
         return f"no session: {error}"
     finally:
-        plain.close()
+        talk.close()
 
 
 def version(port: int, wanted: ssl.TLSVersion) -> Probe:
