@@ -25,6 +25,7 @@ from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Statu
 
 UNITS = (
     "postfix.service",
+    "mail-relay-guard.service",
     "opendkim.service",
     "opendkim-verify.service",
     "opendmarc.service",

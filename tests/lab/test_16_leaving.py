@@ -107,7 +107,7 @@ def test_who_is_refused_is_told_why_and_so_is_the_log(
     assert said[:1] == "5", said
     assert re.search(why, said)
     if "character" not in why:
-        assert why in world.log(GATEWAY)
+        wait_until("the log says why", lambda: why in world.log(GATEWAY), 30)
 
 
 def test_a_from_field_that_would_cost_seconds_is_answered_at_once(world: World) -> None:
