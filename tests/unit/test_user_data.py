@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+import re
 import subprocess
 
 import pytest
@@ -154,3 +155,17 @@ def test_mechanisms_and_the_size_limit_are_the_stacks() -> None:
     laid = files(host)
     assert "mech_list: PLAIN DIGEST-MD5\n" in laid["etc/postfix/sasl/smtpd.conf"]
     assert main_cf(laid["etc/postfix/main.cf"])["message_size_limit"] == "5242880"
+
+
+def test_a_mailbox_is_told_the_sender_that_the_guard_has_hidden() -> None:
+    (line,) = [
+        line
+        for line in files(KEEPS_MAIL)["etc/postfix/true_senders"].splitlines()
+        if line.startswith("/")
+    ]
+    pattern, _, result = line[1:].partition("/")
+    hidden = f"nobounce+far.example=o'neil=x@{KEEPS_MAIL.name}"
+    found = re.fullmatch(pattern, hidden)
+    assert found is not None
+    assert result.strip().replace("$2", found[2]).replace("$1", found[1]) == "o'neil=x@far.example"
+    assert re.fullmatch(pattern, f"nobounce@{KEEPS_MAIL.name}") is None
