@@ -1,5 +1,7 @@
 """The gateway's tables as files, from a checked bundle: text in, text out."""
 
+import hmac
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,6 +77,25 @@ def signing_table(bundle: Bundle, signing: Mapping[str, str]) -> str:
     if parent in signing and bundle["host"] not in signing:
         lines.append(f"*@{bundle['host']} {parent}\n")
     return "".join(lines)
+
+
+def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
+    """The guard's table (agent/guard/tables.py): whose key signs for a domain, and the logins.
+
+    A login's proof changes with its password and its rights, and shows neither.
+    """
+    host, key = bundle["host"], bundle["srsSecret"].encode()
+    signed_by = {domain: domain if domain in signing else None for domain in bundle["domains"]}
+    signed_by.setdefault(host, signed_by.get(host.partition(".")[2]))
+    logins = {
+        login: {
+            "proof": hmac.digest(key, json.dumps(entry, sort_keys=True).encode(), "sha256").hex(),
+            "sendAs": sorted(entry["sendAs"]),
+        }
+        for login, entry in bundle["logins"].items()
+    }
+    content = {"host": host, "signedBy": signed_by, "logins": logins}
+    return json.dumps(content, indent=1, sort_keys=True)
 
 
 def policy(script: str, bundle: Bundle, signing: Mapping[str, str]) -> str:

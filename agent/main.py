@@ -81,6 +81,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     if mailbox_files:
         texts |= mailbox_files.texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
+    files["guard.json"] = File(gateway_files.guard(bundle, signing), "root", "mail-guard", 0o640)
     if "smarthost" in bundle:
         files["smarthost_passwords"] = File(_part("smarthost").passwords(bundle["smarthost"]))
     for domain, entry in bundle["domains"].items():
