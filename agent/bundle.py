@@ -1,8 +1,11 @@
 """What a tables object may hold. A bundle is valid as a whole or not used at all."""
 
+import ipaddress
 import json
 import re
 from typing import Any
+
+from agent.limits import KEYS
 
 DOMAIN = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
@@ -27,7 +30,7 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         "gateway": {"version", "host", "operator", "domains", "logins", "forwards", "srsSecret"},
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
-    optional = {"mailboxes", "smarthost"} if role == "gateway" else set()
+    optional = {"mailboxes", "smarthost", "hosts"} if role == "gateway" else set()
     _need(
         isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
         f"its keys are not {sorted(keys)}",
@@ -48,7 +51,10 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     for name, login in bundle["logins"].items():
         where = f"logins.{name}"
         _need(_is_address(name), f"{where}: not an address in lower case")
-        _need(isinstance(login, dict) and set(login) == {"password", "sendAs"}, f"{where}: keys")
+        known = isinstance(login, dict) and set(login) - {"limits"} == {"password", "sendAs"}
+        _need(known, f"{where}: keys")
+        if "limits" in login:
+            _limits(login["limits"], f"{where}.limits")
         _need(_is_password(login["password"]), f"{where}.password: not usable")
         _need(isinstance(login["sendAs"], list), f"{where}.sendAs: not a list")
         for item in login["sendAs"]:
@@ -68,6 +74,8 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         _need(all(_is_address(target) for target in targets), f"{where}: a target is no address")
     _need(_is_address(bundle["operator"]), "operator: not an address")
     _need(_is_password(bundle["srsSecret"]), "srsSecret: not usable")
+    hosts = bundle.get("hosts", [])
+    _need(isinstance(hosts, list) and all(map(_is_ipv4, hosts)), "hosts: not IPv4 addresses")
     if "mailboxes" in bundle:
         _mailboxes(bundle)
     return bundle
@@ -86,6 +94,12 @@ def _mailboxes(bundle: dict[str, Any]) -> None:
         _need(address in bundle["logins"], f"{where}: not a login")
         quota = mailbox["quotaMiB"]
         _need(isinstance(quota, int) and quota > 0, f"{where}.quotaMiB: not a number of MiB")
+
+
+def _limits(limits: Any, where: str) -> None:
+    _need(isinstance(limits, dict) and set(limits) == set(KEYS), f"{where}: keys")
+    for value in limits.values():
+        _need(type(value) is int and value >= 0, f"{where}: not a number")
 
 
 def _selectors(domain: str, selectors: Any) -> None:
@@ -120,6 +134,13 @@ def _is_address(value: Any) -> bool:
 def _is_mailbox(value: Any) -> bool:
     # it becomes a directory's name
     return _is_address(value) and MAILBOX_LOCAL.fullmatch(value.rpartition("@")[0]) is not None
+
+
+def _is_ipv4(value: Any) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(value)) == value
+    except ValueError:
+        return False
 
 
 def _is_password(value: Any) -> bool:

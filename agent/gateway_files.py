@@ -32,6 +32,11 @@ def own_domains(bundle: Bundle) -> str:
     return "".join(f"{name} 550 5.7.1 {text}\n" for name in names)
 
 
+def own_hosts(bundle: Bundle) -> str:
+    """Postfix's smtpd_client_event_limit_exceptions (cidr_table): the clients' public addresses."""
+    return "".join(f"{address}/32 -\n" for address in sorted(bundle.get("hosts", ())))
+
+
 def receiving(bundle: Bundle) -> set[str]:
     """The domains whose inbound mail we take."""
     taken = [*bundle["forwards"], *bundle.get("mailboxes", ())]

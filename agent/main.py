@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from agent import bundle as bundles
-from agent import gateway_files
+from agent import gateway_files, limits
 from agent.install import File, current, install, write
 
 # where postsrsd's AppArmor profile lets it look; the package makes a random one, each host its own
@@ -71,6 +71,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     texts = {
         "sender_logins": gateway_files.sender_logins(bundle),
         "own_domains": gateway_files.own_domains(bundle),
+        "own_hosts": gateway_files.own_hosts(bundle),
         "receives": gateway_files.receives(bundle),
         "forwards": gateway_files.forwards(bundle),
         "postsrsd": gateway_files.postsrsd(bundle),
@@ -78,6 +79,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
         "SigningTable": gateway_files.signing_table(bundle, signing),
         "policy.lua": gateway_files.policy(script, bundle, signing),
     }
+    texts |= limits.texts(bundle)
     if mailbox_files:
         texts |= mailbox_files.texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
@@ -102,7 +104,9 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     files["fingerprint"] = File(fingerprint)
     install(base, files)
     systemctl("reload-or-restart", "opendkim.service")
-    systemctl("restart", "postsrsd.service")
+    systemctl(
+        "restart", "postsrsd.service", *(f"mail-relay-limit@{k}.service" for k in limits.KINDS)
+    )
     systemctl("reload-or-restart", "postfix.service")
     ready = ", ".join(f"{d} by {s}" for d, s in sorted(signing.items())) or "nothing yet"
     say(f"tables installed: {len(passwords)} logins; signing {ready}")

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudinit import ClientHost, GatewayHost
+from cloudinit import ClientHost, GatewayHost, Guessing, Strangers
 from components import secrets
 from components.account import Account
 from components.availability import AvailabilityZones, Placement
@@ -194,6 +194,14 @@ class Stack:
     def _gateway_tables(self) -> pulumi.Output[dict[str, object]]:
         send_as = {c.login: self.settings.send_as(c) for c in self.settings.clients}
         send_as |= {x.address: self.settings.send_as(x) for x in self.settings.logins}
+        given = [(c.login, c) for c in self.settings.clients]
+        given += [(x.address, x) for x in self.settings.logins]
+        limits = {login: self.settings.limits_of(x).model_dump(by_alias=True) for login, x in given}
+        hosts = [
+            identity.address.public_ip
+            for name, identity in self.identities.items()
+            if isinstance(identity, Identity) and name != self.settings.gateway.name
+        ]
         content: dict[str, object] = {
             "version": 1,
             "host": self.settings.gateway.name,
@@ -210,9 +218,14 @@ class Stack:
             "forwards": {f.address: list(f.to) for f in self.settings.forwards},
             "srsSecret": secrets.srs_secret(pulumi.ResourceOptions(protect=self.settings.protect)),
             "logins": {
-                login: {"password": self.passwords[login], "sendAs": list(items)}
+                login: {
+                    "password": self.passwords[login],
+                    "sendAs": list(items),
+                    **({"limits": found} if any(found := limits[login].values()) else {}),
+                }
                 for login, items in send_as.items()
             },
+            "hosts": hosts,
             **({"smarthost": self.smarthost.table} if self.smarthost else {}),
         }
         if self.settings.mailboxes:
@@ -242,6 +255,9 @@ class Stack:
             sasl_mechanisms=s.sasl.mechanisms,
             message_size_limit_mib=s.message_size_limit_mi_b,
             mailboxes=bool(s.mailboxes),
+            network=s.network.cidr,
+            strangers=Strangers(**s.limits.strangers.model_dump()),
+            guessing=Guessing(**s.limits.guessing.model_dump()),
             private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
             smarthost=self.smarthost.host if self.smarthost else None,
         )
