@@ -17,7 +17,7 @@ LOG = Path("/var/log/mail-failures.log")
 # of the stack's own hosts, a network a line (Postfix's cidr_table)
 OWN = Path("/srv/mail/tables/current/own_hosts")
 TAIL = 1 << 20  # bytes of the log; some thousand failures
-LOGIN = re.compile(r"sasl_username=(.*)$|, user=<(.*?)>, ")
+LOGIN = re.compile(r"sasl_username=(.*)$| user=<(.*?)>, ")
 TABLE = ("ip", "guessing")
 
 

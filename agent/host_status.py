@@ -91,7 +91,8 @@ class Status:
 
     `boot` is the kernel's id of this boot, `written` ISO 8601, `certificate` when it ends (ISO
     8601, "" for none), `signing` the selector in use by domain, "" where none is visible in DNS
-    yet. A client has no certificate, no selectors and no egress.
+    yet, `limited` the logins that were refused by their limit in the last hour, and by which. A
+    client has no certificate, no selectors, no egress and no logins.
     """
 
     version: int
@@ -108,6 +109,7 @@ class Status:
     certificate: str
     disks: tuple[Disk, ...]
     egress: Egress | None
+    limited: dict[str, str]
 
     @property
     def signing_waits(self) -> tuple[str, ...]:

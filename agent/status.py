@@ -43,6 +43,7 @@ DISKS = {"gateway": ("/", "/srv/mail"), "client": ("/",)}
 PORTS = (25, 587, 465)
 RUN = Path("/run/mail-relay")
 EGRESS = RUN / "egress.json"
+LIMITED, LIMITED_SECONDS = RUN / "limited.json", 3600
 DONE = Path("/var/lib/mail-relay/set-up")
 SETUP = "mail-relay-setup.service"
 LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
@@ -186,6 +187,14 @@ def disks(paths: tuple[str, ...]) -> tuple[Disk, ...]:
     return tuple(found)
 
 
+def limited() -> dict[str, str]:
+    """The logins that limits_watch.py found refused in the last hour, and by which limit."""
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+        found = json.loads(LIMITED.read_text()).items()
+        return {login: what for login, (what, at) in found if time.time() - at < LIMITED_SECONDS}
+    return {}
+
+
 def egress(way: str) -> Egress | None:
     """Whether mail can leave, as it was last tried."""
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
@@ -286,6 +295,7 @@ def look(role: str, way: str) -> Status:
         certificate(host) if is_gateway else "",
         disks(DISKS[role]),
         egress(way) if way else None,
+        limited(),
     )
     return dataclasses.replace(status, missing=missing(status, role))
 

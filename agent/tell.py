@@ -1,6 +1,6 @@
 """Tell the operator by mail that a unit failed: `tell.py UNIT`, at most once a day for each unit.
 
-Started by systemd (OnFailure=). What runs by a timer and is well again two minutes later is not
+Started by systemd (OnFailure=). What runs by a timer and is well again by its next looks is not
 told: networks have such moments. A daemon's end is told, although systemd has started it again.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 TOLD = Path("/var/lib/mail-relay/told")
 DAY = 24 * 3600
-PATIENCE = 120  # seconds; our timers look once or twice a minute
+PATIENCE = 90  # seconds; our timers look once or twice a minute
 LINES, LINE = 15, 200
 LETTER = (
     "Subject: {unit} failed at {host}\n"

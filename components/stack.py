@@ -221,7 +221,7 @@ class Stack:
                 login: {
                     "password": self.passwords[login],
                     "sendAs": list(items),
-                    **({"limits": found} if any(found := limits[login].values()) else {}),
+                    **({"limits": found} if any((found := limits[login]).values()) else {}),
                 }
                 for login, items in send_as.items()
             },

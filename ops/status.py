@@ -71,3 +71,13 @@ def summaries(target: Target) -> list[dict[str, Any]]:
             }
             rows.append(row)
     return rows
+
+
+def limited(target: Target) -> dict[str, str]:
+    """The logins that have reached a limit in the last hour, and which; {} where nobody knows."""
+    try:
+        outputs = target.outputs()
+        with clients(target) as client:
+            return read(client, outputs["gateway"]).status.limited
+    except StackError:
+        return {}

@@ -39,6 +39,7 @@ def status(instance: str, host: str, **changes: Any) -> Status:
         "",
         (),
         None,
+        {},
     )
     return dataclasses.replace(serving, **changes)
 

@@ -31,6 +31,7 @@ def status(*missing: str, state: Any = "done", **changes: Any) -> Status:
         "certificate": "",
         "disks": (),
         "egress": None,
+        "limited": {},
     }
     return Status(**{**fields, **changes})
 

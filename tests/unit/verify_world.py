@@ -144,6 +144,7 @@ FACTS: dict[str, Any] = {
             {"path": "/srv/mail", "free": 7 * GIB, "size": 8 * GIB, "inodes_free": 0.99},
         ],
         "egress": {"exchange": "mx.inbox.example", "problem": "", "seconds": 60.0},
+        "limited": {},
         "age": 20,
     },
     "i-2": {
@@ -156,6 +157,7 @@ FACTS: dict[str, Any] = {
         "certificate": "",
         "disks": [{"path": "/", "free": 5 * GIB, "size": 8 * GIB, "inodes_free": 0.9}],
         "egress": None,
+        "limited": {},
         "age": 30,
     },
 }
