@@ -30,7 +30,7 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         "gateway": {"version", "host", "operator", "domains", "logins", "forwards", "srsSecret"},
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
-    optional = {"mailboxes", "smarthost", "hosts"} if role == "gateway" else set()
+    optional = {"mailboxes", "smarthost", "hosts"} if role == "gateway" else {"ownSender"}
     _need(
         isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
         f"its keys are not {sorted(keys)}",
@@ -41,6 +41,9 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         _need(_is_domain(bundle["gateway"]), "gateway: not a host name")
         _need(_is_address(bundle["login"]), "login: not an address")
         _need(_is_password(bundle["password"]), "password: not usable in Postfix's table")
+        sender = bundle.get("ownSender", bundle["login"])
+        known = isinstance(sender, str) and _is_domain(sender.removeprefix("@"))
+        _need(known or _is_address(sender), "ownSender: neither an address nor @domain")
         return bundle
     _mapping(bundle["domains"], "domains")
     for name, domain in bundle["domains"].items():

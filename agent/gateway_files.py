@@ -101,23 +101,3 @@ def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
     }
     content = {"host": host, "signedBy": signed_by, "logins": logins}
     return json.dumps(content, indent=1, sort_keys=True)
-
-
-def policy(script: str, bundle: Bundle, signing: Mapping[str, str]) -> str:
-    """OpenDKIM's SetupPolicyScript: the tables as Lua, then the script that uses them."""
-    host = bundle["host"]
-    ready = {domain: domain in signing for domain in bundle["domains"]}
-    ready.setdefault(host, host.partition(".")[2] in signing)
-    lines = ["local signing = {"]
-    lines += [f"  [{_lua(name)}] = {str(on).lower()}," for name, on in sorted(ready.items())]
-    lines += ["}", "local logins = {"]
-    for login, entry in sorted(bundle["logins"].items()):
-        items = ", ".join(f"[{_lua(item)}] = true" for item in sorted(entry["sendAs"]))
-        lines.append(f"  [{_lua(login)}] = {{{items}}},")
-    lines += ["}", script]
-    return "\n".join(lines)
-
-
-def _lua(text: str) -> str:
-    # names and addresses hold no control characters (bundle.py)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

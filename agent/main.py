@@ -67,7 +67,6 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
     for domain in bundle["domains"].keys() - signing.keys():
         say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
     mailbox_files = _part("mailbox_files") if "mailboxes" in bundle else None
-    script = (Path(__file__).parent / "policy.lua").read_text()
     texts = {
         "sender_logins": gateway_files.sender_logins(bundle),
         "own_domains": gateway_files.own_domains(bundle),
@@ -77,7 +76,6 @@ def gateway(bundle: dict[str, Any], base: Path) -> None:
         "postsrsd": gateway_files.postsrsd(bundle),
         "KeyTable": gateway_files.key_table(signing),
         "SigningTable": gateway_files.signing_table(bundle, signing),
-        "policy.lua": gateway_files.policy(script, bundle, signing),
     }
     texts |= limits.texts(bundle)
     if mailbox_files:
@@ -147,7 +145,9 @@ def client(bundle: dict[str, Any], base: Path) -> None:
     """Install the client's login."""
     destination = f"[{bundle['gateway']}]:587"
     line = f"{destination} {bundle['login']}:{bundle['password']}\n"
-    files = {"sasl_passwords": File(line)}
+    # the host's own name is no sender of ours: its root is root@ the domain, or the one that it has
+    own = f"@{bundle['host']} {bundle['ownSender']}\n" if "ownSender" in bundle else ""
+    files = {"sasl_passwords": File(line), "own_senders": File(own)}
     fingerprint = _fingerprint(files, {})
     if (current(base) / "fingerprint").exists() and (
         (current(base) / "fingerprint").read_text() == fingerprint

@@ -303,6 +303,7 @@ class Stack:
                 "gateway": s.gateway.name,
                 "login": client.login,
                 "password": self.passwords[client.login],
+                **({"ownSender": sender} if (sender := s.own_sender(client)) else {}),
             }
         )
         tables = self.tables.put(key, content)

@@ -354,3 +354,13 @@ class Settings(_Model):
         if isinstance(given, Login):
             return (given.address,)
         return (f"@{names.parent(given.name)}",)
+
+    def own_sender(self, client: Client) -> str | None:
+        """Whom a client's own mail (root's, cron's, notices) is from: an address, or `@domain`.
+
+        None if it may send as nobody.
+        """
+        own = self.send_as(client)
+        domains = [item for item in own if item.startswith("@")]
+        parent = f"@{names.parent(client.name)}"
+        return parent if parent in own else next(iter((*domains, *own)), None)

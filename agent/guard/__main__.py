@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.guard import inbound, originating
+from agent.guard import inbound, originating, room
 from agent.guard.message import Message, Verdict, deferred
 from agent.guard.tables import Kept, Tables
 
@@ -21,10 +21,10 @@ milter: Any = importlib.import_module("milter")
 Policy = Callable[[Message, Tables, Tables], Verdict]
 # By master.cf's milter_macro_daemon_name.
 POLICIES: dict[str, Policy] = {
-    "submission": originating.judge,
-    "submissions": originating.judge,
-    "folded": originating.judge,
-    "own": originating.judge,
+    "submission": originating.by_login,
+    "submissions": originating.by_login,
+    "folded": originating.folded,
+    "own": originating.by_host,
     "inbound": inbound.judge,
 }
 TABLES = Kept()
@@ -60,6 +60,8 @@ def negotiate(context: Any, options: list[int]) -> int:
     options[1] = wanted | unwanted
     options[2] = options[3] = 0
     context.setsymlist(milter.M_CONNECT, "{daemon_name}")
+    # sent with every header field: one that there never is
+    context.setsymlist(milter.M_EOH, "{none}")
     context.setsymlist(milter.M_EOM, "i {mail_addr} {auth_authen}")
     return milter.CONTINUE
 
@@ -96,19 +98,20 @@ def ended(context: Any) -> int:
             headers=headers,
         )
         now = TABLES.now()
-        verdict = POLICIES[connection.daemon](message, now, connection.begun or now)
+        verdict = room.refusal(connection.daemon) or POLICIES[connection.daemon](
+            message, now, connection.begun or now
+        )
     except Exception:  # whatever it is, nothing passes that was not judged
         say(f"{queue_id}: {connection.daemon!r}: {traceback.format_exc()}", 3)
         verdict = AWAY
-    return answer(context, queue_id, verdict)
+    return answer(context, verdict)
 
 
-def answer(context: Any, queue_id: str, verdict: Verdict) -> int:
+def answer(context: Any, verdict: Verdict) -> int:
     """Carry a verdict out."""
     if verdict.code:
-        # libmilter reads "%" as printf does
+        # libmilter reads "%" as printf does; Postfix logs the text by the queue id
         context.setreply(verdict.code, verdict.status, verdict.text.replace("%", "%%"))
-        say(f"{queue_id}: refused: {verdict.code} {verdict.status} {verdict.text}", 5)
         return milter.REJECT if verdict.code[0] == "5" else milter.TEMPFAIL
     for change in verdict.changes:
         if change.index:
