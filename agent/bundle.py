@@ -24,7 +24,7 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     """The bundle of this host and role, checked; raises BadBundle."""
     try:
         bundle = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadBundle(f"it is not JSON ({len(content)} bytes)") from error
     keys = {
         "gateway": {"version", "host", "operator", "domains", "logins", "forwards", "srsSecret"},

@@ -62,6 +62,12 @@ def forwards(bundle: Bundle) -> str:
     return "".join(f"{address} {found[address]}\n" for address in sorted(found))
 
 
+def passwords(bundle: Bundle) -> str:
+    """Dovecot's passdb for submission (passwd-file): readable, or CRAM-MD5 could not be offered."""
+    logins = sorted(bundle["logins"].items())
+    return "".join(f"{login}:{{PLAIN}}{entry['password']}\n" for login, entry in logins)
+
+
 def postsrsd(bundle: Bundle) -> str:
     """postsrsd's environment: senders of our own are not rewritten."""
     return f"OWN_DOMAINS={','.join(sorted({*bundle['domains'], bundle['host']}))}\n"

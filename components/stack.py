@@ -14,7 +14,7 @@ from components.host import Host, certificate_statements
 from components.identity import Identity
 from components.lookup import image_id
 from components.mail_domain import Domain
-from components.naming import Tags
+from components.naming import Tags, tables_key
 from components.network import (
     CLIENT_OUT,
     GATEWAY_IN,
@@ -33,7 +33,7 @@ from components.tables import Tables, etag
 from mail import caa, names, programs, spf
 from settings import Client, Settings
 
-GATEWAY_KEY = "gateway.json"
+GATEWAY_KEY = tables_key("")
 
 
 @dataclass(frozen=True)
@@ -282,7 +282,7 @@ class Stack:
         return self.tables.url(self.tables.status_key(host))
 
     def _client(self, client: Client) -> Placed:
-        s, key = self.settings, f"clients/{client.name}.json"
+        s, key = self.settings, tables_key(client.name)
         identity = self.identities[client.name]
         fixed = ClientHost(
             name=client.name,

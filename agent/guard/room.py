@@ -1,7 +1,7 @@
 """Whether there is room for one message more, by the number of files.
 
-Postfix looks at bytes alone (queue_minfree). With the last inode its cleanup(8) waits and asks again,
-and senders hang until every process is theirs.
+Postfix looks at bytes alone (queue_minfree). With the last inode its cleanup(8) waits and asks
+again, and senders hang until every process is theirs.
 """
 
 import os

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from elsewhere import addresses, login, session
+from elsewhere import addresses, guess, login, session
 from world import GATEWAY, LOGIN, OTHER_LOGIN, World, wait_until
 
 from lab import send
@@ -75,9 +75,9 @@ def test_a_slowed_connection_has_one_guess(world: World, forgiven: None) -> None
         wait_until("it is slowed down", lambda: held(world, "slowed", office), 20)
         with session(world, office, 465) as made:
             with pytest.raises(smtplib.SMTPAuthenticationError):
-                made.login(LOGIN, "forgotten")
+                guess(made, LOGIN, "forgotten")
             with pytest.raises((smtplib.SMTPException, OSError)) as caught:
-                made.login(LOGIN, "forgotten")
+                guess(made, LOGIN, "forgotten")
         assert "535" not in str(caught.value)
 
 
