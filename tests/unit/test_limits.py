@@ -3,15 +3,20 @@
 import copy
 import datetime
 import json
+import os
 import sqlite3
+import subprocess
+import time
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_agent import GATEWAY
 
-from agent import guessing, limits, limits_watch, watch
+from agent import guessing, limits, limits_watch, tell, watch
 from agent.bundle import BadBundle, parse
+from agent.guard import room
 from agent.host_status import Disk
 from settings import SettingsError, read
 
@@ -164,3 +169,52 @@ def test_a_file_system_is_told_when_bytes_or_files_run_out() -> None:
     assert list(watch.room((disk(200, 0.5),))) == []
     assert "50 MiB left of 1000" in next(watch.room((disk(50, 0.5),)))
     assert "inodes" in next(watch.room((disk(200, 0.05),)))
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What `tell` sends of a daemon that was killed and runs again."""
+    sent: list[str] = []
+    shown = {"Type": "notify", "ActiveState": "active", "NRestarts": "1", "Description": "A daemon"}
+
+    def run(command: list[str], **given: Any) -> Any:
+        if command[0] == "sendmail":
+            sent.append(given["input"])
+        said = "killed\x1b[2J\n" if command[0] == "journalctl" else ""
+        return subprocess.CompletedProcess(command, 0, said)
+
+    monkeypatch.setattr(tell, "TOLD", tmp_path)
+    monkeypatch.setattr(
+        tell, "properties", lambda unit, *names: {n: shown.get(n, "") for n in names}
+    )
+    monkeypatch.setattr(tell.subprocess, "run", run)
+    monkeypatch.setattr(tell.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(tell.sys, "argv", ["tell.py", "x.service"])
+    return sent
+
+
+def test_a_unit_is_told_once_a_day_and_its_words_cannot_move_a_terminal(
+    letters: list[str], tmp_path: Path
+) -> None:
+    assert tell.main() == tell.main() == 0
+    (letter,) = letters
+    assert letter.startswith("Subject: x.service failed at ")
+    assert "It runs again" in letter
+    assert "killed?[2J" in letter
+    yesterday = time.time() - tell.DAY - 1
+    os.utime(tmp_path / "x.service", (yesterday, yesterday))
+    tell.main()
+    assert len(letters) == 2
+
+
+@pytest.mark.parametrize(
+    ("daemon", "free", "refused"),
+    [("inbound", 50, True), ("submission", 50, False), ("submission", 10, True)],
+)
+def test_strangers_leave_files_for_our_own_users(
+    monkeypatch: pytest.MonkeyPatch, daemon: str, free: int, refused: bool
+) -> None:
+    held = types.SimpleNamespace(f_files=1000, f_favail=free)
+    monkeypatch.setattr(room.os, "statvfs", lambda path: held)
+    found = room.refusal(daemon)
+    assert (found is not None and found.code[0] == "4") is refused
