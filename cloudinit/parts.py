@@ -94,7 +94,7 @@ class Guessing:
     """When an address has failed too often: FAILURES in MINUTES. With LOGINS logins it is shut out.
 
     For `ban_minutes` at first, longer when it comes again; else it is slowed down to so many
-    connections a minute, each with one guess.
+    connections a minute, each with one guess. `exempt` are networks that are never held.
     """
 
     failures: int
@@ -102,6 +102,7 @@ class Guessing:
     logins: int
     ban_minutes: int
     slow_per_minute: int
+    exempt: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from settings.base import Model
+from settings.words import Network
 
 
 class LoginLimits(Model):
@@ -24,7 +25,8 @@ class Guessing(Model):
     """When wrong passwords of one address are guesses: `failures` in `minutes`.
 
     With several logins among them the address is shut out, for `ban_minutes` at first; else it is
-    slowed down to so many connections a minute, since others may be behind it.
+    slowed down to so many connections a minute, since others may be behind it. `exempt` are
+    networks that are never held.
     """
 
     failures: Annotated[int, Field(ge=2)] = 10
@@ -32,6 +34,7 @@ class Guessing(Model):
     logins: Annotated[int, Field(ge=2)] = 5
     ban_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     slow_per_minute: Annotated[int, Field(ge=1)] = 10
+    exempt: tuple[Network, ...] = ()
 
 
 class Strangers(Model):
