@@ -49,7 +49,7 @@ def trace(
             _print(message)
     if not messages:
         notes.print(
-            f"no host's log has {what!r}; a log reaches back for up to 30 days, or to its host's rebuild",
+            f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
             markup=False,
             soft_wrap=True,
         )
