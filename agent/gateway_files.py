@@ -25,6 +25,11 @@ def sender_logins(bundle: Bundle) -> str:
     return "".join(f"{item} {','.join(sorted(owners[item]))}\n" for item in sorted(owners))
 
 
+def own_hosts(bundle: Bundle) -> str:
+    """Postfix's smtpd_client_event_limit_exceptions (cidr_table): the clients' public addresses."""
+    return "".join(f"{address}/32 -\n" for address in sorted(bundle.get("hosts", ())))
+
+
 def receiving(bundle: Bundle) -> set[str]:
     """The domains whose inbound mail we take."""
     taken = [*bundle["forwards"], *bundle.get("mailboxes", ())]
@@ -48,6 +53,12 @@ def forwards(bundle: Bundle) -> str:
         for role in ("postmaster", "abuse"):
             found.setdefault(f"{role}@{domain}", bundle["operator"])
     return "".join(f"{address} {found[address]}\n" for address in sorted(found))
+
+
+def passwords(bundle: Bundle) -> str:
+    """Dovecot's passdb for submission (passwd-file): readable, or CRAM-MD5 could not be offered."""
+    logins = sorted(bundle["logins"].items())
+    return "".join(f"{login}:{{PLAIN}}{entry['password']}\n" for login, entry in logins)
 
 
 def postsrsd(bundle: Bundle) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-import os
+import hmac
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,13 +38,14 @@ def users(bundle: Bundle) -> str:
 
 
 def passwords(bundle: Bundle) -> str:
-    """Dovecot's passdb (passwd-file), another one at each call.
+    """Dovecot's passdb for IMAP (passwd-file), the same one for the same passwords.
 
-    A slow hash would guard nothing: sasldb, beside it, has to hold the same passwords readable.
+    A slow hash would guard nothing: other files beside it have to hold the passwords readable.
     """
     lines = []
     for address in sorted(bundle["mailboxes"]):
-        salt = os.urandom(SALT_BYTES)
-        digest = hashlib.sha512(bundle["logins"][address]["password"].encode() + salt).digest()
+        password = bundle["logins"][address]["password"].encode()
+        salt = hmac.digest(password, address.encode(), "sha512")[:SALT_BYTES]
+        digest = hashlib.sha512(password + salt).digest()
         lines.append(f"{address}:{{SSHA512}}{base64.b64encode(digest + salt).decode()}\n")
     return "".join(lines)

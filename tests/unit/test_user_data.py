@@ -9,7 +9,17 @@ import subprocess
 import pytest
 from certificates import root
 
-from cloudinit import ClientHost, GatewayHost, Part, Smarthost, files, parts, setup_object
+from cloudinit import (
+    ClientHost,
+    GatewayHost,
+    Guessing,
+    Part,
+    Smarthost,
+    Strangers,
+    files,
+    parts,
+    setup_object,
+)
 from cloudinit.parts import AGENT_FILES
 
 LIMIT = 16_384  # of EC2's user data, in bytes before base64
@@ -28,6 +38,9 @@ GATEWAY = GatewayHost(
     sasl_mechanisms=("PLAIN", "LOGIN"),
     message_size_limit_mib=30,
     mailboxes=False,
+    network="10.20.0.0/16",
+    strangers=Strangers(15, 120, 600),
+    guessing=Guessing(10, 10, 5, 30, 10),
 )
 KEEPS_MAIL = dataclasses.replace(GATEWAY, mailboxes=True)
 SES = Smarthost("email-smtp.ap-southeast-2.amazonaws.com", 587, ("PLAIN", "LOGIN"), True)
