@@ -18,7 +18,7 @@ import yaml
 from recorder import declare
 
 from agent import bundle, gateway_files, mailbox_files, smarthost
-from cloudinit import ClientHost, GatewayHost, files
+from cloudinit import ClientHost, GatewayHost, Guessing, Strangers, files
 from components import bundles
 from mail import dkim, names
 from settings import Settings, SettingsError, read
