@@ -1,8 +1,10 @@
 """What a tables object may hold. A bundle is valid as a whole or not used at all."""
 
+import ipaddress
 import json
 from typing import Any
 
+from agent.limits import KEYS
 from mail import names
 
 
@@ -14,13 +16,13 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     """The bundle of this host and role, checked; raises BadBundle."""
     try:
         bundle = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadBundle(f"it is not JSON ({len(content)} bytes)") from error
     keys = {
         "gateway": {"version", "host", "operator", "domains", "logins", "forwards", "srsSecret"},
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
-    optional = {"mailboxes", "smarthost"} if role == "gateway" else {"ownSender"}
+    optional = {"mailboxes", "smarthost", "hosts"} if role == "gateway" else {"ownSender"}
     _need(
         isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
         f"its keys are not {sorted(keys)}",
@@ -44,7 +46,10 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     for name, login in bundle["logins"].items():
         where = f"logins.{name}"
         _need(names.is_address(name), f"{where}: not an address in lower case")
-        _need(isinstance(login, dict) and set(login) == {"password", "sendAs"}, f"{where}: keys")
+        known = isinstance(login, dict) and set(login) - {"limits"} == {"password", "sendAs"}
+        _need(known, f"{where}: keys")
+        if "limits" in login:
+            _limits(login["limits"], f"{where}.limits")
         _need(names.is_password(login["password"]), f"{where}.password: not usable")
         _need(isinstance(login["sendAs"], list), f"{where}.sendAs: not a list")
         for item in login["sendAs"]:
@@ -65,6 +70,8 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         )
     _need(names.is_address(bundle["operator"]), "operator: not an address")
     _need(names.is_password(bundle["srsSecret"]), "srsSecret: not usable")
+    hosts = bundle.get("hosts", [])
+    _need(isinstance(hosts, list) and all(map(_is_ipv4, hosts)), "hosts: not IPv4 addresses")
     if "mailboxes" in bundle:
         _mailboxes(bundle)
     return bundle
@@ -83,6 +90,12 @@ def _mailboxes(bundle: dict[str, Any]) -> None:
         _need(address in bundle["logins"], f"{where}: not a login")
         quota = mailbox["quotaMiB"]
         _need(isinstance(quota, int) and quota > 0, f"{where}.quotaMiB: not a number of MiB")
+
+
+def _limits(limits: Any, where: str) -> None:
+    _need(isinstance(limits, dict) and set(limits) == set(KEYS), f"{where}: keys")
+    for value in limits.values():
+        _need(type(value) is int and value >= 0, f"{where}: not a number")
 
 
 def _selectors(domain: str, selectors: Any) -> None:
@@ -105,6 +118,13 @@ def _is_sender(value: Any) -> bool:
     return names.is_address(value) or (
         isinstance(value, str) and value[:1] == "@" and names.is_domain(value[1:])
     )
+
+
+def _is_ipv4(value: Any) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(value)) == value
+    except ValueError:
+        return False
 
 
 def _mapping(value: Any, where: str) -> None:

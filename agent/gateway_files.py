@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Bundle = Mapping[str, Any]
@@ -23,6 +23,11 @@ def sender_logins(bundle: Bundle) -> str:
         logins |= owners.get("@" + item.rpartition("@")[2], set())
     # a sender of ours that nobody owns is nobody's: no login has an empty name
     return "".join(f"{item} {','.join(sorted(owners[item]))}\n" for item in sorted(owners))
+
+
+def own_hosts(bundle: Bundle) -> str:
+    """Postfix's smtpd_client_event_limit_exceptions (cidr_table): the clients' public addresses."""
+    return "".join(f"{address}/32 -\n" for address in sorted(bundle.get("hosts", ())))
 
 
 def receiving(bundle: Bundle) -> set[str]:
@@ -48,6 +53,15 @@ def forwards(bundle: Bundle) -> str:
         for role in ("postmaster", "abuse"):
             found.setdefault(f"{role}@{domain}", bundle["operator"])
     return "".join(f"{address} {found[address]}\n" for address in sorted(found))
+
+
+def passwords(bundle: Bundle, logins: Iterable[str]) -> str:
+    """Dovecot's passdb (passwd-file) for these logins.
+
+    Readable, as the kept tables beside it are, or CRAM-MD5 could not be offered.
+    """
+    known = bundle["logins"]
+    return "".join(f"{login}:{{PLAIN}}{known[login]['password']}\n" for login in sorted(logins))
 
 
 def postsrsd(bundle: Bundle) -> str:

@@ -30,13 +30,22 @@ AGENT_FILES = {
         "guard/message.py",
         "guard/originating.py",
         "guard/results.py",
+        "guard/room.py",
         "guard/shown.py",
         "guard/tables.py",
+        "guessing.py",
         "host_status.py",
         "install.py",
+        "limits.py",
+        "limits_watch.py",
         "main.py",
         "published.py",
+        "readers.py",
+        "report.py",
+        "source.py",
         "status.py",
+        "tell.py",
+        "watch.py",
     ),
     "client": (
         "__init__.py",
@@ -44,8 +53,14 @@ AGENT_FILES = {
         "gateway_files.py",
         "host_status.py",
         "install.py",
+        "limits.py",
         "main.py",
+        "readers.py",
+        "report.py",
+        "source.py",
         "status.py",
+        "tell.py",
+        "watch.py",
     ),
     "mailboxes": ("mailbox_files.py",),
     "smarthost": ("smarthost.py", "smarthost_watch.py"),
@@ -75,8 +90,33 @@ class Smarthost:
 
 
 @dataclass(frozen=True)
+class Strangers:
+    """What one address that is none of the stack's may take of a gateway, on 25 for each minute."""
+
+    connections: int
+    messages_per_minute: int
+    recipients_per_minute: int
+
+
+@dataclass(frozen=True)
+class Guessing:
+    """When an address has failed too often: FAILURES in MINUTES. With LOGINS logins it is shut out.
+
+    For `ban_minutes` at first, longer when it comes again; else it is slowed down to so many
+    connections a minute, each with one guess. `exempt` are networks that are never held.
+    """
+
+    failures: int
+    minutes: int
+    logins: int
+    ban_minutes: int
+    slow_per_minute: int
+    exempt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class GatewayHost:
-    """What is fixed for a gateway; `tables` and `status` are s3:// URLs.
+    """What is fixed for a gateway; `tables` and `status` are s3:// URLs, `network` is the VPC's.
 
     Without `acme_directory` it is certbot's own.
     `private_subnet` is the network, such as 10.20.1.0/24, whose hosts it leads to the web.
@@ -95,6 +135,9 @@ class GatewayHost:
     sasl_mechanisms: tuple[str, ...]
     message_size_limit_mib: int
     mailboxes: bool
+    network: str
+    strangers: Strangers
+    guessing: Guessing
     private_subnet: str | None = None
     smarthost: Smarthost | None = None
 

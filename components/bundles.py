@@ -4,10 +4,10 @@ Values that only an `up` knows, such as keys and passwords, are put where they b
 given, so they may be Pulumi's outputs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from settings import Client, Settings
+from settings import Client, Login, Settings
 
 VERSION = 1
 
@@ -19,10 +19,14 @@ def gateway(
     passwords: Mapping[str, Any],
     srs_secret: Any,
     smarthost: Mapping[str, Any] | None,
+    hosts: Sequence[Any],
 ) -> dict[str, Any]:
-    """The gateway's; `keys` are private keys by domain and selector, oldest first."""
-    send_as = {c.login: settings.send_as(c) for c in settings.clients}
-    send_as |= {x.address: settings.send_as(x) for x in settings.logins}
+    """The gateway's.
+
+    `keys` are private keys by domain and selector, oldest first, `hosts` are the clients' public
+    addresses.
+    """
+    given = {c.login: c for c in settings.clients} | {x.address: x for x in settings.logins}
     content: dict[str, Any] = {
         "version": VERSION,
         "host": settings.gateway.name,
@@ -38,9 +42,14 @@ def gateway(
         "forwards": {f.address: list(f.to) for f in settings.forwards},
         "srsSecret": srs_secret,
         "logins": {
-            login: {"password": passwords[login], "sendAs": list(items)}
-            for login, items in send_as.items()
+            login: {
+                "password": passwords[login],
+                "sendAs": list(settings.send_as(who)),
+                **_limits(settings, who),
+            }
+            for login, who in given.items()
         },
+        "hosts": list(hosts),
     }
     if smarthost:
         content["smarthost"] = smarthost
@@ -54,6 +63,11 @@ def gateway(
             for mailbox in settings.mailboxes
         }
     return content
+
+
+def _limits(settings: Settings, who: Client | Login) -> dict[str, Any]:
+    found = settings.limits_of(who).model_dump(by_alias=True)
+    return {"limits": found} if any(found.values()) else {}
 
 
 def client(settings: Settings, client: Client, *, password: Any) -> dict[str, Any]:

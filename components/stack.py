@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudinit import ClientHost, GatewayHost
+from cloudinit import ClientHost, GatewayHost, Guessing, Strangers
 from components import bundles, secrets
 from components.account import Account
 from components.availability import AvailabilityZones, Placement
@@ -14,7 +14,7 @@ from components.host import Host, certificate_statements
 from components.identity import Identity
 from components.lookup import image_id
 from components.mail_domain import Domain
-from components.naming import Tags
+from components.naming import Tags, tables_key
 from components.network import (
     CLIENT_OUT,
     GATEWAY_IN,
@@ -33,7 +33,7 @@ from components.tables import Tables, etag
 from mail import caa, names, programs, spf
 from settings import Client, Settings
 
-GATEWAY_KEY = "gateway.json"
+GATEWAY_KEY = tables_key("")
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,11 @@ class Stack:
             passwords=self.passwords,
             srs_secret=secrets.srs_secret(opts),
             smarthost=self.smarthost.table if self.smarthost else None,
+            hosts=[
+                identity.address.public_ip
+                for name, identity in self.identities.items()
+                if isinstance(identity, Identity) and name != self.settings.gateway.name
+            ],
         )
 
     def _gateway(self) -> Placed:
@@ -218,6 +223,9 @@ class Stack:
             sasl_mechanisms=s.sasl.mechanisms,
             message_size_limit_mib=s.message_size_limit_mi_b,
             mailboxes=bool(s.mailboxes),
+            network=s.network.cidr,
+            strangers=Strangers(**s.limits.strangers.model_dump()),
+            guessing=Guessing(**s.limits.guessing.model_dump()),
             private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
             smarthost=self.smarthost.host if self.smarthost else None,
         )
@@ -242,7 +250,7 @@ class Stack:
         return self.tables.url(self.tables.status_key(host))
 
     def _client(self, client: Client) -> Placed:
-        s, key = self.settings, f"clients/{client.name}.json"
+        s, key = self.settings, tables_key(client.name)
         identity = self.identities[client.name]
         fixed = ClientHost(
             name=client.name,

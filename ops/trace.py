@@ -29,7 +29,7 @@ def trace(
 ) -> None:
     """Where a message is: who handed it in, who signed it, and what every receiver said.
 
-    The hosts keep the logs of 14 days; a host that is rebuilt begins anew. Where SSH is closed, it
+    The hosts keep logs for up to 30 days; one that is rebuilt begins anew. Where SSH is closed, it
     says what waits (exit code 1).
     """
     found = target(stack, lab)
@@ -51,7 +51,7 @@ def trace(
             _print(message, _logins(found))
     if not messages:
         notes.print(
-            f"no host's log has {what!r}; a log reaches back for 14 days, or to its host's rebuild",
+            f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
             markup=False,
             soft_wrap=True,
         )

@@ -49,6 +49,8 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
         return f"{key}: missing; {example.replace('KEY', key)}"
     remedy = detail.get("ctx", {}).get("remedy") or detail["msg"]
     value = _value(raw, detail["loc"])
+    if detail["type"] == "string_type" and isinstance(value, int | float):
+        remedy = f"put it in quotation marks, or YAML reads a {type(value).__name__}"
     if SECRET & set(path) or _holds_secret(value):
         return f"{key}: {remedy}"
     return f"{key}: {value!r}: {remedy}"

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field
 
 from mail import aliases, dmarc, names, spf
+from settings.base import Model as _Model
+from settings.limits import UNLIMITED, Limits, LoginLimits
 from settings.words import (
     NULL_MX,
     AccountPassword,
@@ -27,6 +28,7 @@ from settings.words import (
     PrivateKey,
     PublicKey,
     PublicSuffix,
+    ReceivedAddress,
     SaslMechanism,
     Selector,
     SendAs,
@@ -45,12 +47,6 @@ IMAGES = {
 ROLES = ("postmaster", "abuse")
 # {} is what Pulumi gives where nothing is set
 _UNSET = BeforeValidator(lambda given: given or None)
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True
-    )
 
 
 class Gateway(_Model):
@@ -112,7 +108,7 @@ class MailDomain(_Model):
     name: Domain
     selectors: tuple[Selector, ...] = Field(("s1",), min_length=1)
     retired: tuple[Selector, ...] = ()
-    keys: dict[Selector, PrivateKey] = {}
+    keys: dict[Selector, PrivateKey] = Field({})
     dmarc: Dmarc = Dmarc()
     spf: Spf = Spf()
     txt: tuple[TxtString, ...] = ()
@@ -131,6 +127,7 @@ class Client(_Model):
     instance_type: InstanceType = "t4g.micro"
     send_as: tuple[SendAs, ...] | None = None
     private: bool = False
+    limits: LoginLimits | None = None
 
     @property
     def login(self) -> str:
@@ -144,12 +141,13 @@ class Login(_Model):
     address: Address
     password: Password | None = None
     send_as: tuple[SendAs, ...] | None = None
+    limits: LoginLimits | None = None
 
 
 class Forward(_Model):
     """Inbound mail of an address, or of all others of a domain (`@domain`), goes to these."""
 
-    address: SendAs
+    address: ReceivedAddress
     to: tuple[Address, ...] = Field(min_length=1)
 
 
@@ -259,6 +257,7 @@ class Settings(_Model):
     mailboxes: tuple[Mailbox, ...] = ()
     inbound: Inbound = Inbound()
     sasl: Sasl = Sasl()
+    limits: Limits = Limits()
     message_size_limit_mi_b: int = Field(30, ge=1, le=1024)
     smarthost: Annotated[Smarthost | None, _UNSET] = None
     acme: Acme = Acme()
@@ -266,7 +265,7 @@ class Settings(_Model):
     network: Vpc = Vpc()
     wait: Wait = Wait()
     protect: bool = False
-    tags: dict[str, str] = {}
+    tags: dict[str, str] = Field({})
 
     @property
     def gateway_domain(self) -> str:
@@ -409,6 +408,14 @@ class Settings(_Model):
     def aliases(self, mailbox: Mailbox) -> tuple[str, ...]:
         """Those of one mailbox."""
         return self.mailbox_aliases[mailbox.address]
+
+    def limits_of(self, given: Client | Login) -> LoginLimits:
+        """What a client or a login may send; a client's programs as much as they can."""
+        if given.limits is not None:
+            base = self.limits.login if isinstance(given, Login) else UNLIMITED
+            chosen = {name: getattr(given.limits, name) for name in given.limits.model_fields_set}
+            return base.model_copy(update=chosen)
+        return self.limits.login if isinstance(given, Login) else UNLIMITED
 
     def send_as(self, given: Client | Login) -> tuple[str, ...]:
         """What a client or a login may send as."""

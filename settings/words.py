@@ -72,6 +72,16 @@ def _send_as(value: str) -> str:
     return _address(value)
 
 
+def _received(value: str) -> str:
+    local = _send_as(value).rpartition("@")[0]
+    if routing := sorted(set(local) & set("%!")):
+        raise _wrong(
+            f"with {' and '.join(routing)} in it, Postfix takes it for a route to another host and "
+            "refuses it to strangers (allow_untrusted_routing); choose another local part"
+        )
+    return value
+
+
 def _mailbox(value: str) -> str:
     if problem := names.mailbox_problem(_address(value)):
         raise _wrong(problem)
@@ -207,6 +217,7 @@ Host = Annotated[str, AfterValidator(_host)]
 ExchangeHost = Annotated[str, AfterValidator(_exchange)]
 Address = Annotated[str, AfterValidator(_address)]
 SendAs = Annotated[str, AfterValidator(_send_as)]
+ReceivedAddress = Annotated[str, AfterValidator(_received)]
 MailboxAddress = Annotated[str, AfterValidator(_mailbox)]
 Selector = Annotated[str, AfterValidator(_selector)]
 Password = Annotated[str, AfterValidator(_password)]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.guard import inbound, originating
+from agent.guard import inbound, originating, room
 from agent.guard.message import Message, Verdict, deferred
 from agent.guard.tables import Kept, Tables
 
@@ -119,7 +119,9 @@ def ended(context: Any) -> int:
             headers=headers,
         )
         now = TABLES.now()
-        verdict = POLICIES[connection.daemon](message, now, connection.begun or now)
+        verdict = room.refusal(connection.daemon) or POLICIES[connection.daemon](
+            message, now, connection.begun or now
+        )
     except Exception:  # whatever it is, nothing passes that was not judged
         say(f"{queue_id}: {connection.daemon!r}: {traceback.format_exc()}", 3)
         verdict = AWAY

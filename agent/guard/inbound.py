@@ -45,7 +45,8 @@ def judge(rules: Rules, message: Message, tables: Tables) -> Verdict:
 
     domain = envelope["domain"].lower() if envelope else ""
     proved = found.vouch_for(domain)
-    if domain in tables.signed_by and not proved:
+    own = domain in tables.signed_by  # and so not rewritten by postsrsd
+    if own and not proved:
         return refused("our users send by port 587 or 465, with their login")
     author = _judge_author(rules, message, tables, found)
     if author.code:
@@ -53,7 +54,7 @@ def judge(rules: Rules, message: Message, tables: Tables) -> Verdict:
 
     changes, notes = list(author.changes), list(author.notes)
     replaced = None
-    if envelope and (not proved or len(sender) - 1 + SRS > LOCAL_PART):
+    if envelope and (not proved or (not own and len(sender) - 1 + SRS > LOCAL_PART)):
         why = "cannot be written into ours" if proved else "is not proved"
         notes.append(f"the sender <{sender}> {why}: notices to it end here")
         replaced = _without_notices(envelope["local"], domain, tables.host)

@@ -1,7 +1,6 @@
 """Who writes to the gateway from outside, on port 25."""
 
 import smtplib
-import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,16 +9,8 @@ from typing import Any
 import dkim as dkimpy
 from world import World
 
-from lab.access import inside
 from lab.internet.stranger import Stranger, put_zone
 from lab.machines.network import PROBE
-
-# By the provider itself, so that SPF passes for its own domain.
-PROVIDER = """
-import smtplib, sys
-with smtplib.SMTP(sys.argv[1], local_hostname="mx.inbox.example") as session:
-    session.sendmail(sys.argv[2], sys.argv[3:], sys.stdin.buffer.read())
-"""
 
 
 def letter(author: str, subject: str, *headers: str, body: str = "Hello.\r\n") -> bytes:
@@ -66,8 +57,7 @@ def converse(
 
 def by_provider(world: World, sender: str, recipient: str, content: bytes) -> None:
     """A message of a user of the provider's, whom its SPF proves."""
-    program = ["python3", "-c", PROVIDER, world.outputs["gateway"]["address"], sender, recipient]
-    subprocess.run([*inside(world.lab, "inbox"), *program], input=content, check=True)
+    world.inbox.write(world.outputs["gateway"]["address"], sender, recipient, content)
 
 
 @contextmanager

@@ -115,7 +115,8 @@ def test_one_reader_gets_one_copy_whatever_is_behind_the_plus(
     with world.session(25) as session:
         code, text = converse(session, recipients, content, friend.address)
     assert code == 250, text
-    wait_until("the queue is empty", lambda: not world.queue())
+    done = f"{text.split()[-1]}: removed"
+    wait_until("all copies have left", lambda: done in world.log(GATEWAY))
     found = sorted(
         m.recipient for m in world.inbox.wait_for(lambda m: m.subject == subject, count=3)
     )

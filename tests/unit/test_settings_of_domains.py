@@ -289,6 +289,12 @@ def test_a_selector_that_is_none_is_told_in_one_line(selector: str) -> None:
     assert "RFC 6376, 3.1" in line
 
 
+@pytest.mark.parametrize("value", [20240101, True, 1.5])
+def test_a_value_that_yaml_takes_for_a_number_is_to_be_quoted(value: Any) -> None:
+    (line,) = lines(domain(selectors=[value]))
+    assert "put it in quotation marks" in line
+
+
 def test_a_selector_whose_records_name_is_too_long_is_refused() -> None:
     (line,) = lines(domain(selectors=[".".join(["x" * 60] * 4)]))
     assert "DNS takes 253" in line

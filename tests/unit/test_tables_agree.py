@@ -18,7 +18,7 @@ import yaml
 from recorder import declare
 
 from agent import bundle, gateway_files, mailbox_files, smarthost
-from cloudinit import ClientHost, GatewayHost, files
+from cloudinit import ClientHost, GatewayHost, Guessing, Strangers, files
 from components import bundles
 from mail import dkim, names
 from settings import Settings, SettingsError, read
@@ -76,6 +76,7 @@ def tables(settings: Settings) -> dict[str, Any]:
         | {x.address: x.password for x in settings.logins if x.password},
         srs_secret="a-secret-of-SRS",
         smarthost=table if settings.smarthost else None,
+        hosts=["203.0.113.7"],
     )
     return json.loads(json.dumps(content))
 
@@ -102,14 +103,15 @@ def check(settings: Settings) -> None:
             f"{gateway_files.TABLES}/keys/{domain}/{signing[domain]}.pem",
         ]
         assert not set(f"{domain}{signing[domain]}") & set("/: \n")
+    passwords = passwd_file(gateway_files.passwords(taken, taken["logins"]))
+    assert passwords == {n: [f"{{PLAIN}}{x['password']}"] for n, x in taken["logins"].items()}
     if settings.mailboxes:
-        users, logins = mailbox_files.texts(taken), mailbox_files.passwords(taken)
+        users = mailbox_files.texts(taken)
         assert table(users["mailboxes"]).keys() == {m.address for m in settings.mailboxes}
         assert passwd_file(users["mailbox_users"]).keys() >= {m.address for m in settings.mailboxes}
         for address, fields in passwd_file(users["mailbox_users"]).items():
             assert address.count("@") == 1
             assert re.fullmatch(r"/srv/mail/mailboxes/[a-z0-9.-]+/[a-z0-9._-]+", fields[4])
-        assert passwd_file(logins).keys() == {m.address for m in settings.mailboxes}
     if settings.smarthost:
         accounts = table(smarthost.passwords(taken["smarthost"]))
         for account in settings.smarthost.accounts:
@@ -148,6 +150,9 @@ def gateway_host(settings: Settings) -> GatewayHost:
         sasl_mechanisms=settings.sasl.mechanisms,
         message_size_limit_mib=settings.message_size_limit_mi_b,
         mailboxes=bool(settings.mailboxes),
+        network=settings.network.cidr,
+        strangers=Strangers(**settings.limits.strangers.model_dump()),
+        guessing=Guessing(**settings.limits.guessing.model_dump()),
     )
 
 
@@ -298,9 +303,19 @@ def test_whatever_the_settings_take_the_host_installs(
     ],
 )
 def test_odd_addresses_are_the_same_for_settings_and_host(address: str) -> None:
-    forwards = [{"address": address.replace("inbox", "shop"), "to": [address]}]
-    settings = read(base(operator=address, forwards=forwards, acme={"email": address}))
-    check(settings)
+    own = address.replace("inbox", "shop")
+    logins = [{"address": own, "sendAs": [own]}]
+    forwards = [{"address": own, "to": [address]}]
+    if {"%", "!"} & set(address):
+        forwards[0]["address"] = "info@shop.example"
+    keys = {"operator": address, "acme": {"email": address}}
+    check(read(base(forwards=forwards, logins=logins, **keys)))
+
+
+@pytest.mark.parametrize("address", ["a%b@shop.example", "far.example!a@shop.example"])
+def test_an_address_that_postfix_takes_for_a_route_is_no_forward(address: str) -> None:
+    with pytest.raises(SettingsError, match="a route to another host"):
+        read(base(forwards=[{"address": address, "to": ["a@inbox.example"]}]))
 
 
 @pytest.mark.parametrize("address", ["#a@shop.example", "-a@shop.example", "a..b@shop.example"])

@@ -73,7 +73,7 @@ def test_a_right_world_has_no_error_no_warning_and_nothing_skipped(loopback: Loo
     results = loopback.look()
     assert wrong(results) == set()
     assert skipped(results) == set()
-    assert len({(r.check, r.subject) for r in results}) == len(results) == 35
+    assert len({(r.check, r.subject) for r in results}) == len(results) == 37
 
 
 def test_the_right_world_is_what_the_outputs_say() -> None:
@@ -115,7 +115,16 @@ def test_hosts_whose_word_cannot_be_read_are_skipped_with_the_reason(loopback: L
     results = loopback.look(facts={})
     assert wrong(results) == set()
     names = {check for check, _ in skipped(results)}
-    assert names == {"status", "services", "tables", "queue", "disk", "signing", "egress"}
+    assert names == {
+        "status",
+        "services",
+        "tables",
+        "clock",
+        "queue",
+        "disk",
+        "signing",
+        "egress",
+    }
     assert {r.skipped for r in results if r.skipped} == {"no credentials"}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from verify_world import GATEWAY, KEY, NEWER, RIGHT, ROLES, SERVERS, Port
+from verify_world import GATEWAY, KEY, LOOK, NEWER, RIGHT, ROLES, SERVERS, Port
 
 from mail import txt
 
@@ -265,8 +265,8 @@ def _host(code: str, subject: str, remedy: str, **facts: Any) -> Broken:
     return Broken(code, subject, remedy, facts={"i-1": facts})
 
 
-def _tables(etag: str = "e1", result: str = "success", seconds: float | None = 5) -> dict[str, Any]:
-    return {"etag": etag, "result": result, "seconds": seconds}
+def _tables(**changed: Any) -> dict[str, Any]:
+    return {**LOOK, "etag": "e1", **changed}
 
 
 def _queue(held: int, seconds: float) -> dict[str, Any]:
@@ -293,6 +293,10 @@ HOSTS = [
     _host("tables-stale", GATEWAY, "mail-relay-tables.timer", tables=_tables(seconds=900)),
     _host("tables-stale", GATEWAY, "mail-relay-tables.timer", tables=_tables(seconds=None)),
     _host("tables-old", GATEWAY, JOURNAL, tables=_tables(etag="e0")),
+    _host("tables-changed", GATEWAY, "--refresh", bucket="e0", tables=_tables(etag="e0")),
+    _host("tables-changed", GATEWAY, "--refresh", bucket=""),
+    _host("tables-unread", GATEWAY, "--refresh", tables=_tables(unanswered=900.0)),
+    _host("clock-off", GATEWAY, "systemd-timesyncd", clock_off=86_400.0),
     _host("signing-none", SHOP, JOURNAL, signing={"relay.example": "s1"}),
     _host("signing-older", SHOP, "takes s2", signing={"relay.example": "s1", SHOP: "s1"}),
     _host("signing-unknown", SHOP, JOURNAL, signing={"relay.example": "s1", SHOP: "s0"}),
