@@ -2,7 +2,7 @@
 
 import re
 
-from abuse.mutants import SHUT, port_25
+from abuse.mutants import EVERYBODY, OPEN, SHUT, port_25
 from abuse.place import Place, token
 from abuse.probes import content, hand_over, is_refusal, rcpt, say
 from abuse.row import Mutant, Probe, refused, rows, served
@@ -10,9 +10,10 @@ from abuse.row import Mutant, Probe, refused, rows, served
 FOR_ALL = Mutant(
     "addresses of SRS take mail from everybody, in every spelling",
     master=port_25(
+        **EVERYBODY,
         smtpd_sender_restrictions="",
-        smtpd_recipient_restrictions="permit",
-        smtpd_relay_restrictions="permit",
+        smtpd_recipient_restrictions=OPEN,
+        smtpd_relay_restrictions=OPEN,
         smtpd_reject_unlisted_recipient="no",
     ),
 )
