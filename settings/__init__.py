@@ -1,0 +1,47 @@
+"""The stack's configuration: read once, typed, checked whole before any resource is made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from settings import errors
+from settings.conflicts import conflicts
+from settings.errors import SettingsError
+from settings.model import (
+    Account,
+    Client,
+    Delegation,
+    HostedZone,
+    Login,
+    MailDomain,
+    Settings,
+    Smarthost,
+)
+from settings.words import PASSWORD, architecture
+
+__all__ = [
+    "PASSWORD",
+    "Account",
+    "Client",
+    "Delegation",
+    "HostedZone",
+    "Login",
+    "MailDomain",
+    "Settings",
+    "SettingsError",
+    "Smarthost",
+    "architecture",
+    "read",
+]
+
+
+def read(raw: Mapping[str, Any]) -> Settings:
+    """The settings, or SettingsError with everything that is wrong in them."""
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(list(errors.lines(raw, error, Settings))) from None
+    if lines := list(conflicts(settings)):
+        raise SettingsError(lines)
+    return settings

@@ -1,0 +1,22 @@
+"""What is wrong between settings that are right by themselves."""
+
+from collections.abc import Iterator
+
+from settings.conflicts import domains, hosts, people, smarthost
+from settings.model import Settings
+
+
+def conflicts(s: Settings) -> Iterator[str]:
+    """One line for each: the key, the value, what would be right."""
+    ours = {domain.name for domain in s.mail_domains}
+    if "." not in s.gateway_domain:
+        yield (
+            f"mail-relay:gateway.name: {s.gateway.name!r}: give a host name below your domain, "
+            f"such as mail.{s.gateway.name}"
+        )
+        return
+    yield from domains.zone_conflicts(s)
+    yield from domains.conflicts(s)
+    yield from people.conflicts(s, ours)
+    yield from smarthost.conflicts(s, ours)
+    yield from hosts.conflicts(s, ours)

@@ -1,0 +1,53 @@
+"""Hosts: their names, their types, the network that they are in."""
+
+import ipaddress
+from collections.abc import Iterator
+
+from settings.conflicts.common import twice
+from settings.model import Settings
+from settings.words import architecture
+
+
+def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    """Two hosts of one name, a type that does not fit the image, networks that are none."""
+    yield from twice("clients", [c.name for c in s.clients])
+    for number, client in enumerate(s.clients):
+        if client.name == s.gateway.name or client.name in ours:
+            yield (
+                f"mail-relay:clients[{number}].name: {client.name!r}: this name is taken by the "
+                "gateway or a domain; give the host a name of its own"
+            )
+    types = [("gateway", s.gateway.instance_type)]
+    types += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
+    for key, kind in types:
+        if s.image and f"-{architecture(kind)}-" not in s.image:
+            yield (
+                f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "
+                f"{s.image} is not; choose a type or an image of the same architecture"
+            )
+    for number, network in enumerate(s.ssh.allow_from):
+        if ipaddress.IPv4Network(network).prefixlen < 8:
+            yield (
+                f"mail-relay:ssh.allowFrom[{number}]: {network!r}: SSH is not opened to the "
+                "world; name the network that you come from"
+            )
+    if not 16 <= ipaddress.IPv4Network(s.network.cidr).prefixlen <= 24:
+        yield f"mail-relay:network.cidr: {s.network.cidr!r}: give a network of /16 to /24"
+    elif s.private_clients:
+        yield from _private_conflicts(s)
+
+
+def _private_conflicts(s: Settings) -> Iterator[str]:
+    """What private clients need: a second subnet, and the gateway's name for itself alone."""
+    if ipaddress.IPv4Network(s.network.cidr).prefixlen > 23:
+        yield (
+            f"mail-relay:network.cidr: {s.network.cidr!r}: private clients have a subnet of their "
+            "own; give a network of /16 to /23"
+        )
+    for number, domain in enumerate(s.domains):
+        if domain.name.endswith(f".{s.gateway.name}"):
+            yield (
+                f"mail-relay:domains[{number}].name: {domain.name!r}: with private clients the "
+                f"hosts see a private zone {s.gateway.name}, which hides what is below it; choose "
+                "a domain that is not below the gateway's name"
+            )

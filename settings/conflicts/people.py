@@ -1,0 +1,91 @@
+"""Who sends and who receives: clients, logins, forwards, mailboxes."""
+
+from collections.abc import Iterator
+
+from mail import aliases
+from settings.conflicts.common import foreign, twice
+from settings.model import Settings
+
+# Of the data volume, for the queue and the certificates.
+QUEUE_MIB = 1024
+
+
+def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    """Addresses that are not ours, lead nowhere, or back to themselves."""
+    yield from _login_conflicts(s, ours)
+    yield from _forward_conflicts(s, ours)
+    yield from _mailbox_conflicts(s, ours)
+
+
+def _login_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    yield from twice("logins", [x.address for x in s.logins])
+    for number, client in enumerate(s.clients):
+        yield from foreign(f"clients[{number}]", s.send_as(client), ours)
+    own = {client.login for client in s.clients}
+    for number, login in enumerate(s.logins):
+        key = f"mail-relay:logins[{number}]"
+        if login.address in own:
+            yield f"{key}.address: {login.address!r}: a client host has this login"
+        yield from foreign(f"logins[{number}]", s.send_as(login), ours)
+    yield from twice("sasl.mechanisms", list(s.sasl.mechanisms))
+    if "PLAIN" not in s.sasl.mechanisms:
+        yield (
+            f"mail-relay:sasl.mechanisms: {list(s.sasl.mechanisms)}: keep PLAIN, the one that "
+            "every mail program has; inside TLS nobody reads it"
+        )
+
+
+def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    yield from twice("forwards", [f.address for f in s.forwards])
+    targets = s.targets
+    for number, forward in enumerate(s.forwards):
+        key = f"mail-relay:forwards[{number}]"
+        if forward.address.rpartition("@")[2] not in ours:
+            yield (
+                f"{key}.address: {forward.address!r}: its domain is none of ours "
+                f"({', '.join(sorted(ours))}); add it to mail-relay:domains"
+            )
+        if path := aliases.loop(forward.address, targets):
+            yield f"{key}.to: {' -> '.join(path)}: this goes in a circle; remove one step"
+    wanted = [("operator", s.operator)]
+    wanted += [(f"forwards[{n}].to", t) for n, f in enumerate(s.forwards) for t in f.to]
+    wanted += [
+        (f"domains[{n}].dmarc.reports", r)
+        for n, d in enumerate(s.domains)
+        for r in d.dmarc.reports or ()
+    ]
+    for key, target in wanted:
+        domain = target.rpartition("@")[2]
+        if domain in s.receiving and aliases.following(target, targets) is None:
+            yield (
+                f"mail-relay:{key}: {target!r}: {domain} is received here and has no such "
+                "address; add it to mail-relay:forwards or mail-relay:mailboxes, or name one "
+                "elsewhere"
+            )
+
+
+def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    yield from twice("mailboxes", [m.address for m in s.mailboxes])
+    logins = {login.address for login in s.logins}
+    forwards = {forward.address: forward.to for forward in s.forwards}
+    for number, address in enumerate(mailbox.address for mailbox in s.mailboxes):
+        key = f"mail-relay:mailboxes[{number}].address: {address!r}"
+        if address.rpartition("@")[2] not in ours:
+            yield (
+                f"{key}: its domain is none of ours ({', '.join(sorted(ours))}); add it to "
+                "mail-relay:domains"
+            )
+        if address not in logins:
+            yield f"{key}: nobody could read it; add a login of this address to mail-relay:logins"
+        if address not in forwards.get(address, (address,)):
+            yield (
+                f"{key}: a forward takes all its mail elsewhere; add {address} to that forward's "
+                "`to` to keep a copy, or remove one of the two"
+            )
+    promised = sum(mailbox.quota_mi_b for mailbox in s.mailboxes)
+    room = s.gateway.data_volume_gi_b * 1024 - QUEUE_MIB
+    if s.mailboxes and promised > room:
+        yield (
+            f"mail-relay:mailboxes: {promised} MiB of quotas in all: the data volume has room for "
+            f"{room} MiB beside the queue; raise gateway.dataVolumeGiB or lower quotas"
+        )

@@ -1,0 +1,200 @@
+"""What a value may be: each annotated type checks one kind of string, and says what is right."""
+
+import ipaddress
+import re
+from typing import Annotated, Any, Literal
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from mail import dkim, names, spf
+
+PASSWORD = re.compile(r"[!-9;-~]{8,128}")
+# What Postfix's smtp_sasl_password_maps holds as USER:PASSWORD on one line.
+ACCOUNT_USER = re.compile(r"[!-9;-~]{1,255}")
+ACCOUNT_PASSWORD = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
+# Instance families with Graviton processors: "g" follows the generation's number.
+ARM_TYPE = re.compile(r"(a1|[a-z]+\d+g[a-z]*)\.")
+# A mailbox's local part is a directory's name, and a user name in Dovecot's files.
+MAILBOX_LOCAL = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+INSTANCE_TYPE = re.compile(r"[a-z]+\d*[a-z0-9-]*\.(nano|micro|small|medium|large|metal|\d*xlarge)")
+# Families on Xen, as EC2's guide to instance types lists them ("Hypervisor type"). All others are
+# of the Nitro System, whose disks are NVMe devices.
+XEN = re.compile(
+    r"(t1|t2|m[1-4]|c[134]|cc[12]|cr1|r[34]|x1e?|i[23]|d2|h1|hi1|hs1|cg1|g2|g3s?|p[23]|f1)\.(?!metal)"
+)
+HOST_NAME_MAX = 64
+AVAILABILITY_ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d[a-z]")
+
+
+def _wrong(remedy: str) -> PydanticCustomError:
+    # the remedy is text, not a format
+    return PydanticCustomError("setting", "{remedy}", {"remedy": remedy})
+
+
+def _domain(value: str) -> str:
+    if problem := names.domain_problem(value):
+        raise _wrong(problem)
+    return value
+
+
+def _host(value: str) -> str:
+    _domain(value)
+    if len(value) > HOST_NAME_MAX:
+        raise _wrong(
+            f"it has {len(value)} characters, and Linux takes host names of at most "
+            f"{HOST_NAME_MAX} (hostname(7)); choose a shorter one"
+        )
+    return value
+
+
+def _address(value: str) -> str:
+    if problem := names.address_problem(value):
+        raise _wrong(problem)
+    return value
+
+
+def _send_as(value: str) -> str:
+    if value.startswith("@"):
+        _domain(value[1:])
+        return value
+    return _address(value)
+
+
+def _mailbox(value: str) -> str:
+    local = _address(value).rpartition("@")[0]
+    if not MAILBOX_LOCAL.fullmatch(local):
+        raise _wrong(
+            f"{local!r} is not made of a-z, 0-9, '.', '_' and '-'; mail for NAME+anything comes to "
+            "the mailbox NAME"
+        )
+    return value
+
+
+def _selector(value: str) -> str:
+    if not names.LABEL.fullmatch(value):
+        raise _wrong("a selector is one label of a-z, 0-9 and '-', such as s1 (RFC 6376, 3.1)")
+    return value
+
+
+def is_ipv4(value: str) -> bool:
+    """Whether it is an IPv4 address."""
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.IPv4Network(value)
+    except ValueError:
+        raise _wrong("give an IPv4 network without host bits, such as 10.20.0.0/16") from None
+    return value
+
+
+def _password(value: str) -> str:
+    if not PASSWORD.fullmatch(value):
+        raise _wrong("give 8 to 128 printable ASCII characters without spaces and colons")
+    return value
+
+
+def _account_user(value: str) -> str:
+    if not ACCOUNT_USER.fullmatch(value):
+        raise _wrong("give the user name as the provider says it, without spaces and colons")
+    return value
+
+
+def _account_password(value: str) -> str:
+    if not ACCOUNT_PASSWORD.fullmatch(value):
+        raise _wrong("give up to 255 printable ASCII characters, with no space at either end")
+    return value
+
+
+def _private_key(value: str) -> str:
+    try:
+        return dkim.brought_in(value)
+    except ValueError as error:
+        raise _wrong(f"{error}; give the private key in PEM, RSA of {dkim.BITS} bits") from None
+
+
+def _public_key(value: str) -> str:
+    try:
+        serialization.load_ssh_public_key(value.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise _wrong("give the line of a .pub file, as ssh-ed25519 AAAA... you@laptop") from None
+    return value
+
+
+def _certificates(value: str) -> str:
+    try:
+        found = x509.load_pem_x509_certificates(value.encode())
+    except ValueError:
+        raise _wrong("give certificates in PEM, -----BEGIN CERTIFICATE----- ...") from None
+    # as the hosts get it: no text between them, no key behind them
+    return "".join(c.public_bytes(serialization.Encoding.PEM).decode() for c in found)
+
+
+def _instance_type(value: str) -> str:
+    if not INSTANCE_TYPE.fullmatch(value):
+        raise _wrong("give an EC2 instance type, such as t4g.small")
+    if XEN.match(value):
+        raise _wrong(
+            "this older family runs on Xen, where a host does not find its data volume; choose one "
+            "of the Nitro System, such as t4g.small or t3.small"
+        )
+    return value
+
+
+def _availability_zone(value: str) -> str:
+    if not AVAILABILITY_ZONE.fullmatch(value):
+        raise _wrong("give an availability zone of the stack's region, such as eu-central-1a")
+    return value
+
+
+def _txt_string(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        raise _wrong("leave out the quotation marks around it; they would be part of the record")
+    return value
+
+
+def _mechanism(value: str) -> str:
+    if not spf.MECHANISM.fullmatch(value) or value.lstrip("+-~?") == "all":
+        raise _wrong("give an SPF mechanism, such as include:_spf.example.net (RFC 7208, 5)")
+    return value
+
+
+def architecture(instance_type: str) -> str:
+    """arm64 or amd64, as Debian names them."""
+    return "arm64" if ARM_TYPE.match(instance_type) else "amd64"
+
+
+def hosted_zone(given: Any) -> Any:
+    """A zone's name alone is enough."""
+    return {"name": _domain(given)} if isinstance(given, str) else given
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+Host = Annotated[str, AfterValidator(_host)]
+Address = Annotated[str, AfterValidator(_address)]
+SendAs = Annotated[str, AfterValidator(_send_as)]
+MailboxAddress = Annotated[str, AfterValidator(_mailbox)]
+Selector = Annotated[str, AfterValidator(_selector)]
+Password = Annotated[str, AfterValidator(_password)]
+AccountUser = Annotated[str, AfterValidator(_account_user)]
+AccountPassword = Annotated[str, AfterValidator(_account_password)]
+Network = Annotated[str, AfterValidator(_network)]
+PrivateKey = Annotated[str, AfterValidator(_private_key)]
+PublicKey = Annotated[str, AfterValidator(_public_key)]
+Certificates = Annotated[str, AfterValidator(_certificates)]
+InstanceType = Annotated[str, AfterValidator(_instance_type)]
+ZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")]
+AvailabilityZone = Annotated[str, AfterValidator(_availability_zone)]
+TxtString = Annotated[str, AfterValidator(_txt_string)]
+Mechanism = Annotated[str, AfterValidator(_mechanism)]
+# What Debian's libsasl2-modules can do with a password.
+SaslMechanism = Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
