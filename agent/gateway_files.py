@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Bundle = Mapping[str, Any]
@@ -62,10 +62,13 @@ def forwards(bundle: Bundle) -> str:
     return "".join(f"{address} {found[address]}\n" for address in sorted(found))
 
 
-def passwords(bundle: Bundle) -> str:
-    """Dovecot's passdb for submission (passwd-file): readable, or CRAM-MD5 could not be offered."""
-    logins = sorted(bundle["logins"].items())
-    return "".join(f"{login}:{{PLAIN}}{entry['password']}\n" for login, entry in logins)
+def passwords(bundle: Bundle, logins: Iterable[str]) -> str:
+    """Dovecot's passdb (passwd-file) for these logins.
+
+    Readable, as the kept tables beside it are, or CRAM-MD5 could not be offered.
+    """
+    known = bundle["logins"]
+    return "".join(f"{login}:{{PLAIN}}{known[login]['password']}\n" for login in sorted(logins))
 
 
 def postsrsd(bundle: Bundle) -> str:

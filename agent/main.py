@@ -82,10 +82,11 @@ def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, Fi
         for selector in entry["selectors"]:
             path = f"keys/{domain}/{selector['name']}.pem"
             files[path] = File(selector["privateKey"], "opendkim", "opendkim")
-    passwords = {"passwords.smtp": gateway_files.passwords(bundle)}
-    if mailbox_files:
-        passwords["passwords.imap"] = mailbox_files.passwords(bundle)
-    return files | {n: File(text, "root", "dovecot", 0o640) for n, text in passwords.items()}
+    may = {"smtp": bundle["logins"], "imap": bundle.get("mailboxes", ())}
+    for protocol, logins in may.items():
+        text = gateway_files.passwords(bundle, logins)
+        files[f"passwords.{protocol}"] = File(text, "root", "dovecot", 0o640)
+    return files
 
 
 def srs_secret(secret: str, base: Path) -> None:

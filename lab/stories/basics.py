@@ -155,6 +155,20 @@ def old_programs_log_in(stage: Stage) -> str:
     return "; ".join(seen)
 
 
+def a_name_may_have_capitals(stage: Stage) -> str:
+    """Phones begin a user name with a capital: it is the login's own on every port."""
+    password, seen = stage.outputs["passwords"][JANE], []
+    for name in (JANE.capitalize(), JANE.upper(), "jAnE@Example.com"):
+        for port in (587, 465):
+            with stage.connect(port) as session:
+                code, _ = session.login(name, password)
+            expect(code == 235, f"{port}: {code}")
+        with Imap(stage.lab, stage.outputs["gateway"], name, password) as inbox:
+            expect(inbox.noop()[0] == "OK", name)
+        seen.append(name)
+    return ", ".join(seen)
+
+
 def _by_msmtp(stage: Stage, subject: str, recipient: str, auth: str = "plain") -> None:
     """Jane sends by msmtp, with the file of the stack's output."""
     file = stage.outputs["mailPrograms"]["msmtp"]
@@ -244,6 +258,7 @@ ACTS = (
     each_port_says_what_it_offers,
     nobody_is_told_who_is_here,
     old_programs_log_in,
+    a_name_may_have_capitals,
     bare_utf_8_arrives,
     large_messages_are_refused,
     a_full_mailbox_is_told_at_rcpt,

@@ -32,10 +32,10 @@ def objections(
             written = here.status_of(wanted.gateway)
         except hosts.NoAccess as error:
             return [*found, f"it is not known what {wanted.gateway.name} signs with: {error}"]
-    return found + _of_signer(wanted.gateway.name, domain, newest, written, now, wait)
+    return found + of_signer(wanted.gateway.name, domain, newest, written, now, wait)
 
 
-def _of_signer(
+def of_signer(
     gateway: str,
     domain: str,
     newest: str,
@@ -43,6 +43,7 @@ def _of_signer(
     now: datetime.datetime,
     wait: datetime.timedelta,
 ) -> list[str]:
+    """The same of what the gateway wrote of itself."""
     status = written.status
     if written.seconds > SILENT_SECONDS:
         silent = f"{gateway} has said nothing of itself for {written.seconds / 60:.0f} minutes"

@@ -153,8 +153,11 @@ def test_the_scripts_of_user_data_and_set_up_are_shell_and_python() -> None:
 
 def test_only_a_host_that_keeps_mail_has_what_that_takes() -> None:
     plain, keeps = files(GATEWAY), files(KEEPS_MAIL)
-    assert "etc/dovecot/dovecot.conf" in set(keeps) - set(plain)
-    assert not [path for path, text in plain.items() if "dovecot" in text and "agent" not in path]
+    conf = "etc/dovecot/dovecot.conf"
+    assert "mail_path" in keeps[conf] and "mail_path" not in plain[conf]
+    assert "protocols =\n" in plain[conf]
+    passwords = "passwd_file_path = /srv/mail/tables/current/passwords.%{protocol}\n"
+    assert passwords in keeps[conf] and passwords in plain[conf]
     settings = main_cf(keeps["etc/postfix/main.cf"])
     assert settings["smtpd_recipient_restrictions"] == "reject_unauth_destination, $mailbox_quota"
     assert "virtual_transport" not in main_cf(plain["etc/postfix/main.cf"])
@@ -165,5 +168,5 @@ def test_mechanisms_and_the_size_limit_are_the_stacks() -> None:
         GATEWAY, sasl_mechanisms=("PLAIN", "DIGEST-MD5"), message_size_limit_mib=5
     )
     laid = files(host)
-    assert "mech_list: PLAIN DIGEST-MD5\n" in laid["etc/postfix/sasl/smtpd.conf"]
+    assert "auth_mechanisms = plain digest-md5\n" in laid["etc/dovecot/dovecot.conf"]
     assert main_cf(laid["etc/postfix/main.cf"])["message_size_limit"] == "5242880"
