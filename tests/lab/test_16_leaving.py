@@ -204,7 +204,7 @@ def test_a_program_of_a_hosts_user_writes_as_the_host_may(world: World) -> None:
     world.run(CLIENT, "sh", "-c", command)
     message = world.arrived(subject)
     assert message.verdict.passes()
-    assert str(message.parsed["From"]).endswith("www-data@shop.example")
+    assert message.parsed["From"].addresses[0].addr_spec == "www-data@shop.example"
 
 
 @pytest.mark.parametrize(
