@@ -324,8 +324,8 @@ def test_a_guard_that_is_killed_comes_back(world: World) -> None:
         )
     wait_until(
         "it serves",
-        lambda: "active"
-        == world.run(GATEWAY, "systemctl", "is-active", GUARD, check=False).strip(),
+        lambda: world.run(GATEWAY, "systemctl", "is-active", GUARD, check=False).strip()
+        == "active",
     )
     assert world.failed_units(GATEWAY) == ""
 
