@@ -27,6 +27,7 @@ from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Statu
 
 UNITS = (
     "postfix.service",
+    "mail-relay-guard.service",
     "opendkim.service",
     "opendkim-verify.service",
     "opendmarc.service",

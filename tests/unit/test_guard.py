@@ -197,12 +197,12 @@ def test_long_lines_of_the_header_are_folded_where_there_is_white_space() -> Non
     assert max(len(line) for value in found.values() for line in value.split("\n")) <= 80
 
 
-def bundle(secret: str = "secret-1", send_as: tuple[str, ...] = (ME,)) -> dict[str, Any]:
+def bundle(chosen: str = "secret-1", send_as: tuple[str, ...] = (ME,)) -> dict[str, Any]:
     return {
         "host": "mail.relay.example",
         "srsSecret": "0123456789",
         "domains": {"shop.example": {}, "relay.example": {}},
-        "logins": {ME: {"password": secret, "sendAs": list(send_as)}},
+        "logins": {ME: {"password": chosen, "sendAs": list(send_as)}},
     }
 
 
