@@ -173,20 +173,23 @@ def _client(entry: Traced, text: str) -> None:
 
 
 def _sender(entry: Traced, sender: str) -> None:
-    if forwarded := _SRS.fullmatch(sender):
-        domain, local = forwarded.groups()
-        note = f"forwarded as {sender}"
-        if note not in entry.notes:
-            entry.notes.append(note)
-        sender = f"{local}@{domain}"
-    entry.sender = sender
+    entry.sender = _true(sender)
+    note = f"forwarded as {sender}"
+    if entry.sender != sender and note not in entry.notes:
+        entry.notes.append(note)
+
+
+def _true(sender: str) -> str:
+    """The sender whose mail is forwarded under an address of ours (SRS)."""
+    forwarded = _SRS.fullmatch(sender)
+    return f"{forwarded[2]}@{forwarded[1]}" if forwarded else sender
 
 
 def _refused(entry: Traced, time: str, refusal: re.Match[str]) -> None:
     """A refusal by smtpd, a milter or a header check; a held message is not refused."""
     found = refusal.groupdict()
     entry.client = found["client"]
-    entry.sender = entry.sender if found["sender"] is None else found["sender"]
+    entry.sender = entry.sender if found["sender"] is None else _true(found["sender"])
     entry.login = found["login"] or entry.login
     status = {"hold": "held", "discard": "thrown away"}.get(found.get("what", ""), "refused")
     entry.attempts.append(Attempt(time, found["to"] or "", status, "", found["said"] or ""))

@@ -107,8 +107,7 @@ def grep(found: Target, host: dict[str, Any], words: list[str]) -> list[str]:
     if not words:
         return []
     script = (
-        "exec 3<&0; ls -rt /var/log/mail.log* | xargs -r zcat -f </dev/null | "
-        "LC_ALL=C grep -aiF -f /dev/fd/3"
+        "exec 3<&0; ls -rt /var/log/mail.log* | xargs -r zcat -f | LC_ALL=C grep -aiF -f /dev/fd/3"
     )
     text = "".join(f"{word}\n" for word in words)
     output = hosts.run(found, host, "sh", "-c", script, text=text, fine=(0, NOTHING))

@@ -8,6 +8,8 @@ from abuse.place import Place
 from abuse.row import Mutant, Row
 from abuse.weaken import NotWeakened, weakened
 
+NO_ANSWER = ("closed", "timed out", "TimeoutError", "OSError", "Connection", "421 ")
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -21,6 +23,15 @@ class Tried:
     def right(self) -> bool:
         """Whether what must happen happened."""
         return self.row.must.holds(self.seen)
+
+    @property
+    def catches(self) -> bool:
+        """Whether it went wrong as its mutant would have it: something was let through or refused.
+
+        A service that the mutant has only broken answers nothing, which proves nothing.
+        """
+        nothing = self.seen == "" or self.seen.startswith(NO_ANSWER)
+        return not self.right and not (nothing and self.row.must.kind == "refused")
 
 
 @dataclass(frozen=True)
@@ -115,4 +126,4 @@ def catch(mutant: Mutant, rows: Sequence[Row], place: Place) -> Caught:
             tried = [attempt(row, place) for row in rows]
     except NotWeakened as error:
         return Caught(mutant, (), 0, str(error))
-    return Caught(mutant, tuple(t for t in tried if t.right), len(tried))
+    return Caught(mutant, tuple(t for t in tried if not t.catches), len(tried))

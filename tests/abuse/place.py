@@ -253,6 +253,8 @@ def strangers(tag: str) -> dict[str, str]:
         "friend": f"friend@far-{tag}.example",
         "evil": f"evil-{tag}.example",
         "bank": f"bank-{tag}.example",
+        # below a public suffix: OpenDMARC looks for a policy above a name only there
+        "listed": f"bank-{tag}.com",
         "quiet": f"quiet-{tag}.example",
         "helo": f"mx.evil-{tag}.example",
     }
@@ -266,7 +268,7 @@ def zones_of(names: dict[str, str], key: str) -> dict[str, list[list[object]]]:
     """
     published = " ".join(f'"{piece}"' for piece in txt.pieces(dkim.record(key)))
     spf = f'"v=spf1 ip4:{OTHERS_CIDR} -all"'
-    far, evil, bank, quiet = (names[name] for name in ("far", "evil", "bank", "quiet"))
+    far, evil, quiet = (names[name] for name in ("far", "evil", "quiet"))
     pointers: list[list[object]] = [
         [address, "PTR", 300, f"mx.{evil}."] for address in (*STRANGERS, *ATTACKERS)
     ]
@@ -283,11 +285,14 @@ def zones_of(names: dict[str, str], key: str) -> dict[str, list[list[object]]]:
             *[[f"mx.{evil}", "A", 300, address] for address in (*STRANGERS, *ATTACKERS)],
             *pointers,
         ],
-        bank: [
-            [bank, "A", 300, PROBE],
-            [bank, "TXT", 300, '"v=spf1 -all"'],
-            [f"_dmarc.{bank}", "TXT", 300, '"v=DMARC1; p=reject"'],
-        ],
+        **{
+            bank: [
+                [bank, "A", 300, PROBE],
+                [bank, "TXT", 300, '"v=spf1 -all"'],
+                [f"_dmarc.{bank}", "TXT", 300, '"v=DMARC1; p=reject"'],
+            ]
+            for bank in (names["bank"], names["listed"])
+        },
         quiet: [[quiet, "A", 300, PROBE]],
     }
 

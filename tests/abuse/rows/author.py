@@ -1,8 +1,8 @@
 """From: of a login (RFC 5322, 3.6.2): one author, its own; everything else is refused."""
 
-from abuse.mutants import FUSSY, UNHELD
+from abuse.mutants import FUSSY, UNHELD, submission
 from abuse.probes import sent, submit
-from abuse.row import PASSES, refused, rows
+from abuse.row import PASSES, Mutant, refused, rows
 
 # each is refused, whatever some reader would make of it
 FORGED: dict[str, str | bytes] = {
@@ -87,7 +87,6 @@ TAKEN = {
     "a name in KOI8-R": "From: =?koi8-r?B?6dfBzg==?= <{login}>",
     "a folded name": "From: Jane\r\n Doe <{login}>",
     "an extension": "From: Jane <{user}+shop@{ours}>",
-    "no header at all": "X-Mailer: x",
 }
 
 ROWS = (
@@ -124,5 +123,14 @@ ROWS = (
         FUSSY,
         PASSES,
         {tries: sent(head) for tries, head in TAKEN.items()},
+    ),
+    *rows(
+        "own name",
+        Mutant(
+            "what a login leaves out is not added",
+            master=submission(local_header_rewrite_clients="", always_add_missing_headers="no"),
+        ),
+        PASSES,
+        {"no header at all": sent("X-Mailer: x")},
     ),
 )

@@ -34,10 +34,23 @@ def returned(
         if not until(lambda: f"{number}: removed" in place.log(), 30):
             return f"{said}; it still waits"
         own = [line for line in place.log().splitlines() if f" {number}: " in line]
-        notices = [line for line in own if "notification: " in line]
-        return f"a notice left: {notices[0]}" if notices else "250 no notice"
+        notices = [line.rpartition(": ")[2] for line in own if "notification: " in line]
+        return _where(place, notices[0]) if notices else "250 no notice"
 
     return probe
+
+
+def _where(place: Place, notice: str) -> str:
+    """What became of a notice: who is to have it, or that it ended here."""
+
+    def tried() -> list[str]:
+        lines = place.log().splitlines()
+        return [line for line in lines if f" {notice}: to=<" in line]
+
+    if not until(tried, 20):
+        return f"a notice is on its way: {notice}"
+    ended = all("relay=none" in line and "status=sent" in line for line in tried())
+    return "250 no notice" if ended else f"a notice left: {tried()[0]}"
 
 
 ROWS = (

@@ -205,7 +205,11 @@ ROWS = (
     ),
     *rows(
         "disk",
-        Mutant("a full disk is not looked at", main={"message_size_limit": "1048576"}),
+        Mutant(
+            "a full disk is not looked at",
+            main={"message_size_limit": "1048576"},
+            master={"smtp/inet/queue_minfree": "0"},
+        ),
         refused(r"452 "),
         {
             "a login with a full disk": full(_outbound),

@@ -62,7 +62,7 @@ FORGED = {
     "a name of a hundred thousand octets": f"From: {'x' * 100_000} <ceo@{{bank}}>",
     "an empty author": "From:",
     "no author at all": "X-Mailer: x",
-    "a domain that does not exist below the bank": "From: ceo@no-such.{bank}",
+    "a domain that does not exist below the bank": "From: ceo@no-such.{listed}",
 }
 OURS = {
     "a login of ours": "From: The Boss <{login}>",

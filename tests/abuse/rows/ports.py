@@ -29,13 +29,14 @@ ON_CLIENTS = (25, 465, 587, 10026)
 ALL = " ".join(str(port) for port in sorted({*(p for p, _ in CLOSED_PORTS), 22, *ON_CLIENTS}))
 # takes connections on the ports that nothing has yet
 LISTENER = f"""
-import socket, time
+import socket, subprocess, time
 held = []
+(here, *_) = subprocess.check_output(["hostname", "-I"], text=True).split()
 for port in map(int, "{ALL}".split()):
     one = socket.socket()
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        one.bind(("0.0.0.0", port))
+        one.bind((here, port))
         one.listen(50)
         held.append(one)
     except OSError:
@@ -74,7 +75,7 @@ ROWS = (
             files={"/run/battery-listen.py": LISTENER},
             main={"inet_interfaces": "all"},
             script="systemctl reset-failed battery-listen 2>/dev/null || true\n"
-            "postfix stop; systemctl stop postfix; "
+            "systemctl stop postfix; "
             "systemd-run -q --unit=battery-listen python3 /run/battery-listen.py; sleep 1",
             back="systemctl stop battery-listen; systemctl start postfix",
             opens_groups=True,

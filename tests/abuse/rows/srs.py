@@ -2,7 +2,7 @@
 
 import re
 
-from abuse.mutants import SHUT, port_25
+from abuse.mutants import EVERYBODY, OPEN, SHUT, port_25
 from abuse.place import Place, token
 from abuse.probes import content, hand_over, is_refusal, rcpt, say
 from abuse.row import Mutant, Probe, refused, rows, served
@@ -10,9 +10,10 @@ from abuse.row import Mutant, Probe, refused, rows, served
 FOR_ALL = Mutant(
     "addresses of SRS take mail from everybody, in every spelling",
     master=port_25(
+        **EVERYBODY,
         smtpd_sender_restrictions="",
-        smtpd_recipient_restrictions="permit",
-        smtpd_relay_restrictions="permit",
+        smtpd_recipient_restrictions=OPEN,
+        smtpd_relay_restrictions=OPEN,
         smtpd_reject_unlisted_recipient="no",
     ),
 )
@@ -39,9 +40,7 @@ def back(sender: str, change: str = "") -> Probe:
         address = forwarded(place)
         head, _, rest = address.partition("=")
         mark, _, end = rest.partition("=")
-        if change == "case":
-            mark = mark.swapcase()
-        elif change == "short":
+        if change == "short":
             mark = mark[:4]
         elif change == "empty":
             mark = ""
@@ -67,7 +66,6 @@ ROWS = (
         {
             "a valid one from a stranger": back("{friend}"),
             "a valid one from a domain without records": back("x@{quiet}"),
-            "with its hash in another case": back("", "case"),
             "with a part of its hash": back("", "short"),
             "without a hash": back("", "empty"),
             "with another letter in its hash": back("", "letter"),

@@ -14,9 +14,8 @@ OLD = Mutant(
     main={
         "smtpd_tls_protocols": ">=TLSv1",
         "smtpd_tls_mandatory_protocols": ">=TLSv1",
-        "smtpd_tls_ciphers": "low",
-        "smtpd_tls_mandatory_ciphers": "low",
-        "tls_low_cipherlist": "ALL:@SECLEVEL=0",
+        "smtpd_tls_exclude_ciphers": "",
+        "tls_medium_cipherlist": "ALL:@SECLEVEL=0",
     },
 )
 NOBODYS = Mutant(
