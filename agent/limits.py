@@ -47,6 +47,8 @@ def configuration(bundle: Bundle, kind: str) -> str:
         "socket_permission": 0o660,
         "limits": UNKNOWN,
         "limits_by_id": {x: of(entry, kind) for x, entry in sorted(bundle["logins"].items())},
+        # the package has no default for it, and answers nothing without
+        "sql_limits_by_id": "",
         "limit_by_sasl": True,
         "success_action": "dunno",
         "fail_action": text,

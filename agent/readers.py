@@ -82,12 +82,16 @@ def _cut_off(base: Path, files: dict[str, File]) -> list[str]:
 def _tell(name: str) -> bool:
     """Whether a reader was told; a unit that cannot start is its own journal's story."""
     if name.startswith(IMAP):
-        command = ["doveadm", "kick", "--", name.removeprefix(IMAP)]
-    else:
-        verb = "restart" if name in RESTARTED else "reload-or-restart"
-        command = ["systemctl", "--no-block", verb, name]
+        return _runs("doveadm", "kick", "--", name.removeprefix(IMAP), well=NOBODY)
+    # one that could not start by what was there before may start by this, and at once
+    _runs("systemctl", "reset-failed", name)
+    verb = "restart" if name in RESTARTED else "reload-or-restart"
+    return _runs("systemctl", "--no-block", verb, name)
+
+
+def _runs(*command: str, well: tuple[int, ...] = ()) -> bool:
+    """Whether a command ended with 0, or another code that is as good."""
     try:
-        code = subprocess.run(command, check=False, timeout=SECONDS).returncode
+        return subprocess.run(command, check=False, timeout=SECONDS).returncode in (0, *well)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return code == 0 or (name.startswith(IMAP) and code in NOBODY)

@@ -124,14 +124,14 @@ def etag(table: aws.s3.BucketObjectv2) -> pulumi.Output[str]:
     Not the resource's own `etag`: a preview takes the old one for the new, and an `up` held to the
     preview's plan then fails at its end.
     """
-    return _etag(table.content)
+    return pulumi.Output.unsecret(_etag(table.content))
 
 
 def _etag(content: pulumi.Output[str | None] | pulumi.Output[str]) -> pulumi.Output[str]:
-    made = content.apply(
+    """As secret as the content, so that no report of a change shows it."""
+    return content.apply(
         lambda text: hashlib.md5((text or "").encode(), usedforsecurity=False).hexdigest()
     )
-    return pulumi.Output.unsecret(made)
 
 
 def _expiry(name: str, prefix: str, days: int) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:

@@ -42,7 +42,7 @@ class Strangers(Model):
     on 25 messages and recipients a minute.
     """
 
-    connections: Annotated[int, Field(ge=1)] = 15
+    connections: Annotated[int, Field(ge=1)] = 10
     messages_per_minute: Annotated[int, Field(ge=1)] = 120
     recipients_per_minute: Annotated[int, Field(ge=1)] = 600
 

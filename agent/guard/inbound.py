@@ -144,7 +144,7 @@ def _once(recipients: tuple[str, ...]) -> tuple[list[str], list[str]]:
     for address in map(_address, recipients):
         first.setdefault(_reader(address), address)
     kept = set(first.values())
-    return list(first), [r for r in recipients if _address(r) not in kept]
+    return list(first), [f"<{found}>" for found in map(_address, recipients) if found not in kept]
 
 
 def _without_notices(local: str, domain: str, host: str) -> str:

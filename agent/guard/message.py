@@ -44,7 +44,7 @@ class Verdict:
     """What becomes of a message. With a `code` it is refused, and the text is the sender's answer.
 
     `status` is an enhanced status code (RFC 3463). `sender` replaces the envelope's; `dropped` are
-    recipients that get no copy, as the client wrote them. `notes` are for the log.
+    recipients that get no copy, as Postfix keeps them. `notes` are for the log.
     """
 
     code: str = ""

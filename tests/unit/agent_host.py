@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from pathlib import Path
 from types import SimpleNamespace
@@ -137,7 +137,9 @@ class Host:
         self.asked += 1
         return f"{selector}.{domain}" not in self.invisible
 
-    def _command(self, command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+    def _command(self, command: Sequence[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        if "reset-failed" in command:
+            return subprocess.CompletedProcess(command, 0)
         self.told.append(command[-1])
         failed = command[-1] in self.failing
         if command[0] == "doveadm" and not failed:

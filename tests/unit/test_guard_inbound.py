@@ -311,7 +311,9 @@ def test_one_reader_gets_one_copy() -> None:
         "<info+1@shop.example>",
     )
     found = verdict(message(recipients=recipients))
-    assert found.dropped == recipients[1:4]
+    # as Postfix keeps them (cleanup_del_rcpt), without routes and quotation marks
+    dropped = ("<info+2@shop.example>", "<info+3@shop.example>", "<Info+4@shop.example>")
+    assert found.dropped == dropped
     assert [c for c in found.changes if c.name == "Delivered-To"] == []
 
 
