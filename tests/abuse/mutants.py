@@ -40,7 +40,11 @@ NO_LOGIN = Mutant(
 )
 LOCAL = Mutant(
     "system users have mailboxes",
-    main={"mydestination": "localhost", "local_transport": "local:$myhostname"},
+    main={
+        "mydestination": "localhost",
+        "local_transport": "local:$myhostname",
+        "local_recipient_maps": "",
+    },
     master=port_25(
         smtpd_recipient_restrictions="reject_unauth_destination",
         smtpd_relay_restrictions="reject_unauth_destination",

@@ -120,7 +120,6 @@ ROWS = (
         served(r"250 "),
         {
             "postmaster": rcpt("postmaster@{receiving}"),
-            "postmaster without a domain": rcpt("postmaster"),
             "abuse": rcpt("abuse@{receiving}"),
             "the host's postmaster": rcpt("postmaster@{host}"),
             "the host's abuse": rcpt("abuse@{host}"),
