@@ -66,6 +66,7 @@ UNJUDGED = Mutant(
 # every guard of the author: Postfix's own, ours, and both again for what is folded
 UNHELD = Mutant(
     "nobody looks at the From of a login",
+    main={"message_reject_characters": ""},
     master={
         **submission(smtpd_milters=""),
         "127.0.0.1:10026/inet/smtpd_milters": "",
