@@ -26,6 +26,7 @@ OPEN_RELAY = Mutant(
         smtpd_recipient_restrictions=OPEN,
         smtpd_sender_restrictions="",
         smtpd_reject_unlisted_recipient="no",
+        smtpd_discard_ehlo_keywords="",
     ),
 )
 NO_LOGIN = Mutant(
