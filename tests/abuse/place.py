@@ -40,6 +40,10 @@ for file in glob.glob("/run/mail-relay-limits/*/counts.sqlite3"):
     with sqlite3.connect(file) as database:
         database.execute("DELETE FROM mail_count")
 """
+UNBAN = (
+    "fail2ban-client unban --all; truncate -s 0 /var/log/mail-failures.log; "
+    "fail2ban-client restart mail-relay"
+)
 # Postfix shuts a session after ten errors (smtpd_hard_error_limit)
 REFUSALS_A_SESSION = 7
 
@@ -128,7 +132,7 @@ class Place:
         """Have the gateway forget what it has counted: logins' messages, and wrong passwords."""
         if "limits" in self.features:
             self.run("python3", "-c", FORGET)
-            self.shell("fail2ban-client unban --all; truncate -s 0 /var/log/mail-failures.log")
+            self.shell(UNBAN)
 
     def hang_up(self) -> None:
         """End all sessions that are kept."""

@@ -7,6 +7,7 @@ from abuse.place import Place
 from abuse.probes import until
 from abuse.row import Mutant, Probe, rows, served
 
+UNIT = "mail-relay-tables.service"
 TRUSTING = Mutant(
     "tables that cannot be used are the end of the old ones",
     files={
@@ -34,8 +35,8 @@ def broken(change: Callable[[bytes], bytes]) -> Probe:
             right = s3.get_object(Bucket=name, Key=key)["Body"].read()
             s3.put_object(Bucket=name, Key=key, Body=change(right))
         try:
-            said = place.shell("systemctl start mail-relay-tables.service; echo")
-            state = place.shell("systemctl is-failed mail-relay-tables.service")
+            said = place.shell("systemctl reset-failed {UNIT}; systemctl start {UNIT}; echo")
+            state = place.shell(f"systemctl is-failed {UNIT}")
             place.hang_up()
             served_ = place.session().say("MAIL FROM:<" + place.names["login"] + ">")
             return f"{served_}; {state} {said}"
@@ -44,7 +45,9 @@ def broken(change: Callable[[bytes], bytes]) -> Probe:
         finally:
             with entered(place.lab.namespace):
                 lab_stack.client(place.lab, "s3").put_object(Bucket=name, Key=key, Body=right)
-            place.shell("systemctl start postfix; systemctl start mail-relay-tables.service")
+            place.shell(
+                "systemctl start postfix; systemctl reset-failed {UNIT}; systemctl start {UNIT}"
+            )
             until(lambda: "active" in place.shell("systemctl is-active postfix"), 10)
 
     return probe
