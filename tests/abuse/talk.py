@@ -77,7 +77,7 @@ class Talk:
     def starttls(self, helo: str) -> None:
         """STARTTLS and a new EHLO; ConnectionError if it is not to be had."""
         if not (said := self.say("STARTTLS")).startswith("220"):
-            raise ConnectionError(f"STARTTLS: {said}")
+            raise ConnectionError(said)
         self.secure()
         self.say(f"EHLO {helo}")
 

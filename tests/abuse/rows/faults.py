@@ -117,7 +117,7 @@ def stopped(unit: str, way: Callable[[Place], str]) -> Probe:
         try:
             return way(place)
         except OSError as error:
-            return f"not served: {error!r}"
+            return str(error)
         finally:
             place.shell(f"systemctl start {unit}")
             place.hang_up()
