@@ -6,6 +6,8 @@ python3-milter), whose threads call these functions. An error in one is a tempor
 """
 
 import importlib
+import os
+import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -167,7 +169,7 @@ def say(text: str, level: int) -> None:
 
 def main() -> None:
     """Serve until systemd ends it."""
-    socket, dmarc, registered = sys.argv[1:]
+    path, dmarc, registered = sys.argv[1:]
     rules = inbound.Rules(dmarc == "enforce", registered)
     POLICIES["inbound"] = lambda message, now, begun: inbound.judge(rules, message, now)
     milter.set_connect_callback(connected)
@@ -177,10 +179,18 @@ def main() -> None:
     milter.set_eom_callback(ended)
     milter.set_abort_callback(aborted)
     milter.set_close_callback(closed)
-    milter.setconn(f"unix:{socket}")
+    milter.setconn(f"unix:{path}")
     milter.register("guard", negotiate=negotiate)
     milter.opensocket(True)
+    ready()
     milter.main()
+
+
+def ready() -> None:
+    """Tell systemd that the socket is there (sd_notify(3)), so that Postfix finds it."""
+    if address := os.environ.get("NOTIFY_SOCKET"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notice:
+            notice.sendto(b"READY=1", address)
 
 
 if __name__ == "__main__":
