@@ -236,6 +236,7 @@ def place(lab: Lab) -> Iterator[Place]:
         yield made
     finally:
         made.hang_up()
+        made.forget()
         made.inbox.run("postconf", "-X", "header_checks")
         made.inbox.run("postfix", "reload")
         for zone in zones:
