@@ -51,8 +51,8 @@ def _check_passes(
     """Mail passes by an SPF or a DKIM pass whose domain is aligned with that of From:.
 
     A message's envelope sender is held to its login as From: is, and it is signed by the domain of
-    From: (agent/guard). What the gateway sends itself comes from its host name, signed by the domain
-    above it (RFC 7489, 3.1).
+    From: (agent/guard). What the gateway sends itself comes from its host name, signed by the
+    domain above it (RFC 7489, 3.1).
     """
     gateway, smarthost = world.expected.gateway, world.expected.smarthost
     authors = {domain: spf_result}
