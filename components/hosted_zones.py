@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.lookup import looked_up
+from components.lookup import LookUpError, looked_up
 from settings import HostedZone
 
 
@@ -20,19 +20,10 @@ class Found:
 def find(wanted: HostedZone) -> Found:
     """The public zone; RunError says what is missing, or which of several there are."""
     if wanted.id:
-        zone_id, missing = wanted.id, f"{_key(wanted)}: Route53 has no zone of this id"
-        zone = looked_up(lambda: aws.route53.get_zone(zone_id=zone_id), missing, "find resource")
-        if zone.name != wanted.name or zone.private_zone:
-            kind = "private" if zone.private_zone else "public"
-            raise pulumi.RunError(
-                f"{_key(wanted)}: it is the {kind} zone {zone.name}; give the id of a public zone "
-                f"{wanted.name}"
-            )
-        return Found(zone.zone_id, sorted(zone.name_servers))
+        return _by_id(wanted, wanted.id)
     try:
-        zone = aws.route53.get_zone(name=wanted.name)
-    # the SDK raises nothing narrower for a function that failed
-    except Exception as error:
+        zone = looked_up(lambda: aws.route53.get_zone(name=wanted.name))
+    except LookUpError as error:
         text = str(error)
     else:
         return Found(zone.zone_id, sorted(zone.name_servers))
@@ -45,7 +36,23 @@ def find(wanted: HostedZone) -> Found:
         )
     if "multiple" in text:
         raise pulumi.RunError(_several(wanted.name))
-    raise pulumi.RunError(f"{wanted.name}: AWS could not be asked: {' '.join(text.split())}")
+    raise pulumi.RunError(f"{wanted.name}: AWS could not be asked: {text}")
+
+
+def _by_id(wanted: HostedZone, zone_id: str) -> Found:
+    try:
+        zone = looked_up(lambda: aws.route53.get_zone(zone_id=zone_id))
+    except LookUpError as error:
+        if "find resource" not in str(error):
+            raise pulumi.RunError(f"{_key(wanted)}: AWS could not be asked: {error}") from None
+        raise pulumi.RunError(f"{_key(wanted)}: Route53 has no zone of this id") from None
+    if zone.name != wanted.name or zone.private_zone:
+        kind = "private" if zone.private_zone else "public"
+        raise pulumi.RunError(
+            f"{_key(wanted)}: it is the {kind} zone {zone.name}; give the id of a public zone "
+            f"{wanted.name}"
+        )
+    return Found(zone.zone_id, sorted(zone.name_servers))
 
 
 def _key(wanted: HostedZone) -> str:

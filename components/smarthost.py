@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cloudinit import Smarthost
+from components.lookup import LookUpError, looked_up
 from components.naming import Tags
 from components.network import Service
 from components.records import Zones
@@ -130,15 +131,11 @@ class IdentityExists(Exception):
 
 def _is_identity(domain: str) -> bool:
     try:
-        aws.sesv2.get_email_identity(email_identity=domain)
-    # the SDK raises nothing narrower for a function that failed
-    except Exception as error:
-        text = str(error)
-        if "find resource" in text or "NotFound" in text:
+        looked_up(lambda: aws.sesv2.get_email_identity(email_identity=domain))
+    except LookUpError as error:
+        if "find resource" in str(error) or "NotFound" in str(error):
             return False
-        raise pulumi.RunError(
-            f"{domain}: SES could not be asked: {' '.join(text.split())}"
-        ) from None
+        raise pulumi.RunError(f"{domain}: SES could not be asked: {error}") from None
     return True
 
 

@@ -23,7 +23,7 @@ from lab.stories import STORIES
 from lab.stories.stage import Stage, play
 from ops import account, hosts, lab_real_kernel, lab_smarthost, lab_stack
 from ops import status as status_
-from ops.output import notes, print_json, print_table, step
+from ops.output import notes, print_json, print_table, results, step
 from ops.settle.settle import settle
 from ops.stack_file import StackFile
 from ops.target import Target
@@ -191,29 +191,52 @@ def status(name: Name = "dev", json: Json = False) -> None:
     """What runs, and where."""
     lab = Lab(name)
     result: dict[str, Any] = {"lab": name, "running": control.running(lab)}
-    if result["running"]:
-        outputs = lab_stack.outputs(lab)
-        result |= _shown(outputs)
-        result["missing"] = _missing(lab, outputs) if outputs else ["the stack"]
-        result["messages"] = len(Inbox(lab).messages())
-    elif control.remains(lab):
+    if not result["running"]:
         result["remains"] = control.remains(lab)
+        if json:
+            print_json(result)
+            return
+        for what in result["remains"]:
+            results.print(f"left: {escape(what)}", soft_wrap=True)
+        notes.print(f"The lab {name} is not up: ./relay lab up --name {name}")
+        return
+    outputs = lab_stack.outputs(lab)
+    placed = hosts.all_of(outputs) if outputs else []
+    lacks = _lacks(lab, placed)
+    missing = [f"{host}: {what}" for host, found in lacks.items() for what in found]
+    result |= _shown(outputs)
+    result["missing"] = missing if outputs else ["the stack"]
+    result["messages"] = len(Inbox(lab).messages())
     if json:
         print_json(result)
+        return
+    rows = [
+        {
+            "host": host["name"],
+            "address": host.get("address") or host["privateAddress"],
+            "instance": host["instanceId"],
+            "is": ", ".join(lacks[host["name"]]) or "serving",
+        }
+        for host in placed
+    ]
+    if rows:
+        print_table(f"lab {name}", rows)
     else:
-        print_table(f"lab {name}", [{"what": k, "is": str(v)} for k, v in result.items()])
+        results.print(f"lab {name}: the stack is not up")
+    results.print(f"Messages in the inbox: {result['messages']}")
+    if smarthost := outputs.get("smarthost"):
+        results.print(f"All mail leaves by {smarthost['host']}:{smarthost['port']}.")
 
 
-def _missing(lab: Lab, outputs: dict[str, Any]) -> list[str]:
-    """What hosts lack to serve, by their own word."""
-    found = []
+def _lacks(lab: Lab, placed: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What each host lacks to serve, by its own word."""
+    found: dict[str, list[str]] = {}
     with account.clients(Target(lab_stack.STACK, lab)) as client:
-        for host in hosts.all_of(outputs):
+        for host in placed:
             try:
-                lacks = list(status_.read(client, host).status.missing)
+                found[host["name"]] = list(status_.read(client, host).status.missing)
             except status_.NoStatus as error:
-                lacks = [str(error)]
-            found += [f"{host['name']}: {what}" for what in lacks]
+                found[host["name"]] = [str(error)]
     return found
 
 
