@@ -30,7 +30,10 @@ _MEANINGS = (
     ),
     (r"Host or domain name not found", "the recipient's domain is not in DNS"),
     (r"Connection timed out|Connection refused|lost connection", "the server is away: later again"),
-    (r"try again later", "a part of the gateway was away or has no key yet: later again"),
+    (
+        r"^(?!host ).*try again later",
+        "a part of the gateway was away or has no key yet: later again",
+    ),
 )
 
 

@@ -137,8 +137,9 @@ def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:
     for attempt in message.attempts:
         by = f" by {attempt.relay}" if attempt.relay not in ("", "none") else ""
         to = f"{attempt.to}: " if attempt.to else ""
-        yield "to" if to else "", f"{to}{attempt.status}{by} at {attempt.time}"
-        yield "", attempt.said
+        yield "to" if to else "said", f"{to}{attempt.status}{by} at {attempt.time}"
+        if not failed:
+            yield "", attempt.said
         if meaning := login_failed(message.login, logins) if failed else plain(attempt.said):
             yield "", f"({meaning})"
     if not message.attempts:
