@@ -125,5 +125,5 @@ def catch(mutant: Mutant, rows: Sequence[Row], place: Place) -> Caught:
         with weakened(place, mutant):
             tried = [attempt(row, place) for row in rows]
     except NotWeakened as error:
-        return Caught(mutant, (), 0, str(error))
+        return Caught(mutant, (), 0, str(error) or "it said nothing")
     return Caught(mutant, tuple(t for t in tried if not t.catches), len(tried))

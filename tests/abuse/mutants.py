@@ -26,6 +26,7 @@ OPEN_RELAY = Mutant(
         smtpd_recipient_restrictions=OPEN,
         smtpd_sender_restrictions="",
         smtpd_reject_unlisted_recipient="no",
+        smtpd_discard_ehlo_keywords="",
     ),
 )
 NO_LOGIN = Mutant(
@@ -40,7 +41,11 @@ NO_LOGIN = Mutant(
 )
 LOCAL = Mutant(
     "system users have mailboxes",
-    main={"mydestination": "localhost", "local_transport": "local:$myhostname"},
+    main={
+        "mydestination": "localhost",
+        "local_transport": "local:$myhostname",
+        "local_recipient_maps": "",
+    },
     master=port_25(
         smtpd_recipient_restrictions="reject_unauth_destination",
         smtpd_relay_restrictions="reject_unauth_destination",
@@ -62,6 +67,7 @@ UNJUDGED = Mutant(
 # every guard of the author: Postfix's own, ours, and both again for what is folded
 UNHELD = Mutant(
     "nobody looks at the From of a login",
+    main={"message_reject_characters": ""},
     master={
         **submission(smtpd_milters=""),
         "127.0.0.1:10026/inet/smtpd_milters": "",

@@ -70,7 +70,9 @@ def rcpt(recipient: str, sender: str = "{friend}", **options: str) -> Probe:
 def content(place: Place, head: str | bytes, body: str | bytes, word: str, to: str) -> bytes:
     """A message with this head, and besides what every program writes unless the head has it."""
     if isinstance(head, str):
-        head = place.fill(head).encode("utf-8", "surrogateescape")
+        head = place.fill(head).encode()
+    else:
+        head = place.fill(head.decode("latin-1")).encode("latin-1")
     if isinstance(body, str):
         body = body.encode()
     rest = {
@@ -226,7 +228,7 @@ def early(*octets: bytes, port: int = 25, wait: bool = False) -> Probe:
         with place.talk(port) as talk:
             if wait:
                 talk.reply()
-            talk.send(b"\r\n".join(octets).replace(b"{taken}", place.names["taken"].encode()))
+            talk.send(place.fill(b"\r\n".join(octets).decode("latin-1")).encode("latin-1"))
             said = "no reply"
             while (more := talk.reply(8)) not in ("", CLOSED):
                 said = more

@@ -101,7 +101,11 @@ def _apply(mutant: Mutant) -> list[str]:
             f"printf %s {shlex.quote(text)} > {path}",
         ]
     lines += [f"postconf -e {shlex.quote(f'{k}={v}')}" for k, v in mutant.main.items()]
-    lines += [f"postconf -P {shlex.quote(f'{k}={v}')}" for k, v in mutant.master.items()]
+    for number, (key, value) in enumerate(mutant.master.items()):
+        if " " in value:  # which postconf -P does not take
+            lines.append(f"postconf -e {shlex.quote(f'battery_{number}={value}')}")
+            value = f"$battery_{number}"
+        lines.append(f"postconf -P {shlex.quote(f'{key}={value}')}")
     for path, (pattern, text) in mutant.edits.items():
         lines.append(shlex.join(["python3", "-c", EDIT, path, pattern, text]))
     return [*lines, mutant.script, *_read_again(mutant)]

@@ -73,7 +73,6 @@ ROWS = (
             "clients answer",
             host="client",
             files={"/run/battery-listen.py": LISTENER},
-            main={"inet_interfaces": "all"},
             script="systemctl reset-failed battery-listen 2>/dev/null || true\n"
             "systemctl stop postfix; "
             "systemd-run -q --unit=battery-listen python3 /run/battery-listen.py; sleep 1",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from abuse.mutants import UNSIGNED
+from abuse.mutants import UNSIGNED, submission
 from abuse.place import Place, token
 from abuse.probes import arrival, content, sent
 from abuse.row import PASSES, Mutant, Probe, refused, rows, served
@@ -11,9 +11,12 @@ UNSIGNED_HERE = Mutant(
     "what the host itself sends is not signed",
     main={"non_smtpd_milters": "", "internal_mail_filter_classes": ""},
 )
+# Postfix cuts what is long after it was signed, as it does where nobody sets anything
 UNFOLDED = Mutant(
-    "long lines leave as they are",
+    "long lines are cut on their way out",
+    main={"smtp_line_length_limit": "998"},
     master={
+        **submission(smtpd_milters="$signer"),
         "submit/unix/body_checks": "",
         "submit/unix/header_checks": "",
         "submit/unix/mime_header_checks": "",
@@ -21,11 +24,7 @@ UNFOLDED = Mutant(
     },
 )
 EIGHT_BIT = Mutant(
-    "8-bit mail is signed as it is",
-    master={
-        "submit/unix/force_mime_input_conversion": "no",
-    },
-    main={"disable_mime_output_conversion": "no", "smtp_discard_ehlo_keywords": "8bitmime"},
+    "8-bit mail leaves as it is", master={"submit/unix/force_mime_input_conversion": "no"}
 )
 
 MIME = "From: {login}\r\nMIME-Version: 1.0\r\nContent-Type: "
@@ -122,12 +121,13 @@ ROWS = (
     *rows(
         "signing",
         EIGHT_BIT,
-        PASSES,
+        served("arrived spf=pass dkim=pass dmarc=pass; 7-bit"),
         {
             "8-bit text": sent(
                 MIME + "text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit",
                 "Gr\u00fc\u00dfe aus K\u00f6ln.\r\n",
                 mail=" BODY=8BITMIME",
+                look=lambda _, message: "7-bit" if message.raw.isascii() else "8-bit",
             ),
         },
     ),

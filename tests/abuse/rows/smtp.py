@@ -28,7 +28,7 @@ RETURNS = Mutant("a bare carriage return is kept", main={"cleanup_replace_stray_
 NULS = Mutant("NUL is kept", main={"message_reject_characters": "", "message_strip_characters": ""})
 
 ENVELOPE = b"MAIL FROM:<>\r\nRCPT TO:<{taken}>"
-MESSAGE = b"DATA\r\nSubject: early\r\n\r\nx\r\n.\r\n"
+MESSAGE = b"DATA\r\nFrom: x@{quiet}\r\nSubject: early\r\n\r\nx\r\n.\r\n"
 # what some server took for the end of a message, in 2023 or before
 NEWLINE_ENDINGS = {
     "LF . LF": b"\n.\n",
