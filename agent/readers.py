@@ -4,6 +4,7 @@ Whoever has to be told is written down before the change, and struck out after. 
 killed in between is made good by the next one.
 """
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -31,6 +32,7 @@ READERS = {
 # who reads its files at its start alone
 RESTARTED = ("postsrsd.service", *limits.UNITS)
 IMAP = "imap "
+LOGIN = re.compile(r"[!-~]+@[!-~]+")
 # doveadm-kick(1): nobody was logged in (EX_NOUSER, EX_TEMPFAIL without a running Dovecot)
 NOBODY = (67, 68, 75)
 SECONDS = 30
@@ -39,10 +41,10 @@ SECONDS = 30
 def put(role: str, base: Path, files: dict[str, File]) -> list[str]:
     """Have exactly these files in place, and everybody know it; who could not be told, if any."""
     changed = differing(base, files)
-    owed = untold(base, SERVICES[role])
+    owed = {name for name in untold(base, SERVICES[role]) if _is_reader(role, name)}
     if changed:
         owed |= {reader for name in changed for reader in _readers(name)}
-        owed |= {IMAP + login for login in _cut_off(base, files)}
+        owed |= {IMAP + login for login in _cut_off(base, files) if LOGIN.fullmatch(login)}
         to_tell(base, owed)
         install(base, files)
     left = {name for name in _in_order(role, owed) if not _tell(name)}
@@ -54,6 +56,12 @@ def put(role: str, base: Path, files: dict[str, File]) -> list[str]:
 def owe(role: str, base: Path, name: str) -> None:
     """Have a reader told by the next `put`, for something that is about to change elsewhere."""
     to_tell(base, untold(base, SERVICES[role]) | {name})
+
+
+def _is_reader(role: str, name: str) -> bool:
+    """Whether there is such a reader, whatever has been done to what was written down."""
+    login = name.removeprefix(IMAP)
+    return name in SERVICES[role] or (login != name and LOGIN.fullmatch(login) is not None)
 
 
 def _readers(name: str) -> tuple[str, ...]:
@@ -93,5 +101,5 @@ def _runs(*command: str, well: tuple[int, ...] = ()) -> bool:
     """Whether a command ended with 0, or another code that is as good."""
     try:
         return subprocess.run(command, check=False, timeout=SECONDS).returncode in (0, *well)
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return False

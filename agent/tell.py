@@ -13,6 +13,7 @@ from pathlib import Path
 TOLD = Path("/var/lib/mail-relay/told")
 DAY = 24 * 3600
 PATIENCE = 90  # seconds; our timers look once or twice a minute
+RESTART = 30  # seconds
 LINES, LINE = 15, 200
 LETTER = (
     "Subject: {unit} failed at {host}\n"
@@ -43,6 +44,15 @@ def recovers(unit: str) -> bool:
     return False
 
 
+def runs_again(unit: str) -> bool:
+    """Whether systemd has it up again, for which it is given some time."""
+    for _ in range(RESTART):
+        if properties(unit, "ActiveState").get("ActiveState") == "active":
+            return True
+        time.sleep(1)
+    return False
+
+
 def last_words(unit: str) -> str:
     """What the unit, and systemd of it, wrote last; as text that a terminal may show."""
     command = ["journalctl", "-q", "-o", "cat", "-n", str(LINES), "-u", unit]
@@ -53,9 +63,9 @@ def last_words(unit: str) -> str:
 
 def letter(unit: str) -> str:
     """The whole message, for root, whose mail is the operator's."""
-    found = properties(unit, "ActiveState", "NRestarts", "Description")
-    state = "It runs again" if found["ActiveState"] == "active" else "It does not run"
-    what = f"{found['Description']}: this failed. {state}"
+    description = properties(unit, "Description")["Description"]
+    state = "It runs again" if runs_again(unit) else "It does not run"
+    what = f"{description}: this failed. {state}"
     return LETTER.format(unit=unit, host=socket.getfqdn(), what=what, said=last_words(unit))
 
 
@@ -67,7 +77,6 @@ def main() -> int:
         return 0
     if recovers(unit):
         return 0
-    time.sleep(5)  # until what systemd starts again is up
     subprocess.run(["sendmail", "-i", "root"], input=letter(unit), text=True, check=True)
     TOLD.mkdir(parents=True, exist_ok=True)
     told.touch()

@@ -305,7 +305,10 @@ def test_without_the_guard_mail_waits_at_its_sender(world: World) -> None:
     try:
         world.run(GATEWAY, "systemctl", "stop", "mail-relay-guard.service")
         with world.session(587, tls=False) as session:
-            code, text = session.docmd("EHLO", "laptop.isp.example")
+            code, text = session.docmd("STARTTLS")
+        assert 400 <= code < 500, text
+        with world.session(25, tls=False) as session:
+            code, text = session.mail("someone@inbox.example")
         assert code == 451, text
     finally:
         world.run(GATEWAY, "systemctl", "start", "mail-relay-guard.service")

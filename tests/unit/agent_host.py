@@ -138,6 +138,8 @@ class Host:
         return f"{selector}.{domain}" not in self.invisible
 
     def _command(self, command: Sequence[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        if any("\0" in word for word in command):
+            raise ValueError("embedded null byte")  # as subprocess does
         if "reset-failed" in command:
             return subprocess.CompletedProcess(command, 0)
         self.told.append(command[-1])
