@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from abuse.mutants import submission
 from abuse.place import Place, token
 from abuse.probes import content, hand_over, on_host, until
 from abuse.row import Mutant, Probe, refused, rows, served
@@ -195,12 +196,22 @@ ROWS = (
         ACCEPTING,
         refused(r"4\d\d "),
         {
-            "without the signer nothing leaves": stopped("opendkim", _outbound),
             "without the guard nothing leaves": stopped("mail-relay-guard", _outbound),
             "without the judge of signatures nothing comes": stopped("opendkim-verify", _inbound),
             "without the judge of policies nothing comes": stopped("opendmarc", _inbound),
             "without the guard nothing comes": stopped("mail-relay-guard", _inbound),
         },
+        slow=True,
+    ),
+    *rows(
+        "daemons",
+        Mutant(
+            "with the signer away mail passes, and no guard looks",
+            main={"milter_default_action": "accept"},
+            master=submission(smtpd_milters="$signer"),
+        ),
+        refused(r"4\d\d "),
+        {"without the signer nothing leaves": stopped("opendkim", _outbound)},
         slow=True,
     ),
     *rows(
