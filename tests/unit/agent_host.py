@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from agent import bundle as bundles
-from agent import install, main, published, readers, report, source
+from agent import install, limits, main, published, readers, report, source
 from mail import dkim
 
 URL = "s3://bucket/gateway.json"
@@ -26,8 +26,9 @@ HOST = "mail.relay.example"
 KEYS = [dkim.generate(), dkim.generate()]
 SERVICES = readers.SERVICES["gateway"]
 IN_MEMORY = {
-    "opendkim.service": ("KeyTable", "SigningTable", "policy.lua", "keys"),
+    "opendkim.service": ("KeyTable", "SigningTable", "keys"),
     "postsrsd.service": ("postsrsd",),
+    **dict.fromkeys(limits.UNITS, ("limits",)),
 }
 
 
@@ -223,7 +224,7 @@ class Host:
         return ", ".join([*wrong, *left])
 
 
-NOT_IN_MEMORY = ("passwords.smtp", "passwords.imap", "mailbox_users")
+NOT_IN_MEMORY = ("guard.json", "passwords.smtp", "passwords.imap", "mailbox_users")
 
 
 def full_disk() -> OSError:
