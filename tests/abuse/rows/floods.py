@@ -28,7 +28,11 @@ PATIENT = Mutant(
         for parameter, value in (
             ("smtpd_client_connection_count_limit", "0"),
             ("smtpd_client_connection_rate_limit", "0"),
+            ("smtpd_client_recipient_rate_limit", "0"),
             ("smtpd_timeout", "300s"),
+            ("smtpd_hard_error_limit", "100000"),
+            ("smtpd_soft_error_limit", "100000"),
+            ("smtpd_junk_command_limit", "1000000"),
         )
     },
     edits={
