@@ -17,7 +17,15 @@ LOG = Path("/var/log/mail-failures.log")
 # of the stack's own hosts, a network a line (Postfix's cidr_table)
 OWN = Path("/srv/mail/tables/current/own_hosts")
 TAIL = 1 << 20  # bytes of the log; some thousand failures
-LOGIN = re.compile(r"sasl_username=(.*)$| user=<(.*?)>, ")
+# Whole lines, as fail2ban's filter has them (filter.d/mail-relay.conf): what strangers write may
+# look like a part of one.
+FAILURE = re.compile(
+    r"\S+ postfix/\S+/smtpd\[\d+\]: warning: [^\[\s]+\[(?P<smtp>[\d.]+)\]: SASL \S+ "
+    r"authentication failed: .*?sasl_username=(?P<sasl>.*)"
+    r"|\S+ dovecot: imap-login: (?:\S+: )?Login aborted: .*?\(auth failed, "
+    r".*? user=<(?P<user>.*?)>, "
+    r".*rip=(?P<imap>[\d.]+), lip=[\d.]+(?:, [^<>,]+)*, session=<[^<>]*>"
+)
 TABLE = ("ip", "guessing")
 
 
@@ -26,14 +34,15 @@ def logins(text: str, address: str, since: datetime.datetime) -> set[str]:
     found: set[str] = set()
     for line in text.splitlines():
         time, _, said = line.partition(" ")
-        if f"[{address}]: SASL " not in said and f"rip={address}, " not in said:
+        failure = FAILURE.fullmatch(said)
+        if failure is None or address not in (failure["smtp"], failure["imap"]):
             continue
         try:
             recent = datetime.datetime.fromisoformat(time) >= since
         except ValueError:
             continue  # cut off
-        if recent and (login := LOGIN.search(said)):
-            found.add((login[1] or login[2] or "").lower())
+        if recent:
+            found.add((failure["sasl"] or failure["user"] or "").lower())
     return found
 
 

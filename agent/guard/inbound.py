@@ -14,6 +14,8 @@ LOCAL_PART = 64  # octets that a receiver has to take (RFC 5321, 4.5.3.1.1)
 # postsrsd's SRS0=, a hash of 12, =, two for the day, =, the domain, =, the local part
 SRS = 5 + 12 + 1 + 2 + 1 + 1
 _SENDER = re.compile(r"(?P<local>[\w.!#$%&'*+/=?^`{|}~-]+)@(?P<domain>[\w.-]+)", re.ASCII)
+# What servers of old write over their notices: a name, and no address that could be another's.
+_NOTICE = re.compile(rb'[\w\t ."()-]*(<\s*[\w-]*\s*>\s*)?', re.ASCII)
 # RFC 5321, 4.1.2: some programs quote what needs no quotation marks
 _QUOTED = re.compile(r'"([^"\\\s]*)"@')
 
@@ -77,7 +79,8 @@ def _judge_author(rules: Rules, message: Message, tables: Tables, found: Results
         lone = from_outside.lone_domain(fields)
         if lone in found.dkim:
             return _corrected(tables.host, replace(found, dmarc_of=lone))
-        if rules.enforce or _mention(fields, rules, tables):
+        notice = not message.mail_from.strip("<>") and _NOTICE.fullmatch(b"\n".join(fields))
+        if (rules.enforce and not (notice and fields)) or _mention(fields, rules, tables):
             return refused(f"{error}", "5.6.0")
         return _marked(str(error), tables.host, found)
     # OpenDMARC does not read verdicts of over 1,024 octets, that is, of many signatures

@@ -336,3 +336,23 @@ def test_what_comes_by_too_often_goes_round(times: int, status: str) -> None:
     elsewhere = ("Received", b" from mail.relay.example by mx.far.example (Postfix)")
     found = message(extra=(hop,) * times + (elsewhere,) * 5)
     assert verdict(found).status == status
+
+
+@pytest.mark.parametrize("author", ["MAILER-DAEMON", "Mail Delivery <MAILER-DAEMON>", "<>"])
+@pytest.mark.parametrize(("mail_from", "code"), [("<>", ""), ("<friend@far.example>", "550")])
+def test_a_notice_may_name_its_server_alone(author: str, mail_from: str, code: str) -> None:
+    found = message(mail_from=mail_from)
+    headers = [(n, v) for n, v in found.headers if n != "From" and b"dmarc" not in v]
+    said = verdict(replace(found, headers=[*headers, ("From", f" {author}".encode())]))
+    assert said.code == code
+    if not code:
+        assert "dmarc=permerror" in (said.changes[0].value or "")
+
+
+@pytest.mark.parametrize("author", ["ceo@bank.example (x", "shop.example <>", "=?utf-8?q?a=40b?="])
+def test_a_notice_shows_no_address_and_no_name_of_ours(author: str) -> None:
+    found = message(mail_from="<>")
+    headers = [(n, v) for n, v in found.headers if n != "From" and b"dmarc" not in v]
+    assert (
+        verdict(replace(found, headers=[*headers, ("From", f" {author}".encode())])).code == "550"
+    )

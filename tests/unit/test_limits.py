@@ -124,6 +124,19 @@ def test_only_an_addresss_own_recent_failures_count() -> None:
     assert guessing.logins(text, "192.0.2.7", since) == {"me@shop.example", "you@shop.example"}
 
 
+def test_what_a_stranger_writes_is_nobodys_failure() -> None:
+    name = "auth failed [192.0.2.7]: SASL rip=192.0.2.7, user=<a>, sasl_username=b"
+    refused = f'postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[192.0.2.9]: 554 <"{name}"@'
+    smtp = SMTP.format("192.0.2.9") + f"authentication failure, sasl_username={name}"
+    imap = (
+        IMAP + f"(auth_failed): user=<{name}, lip=192.0.2.1, session=<x>, method=PLAIN, "
+        "rip=192.0.2.9, lip=192.0.2.1, TLS, session=<x>"
+    )
+    text = failures((1, refused), (1, smtp), (1, imap))
+    assert guessing.logins(text, "192.0.2.7", NOW - datetime.timedelta(minutes=10)) == set()
+    assert len(guessing.logins(text, "192.0.2.9", NOW - datetime.timedelta(minutes=10))) == 2
+
+
 def counts(folder: Path, rows: list[tuple[str, int, int]]) -> Path:
     file = folder / "counts.sqlite3"
     with sqlite3.connect(file) as database:

@@ -77,6 +77,7 @@ def test_the_client_trusts_only_a_gateway_that_proves_its_name() -> None:
     settings = main_cf(files(CLIENT)["etc/postfix/main.cf"])
     assert settings["relayhost"] == "[mail.relay.example]:587"
     assert settings["smtp_tls_security_level"] == "secure"
+    assert settings["tls_required_enable"] == "no"
     assert settings["smtp_sasl_security_options"] == "noanonymous, noplaintext"
 
 
@@ -106,6 +107,7 @@ def test_a_smarthost_must_prove_its_name_on_every_port(port: int, wrapped: str) 
     assert settings["relayhost"] == f"[smtp.far.example]:{port}"
     assert settings["smtp_tls_wrappermode"] == wrapped
     assert settings["smtp_tls_security_level"] == "secure"
+    assert settings["tls_required_enable"] == "no"
     assert settings["smtp_tls_secure_cert_match"] == "hostname"
     assert settings["smtp_sasl_mechanism_filter"] == "plain"
 
