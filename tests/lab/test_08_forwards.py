@@ -10,6 +10,8 @@ from lab.internet.stranger import SELECTOR, Stranger
 from lab.machines.network import PROBE
 from mail import dkim, txt
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 INFO = "info@shop.example"
 
 

@@ -11,6 +11,8 @@ from world import OTHER_LOGIN, World
 from lab import send
 from lab.internet.stranger import Stranger
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 
 def write(world: World, friend: Stranger, recipient: str, subject: str) -> None:
     message = send.compose(friend.address, recipient, subject)

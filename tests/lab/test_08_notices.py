@@ -10,6 +10,8 @@ from world import GATEWAY, World, wait_until
 from lab import send
 from lab.internet.stranger import Stranger
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 VICTIM = "victim@inbox.example"
 GONE = "gone@shop.example"
 

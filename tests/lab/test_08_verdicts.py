@@ -9,6 +9,8 @@ from world import GATEWAY, World
 from lab import send
 from lab.internet.stranger import Stranger
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 INFO = "info@shop.example"
 RESULTS = "Authentication-Results"
 
