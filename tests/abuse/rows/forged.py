@@ -70,7 +70,7 @@ OURS = {
     "one of ours in capitals": "From: BOSS@{ours}",
     "one of ours without a domain": "From: boss",
     "the host's root": "From: root@{host}",
-    "one below our domain": "From: boss@sub.{ours}",
+    "one below the gateway's domain": "From: boss@sub.{above}",
     "one of ours in results of ours": "Authentication-Results: {host}; dmarc=pass "
     "header.from={ours}\r\nFrom: {boss}",
 }

@@ -134,9 +134,15 @@ ROWS = (
     *rows(
         "signing",
         UNSIGNED_HERE,
+        # no judge looks for a policy above a name whose top is no public suffix
+        served(r"arrived spf=pass dkim=pass dmarc=(pass|none)"),
+        {"root's mail of the gateway": by_sendmail("From: root@{host}", "root@{host}")},
+    ),
+    *rows(
+        "signing",
+        UNSIGNED_HERE,
         PASSES,
         {
-            "root's mail of the gateway": by_sendmail("From: root@{host}", "root@{host}"),
             "cron's From": by_sendmail("From: root (Cron Daemon)", "root"),
             "mail without From": by_sendmail("X-Mailer: x", "root"),
         },
