@@ -6,7 +6,7 @@ NAME ?= dev
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
 PYTEST = $(VENV)/bin/pytest --numprocesses=auto
 
-.PHONY: venv setup lab lab-down test test-fast test-vm format
+.PHONY: venv setup lab lab-down test test-fast test-vm battery format
 
 $(VENV)/installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,11 @@ test-fast: $(VENV)/installed
 test-vm: setup
 	$(VENV)/bin/python -m lab.tools --yes --real-kernel
 	$(VENV)/bin/pytest --numprocesses=0 --timeout=12000 tests/vm
+
+# every attempt at every set-up, and every weakened configuration that one of them catches; of one
+# set-up alone: make battery SETUP=basics
+battery: setup
+	PYTHONPATH=.:tests $(VENV)/bin/python -m abuse $(SETUP)
 
 format: $(VENV)/installed
 	$(VENV)/bin/ruff format .

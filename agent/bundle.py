@@ -1,16 +1,11 @@
 """What a tables object may hold. A bundle is valid as a whole or not used at all."""
 
+import ipaddress
 import json
-import re
 from typing import Any
 
-DOMAIN = re.compile(
-    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
-)
-LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-LOCAL = re.compile(r"[a-z0-9!#$%&'*/=?^_`{|}~.-]+(\+[a-z0-9.-]*)?")
-MAILBOX_LOCAL = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-PASSWORD = re.compile(r"[!-9;-~]{8,128}")
+from agent.limits import KEYS
+from mail import names
 
 
 class BadBundle(Exception):
@@ -21,13 +16,13 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     """The bundle of this host and role, checked; raises BadBundle."""
     try:
         bundle = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadBundle(f"it is not JSON ({len(content)} bytes)") from error
     keys = {
         "gateway": {"version", "host", "operator", "domains", "logins", "forwards", "srsSecret"},
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
-    optional = {"mailboxes", "smarthost"} if role == "gateway" else set()
+    optional = {"mailboxes", "smarthost", "hosts"} if role == "gateway" else {"ownSender"}
     _need(
         isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
         f"its keys are not {sorted(keys)}",
@@ -35,25 +30,31 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     _need(bundle["version"] == 1, f"its version is {bundle['version']!r}, this agent reads 1")
     _need(bundle["host"] == host, f"it is for {bundle['host']!r}, this host is {host!r}")
     if role == "client":
-        _need(_is_domain(bundle["gateway"]), "gateway: not a host name")
-        _need(_is_address(bundle["login"]), "login: not an address")
-        _need(_is_password(bundle["password"]), "password: not usable in Postfix's table")
+        _need(names.is_domain(bundle["gateway"]), "gateway: not a host name")
+        _need(names.is_address(bundle["login"]), "login: not an address")
+        _need(names.is_password(bundle["password"]), "password: not usable in Postfix's table")
+        sender = bundle.get("ownSender", bundle["login"])
+        known = isinstance(sender, str) and names.is_domain(sender.removeprefix("@"))
+        _need(known or names.is_address(sender), "ownSender: neither an address nor @domain")
         return bundle
     _mapping(bundle["domains"], "domains")
     for name, domain in bundle["domains"].items():
-        _need(_is_domain(name), f"domains.{name}: not a domain")
+        _need(names.is_domain(name), f"domains.{name}: not a domain")
         _need(isinstance(domain, dict) and set(domain) == {"selectors"}, f"domains.{name}: keys")
         _selectors(name, domain["selectors"])
     _mapping(bundle["logins"], "logins")
     for name, login in bundle["logins"].items():
         where = f"logins.{name}"
-        _need(_is_address(name), f"{where}: not an address in lower case")
-        _need(isinstance(login, dict) and set(login) == {"password", "sendAs"}, f"{where}: keys")
-        _need(_is_password(login["password"]), f"{where}.password: not usable")
+        _need(names.is_address(name), f"{where}: not an address in lower case")
+        known = isinstance(login, dict) and set(login) - {"limits"} == {"password", "sendAs"}
+        _need(known, f"{where}: keys")
+        if "limits" in login:
+            _limits(login["limits"], f"{where}.limits")
+        _need(names.is_password(login["password"]), f"{where}.password: not usable")
         _need(isinstance(login["sendAs"], list), f"{where}.sendAs: not a list")
         for item in login["sendAs"]:
             _need(
-                isinstance(item, str) and (_is_address(item) or _is_domain(item.removeprefix("@"))),
+                _is_sender(item),
                 f"{where}.sendAs: {item!r} is neither an address nor @domain",
             )
             domain = item.rpartition("@")[2]
@@ -61,13 +62,16 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     _mapping(bundle["forwards"], "forwards")
     for address, targets in bundle["forwards"].items():
         where = f"forwards.{address}"
-        known = _is_address(address) or (address[:1] == "@" and _is_domain(address[1:]))
-        _need(known, f"{where}: neither an address nor @domain")
+        _need(_is_sender(address), f"{where}: neither an address nor @domain")
         _need(address.rpartition("@")[2] in bundle["domains"], f"{where}: not in our domains")
         _need(isinstance(targets, list) and targets != [], f"{where}: no targets")
-        _need(all(_is_address(target) for target in targets), f"{where}: a target is no address")
-    _need(_is_address(bundle["operator"]), "operator: not an address")
-    _need(_is_password(bundle["srsSecret"]), "srsSecret: not usable")
+        _need(
+            all(names.is_address(target) for target in targets), f"{where}: a target is no address"
+        )
+    _need(names.is_address(bundle["operator"]), "operator: not an address")
+    _need(names.is_password(bundle["srsSecret"]), "srsSecret: not usable")
+    hosts = bundle.get("hosts", [])
+    _need(isinstance(hosts, list) and all(map(_is_ipv4, hosts)), "hosts: not IPv4 addresses")
     if "mailboxes" in bundle:
         _mailboxes(bundle)
     return bundle
@@ -81,11 +85,17 @@ def _mailboxes(bundle: dict[str, Any]) -> None:
         _need(known, f"{where}: keys")
         _need(isinstance(mailbox["aliases"], list), f"{where}.aliases: not a list")
         for name in (address, *mailbox["aliases"]):
-            _need(_is_mailbox(name), f"{where}: not a mailbox's name")
+            _need(names.is_mailbox(name), f"{where}: not a mailbox's name")
             _need(name.rpartition("@")[2] in bundle["domains"], f"{where}: not in our domains")
         _need(address in bundle["logins"], f"{where}: not a login")
         quota = mailbox["quotaMiB"]
         _need(isinstance(quota, int) and quota > 0, f"{where}.quotaMiB: not a number of MiB")
+
+
+def _limits(limits: Any, where: str) -> None:
+    _need(isinstance(limits, dict) and set(limits) == set(KEYS), f"{where}: keys")
+    for value in limits.values():
+        _need(type(value) is int and value >= 0, f"{where}: not a number")
 
 
 def _selectors(domain: str, selectors: Any) -> None:
@@ -95,10 +105,7 @@ def _selectors(domain: str, selectors: Any) -> None:
             isinstance(selector, dict) and set(selector) == {"name", "privateKey"},
             f"domains.{domain}.selectors: keys",
         )
-        _need(
-            isinstance(selector["name"], str) and LABEL.fullmatch(selector["name"]) is not None,
-            f"domains.{domain}.selectors: bad name",
-        )
+        _need(names.is_selector(selector["name"]), f"domains.{domain}.selectors: bad name")
         key = selector["privateKey"]
         _need(
             isinstance(key, str) and key.startswith("-----BEGIN PRIVATE KEY-----"),
@@ -106,24 +113,18 @@ def _selectors(domain: str, selectors: Any) -> None:
         )
 
 
-def _is_domain(value: Any) -> bool:
-    return isinstance(value, str) and DOMAIN.fullmatch(value) is not None
+def _is_sender(value: Any) -> bool:
+    """An address, or @domain for all of a domain."""
+    return names.is_address(value) or (
+        isinstance(value, str) and value[:1] == "@" and names.is_domain(value[1:])
+    )
 
 
-def _is_address(value: Any) -> bool:
-    if not isinstance(value, str):
+def _is_ipv4(value: Any) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(value)) == value
+    except ValueError:
         return False
-    local, at, domain = value.rpartition("@")
-    return at == "@" and LOCAL.fullmatch(local) is not None and _is_domain(domain)
-
-
-def _is_mailbox(value: Any) -> bool:
-    # it becomes a directory's name
-    return _is_address(value) and MAILBOX_LOCAL.fullmatch(value.rpartition("@")[0]) is not None
-
-
-def _is_password(value: Any) -> bool:
-    return isinstance(value, str) and PASSWORD.fullmatch(value) is not None
 
 
 def _mapping(value: Any, where: str) -> None:

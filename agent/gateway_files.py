@@ -1,6 +1,8 @@
 """The gateway's tables as files, from a checked bundle: text in, text out."""
 
-from collections.abc import Mapping
+import hmac
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Bundle = Mapping[str, Any]
@@ -23,11 +25,9 @@ def sender_logins(bundle: Bundle) -> str:
     return "".join(f"{item} {','.join(sorted(owners[item]))}\n" for item in sorted(owners))
 
 
-def own_domains(bundle: Bundle) -> str:
-    """Postfix's check_sender_access on port 25: strangers do not send as us."""
-    names = sorted({*bundle["domains"], bundle["host"]})
-    text = "our users send by port 587 or 465, with their login"
-    return "".join(f"{name} 550 5.7.1 {text}\n" for name in names)
+def own_hosts(bundle: Bundle) -> str:
+    """Postfix's smtpd_client_event_limit_exceptions (cidr_table): the clients' public addresses."""
+    return "".join(f"{address}/32 -\n" for address in sorted(bundle.get("hosts", ())))
 
 
 def receiving(bundle: Bundle) -> set[str]:
@@ -55,6 +55,15 @@ def forwards(bundle: Bundle) -> str:
     return "".join(f"{address} {found[address]}\n" for address in sorted(found))
 
 
+def passwords(bundle: Bundle, logins: Iterable[str]) -> str:
+    """Dovecot's passdb (passwd-file) for these logins.
+
+    Readable, as the kept tables beside it are, or CRAM-MD5 could not be offered.
+    """
+    known = bundle["logins"]
+    return "".join(f"{login}:{{PLAIN}}{known[login]['password']}\n" for login in sorted(logins))
+
+
 def postsrsd(bundle: Bundle) -> str:
     """postsrsd's environment: senders of our own are not rewritten."""
     return f"OWN_DOMAINS={','.join(sorted({*bundle['domains'], bundle['host']}))}\n"
@@ -77,21 +86,20 @@ def signing_table(bundle: Bundle, signing: Mapping[str, str]) -> str:
     return "".join(lines)
 
 
-def policy(script: str, bundle: Bundle, signing: Mapping[str, str]) -> str:
-    """OpenDKIM's SetupPolicyScript: the tables as Lua, then the script that uses them."""
-    host = bundle["host"]
-    ready = {domain: domain in signing for domain in bundle["domains"]}
-    ready.setdefault(host, host.partition(".")[2] in signing)
-    lines = ["local signing = {"]
-    lines += [f"  [{_lua(name)}] = {str(on).lower()}," for name, on in sorted(ready.items())]
-    lines += ["}", "local logins = {"]
-    for login, entry in sorted(bundle["logins"].items()):
-        items = ", ".join(f"[{_lua(item)}] = true" for item in sorted(entry["sendAs"]))
-        lines.append(f"  [{_lua(login)}] = {{{items}}},")
-    lines += ["}", script]
-    return "\n".join(lines)
+def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
+    """The guard's table (agent/guard/tables.py): whose key signs for a domain, and the logins.
 
-
-def _lua(text: str) -> str:
-    # names and addresses hold no control characters (bundle.py)
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    A login's proof changes with its password and its rights, and shows neither.
+    """
+    host, key = bundle["host"], bundle["srsSecret"].encode()
+    signed_by = {domain: domain if domain in signing else None for domain in bundle["domains"]}
+    signed_by.setdefault(host, signed_by.get(host.partition(".")[2]))
+    logins = {
+        login: {
+            "proof": hmac.digest(key, json.dumps(entry, sort_keys=True).encode(), "sha256").hex(),
+            "sendAs": sorted(entry["sendAs"]),
+        }
+        for login, entry in bundle["logins"].items()
+    }
+    content = {"host": host, "signedBy": signed_by, "logins": logins}
+    return json.dumps(content, indent=1, sort_keys=True)

@@ -11,7 +11,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-VERSION = 1
+VERSION = 2
 # A host writes every minute; one that has been silent for so long is down or cut off.
 SILENT_SECONDS = 300
 LIMIT = 262_144  # bytes: more is no status, whoever wrote it
@@ -37,11 +37,18 @@ class Setup:
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables in use by their ETag; how the last look for others ended, and its age in s."""
+    """The tables in use by their ETag; how the last look for others ended, and its age in s.
+
+    `taken` is when they were installed here (ISO 8601), `problem` what is wrong, "" if nothing is,
+    and `unanswered` for how many seconds the bucket has not given what it was asked for.
+    """
 
     etag: str
+    taken: str
     result: str
     seconds: float | None
+    problem: str
+    unanswered: float
 
 
 @dataclass(frozen=True)
@@ -89,9 +96,11 @@ class Status:
     """Everything. `missing` is what the host lacks to serve, with the last words on each; empty: it
     serves.
 
-    `boot` is the kernel's id of this boot, `written` ISO 8601, `certificate` when it ends (ISO
-    8601, "" for none), `signing` the selector in use by domain, "" where none is visible in DNS
-    yet. A client has no certificate, no selectors and no egress.
+    `boot` is the kernel's id of this boot, `written` ISO 8601, `clock_off` by how many seconds the
+    host's clock and the bucket's differ (None: not known), `certificate` when it ends (ISO 8601,
+    "" for none), `signing` the selector in use by domain, "" where none is visible in DNS yet, and
+    `signing_since` from when on (ISO 8601), `limited` the logins that were refused by their limit
+    in the last hour, and by which. A client has no certificate, selectors, egress and logins.
     """
 
     version: int
@@ -99,15 +108,18 @@ class Status:
     instance: str
     boot: str
     written: str
+    clock_off: float | None
     setup: Setup
     missing: dict[str, tuple[str, ...]]
     stopped: tuple[str, ...]
     tables: Tables
     signing: dict[str, str]
+    signing_since: dict[str, str]
     queue: Queue
     certificate: str
     disks: tuple[Disk, ...]
     egress: Egress | None
+    limited: dict[str, str]
 
     @property
     def signing_waits(self) -> tuple[str, ...]:
@@ -130,7 +142,8 @@ def parse(text: str | bytes) -> Status:
     if not isinstance(found, dict) or found.get("version") != VERSION:
         raise BadStatus(f"its version is not {VERSION}: host and stack are of different releases")
     status: Status = _read(Status, found, "status")
-    for moment in filter(None, (status.written, status.certificate)):
+    moments = (status.written, status.certificate, status.tables.taken)
+    for moment in filter(None, (*moments, *status.signing_since.values())):
         try:
             datetime.datetime.fromisoformat(moment)
         except ValueError:

@@ -1,8 +1,17 @@
-"""Installing a set of files as a whole: built beside the live one, then swapped by one rename."""
+"""Installing files that services read as a whole: built beside the live set, swapped by one rename.
+
+Nothing here trusts what it finds: a run may have been killed, or the power cut, at any line. What
+is in place is compared with what is meant by its content, and who has to be told of a change is
+written down before the change is made.
+"""
 
 import contextlib
+import grp
+import json
 import os
+import pwd
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,51 +25,127 @@ class File:
     group: str = "root"
     mode: int = 0o600
 
+    @property
+    def octets(self) -> bytes:
+        """The content as it is on the disk."""
+        return self.content.encode() if isinstance(self.content, str) else self.content
+
+    def is_at(self, path: Path) -> bool:
+        """Whether exactly this file is there."""
+        try:
+            with path.open("rb") as file:
+                found, held = file.read(), os.fstat(file.fileno())
+        except OSError:
+            return False
+        try:
+            ids = pwd.getpwnam(self.owner).pw_uid, grp.getgrnam(self.group).gr_gid
+        except KeyError as error:
+            raise OSError(f"{path}: {error.args[0]}") from None
+        return (found, held.st_uid, held.st_gid, held.st_mode & 0o7777) == (
+            self.octets,
+            *ids,
+            self.mode,
+        )
+
 
 def current(base: Path) -> Path:
     """The link to the set in use."""
     return base / "current"
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, content: str | bytes) -> None:
     """Write one file that is root's alone, as a whole whenever the power goes."""
     beside = path.with_name(f"{path.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        beside.unlink()
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as output:
-        output.write(text)
-        output.flush()
-        os.fsync(output.fileno())
+    remove(beside)
+    _write(beside, File(content).octets)
+    if path.is_dir():
+        remove(path)
     beside.replace(path)
+    _sync(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Whatever is there, if anything is."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def differing(base: Path, files: dict[str, File]) -> set[str]:
+    """The names at which the set in use is not these files: by content, owner and mode."""
+    live = current(base)
+    there = {p.relative_to(live).as_posix() for p in live.rglob("*") if not p.is_dir()}
+    wrong = {name for name, file in files.items() if not file.is_at(live / name)}
+    return wrong | (there - set(files))
 
 
 def install(base: Path, files: dict[str, File]) -> None:
     """Make `base/current` lead to a new directory with exactly these files."""
-    versions = base / "versions"
+    versions, live = base / "versions", current(base)
     versions.mkdir(mode=0o755, parents=True, exist_ok=True)
+    used = live.readlink().name if live.is_symlink() else ""
     numbers = [int(p.name) for p in versions.iterdir() if p.name.isdigit()]
-    new = versions / str(max(numbers, default=0) + 1)
+    last = int(used) if used.isdigit() else max(numbers, default=0)
+    # what a run that was killed, or that found no room, has left half made
+    for left in (n for n in numbers if n > last):
+        remove(versions / str(left))
+    new = versions / str(last + 1)
     new.mkdir(mode=0o755)
     for name, file in files.items():
         target = new / name
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        content = file.content.encode() if isinstance(file.content, str) else file.content
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as output:
-            output.write(content)
-            output.flush()
-            os.fsync(output.fileno())
+        _write(target, file.octets)
         shutil.chown(target, file.owner, file.group)
         target.chmod(file.mode)
-    for directory in [new, *(p for p in new.rglob("*") if p.is_dir())]:
+    for directory in (new, *(p for p in new.rglob("*") if p.is_dir())):
         directory.chmod(0o755)  # whatever the umask: the files guard themselves
+        _sync(directory)
+    _sync(versions)
     link = base / "current.new"
-    with contextlib.suppress(FileNotFoundError):
-        link.unlink()
+    remove(link)
     link.symlink_to(new.relative_to(base))
-    link.rename(current(base))
-    os.sync()
+    if live.is_dir() and not live.is_symlink():
+        remove(live)  # somebody's copy, which no link can replace
+    link.replace(live)
+    _sync(base)
     # One older set is kept, for those who have its files open and for the curious.
-    for old in sorted(int(p.name) for p in versions.iterdir())[:-2]:
-        shutil.rmtree(versions / str(old))
+    for old in sorted(int(p.name) for p in versions.iterdir() if p.name.isdigit())[:-2]:
+        remove(versions / str(old))
+
+
+def untold(base: Path, everybody: Iterable[str]) -> set[str]:
+    """Who has not been told of the last change; everybody, where that cannot be read."""
+    file = base / "untold.json"
+    try:
+        return {str(name) for name in json.loads(file.read_text())} if file.exists() else set()
+    except (OSError, ValueError, TypeError):
+        remove(file)
+        return set(everybody)
+
+
+def to_tell(base: Path, names: set[str]) -> None:
+    """Remember that these have to be told of a change, before it is made; none: all were told."""
+    file = base / "untold.json"
+    if names:
+        write(file, json.dumps(sorted(names)))
+    else:
+        remove(file)
+
+
+def _write(path: Path, octets: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as output:
+        output.write(octets)
+        output.flush()
+        os.fsync(output.fileno())
+
+
+def _sync(directory: Path) -> None:
+    """Names in a directory, as lasting as their files (fsync(2))."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,14 +1,10 @@
 """The tables of a gateway with mailboxes, from a checked bundle: text in, text out."""
 
-import base64
-import hashlib
-import os
 from collections.abc import Mapping
 from typing import Any
 
 Bundle = Mapping[str, Any]
 MAILBOXES = "/srv/mail/mailboxes"
-SALT_BYTES = 16
 
 
 def texts(bundle: Bundle) -> dict[str, str]:
@@ -35,16 +31,3 @@ def users(bundle: Bundle) -> str:
         for address in (mailbox, *entry["aliases"]):
             lines.append(f"{address}:::::{home}::userdb_quota_storage_size={quota}M\n")
     return "".join(sorted(lines))
-
-
-def passwords(bundle: Bundle) -> str:
-    """Dovecot's passdb (passwd-file), another one at each call.
-
-    A slow hash would guard nothing: sasldb, beside it, has to hold the same passwords readable.
-    """
-    lines = []
-    for address in sorted(bundle["mailboxes"]):
-        salt = os.urandom(SALT_BYTES)
-        digest = hashlib.sha512(bundle["logins"][address]["password"].encode() + salt).digest()
-        lines.append(f"{address}:{{SSHA512}}{base64.b64encode(digest + salt).decode()}\n")
-    return "".join(lines)

@@ -1,10 +1,10 @@
 """Fetch the tables object, check it, install it: `main.py gateway|client s3://BUCKET/KEY`.
 
-Run by a systemd timer. Exit 0: the tables are in place, or not there yet; exit 1: what was found
-cannot be used, the last good tables keep serving, and the journal says why.
+Run by a systemd timer. Exit 0: the tables are in place, or not there yet; exit 1: something is
+wrong, the last good tables keep serving, and one line in the journal says what. Each look begins
+anew from what it finds, so that it mends whatever an earlier one, or the power, left half done.
 """
 
-import hashlib
 import importlib
 import json
 import os
@@ -12,42 +12,24 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from agent import bundle as bundles
-from agent import gateway_files
-from agent.install import File, current, install, write
+from agent import gateway_files, limits, report, source
+from agent.install import File, current, write
+from agent.readers import owe, put
 
 # where postsrsd's AppArmor profile lets it look; the package makes a random one, each host its own
 SRS_SECRET = Path("/etc/postsrsd.secret")
 BASES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
-
-
-def fetch(url: str, etag: str | None) -> tuple[bytes, str] | None:
-    """Content and ETag of the object; None if it has not changed or is not to be had yet."""
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    condition = {"IfNoneMatch": etag} if etag else {}
-    settings = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
-    try:
-        answer = boto3.client("s3", config=settings).get_object(Bucket=bucket, Key=key, **condition)
-        return answer["Body"].read(), answer["ETag"]
-    except ClientError as error:
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if status == 304:
-            return None
-        # A role takes seconds to spread, and a missing object reads as 403 to who may not list.
-        say(f"{url} is not to be had now ({error.response['Error']['Code']}); asking again")
-        return None
-    except BotoCoreError as error:
-        say(f"{url} is not to be had now ({error}); asking again")
-        return None
+# For how long the bucket may give no answer before that is an error: a role takes seconds to
+# spread, and a host's tables may come after it.
+PATIENCE = 300.0
+CLOCK_OFF = 60.0
 
 
 def say(text: str, level: int = 6) -> None:
@@ -55,65 +37,63 @@ def say(text: str, level: int = 6) -> None:
     print(f"<{level}>{text}", flush=True)
 
 
-def gateway(bundle: dict[str, Any], base: Path) -> None:
-    """Install the gateway's files if the bundle, or what DNS shows of our keys, has changed."""
-    from agent.published import in_use, read_seen
+def gateway(bundle: dict[str, Any], base: Path) -> list[str]:
+    """Install the gateway's files; who could not be told of them, if any."""
+    from agent import published
 
+    domains = bundle["domains"]
+    published.check_keys(domains)
+    srs_secret(bundle["srsSecret"], base)
     seen_file = base / "seen.json"
-    before = read_seen(seen_file)
-    signing, seen = in_use(bundle["domains"], before, time.time())
+    before = published.read_seen(seen_file)
+    if current(base).exists():  # logins do not wait for name servers
+        put("gateway", base, gateway_set(bundle, published.known(domains, before)))
+    signing, seen = published.in_use(domains, before, time.time())
+    if signing != published.known(domains, before):
+        say(f"signing {', '.join(f'{d} by {s}' for d, s in sorted(signing.items()))}")
     if seen != before:
-        write(seen_file, json.dumps(seen))
-    for domain in bundle["domains"].keys() - signing.keys():
+        write(seen_file, json.dumps({domain: asdict(entry) for domain, entry in seen.items()}))
+    for domain in domains.keys() - signing.keys():
         say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
-    mailbox_files = _part("mailbox_files") if "mailboxes" in bundle else None
-    script = (Path(__file__).parent / "policy.lua").read_text()
+    return put("gateway", base, gateway_set(bundle, signing))
+
+
+def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, File]:
+    """The gateway's files, with the selector that signs for each domain that has one."""
     texts = {
         "sender_logins": gateway_files.sender_logins(bundle),
-        "own_domains": gateway_files.own_domains(bundle),
+        "own_hosts": gateway_files.own_hosts(bundle),
         "receives": gateway_files.receives(bundle),
         "forwards": gateway_files.forwards(bundle),
         "postsrsd": gateway_files.postsrsd(bundle),
         "KeyTable": gateway_files.key_table(signing),
         "SigningTable": gateway_files.signing_table(bundle, signing),
-        "policy.lua": gateway_files.policy(script, bundle, signing),
     }
+    mailbox_files = _part("mailbox_files") if "mailboxes" in bundle else None
+    texts |= limits.texts(bundle)
     if mailbox_files:
         texts |= mailbox_files.texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
+    files["guard.json"] = File(gateway_files.guard(bundle, signing), "root", "mail-guard", 0o640)
     if "smarthost" in bundle:
         files["smarthost_passwords"] = File(_part("smarthost").passwords(bundle["smarthost"]))
     for domain, entry in bundle["domains"].items():
         for selector in entry["selectors"]:
             path = f"keys/{domain}/{selector['name']}.pem"
             files[path] = File(selector["privateKey"], "opendkim", "opendkim")
-    passwords = {login: entry["password"] for login, entry in bundle["logins"].items()}
-    fingerprint = _fingerprint(files, passwords)
-    srs_secret(bundle["srsSecret"])
-    if (current(base) / "fingerprint").exists() and (
-        (current(base) / "fingerprint").read_text() == fingerprint
-    ):
-        return
-    files["sasldb2"] = File(sasldb(passwords, base), "root", "sasl", 0o640)
-    if mailbox_files:
-        passdb = mailbox_files.passwords(bundle)
-        files["mailbox_passwords"] = File(passdb, "root", "dovecot", 0o640)
-    files["fingerprint"] = File(fingerprint)
-    install(base, files)
-    systemctl("reload-or-restart", "opendkim.service")
-    systemctl("restart", "postsrsd.service")
-    systemctl("reload-or-restart", "postfix.service")
-    ready = ", ".join(f"{d} by {s}" for d, s in sorted(signing.items())) or "nothing yet"
-    say(f"tables installed: {len(passwords)} logins; signing {ready}")
+    may = {"smtp": bundle["logins"], "imap": bundle.get("mailboxes", ())}
+    for protocol, logins in may.items():
+        text = gateway_files.passwords(bundle, logins)
+        files[f"passwords.{protocol}"] = File(text, "root", "dovecot", 0o640)
+    return files
 
 
-def srs_secret(secret: str) -> None:
+def srs_secret(secret: str, base: Path) -> None:
     """Have postsrsd use the stack's secret. A rebuilt host has another, and the same tables."""
-    text = secret + "\n"
-    if SRS_SECRET.exists() and SRS_SECRET.read_text() == text:
-        return
-    write(SRS_SECRET, text)
-    systemctl("try-restart", "postsrsd.service")
+    file = File(secret + "\n")
+    if not file.is_at(SRS_SECRET):
+        owe("gateway", base, "postsrsd.service")
+        write(SRS_SECRET, file.octets)
 
 
 def _part(name: str) -> Any:
@@ -123,71 +103,92 @@ def _part(name: str) -> Any:
         raise bundles.BadBundle(f"it needs {name}.py, this host was made without") from None
 
 
-def sasldb(passwords: dict[str, str], base: Path) -> bytes:
-    """Cyrus SASL's password file, made by its own tool; passwords go by a pipe."""
-    work = base / "sasldb2.new"
-    work.unlink(missing_ok=True)
-    for login, password in sorted(passwords.items()):
-        user, _, realm = login.rpartition("@")
-        command = ["saslpasswd2", "-p", "-c", "-f", str(work), "-u", realm, "--", user]
-        result = subprocess.run(command, input=password.encode(), capture_output=True, check=False)
-        if result.returncode != 0:
-            raise bundles.BadBundle(f"saslpasswd2 refused {login}: {result.stderr.decode()}")
-    content = work.read_bytes() if passwords else b""
-    work.unlink(missing_ok=True)
-    return content
+def client(bundle: dict[str, Any], base: Path) -> list[str]:
+    """Install the client's login; who could not be told of it, if any."""
+    line = f"[{bundle['gateway']}]:587 {bundle['login']}:{bundle['password']}\n"
+    # the host's own name is no sender of ours: its root is root@ the domain, or the one that it has
+    own = f"@{bundle['host']} {bundle['ownSender']}\n" if "ownSender" in bundle else ""
+    return put("client", base, {"sasl_passwords": File(line), "own_senders": File(own)})
 
 
-def client(bundle: dict[str, Any], base: Path) -> None:
-    """Install the client's login."""
-    destination = f"[{bundle['gateway']}]:587"
-    line = f"{destination} {bundle['login']}:{bundle['password']}\n"
-    files = {"sasl_passwords": File(line)}
-    fingerprint = _fingerprint(files, {})
-    if (current(base) / "fingerprint").exists() and (
-        (current(base) / "fingerprint").read_text() == fingerprint
-    ):
-        return
-    install(base, {**files, "fingerprint": File(fingerprint)})
-    systemctl("reload-or-restart", "postfix.service")
-    say(f"tables installed: login {bundle['login']} at {destination}")
+def look(role: str, url: str, base: Path) -> tuple[list[str], source.Answer]:
+    """Ask for tables and install them; what is wrong, and what the bucket said."""
+    base.mkdir(mode=0o755, parents=True, exist_ok=True)
+    kept, problems = source.read_kept(base), list[str]()
+    answer = source.fetch(url, kept)
+    # a bucket's bad tables keep nobody from mending what is installed of the last good ones
+    for content in (answer.content, kept):
+        if content is None:
+            continue
+        try:
+            bundle = bundles.parse(content, socket.getfqdn(), role)
+            untold = {"gateway": gateway, "client": client}[role](bundle, base)
+        except bundles.BadBundle as error:
+            whose = url if content is answer.content else f"what is kept of {url}"
+            problems.append(f"{whose} cannot be used: {error}. The last good tables keep serving.")
+            continue
+        problems += untold
+        if content is answer.content and content != kept:
+            again = source.keep(base, content)
+            say(f"tables installed{_difference(bundle, kept)}")
+            if again:
+                say(f"these tables were in use before, since {again}, and others after them", 5)
+            subprocess.run(
+                ["systemctl", "--no-block", "restart", "mail-relay-status.service"], check=False
+            )
+        break
+    return problems, answer
 
 
-def _fingerprint(files: dict[str, File], passwords: dict[str, str]) -> str:
-    content = [[name, str(file.content)] for name, file in sorted(files.items())]
-    return hashlib.sha256(json.dumps([content, passwords], sort_keys=True).encode()).hexdigest()
+def _difference(bundle: dict[str, Any], kept: bytes | None) -> str:
+    """Which logins came, went, or changed."""
+    try:
+        before = json.loads(kept or b"{}").get("logins", {})
+        after = bundle.get("logins", {})
+        ways = {
+            "new": sorted(after.keys() - before.keys()),
+            "gone": sorted(before.keys() - after.keys()),
+            "changed": sorted(n for n in after.keys() & before.keys() if after[n] != before[n]),
+        }
+    except (ValueError, AttributeError, TypeError):
+        return ""
+    told = [f"{way} {', '.join(logins)}" for way, logins in ways.items() if logins]
+    return f"; logins: {'; '.join(told)}" if told else ""
 
 
-def systemctl(*arguments: str) -> None:
-    """Tell systemd; a unit that cannot start is its own journal's story, not a bad bundle."""
-    subprocess.run(["systemctl", "--no-block", *arguments], check=False)
+def judged(problems: list[str], answer: source.Answer, now: float) -> report.Report:
+    """How the look ended, in the light of the one before; `now` is time.monotonic()."""
+    last, since = report.read(), None
+    if answer.problem:
+        since = now if last.unanswered_since is None else last.unanswered_since
+        if now - since > PATIENCE:
+            minutes = f"for {(now - since) / 60:.0f} minutes"
+            problems = [*problems, f"{answer.problem} {minutes}. The last tables keep serving."]
+        else:
+            say(f"{answer.problem} now; asking again")
+    off = answer.clock_off
+    if off is not None and off > CLOCK_OFF:
+        if last.clock_off is None or last.clock_off <= CLOCK_OFF:
+            say(f"this host's clock and the bucket's differ by {off:.0f} s", 3)
+    elif off is None:
+        off = last.clock_off
+    return report.Report(" ".join(problems), since, off)
 
 
 def main() -> int:
     """Command line: role and URL."""
     role, url = sys.argv[1:]
     os.umask(0o022)
-    base = BASES[role]
-    base.mkdir(mode=0o755, parents=True, exist_ok=True)
-    kept, etag_file = base / "bundle.json", base / "etag"
-    etag = etag_file.read_text() if etag_file.exists() and kept.exists() else None
-    fetched = fetch(url, etag)
-    content = fetched[0] if fetched else (kept.read_bytes() if kept.exists() else None)
-    if content is None:
-        return 0
     try:
-        bundle = bundles.parse(content, socket.getfqdn(), role)
-        {"gateway": gateway, "client": client}[role](bundle, base)
-    except bundles.BadBundle as error:
-        if not fetched:  # what is kept is asked for anew, whatever is wrong with it
-            etag_file.unlink(missing_ok=True)
-        say(f"{url} cannot be used: {error}. The last good tables keep serving.", 3)
-        return 1
-    if fetched:
-        write(kept, content.decode())
-        write(etag_file, fetched[1])
-        systemctl("restart", "mail-relay-status.service")
-    return 0
+        problems, answer = look(role, url, BASES[role])
+    except Exception as error:  # a full disk, say: whatever it is, the next look begins anew
+        what = f"{type(error).__name__}: {error}".replace("\n", " ")
+        problems, answer = [f"the look for tables failed: {what}"], source.Answer()
+    found = judged(problems, answer, time.monotonic())
+    if found.problem:
+        say(found.problem, 3)
+    report.leave(found)
+    return 1 if found.problem else 0
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 """Which DKIM keys receivers can find: asked of the zone's own name servers, never of a cache.
 
 A caching resolver may remember for an hour that a selector was not there (RFC 2308), or show one
-that has just been taken away.
+that has just been taken away. All domains are asked for at once, and together for some seconds: who
+has said nothing by then counts as it last did.
 """
 
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +19,68 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.query
+import dns.rcode
 import dns.rdatatype
 import dns.resolver
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-SECONDS = 3.0
+from agent.bundle import BadBundle
+
+# For one answer, and for all of them: a look is to end before the next one is due.
+SECONDS, ALL_SECONDS = 3.0, 15.0
+THREADS = 32
 # How long a key that has been seen counts as seen: Route53 charges for queries, and a domain has
 # four servers. A newer selector is asked for at every look.
 SEEN_SECONDS = 300
 
-# By domain: the digest of the key that every server showed, and when (seconds since the epoch).
-Seen = dict[str, dict[str, Any]]
+
+@dataclass(frozen=True)
+class Seen:
+    """A key that every server showed: its digest, when it last did, and since when it is in use.
+
+    Times are in seconds since the epoch.
+    """
+
+    key: str
+    at: float
+    since: float
+
+
+# What a zone's servers say of our key: True or False, None where nobody can tell.
+Shown = bool | None
 
 
 def public_key(private_pem: str) -> str:
-    """Base64 of the SubjectPublicKeyInfo, as in `p=` (RFC 6376, 3.6.1)."""
-    key = serialization.load_pem_private_key(private_pem.encode(), None)
+    """Base64 of the SubjectPublicKeyInfo, as in `p=` (RFC 6376, 3.6.1).
+
+    ValueError where there is no RSA key. The check that its numbers fit each other costs 40 ms, and
+    was made where the key came from.
+    """
+    try:
+        key = serialization.load_pem_private_key(
+            private_pem.encode(), None, unsafe_skip_rsa_key_validation=True
+        )
+    except (TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("no RSA key")
     spki = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return base64.b64encode(spki).decode()
+
+
+def check_keys(domains: Mapping[str, Any]) -> None:
+    """Raise BadBundle where a selector has no key that signs."""
+    for domain, entry in domains.items():
+        for selector in entry["selectors"]:
+            try:
+                public_key(selector["privateKey"])
+            except ValueError:
+                where = f"domains.{domain}.selectors.{selector['name']}"
+                raise BadBundle(f"{where}: not an RSA private key in PEM") from None
 
 
 def published_key(record: str) -> str:
@@ -46,77 +92,138 @@ def published_key(record: str) -> str:
     return ""
 
 
-def texts_at_all_servers(name: str, domain: str) -> Iterable[list[str] | None]:
-    """For each name server of the zone: the TXT texts that it has, or None if it did not say."""
+def texts_at_all_servers(name: str, domain: str, until: float) -> Iterator[list[str] | None]:
+    """For each name server of the zone: the TXT texts that it has, or None if it did not say.
+
+    `until` is the time, of time.monotonic(), at which nobody is asked any more.
+    """
     resolver = dns.resolver.Resolver()
-    resolver.lifetime = 4 * SECONDS
+
+    def resolve(ask: Callable[..., Any], *what: str, **options: Any) -> Any:
+        resolver.lifetime = max(min(4 * SECONDS, until - time.monotonic()), 0.01)
+        return ask(*what, **options)
+
     try:
-        zone = dns.resolver.zone_for_name(domain, resolver=resolver)
-        servers = [str(ns.target) for ns in resolver.resolve(zone, "NS")]
-        addresses = [str(a) for server in sorted(servers) for a in resolver.resolve(server, "A")]
+        zone = resolve(dns.resolver.zone_for_name, domain, resolver=resolver)
+        servers = sorted(str(ns.target) for ns in resolve(resolver.resolve, zone, "NS"))
+        found = [str(a) for server in servers for a in resolve(resolver.resolve, server, "A")]
     except dns.exception.DNSException:
         yield None
         return
     query = dns.message.make_query(name, dns.rdatatype.TXT)
     query.flags &= ~dns.flags.RD
-    for address in dict.fromkeys(addresses):
+    for address in dict.fromkeys(found):
+        left = min(SECONDS, until - time.monotonic())
         try:
-            answer, _ = dns.query.udp_with_fallback(query, address, timeout=SECONDS)
+            if left <= 0:
+                raise TimeoutError
+            yield texts(dns.query.udp_with_fallback(query, address, timeout=left)[0])
         except (dns.exception.DNSException, OSError):
             yield None
-            continue
-        yield [
-            b"".join(record.strings).decode("latin-1")
-            for rrset in answer.answer
-            if rrset.rdtype == dns.rdatatype.TXT
-            for record in rrset
-        ]
 
 
-def read_seen(file: Path) -> Seen:
-    """What was seen; nothing, if that cannot be read."""
+def texts(answer: dns.message.Message) -> list[str] | None:
+    """What a server of the zone says; None for one that fails, or is none (RFC 1035, 4.1.1)."""
+    known = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+    if answer.rcode() not in known or not answer.flags & dns.flags.AA:
+        return None
+    return [
+        b"".join(record.strings).decode("latin-1")
+        for rrset in answer.answer
+        if rrset.rdtype == dns.rdatatype.TXT
+        for record in rrset
+    ]
+
+
+def read_seen(file: Path) -> dict[str, Seen]:
+    """What was seen, by domain; nothing, if that cannot be read."""
     try:
         found = json.loads(file.read_text())
-        return {d: {"key": str(s["key"]), "at": float(s["at"])} for d, s in found.items()}
+        return {
+            domain: Seen(str(s["key"]), float(s["at"]), float(s.get("since", s["at"])))
+            for domain, s in found.items()
+        }
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 
 
+def known(domains: Mapping[str, Any], seen: Mapping[str, Seen]) -> dict[str, str]:
+    """The selector of each domain that was in use last, without a look at DNS."""
+    return {
+        domain: selector["name"]
+        for domain, entry in domains.items()
+        for selector in entry["selectors"]
+        if domain in seen and seen[domain].key == _digest(selector)
+    }
+
+
 def in_use(
-    domains: Mapping[str, Any], seen: Seen, now: float, is_usable: Callable[..., bool] | None = None
-) -> tuple[dict[str, str], Seen]:
+    domains: Mapping[str, Any],
+    seen: Mapping[str, Seen],
+    now: float,
+    shows: Callable[[str, str, str, float], Shown] | None = None,
+) -> tuple[dict[str, str], dict[str, Seen]]:
     """The newest usable selector of each domain that has one, and what has been seen by now."""
-    ask = is_usable or usable
-    signing: dict[str, str] = {}
-    new = {domain: entry for domain, entry in seen.items() if domain in domains}
-    for domain, entry in domains.items():
-        last = seen.get(domain, {"key": "", "at": 0.0})
-        for place, selector in enumerate(reversed(entry["selectors"])):
-            name, key = selector["name"], selector["privateKey"]
-            digest = hashlib.sha256(key.encode()).hexdigest()
-            known = last["key"] == digest
-            if known and place == 0 and 0 <= now - last["at"] < SEEN_SECONDS:
-                signing[domain] = name
-                break
-            if ask(name, domain, key, known):
-                signing[domain], new[domain] = name, {"key": digest, "at": now}
-                break
-    return signing, new
+    ask, until = shows or shown, time.monotonic() + ALL_SECONDS
+    found = {
+        domain: seen[domain]
+        for domain, entry in domains.items()
+        if domain in seen
+        and seen[domain].key == _digest(entry["selectors"][-1])
+        and 0 <= now - seen[domain].at < SEEN_SECONDS
+    }
+    # who was asked the longest time ago comes first, if there is not time for all
+    order = sorted(domains.keys() - found, key=lambda d: seen[d].at if d in seen else 0.0)
+    pool = ThreadPoolExecutor(THREADS)
+    looks: dict[str, Future[Seen | None]] = {
+        domain: pool.submit(_look, domain, domains[domain], seen.get(domain), now, ask, until)
+        for domain in order
+    }
+    wait(looks.values(), timeout=max(until - time.monotonic(), 0))
+    pool.shutdown(wait=False, cancel_futures=True)
+    for domain, look in looks.items():
+        late = look.cancelled() or not look.done()
+        if last := seen.get(domain) if late else look.result():
+            found[domain] = last
+    return known(domains, found), found
 
 
-def usable(
+def _look(
+    domain: str,
+    entry: Mapping[str, Any],
+    last: Seen | None,
+    now: float,
+    ask: Callable[[str, str, str, float], Shown],
+    until: float,
+) -> Seen | None:
+    """What is in use for a domain from now on."""
+    for selector in reversed(entry["selectors"]):
+        digest = _digest(selector)
+        mine = last if last and last.key == digest else None
+        showing = ask(selector["name"], domain, selector["privateKey"], until)
+        if showing:
+            return Seen(digest, now, mine.since if mine else now)
+        if showing is None and mine:
+            return mine
+    return None
+
+
+def _digest(selector: Mapping[str, str]) -> str:
+    return hashlib.sha256(selector["privateKey"].encode()).hexdigest()
+
+
+def shown(
     selector: str,
     domain: str,
     private_pem: str,
-    seen: bool,
-    ask: Callable[[str, str], Iterable[list[str] | None]] = texts_at_all_servers,
-) -> bool:
-    """Whether every server shows our key. One that does not answer counts as it last did."""
-    wanted = public_key(private_pem)
-    for texts in ask(f"{selector}._domainkey.{domain}", domain):
-        if texts is None:
-            if not seen:
-                return False
-        elif [published_key(text) for text in texts] != [wanted]:
+    until: float,
+    ask: Callable[[str, str, float], Iterable[list[str] | None]] = texts_at_all_servers,
+) -> Shown:
+    """Whether every server shows our key; None if one says nothing, and no other denies it."""
+    wanted, says_all = [public_key(private_pem)], True
+    for found in ask(f"{selector}._domainkey.{domain}", domain, until):
+        if found is None:
+            says_all = False
+        elif [published_key(text) for text in found] != wanted:
             return False
-    return True
+    return True if says_all else None

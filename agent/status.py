@@ -8,6 +8,7 @@ CLI, since it also tells of a host whose packages are not installed yet.
 import contextlib
 import dataclasses
 import datetime
+import hashlib
 import json
 import os
 import smtplib
@@ -21,14 +22,20 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from agent import report
 from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
 
 UNITS = (
     "postfix.service",
+    "mail-relay-guard.service",
     "opendkim.service",
     "opendkim-verify.service",
     "opendmarc.service",
     "postsrsd.service",
+    "mail-relay-guard.service",
+    "mail-relay-limit@messages.service",
+    "mail-relay-limit@recipients.service",
+    "fail2ban.service",
     "dovecot.service",
     "nftables.service",
     "mail-relay-tables.timer",
@@ -39,6 +46,7 @@ DISKS = {"gateway": ("/", "/srv/mail"), "client": ("/",)}
 PORTS = (25, 587, 465)
 RUN = Path("/run/mail-relay")
 EGRESS = RUN / "egress.json"
+LIMITED, LIMITED_SECONDS = RUN / "limited.json", 3600
 DONE = Path("/var/lib/mail-relay/set-up")
 SETUP = "mail-relay-setup.service"
 LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
@@ -118,7 +126,14 @@ def tables(base: Path) -> Tables:
     last = _ended_look()
     ended = int(last.get("ExecMainExitTimestampMonotonic") or 0) / 1e6
     seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - ended if ended else None
-    return Tables(_text(base / "etag").strip('"'), last.get("Result", ""), seconds)
+    found, etag, taken = report.read(), "", {}
+    since = found.unanswered_since
+    unanswered = 0.0 if since is None else max(time.monotonic() - since, 0.0)
+    with contextlib.suppress(OSError, ValueError):
+        etag = hashlib.md5((base / "bundle.json").read_bytes(), usedforsecurity=False).hexdigest()
+        taken = json.loads((base / "taken.json").read_text())
+    result = last.get("Result", "")
+    return Tables(etag, str(taken.get(etag, "")), result, seconds, found.problem, unanswered)
 
 
 def _ended_look() -> dict[str, str]:
@@ -135,11 +150,22 @@ def _ended_look() -> dict[str, str]:
 def signing(base: Path) -> dict[str, str]:
     """The selector that signs for each domain (OpenDKIM's KeyTable), "" while none is visible."""
     found = {}
-    with contextlib.suppress(FileNotFoundError, ValueError):
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         found = dict.fromkeys(json.loads((base / "bundle.json").read_text())["domains"], "")
     for line in _text(base / "current" / "KeyTable").splitlines():
-        domain, selector, _ = line.split()[1].split(":")
-        found[domain] = selector
+        with contextlib.suppress(IndexError, ValueError):  # torn: the agent mends it
+            domain, selector, _ = line.split()[1].split(":")
+            found[domain] = selector
+    return found
+
+
+def signing_since(base: Path) -> dict[str, str]:
+    """From when on each domain is signed with the selector in use."""
+    found: dict[str, str] = {}
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        for domain, seen in json.loads((base / "seen.json").read_text()).items():
+            moment = datetime.datetime.fromtimestamp(seen["since"], datetime.UTC)
+            found[domain] = moment.isoformat(timespec="seconds")
     return found
 
 
@@ -180,6 +206,14 @@ def disks(paths: tuple[str, ...]) -> tuple[Disk, ...]:
             free, size = held.f_bavail * held.f_frsize, held.f_blocks * held.f_frsize
             found.append(Disk(path, free, size, inodes))
     return tuple(found)
+
+
+def limited() -> dict[str, str]:
+    """The logins that limits_watch.py found refused in the last hour, and by which limit."""
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+        found = json.loads(LIMITED.read_text()).items()
+        return {login: what for login, (what, at) in found if time.time() - at < LIMITED_SECONDS}
+    return {}
 
 
 def egress(way: str) -> Egress | None:
@@ -273,15 +307,18 @@ def look(role: str, way: str) -> Status:
         _text(Path("/var/lib/cloud/data/instance-id")),
         _text(Path("/proc/sys/kernel/random/boot_id")),
         datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        report.read().clock_off,
         first,
         {},
         stopped(),
         tables(base),
         signing(base) if is_gateway else {},
+        signing_since(base) if is_gateway else {},
         queue() if ready else Queue(0, 0, 0.0, ()),
         certificate(host) if is_gateway else "",
         disks(DISKS[role]),
         egress(way) if way else None,
+        limited(),
     )
     return dataclasses.replace(status, missing=missing(status, role))
 

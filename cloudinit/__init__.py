@@ -3,9 +3,11 @@
 from cloudinit.parts import (
     ClientHost,
     GatewayHost,
+    Guessing,
     Part,
     SetupObject,
     Smarthost,
+    Strangers,
     files,
     parts,
     setup_object,
@@ -15,9 +17,11 @@ from cloudinit.user_data import user_data
 __all__ = [
     "ClientHost",
     "GatewayHost",
+    "Guessing",
     "Part",
     "SetupObject",
     "Smarthost",
+    "Strangers",
     "files",
     "parts",
     "setup_object",

@@ -8,21 +8,44 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mail import dmarc
+
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
 AGENT = "usr/local/lib/mail-relay/agent"
+# The grammar that settings and hosts share.
+MAIL = "usr/local/lib/mail-relay/mail"
+MAIL_FILES = ("__init__.py", "names.py")
 # What each role's agent needs.
 AGENT_FILES = {
     "gateway": (
         "__init__.py",
         "bundle.py",
         "gateway_files.py",
+        "guard/__init__.py",
+        "guard/__main__.py",
+        "guard/author.py",
+        "guard/from_outside.py",
+        "guard/inbound.py",
+        "guard/message.py",
+        "guard/originating.py",
+        "guard/results.py",
+        "guard/room.py",
+        "guard/shown.py",
+        "guard/tables.py",
+        "guessing.py",
         "host_status.py",
         "install.py",
+        "limits.py",
+        "limits_watch.py",
         "main.py",
-        "policy.lua",
         "published.py",
+        "readers.py",
+        "report.py",
+        "source.py",
         "status.py",
+        "tell.py",
+        "watch.py",
     ),
     "client": (
         "__init__.py",
@@ -30,8 +53,14 @@ AGENT_FILES = {
         "gateway_files.py",
         "host_status.py",
         "install.py",
+        "limits.py",
         "main.py",
+        "readers.py",
+        "report.py",
+        "source.py",
         "status.py",
+        "tell.py",
+        "watch.py",
     ),
     "mailboxes": ("mailbox_files.py",),
     "smarthost": ("smarthost.py", "smarthost_watch.py"),
@@ -46,6 +75,8 @@ _environment = Environment(
 
 # For text of a user's in a shell's word, such as an address with an apostrophe.
 _environment.filters["quote"] = shlex.quote
+# The domain that somebody registered, above a host's name.
+_environment.filters["registered"] = dmarc.organizational
 
 
 @dataclass(frozen=True)
@@ -59,8 +90,33 @@ class Smarthost:
 
 
 @dataclass(frozen=True)
+class Strangers:
+    """What one address that is none of the stack's may take of a gateway, on 25 for each minute."""
+
+    connections: int
+    messages_per_minute: int
+    recipients_per_minute: int
+
+
+@dataclass(frozen=True)
+class Guessing:
+    """When an address has failed too often: FAILURES in MINUTES. With LOGINS logins it is shut out.
+
+    For `ban_minutes` at first, longer when it comes again; else it is slowed down to so many
+    connections a minute, each with one guess. `exempt` are networks that are never held.
+    """
+
+    failures: int
+    minutes: int
+    logins: int
+    ban_minutes: int
+    slow_per_minute: int
+    exempt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class GatewayHost:
-    """What is fixed for a gateway; `tables` and `status` are s3:// URLs.
+    """What is fixed for a gateway; `tables` and `status` are s3:// URLs, `network` is the VPC's.
 
     Without `acme_directory` it is certbot's own.
     `private_subnet` is the network, such as 10.20.1.0/24, whose hosts it leads to the web.
@@ -79,6 +135,9 @@ class GatewayHost:
     sasl_mechanisms: tuple[str, ...]
     message_size_limit_mib: int
     mailboxes: bool
+    network: str
+    strangers: Strangers
+    guessing: Guessing
     private_subnet: str | None = None
     smarthost: Smarthost | None = None
 
@@ -140,6 +199,8 @@ def files(host: GatewayHost | ClientHost) -> dict[str, str]:
             found[path] = _environment.get_template(name).render(role=role, host=host)
     for name in [name for folder in folders for name in AGENT_FILES.get(folder, ())]:
         found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
+    for name in MAIL_FILES:
+        found[f"{MAIL}/{name}"] = (PROJECT / "mail" / name).read_text()
     return found
 
 

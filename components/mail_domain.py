@@ -56,12 +56,12 @@ class Domain(pulumi.ComponentResource):
             zones.text(dkim.name(selector, domain.name), [dkim.REVOKED], child, domain.ttl)
             # still there, and no longer protected, so that the next step may take it away
             secrets.dkim_key(domain.name, selector, child)
-        text = dmarc.record(domain.dmarc.policy, settings.reports(domain), domain.dmarc.pct)
+        text = settings.dmarc_record(domain)
         zones.text(dmarc.name(domain.name), [text], child, domain.ttl)
         for other in settings.reporting(domain):
             consent = dmarc.report_authorization(domain.name, other)
             zones.text(consent, [dmarc.CONSENT], child, domain.ttl)
-        exchanges = [f"{mx.preference} {mx.host}." for mx in domain.mx]
+        exchanges = [exchange.value for exchange in domain.mx]
         if not exchanges and domain.name in settings.receiving:
             exchanges = [f"{MX_PREFERENCE} {settings.gateway.name}."]
         if exchanges:

@@ -32,6 +32,11 @@ def bucket_name(project: str, stack: str, account: str) -> str:
     return plain[: BUCKET_LENGTH - len(end)].rstrip("-") + end
 
 
+def tables_key(client: str) -> str:
+    """The bucket's key of a client host's tables; "": the gateway's."""
+    return f"clients/{client}.json" if client else "gateway.json"
+
+
 def role_name(project: str, stack: str, host: str) -> str | None:
     """The name of a host's role where Pulumi's own (the host's and a random end) has no room."""
     if len(host) + RANDOM_END <= ROLE_LENGTH:

@@ -29,7 +29,9 @@ def kept(name: str, make: Callable[[], str], opts: pulumi.ResourceOptions) -> pu
 
 def dkim_key(domain: str, selector: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """The private key of a selector, PEM."""
-    return kept(f"{selector}.{domain}-key", dkim.generate, opts)
+    # a selector with dots is told apart from another one of a domain below this
+    joined = f"{selector}.{domain}" if "." not in selector else dkim.name(selector, domain)
+    return kept(f"{joined}-key", dkim.generate, opts)
 
 
 def srs_secret(opts: pulumi.ResourceOptions) -> pulumi.Output[str]:

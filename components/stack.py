@@ -6,15 +6,15 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudinit import ClientHost, GatewayHost
-from components import secrets
+from cloudinit import ClientHost, GatewayHost, Guessing, Strangers
+from components import bundles, secrets
 from components.account import Account
 from components.availability import AvailabilityZones, Placement
 from components.host import Host, certificate_statements
 from components.identity import Identity
 from components.lookup import image_id
 from components.mail_domain import Domain
-from components.naming import Tags
+from components.naming import Tags, tables_key
 from components.network import (
     CLIENT_OUT,
     GATEWAY_IN,
@@ -33,7 +33,7 @@ from components.tables import Tables, etag
 from mail import caa, names, programs, spf
 from settings import Client, Settings
 
-GATEWAY_KEY = "gateway.json"
+GATEWAY_KEY = tables_key("")
 
 
 @dataclass(frozen=True)
@@ -191,39 +191,20 @@ class Stack:
             )
         return found
 
-    def _gateway_tables(self) -> pulumi.Output[dict[str, object]]:
-        send_as = {c.login: self.settings.send_as(c) for c in self.settings.clients}
-        send_as |= {x.address: self.settings.send_as(x) for x in self.settings.logins}
-        content: dict[str, object] = {
-            "version": 1,
-            "host": self.settings.gateway.name,
-            "operator": self.settings.operator,
-            "domains": {
-                name: {
-                    "selectors": [
-                        {"name": selector, "privateKey": key}
-                        for selector, key in domain.keys.items()
-                    ]
-                }
-                for name, domain in self.domains.items()
-            },
-            "forwards": {f.address: list(f.to) for f in self.settings.forwards},
-            "srsSecret": secrets.srs_secret(pulumi.ResourceOptions(protect=self.settings.protect)),
-            "logins": {
-                login: {"password": self.passwords[login], "sendAs": list(items)}
-                for login, items in send_as.items()
-            },
-            **({"smarthost": self.smarthost.table} if self.smarthost else {}),
-        }
-        if self.settings.mailboxes:
-            content["mailboxes"] = {
-                mailbox.address: {
-                    "quotaMiB": mailbox.quota_mi_b,
-                    "aliases": list(self.settings.aliases(mailbox)),
-                }
-                for mailbox in self.settings.mailboxes
-            }
-        return pulumi.Output.from_input(content)
+    def _gateway_tables(self) -> dict[str, Any]:
+        opts = pulumi.ResourceOptions(protect=self.settings.protect)
+        return bundles.gateway(
+            self.settings,
+            keys={name: domain.keys for name, domain in self.domains.items()},
+            passwords=self.passwords,
+            srs_secret=secrets.srs_secret(opts),
+            smarthost=self.smarthost.table if self.smarthost else None,
+            hosts=[
+                identity.address.public_ip
+                for name, identity in self.identities.items()
+                if isinstance(identity, Identity) and name != self.settings.gateway.name
+            ],
+        )
 
     def _gateway(self) -> Placed:
         s, gateway = self.settings, self.settings.gateway
@@ -242,6 +223,9 @@ class Stack:
             sasl_mechanisms=s.sasl.mechanisms,
             message_size_limit_mib=s.message_size_limit_mi_b,
             mailboxes=bool(s.mailboxes),
+            network=s.network.cidr,
+            strangers=Strangers(**s.limits.strangers.model_dump()),
+            guessing=Guessing(**s.limits.guessing.model_dump()),
             private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
             smarthost=self.smarthost.host if self.smarthost else None,
         )
@@ -266,7 +250,7 @@ class Stack:
         return self.tables.url(self.tables.status_key(host))
 
     def _client(self, client: Client) -> Placed:
-        s, key = self.settings, f"clients/{client.name}.json"
+        s, key = self.settings, tables_key(client.name)
         identity = self.identities[client.name]
         fixed = ClientHost(
             name=client.name,
@@ -280,15 +264,7 @@ class Stack:
             message_size_limit_mib=s.message_size_limit_mi_b,
             acme_root=s.acme.root,
         )
-        content: pulumi.Output[dict[str, object]] = pulumi.Output.from_input(
-            {
-                "version": 1,
-                "host": client.name,
-                "gateway": s.gateway.name,
-                "login": client.login,
-                "password": self.passwords[client.login],
-            }
-        )
+        content = bundles.client(s, client, password=self.passwords[client.login])
         tables = self.tables.put(key, content)
         host = Host(
             fixed,
@@ -324,6 +300,7 @@ class Stack:
             "network": {"vpcId": self.network.vpc.id, "subnetId": self.network.subnet.id},
             "submission": {"host": gateway, "startTls": 587, "tls": 465},
             **self._mailbox_outputs(),
+            **({"unreachable": list(lost)} if (lost := self.settings.unreachable) else {}),
             # public; what trusts the gateway's certificate, where computers by themselves do not
             **({"acmeRoot": root} if (root := self.settings.acme.root) else {}),
             **self._smarthost_outputs(),

@@ -100,7 +100,10 @@ class Tables(pulumi.ComponentResource):
         )
 
     def put(self, key: str, content: pulumi.Input[dict[str, object]]) -> aws.s3.BucketObjectv2:
-        """The object of one reader; its content is secret."""
+        """The object of one reader; its content is secret.
+
+        Its ETag is said as well, or a refresh would not see that somebody has put another content.
+        """
         text = pulumi.Output.secret(content).apply(lambda c: json.dumps(c, sort_keys=True))
         return aws.s3.BucketObjectv2(
             f"tables-{key}",
@@ -108,6 +111,7 @@ class Tables(pulumi.ComponentResource):
             key=key,
             content=text,
             content_type="application/json",
+            etag=_etag(text),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=self._ready, additional_secret_outputs=["content"]
             ),
@@ -120,10 +124,14 @@ def etag(table: aws.s3.BucketObjectv2) -> pulumi.Output[str]:
     Not the resource's own `etag`: a preview takes the old one for the new, and an `up` held to the
     preview's plan then fails at its end.
     """
-    made = table.content.apply(
+    return pulumi.Output.unsecret(_etag(table.content))
+
+
+def _etag(content: pulumi.Output[str | None] | pulumi.Output[str]) -> pulumi.Output[str]:
+    """As secret as the content, so that no report of a change shows it."""
+    return content.apply(
         lambda text: hashlib.md5((text or "").encode(), usedforsecurity=False).hexdigest()
     )
-    return pulumi.Output.unsecret(made)
 
 
 def _expiry(name: str, prefix: str, days: int) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:

@@ -19,6 +19,9 @@ WHY = {
     "unbound": ("unbound", "is the lab's resolver"),
     "nginx": ("nginx-light", "answers under the true names of AWS and others, caches packages"),
     "pebble": ("pebble", "is the certificate authority"),
+    # modules, by their files
+    "/usr/share/perl5/Mail/Address.pm": ("libmailtools-perl", "reads From fields, in tests"),
+    "/usr/share/perl5/Email/Address.pm": ("libemail-address-perl", "reads From fields, in tests"),
 }
 # For hosts with a kernel of their own (`relay lab up --real-kernel`, `make test-vm`).
 REAL_KERNEL = {
@@ -33,8 +36,12 @@ PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 def missing(*, real_kernel: bool = False) -> dict[str, str]:
     """Debian packages that are not installed here, and what each is for."""
     wanted = WHY | REAL_KERNEL if real_kernel else WHY
-    found = {tool: shutil.which(tool, path=PATH) for tool in wanted}
-    return {wanted[tool][0]: wanted[tool][1] for tool, path in found.items() if path is None}
+    return {package: why for tool, (package, why) in wanted.items() if not _is_there(tool)}
+
+
+def _is_there(tool: str) -> bool:
+    """Whether a program, or a file by its whole path, is installed."""
+    return Path(tool).exists() or shutil.which(tool, path=PATH) is not None
 
 
 def main() -> int:

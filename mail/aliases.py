@@ -16,14 +16,21 @@ def following(address: str, targets: Targets) -> tuple[str, ...] | None:
 
 
 def loop(address: str, targets: Targets) -> list[str]:
-    """A way from the address back to one it has passed, or []."""
-    ways = [[address]]
-    while ways:
-        way = ways.pop()
-        for target in following(way[-1], targets) or ():
-            if target in way or (target == address):
-                return [*way, target]
-            ways.append([*way, target])
+    """A way from the address to one that it passes twice, or []."""
+    passed: set[str] = set()
+    way = [address]
+    turns = [iter(following(address, targets) or ())]
+    while turns:
+        target = next(turns[-1], None)
+        if target is None:
+            turns.pop()
+            way.pop()
+        elif target in way:
+            return [*way, target]
+        elif target not in passed:  # what comes after it is known to lead out
+            passed.add(target)
+            way.append(target)
+            turns.append(iter(following(target, targets) or ()))
     return []
 
 
@@ -38,6 +45,6 @@ def end(address: str, targets: Targets, mailboxes: Collection[str]) -> str | Non
 
 
 def without_extension(address: str) -> str:
-    """The address less its `+something`."""
+    """The address less its `+something` (recipient_delimiter); one that begins so has none."""
     local, _, domain = address.rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"
+    return f"{local[:1]}{local[1:].partition('+')[0]}@{domain}"

@@ -85,6 +85,8 @@ def read(text: str) -> KeyRecord:
     found = tags.read(text)
     if "p" not in found:
         raise ValueError("it has no p=")
+    if "v" in found and next(iter(found)) != "v":
+        raise ValueError("its v= is not the first tag")
     for tag, wanted in (("v", "DKIM1"), ("k", "rsa"), ("h", "sha256"), ("s", "email")):
         values = "".join(found.get(tag, wanted).split()).split(":")
         if wanted not in values and not (tag == "s" and "*" in values):

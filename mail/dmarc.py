@@ -1,26 +1,44 @@
-"""DMARC policies (RFC 7489, 6.3)."""
+"""DMARC policies (RFC 9989, which replaces RFC 7489)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from urllib.parse import quote, unquote
 
 from publicsuffixlist import PublicSuffixList
 
-from mail import tags
-
+VERSION = "DMARC1"
 POLICIES = ("none", "quarantine", "reject")
 # The record that says so at `report_authorization`.
 CONSENT = "v=DMARC1"
+# Where a tag may be; `pct` is of RFC 7489 alone, and `p` comes first for those who read by that.
+TAGS = ("p", "sp", "np", "psd", "t", "pct", "adkim", "aspf", "rua", "ruf", "fo")
+# A tree walk asks at most so often (RFC 9989, 4.10).
+QUERIES = 8
+# A size after a report's address: RFC 9989 has reporters ignore it, RFC 7489 (6.2) has it.
+SIZE = re.compile(r"!\d+[kmgt]?", re.IGNORECASE)
+# What needs no escape in an address inside such a URI.
+URI_SAFE = "@-._~$'*+"
+FAILURES = re.compile(r"[01ds](:[01ds])*")
 
 
-def record(policy: str, reports: Sequence[str], percent: int | None = None) -> str:
-    """The policy record; `reports` are addresses for aggregate reports."""
-    tags = ["v=DMARC1", f"p={policy}"]
-    if percent is not None:
-        tags.append(f"pct={percent}")
-    if reports:
-        tags.append("rua=" + ",".join(f"mailto:{address}" for address in reports))
-    return "; ".join(tags)
+def record(tags: Mapping[str, str]) -> str:
+    """The policy record with these tags, which must have `p`."""
+    return "; ".join([f"v={VERSION}", *(f"{tag}={tags[tag]}" for tag in TAGS if tag in tags)])
+
+
+def uris(addresses: Sequence[str]) -> str:
+    """Addresses for reports, as `rua` and `ruf` have them (RFC 6068, 2; RFC 9989, 4.8)."""
+    return ",".join(f"mailto:{quote(address, safe=URI_SAFE)}" for address in addresses)
+
+
+def failures_problem(options: str) -> str | None:
+    """Why a text is none for `fo` (RFC 9989, 4.7), or None."""
+    found = options.split(":")
+    if FAILURES.fullmatch(options) and len(set(found)) == len(found) and not {"0", "1"} <= {*found}:
+        return None
+    return "give 0 or 1, d, s, or several with colons between them, such as 1:d (RFC 9989, 4.7)"
 
 
 def name(domain: str) -> str:
@@ -29,35 +47,136 @@ def name(domain: str) -> str:
 
 
 def report_authorization(domain: str, report_domain: str) -> str:
-    """Where another domain says that it takes the reports of `domain` (RFC 7489, 7.1)."""
+    """Where another domain says that it takes the reports of `domain` (RFC 9990)."""
     return f"{domain}._report._dmarc.{report_domain}"
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy record: what is asked for, where reports go, and how DKIM is aligned."""
+    """A policy record: what is asked for the domain, for subdomains that exist and that do not,
+    where reports go, and how DKIM and SPF are aligned.
+
+    `psd` is "y" for a public suffix, "n" for an organizational domain, "u" if it does not say.
+    A policy that is a `test` is asked for one level less.
+    """
 
     policy: str
+    subdomains: str
+    nonexistent: str
+    psd: str
+    test: bool
     reports: tuple[str, ...]
     strict_dkim: bool
+    strict_spf: bool
+
+    @property
+    def applied(self) -> str:
+        """What receivers do to the domain's own mail that fails (RFC 9989, 4.7, `t`)."""
+        level = POLICIES.index(self.policy)
+        return POLICIES[max(level - self.test, 0)]
+
+
+def tags(text: str) -> dict[str, str] | None:
+    """The tags of a policy record in their order; None for a text that is none (RFC 9989, 4.7).
+
+    A part that is no tag is passed over, as is a tag's second occurrence.
+    """
+    found: dict[str, str] = {}
+    for part in text.split(";"):
+        tag, equals, value = part.partition("=")
+        if equals and tag.strip().isalpha():
+            found.setdefault(tag.strip(), value.strip())
+        elif not found:
+            return None
+    return found if next(iter(found.items()), None) == ("v", VERSION) else None
 
 
 def read(text: str) -> Policy:
-    """A policy record; ValueError where receivers would ignore it (RFC 7489, 6.6.3)."""
-    found = tags.read(text)
-    if next(iter(found.items()), None) != ("v", "DMARC1"):
-        raise ValueError("it does not begin with v=DMARC1")
-    policy = found.get("p", "")
-    if policy.lower() not in POLICIES:
-        raise ValueError(f"p={policy} is none of {', '.join(POLICIES)}")
-    uris = [uri.strip() for tag in ("rua", "ruf") for uri in found.get(tag, "").split(",")]
-    # a size limit may follow the address (6.2)
-    reports = [uri[len("mailto:") :].partition("!")[0] for uri in uris if uri.startswith("mailto:")]
-    return Policy(policy.lower(), tuple(reports), found.get("adkim", "r").lower() == "s")
+    """A policy record; ValueError where receivers would ignore it (RFC 9989, 4.7 and 4.10.1)."""
+    found = tags(text)
+    if found is None:
+        raise ValueError(f"it does not begin with v={VERSION}")
+    reports = [
+        address
+        for tag in ("rua", "ruf")
+        for uri in found.get(tag, "").split(",")
+        if (address := _address(uri))
+    ]
+    policies = {tag: found[tag].lower() for tag in ("p", "sp", "np") if tag in found}
+    wrong = [f"{tag}={found[tag]}" for tag, value in policies.items() if value not in POLICIES]
+    if wrong or "p" not in policies:
+        why = f"{' and '.join(wrong) or 'p'} is none of {', '.join(POLICIES)}"
+        if not any(_address(uri) for uri in found.get("rua", "").split(",")):
+            raise ValueError(f"{why}, and it asks for no reports")
+        policies = dict.fromkeys(("p", "sp", "np"), "none")
+    own = policies["p"]
+    below = policies.get("sp", own)
+
+    def letter(tag: str, default: str) -> str:
+        return found.get(tag, default).lower()
+
+    return Policy(
+        own,
+        below,
+        policies.get("np", below),
+        letter("psd", "u"),
+        letter("t", "n") == "y",
+        tuple(reports),
+        letter("adkim", "r") == "s",
+        letter("aspf", "r") == "s",
+    )
+
+
+def _address(uri: str) -> str:
+    """The address of a URI, "" for one that is not for mail."""
+    scheme, _, address = uri.strip().partition(":")
+    return unquote(SIZE.sub("", address)) if scheme.lower() == "mailto" and "@" in address else ""
+
+
+# The TXT values that DNS has at a name.
+LookUp = Callable[[str], Sequence[str]]
+
+
+def walk(domain: str, look_up: LookUp) -> dict[str, Policy]:
+    """The domains at and above this one that have a policy, by a DNS tree walk (RFC 9989, 4.10)."""
+    found: dict[str, Policy] = {}
+    for target in _targets(domain):
+        records = [text for text in look_up(name(target)) if tags(text) is not None]
+        if len(records) == 1:
+            try:
+                found[target] = read(records[0])
+            except ValueError:
+                continue
+            if found[target].psd in ("y", "n"):
+                break
+    return found
+
+
+def _targets(domain: str) -> Iterator[str]:
+    yield domain
+    labels = domain.split(".")
+    above = labels[1:] if len(labels) < QUERIES else labels[1 - QUERIES :]
+    for start in range(len(above)):
+        yield ".".join(above[start:])
+
+
+def organizational_by_walk(domain: str, look_up: LookUp) -> str:
+    """The domain that alignment goes by (RFC 9989, 4.10.2)."""
+    found = walk(domain, look_up)
+    for target, policy in found.items():
+        if policy.psd == "n":
+            return target
+        if policy.psd == "y" and target != domain:
+            labels = domain.split(".")
+            return ".".join(labels[-len(target.split(".")) - 1 :])
+    return min(found, key=len, default=domain)
 
 
 def organizational(domain: str) -> str:
-    """The domain that somebody registered (RFC 7489, 3.2), by the Public Suffix List."""
+    """The domain that somebody registered (RFC 7489, 3.2), by the Public Suffix List.
+
+    Receivers that follow the older standard go by this, newer ones by the tree walk.
+    """
     return _suffixes().privatesuffix(domain) or domain
 
 
@@ -66,8 +185,15 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
-def aligned(author: str, authenticated: str, strict: bool) -> bool:
-    """Whether an authenticated domain speaks for the domain of From: (RFC 7489, 3.1)."""
-    if strict:
-        return author == authenticated
-    return organizational(author) == organizational(authenticated)
+def aligned(author: str, authenticated: str, strict: bool, look_up: LookUp | None = None) -> bool:
+    """Whether an authenticated domain speaks for the domain of From: (RFC 9989, 4.4).
+
+    With a `look_up`, both for receivers that walk the tree and for those that have the list.
+    """
+    if author == authenticated:
+        return True
+    if strict or organizational(author) != organizational(authenticated):
+        return False
+    if look_up is None:
+        return True
+    return organizational_by_walk(author, look_up) == organizational_by_walk(authenticated, look_up)

@@ -1,51 +1,132 @@
-"""Domains, host names and addresses, as DNS and SMTP take them."""
+"""Domains, selectors, addresses and passwords in the one form that every table here can hold.
+
+The one home of this grammar: settings are held to it before anything is made, and hosts (which get
+this file) hold their tables to it again. It needs nothing but Python.
+"""
 
 import re
+from collections.abc import Container
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # The local parts that people have: RFC 5322's dot-atom, in lower case.
 LOCAL_PART = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# A mailbox's local part is a directory's name, and a user name in Dovecot's files.
+MAILBOX_LOCAL = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+# What sasldb, Dovecot's passwd-file and a line USER:PASSWORD of Postfix's can all hold.
+PASSWORD = re.compile(r"[!-9;-~]{8,128}")
+DOMAIN_LENGTH, LOCAL_LENGTH = 253, 64
+# A path, which is an address in angle brackets, has at most 256 octets (RFC 5321, 4.5.3.1.3).
+ADDRESS_LENGTH = 254
 
 
 def domain_problem(name: str) -> str | None:
     """Why `name` is no domain name in lower case (RFC 1035, 2.3.1; RFC 1123, 2.1), or None."""
     if not name.isascii():
-        try:
-            return f"write it in its ASCII form: {name.encode('idna').decode()}"
-        except UnicodeError:
-            return "use its ASCII form (xn--...)"
-    if name != name.lower():
-        return f"write it in lower case: {name.lower()}"
-    if name.endswith("."):
-        return f"leave out the final dot: {name.rstrip('.')}"
-    if len(name) > 253:
-        return "a domain name has at most 253 characters"
+        return "write it in its ASCII form (xn--...)"
+    right = name.lower().rstrip(".")
+    if name != right and domain_problem(right) is None:
+        how = "leave out the final dot" if name.endswith(".") else "write it in lower case"
+        return f"{how}: {right}"
+    if len(name) > DOMAIN_LENGTH:
+        return f"a domain name has at most {DOMAIN_LENGTH} characters"
     labels = name.split(".")
-    if len(labels) < 2:
-        return "give the whole name, such as example.com"
     for label in labels:
         if not LABEL.fullmatch(label):
             return (
                 f"the label {label!r} is not 1 to 63 of a-z, 0-9 and '-', with no '-' at its ends"
             )
+    if len(labels) < 2:
+        return "give the whole name, such as example.com"
+    if labels[-1].isdigit():
+        return "it ends in a number, as addresses do and domains do not (RFC 1123, 2.1)"
     return None
 
 
 def address_problem(address: str) -> str | None:
-    """Why `address` is no mail address in lower case (RFC 5321, 4.1.2), or None."""
+    """Why `address` is no mail address in lower case (RFC 5321, 4.1.2), or None.
+
+    Two that the RFC allows are refused for what reads them: a line of a lookup table that begins
+    with "#" is a comment (postmap(1)), and Postfix takes no recipient that begins with "-", since
+    programs could read it as an option (`allow_min_user`).
+    """
     local, at, domain = address.rpartition("@")
     if not at:
         return "give a whole address, such as me@example.com"
-    if address != address.lower():
-        return f"write it in lower case: {address.lower()}"
-    if len(local) > 64 or not LOCAL_PART.fullmatch(local):
-        return f"{local!r} is not a local part of letters, digits and .!#$%&'*+/=?^_`{{|}}~-"
+    right = f"{local.lower()}@{domain.lower().rstrip('.')}"
+    if address != right and address_problem(right) is None:
+        how = "leave out the final dot" if domain.endswith(".") else "write it in lower case"
+        return f"{how}: {right}"
+    if len(local) > LOCAL_LENGTH or not LOCAL_PART.fullmatch(local):
+        return (
+            f"{local!r} is not a local part of 1 to {LOCAL_LENGTH} letters, digits and "
+            ".!#$%&'*+/=?^_`{|}~-"
+        )
+    if local[0] in "#-":
+        return f"a local part that begins with {local[0]!r} is not read as one by Postfix"
+    if len(address) > ADDRESS_LENGTH:
+        return f"an address has at most {ADDRESS_LENGTH} characters (RFC 5321, 4.5.3.1.3)"
     return domain_problem(domain)
+
+
+def mailbox_problem(address: str) -> str | None:
+    """Why an address cannot be a mailbox's, or None."""
+    local = address.rpartition("@")[0]
+    if (problem := address_problem(address)) or MAILBOX_LOCAL.fullmatch(local):
+        return problem
+    return (
+        f"{local!r} is not made of a-z, 0-9, '.', '_' and '-'; mail for NAME+anything comes to "
+        "the mailbox NAME"
+    )
+
+
+def selector_problem(selector: str) -> str | None:
+    """Why `selector` is no DKIM selector in lower case, or None.
+
+    It is one label or several with dots between them (RFC 6376, 3.1, by `sub-domain` of RFC 5321).
+    """
+    if all(LABEL.fullmatch(label) for label in selector.split(".")):
+        return None
+    return (
+        "a selector is one label of a-z, 0-9 and '-', such as s1, or several with dots between "
+        "them (RFC 6376, 3.1)"
+    )
+
+
+def is_domain(value: object) -> bool:
+    """Whether it is a domain's name."""
+    return isinstance(value, str) and domain_problem(value) is None
+
+
+def is_address(value: object) -> bool:
+    """Whether it is an address."""
+    return isinstance(value, str) and address_problem(value) is None
+
+
+def is_mailbox(value: object) -> bool:
+    """Whether it is an address that can be a mailbox's."""
+    return isinstance(value, str) and mailbox_problem(value) is None
+
+
+def is_selector(value: object) -> bool:
+    """Whether it is a DKIM selector."""
+    return isinstance(value, str) and selector_problem(value) is None
+
+
+def is_password(value: object) -> bool:
+    """Whether it is a password that every table can hold."""
+    return isinstance(value, str) and PASSWORD.fullmatch(value) is not None
 
 
 def is_within(name: str, domain: str) -> bool:
     """Whether `name` is the domain or below it."""
     return name == domain or name.endswith("." + domain)
+
+
+def nearest(name: str, domains: Container[str]) -> str | None:
+    """The longest of the domains that `name` is within, or None."""
+    while name and name not in domains:
+        name = parent(name)
+    return name or None
 
 
 def parent(name: str) -> str:

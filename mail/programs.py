@@ -11,6 +11,7 @@ def postfix(host: str, login: str) -> str:
 relayhost = [{host}]:587
 smtp_tls_security_level = secure
 smtp_tls_secure_cert_match = hostname
+tls_required_enable = no
 smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt
 smtp_sasl_auth_enable = yes
 smtp_sasl_password_maps = texthash:/etc/postfix/sasl_passwords

@@ -1,20 +1,87 @@
 """SPF policies (RFC 7208)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import spf as pyspf
 
+from mail import idn
+
 LOOK_UPS, VOID_LOOK_UPS = 10, 2
 QUALIFIERS = "+-~?"
+# Where pyspf stops counting.
+ENDLESS = 4 * LOOK_UPS
 # A setting's own word for the gateways, by inclusion of their record.
 GATEWAYS = "gateways"
-MECHANISM = re.compile(
-    r"gateways|[+\-~?]?(all|ip4|include:\S+|a(:\S+|/\S+)?|mx(:\S+|/\S+)?|ptr(:\S+)?|exists:\S+|ip4:[\d./]+"
-    r"|ip6:[0-9a-fA-F:./]+)|redirect=\S+"
-)
+EXAMPLE = "give an SPF mechanism, such as include:_spf.example.net (RFC 7208, 5)"
+DNS_NAME = re.compile(r"(?=.{1,254}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+# A place of nobody's (RFC 1112, 4), and one for the gateways' addresses while there are none.
+NOBODY, ANY = "240.0.0.1", "192.0.2.1"
+
+
+def is_policy(text: str) -> bool:
+    """Whether a TXT text is an SPF policy (RFC 7208, 4.5)."""
+    return re.match(r"v=spf1( |$)", text, re.IGNORECASE) is not None
+
+
+def term_problem(term: str) -> str | None:
+    """Why a term cannot be one of `domain`, or None.
+
+    What RFC 7208 takes is pyspf's to say. Beyond that, what would never be read is refused, and
+    what shuts the gateways out.
+    """
+    bare = term.lstrip(QUALIFIERS).lower()
+    if term in (GATEWAYS, "ip4", "+ip4"):
+        return None
+    if bare in ("all", "ip4"):
+        what = "all is set by spf.all" if bare == "all" else "the gateways themselves must pass"
+        return f"{EXAMPLE}; {what}"
+    if term.lower().startswith("redirect="):
+        return (
+            "redirect= is never read where there is an `all`, and here there always is one "
+            "(RFC 7208, 6.1); give include:DOMAIN"
+        )
+    name, _, argument = term.partition(":")
+    if not term.isascii() and (form := idn.ascii_form(argument)):
+        return f"write it in its ASCII form: {name}:{form}"
+    if not re.fullmatch("[!-~]+", term) or re.match("[A-Za-z][A-Za-z0-9_.-]*=", term):
+        return EXAMPLE
+    _, why = _read(f"v=spf1 {term} -all", "nobody.invalid", {})
+    if not why and name.lstrip(QUALIFIERS).lower() in ("include", "a", "mx", "ptr", "exists"):
+        # the grammar has more (7.1: visible characters), which is never the name of anything
+        plain = re.sub(r"%\{[^}]*\}|%[%_-]|/[\d/]+$", "x", argument)
+        why = "" if DNS_NAME.fullmatch(plain or "x") else f"no name: {argument}"
+    return f"{EXAMPLE}; this one: {why}" if why else None
+
+
+def policy_problem(domain: str, policy: str, known: Mapping[str, str]) -> str | None:
+    """Why receivers would say permerror to a domain's whole policy, or let everybody pass, or None.
+
+    `known` has other policies of ours by name; of all others it is assumed that they are right and
+    look up nothing.
+    """
+    query, why = _read(policy, domain, known)
+    if query.lookups > LOOK_UPS:
+        itself = "; it includes itself, by way of others" if query.lookups > ENDLESS else ""
+        cost = f"it costs {query.lookups} DNS look-ups, SPF allows {LOOK_UPS} (RFC 7208, 4.6.4)"
+        return cost + itself
+    if why:
+        return why
+    return "every address passes" if query.result == "pass" else None
+
+
+def _read(policy: str, domain: str, known: Mapping[str, str]) -> "tuple[_Query, str]":
+    """pyspf's reading of a policy with no DNS but ours, and what it does not take."""
+
+    def look_up(name: str, kind: str) -> Sequence[str]:
+        text = policy if name == domain else known.get(name, "v=spf1 -all")
+        return [text] if kind == "TXT" else ()
+
+    query = _Query(NOBODY, f"postmaster@{domain}", domain, look_up)
+    query.result, _, said = query.check()
+    return query, said.partition("Error: ")[2] if query.result == "permerror" else ""
 
 
 def gateways(addresses: Sequence[str]) -> str:
@@ -52,12 +119,6 @@ def host(terms: Sequence[str] = ()) -> str:
     return " ".join(["v=spf1", "a", *terms, "-all"])
 
 
-def look_ups(terms: Sequence[str]) -> int:
-    """How many DNS look-ups the terms cost by themselves (RFC 7208, 4.6.4)."""
-    costly = re.compile(rf"[+\-~?]?({GATEWAYS}$|include:|a\b|mx\b|ptr\b|exists:)|redirect=")
-    return sum(bool(costly.match(term)) for term in terms)
-
-
 # The values that DNS has for a name and a type (A, MX, PTR or TXT), () where it has none; None
 # where it does not answer. MX and TXT values are as mail.zonefile gives them.
 LookUp = Callable[[str, str], Sequence[str] | None]
@@ -93,7 +154,7 @@ class _Query(pyspf.query):
     def __init__(self, address: str, sender: str, helo: str, look_up: LookUp) -> None:
         # not strict: goes on where a limit is reached, and says permerror all the same
         super().__init__(address, sender, helo, strict=False)
-        self._look_up, self.voids = look_up, 0
+        self._look_up, self.voids, self.result = look_up, 0, ""
 
     def dns(self, name: str, qtype: str, cnames: object = None, ignore_void: bool = False) -> Any:
         values = self._look_up(str(name).rstrip(".").lower(), qtype)

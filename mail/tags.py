@@ -1,4 +1,4 @@
-"""Tag=value lists, the form of DKIM's and DMARC's records (RFC 6376, 3.2; RFC 7489, 6.3)."""
+"""Tag=value lists, the form of DKIM's records (RFC 6376, 3.2)."""
 
 from dkim import util
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 
 STRING = 255
+# A value in Route53, quotation marks and escapes counted (ChangeResourceRecordSets, `Value`).
+ROUTE53_LENGTH = 4000
 # Route53 writes an octet in octal, a zone file in decimal (RFC 1035, 5.1).
 ESCAPE = re.compile(r"\\([0-3][0-7]{2}|.)")
 
@@ -35,6 +37,20 @@ def _escaped(text: str, other: str) -> list[str]:
 def route53_value(text: str) -> str:
     """One value for Route53, which the AWS provider puts between quotation marks itself."""
     return '""'.join(_escaped(text, "\\{:03o}"))
+
+
+def problem(text: str) -> str | None:
+    """Why a text is none for a TXT record, or None."""
+    if not text:
+        return "it is empty"
+    if not text.isprintable():
+        return "it has a line break or another control character; write it as one line"
+    if (length := len(route53_value(text)) + 2) > ROUTE53_LENGTH:
+        return (
+            f"it takes {length} characters in Route53, with its quotation marks and escapes; "
+            f"Route53 takes {ROUTE53_LENGTH}"
+        )
+    return None
 
 
 def quoted(text: str) -> str:

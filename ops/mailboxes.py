@@ -21,11 +21,12 @@ Quota = Annotated[int | None, typer.Option("--quota", metavar="MIB", help="How m
 def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) -> None:
     """The mailboxes of the stack's file, and the other addresses that come to each alone."""
     settings = StackFile(target(stack, lab)).settings()
+    aliases = settings.mailbox_aliases
     rows = [
         {
             "address": mailbox.address,
             "quotaMiB": mailbox.quota_mi_b,
-            "aliases": list(settings.aliases(mailbox)),
+            "aliases": list(aliases[mailbox.address]),
         }
         for mailbox in settings.mailboxes
     ]

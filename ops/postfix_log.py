@@ -1,22 +1,68 @@
-"""What became of each message, by the lines of mail.log: text in, values out."""
+"""What became of each message, by the lines of mail.log: text in, values out.
+
+A line holds words of strangers: addresses, HELO names, headers, what other servers answer. So a
+field is taken from where Postfix itself writes it and from nowhere else: by a line's first word on
+(what it is about), with addresses read by their quotes (info_log_address_format), and, at its end,
+behind all that a stranger has said. A HELO name has no spaces, brackets or quotes (smtpd(8) turns
+them into "?"), a login comes behind it.
+"""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-# Short queue ids are hexadecimal; long ones (enable_long_queue_ids) have no vowels.
-_ID = r"[0-9A-Za-z]{6,}"
+# enable_long_queue_ids: seconds and microseconds in base 52, "z", the inode in base 51; no vowels
+_DIGIT = "0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y"
+_ID = rf"[{_DIGIT}z]{{10,12}}z[{_DIGIT}]{{1,13}}"
 _LINE = re.compile(
-    rf"(?P<time>\S+) \S+ (?P<program>[\w/.-]+)\[\d+\]: (?P<id>{_ID}|NOQUEUE): (?P<text>.*)"
+    rf"(?P<time>\d[\dT:.+-]+Z?) \S+ (?P<program>[\w/.-]+)\[\d+\]: "
+    rf"(?:(?P<id>{_ID}|NOQUEUE): )?(?P<text>.*)"
 )
+
+
+def _address(name: str) -> str:
+    """An address in brackets, which a quoted local part may have too."""
+    return rf'<(?P<{name}>(?:"(?:[^"\\]|\\.)*"|[^">])*)>'
+
+
+_CLIENT = r"(?P<client>[\w.:-]+\[[\w.:]+\]|local|unknown)"
 _DELIVERY = re.compile(
-    r"to=<(?P<to>[^>]*)>,(?: orig_to=<(?P<original>[^>]*)>,)? relay=(?P<relay>[^,]+),.* "
-    r"dsn=(?P<dsn>[\d.]+), status=(?P<status>\w+) \((?P<said>.*)\)"
+    rf"to={_address('to')}, (?:orig_to={_address('original')}, )?relay=(?P<relay>[^\s,]+), "
+    r"(?:conn_use=\d+, )?delay=[\d.]+, delays=[\d./]+, dsn=(?P<dsn>[\d.]+), "
+    r"status=(?P<status>\w+) \((?P<said>.*)\)"
 )
-_REFUSED = re.compile(
-    r"(?:milter-)?reject: [\w-]+ from (?P<client>\S+): (?P<said>.*?); (?P<rest>.*)"
+# smtpd's log_whatsup, and cleanup's of a milter's answer and of its header_checks
+_TAIL = (
+    rf";(?: from={_address('sender')})?(?: to={_address('to')})?(?: proto=\w+)?"
+    r"(?: helo=<[^\s<>;]*>)?(?: sasl_method=\S+)?(?: sasl_username=(?P<login>[^\s<>]+))?"
+    r"(?: sasl_sender=\S+)?"
 )
-_VALUE = re.compile(r"(\w+)=<?([^\s>]*)")
+_REFUSED = re.compile(rf"(?:milter-)?reject: [A-Z][A-Z -]+ from {_CLIENT}: (?P<said>.*){_TAIL}$")
+_CHECKED = re.compile(
+    rf"(?P<what>reject|hold|discard): (?:header|body|content) (?P<line>.*) from {_CLIENT}"
+    rf"{_TAIL}(?:: (?P<said>.*))?$"
+)
+_LOGIN_FAILED = re.compile(
+    r"warning: (?P<client>\S+\[[\w.:]+\]): SASL \S+ authentication failed: (?P<said>.*), "
+    r"sasl_username=(?P<login>.*)"
+)
+_LIMITED = re.compile(
+    rf"warning: (?P<said>[\w ]+ (?:rate|concurrency) limit exceeded: \d+) from {_CLIENT} "
+    r"for service \S+"
+)
+_QUEUED = re.compile(r"from=<(.*)>, size=\d+, nrcpt=\d+ \(queue active\)")
+_EXPIRED = re.compile(r"from=<(.*)>, status=(?:force-)?expired, returned to sender")
+_LOCAL = re.compile(r"uid=(\d+) from=<.*>")
+_NOTICE = re.compile(r"(sender|postmaster) ([\w-]+) notification: (\w+)")
+_SRS = re.compile(r"SRS0[=+-][^=@]+=[^=@]+=([^=@]+)=([^@]+)@[^@]+", re.IGNORECASE)
+# what a person does to a message (postsuper(1))
+_BY_HAND = {
+    "removed": "deleted by hand",
+    "placed on hold": "held by hand",
+    "released from hold": "released by hand",
+    "requeued": "queued anew by hand",
+}
+_JUDGES = ("opendkim", "opendmarc", "mail-relay-guard")
 
 
 @dataclass
@@ -32,9 +78,10 @@ class Attempt:
 
 @dataclass
 class Traced:
-    """A message on one host; one that was refused before it was queued has the id NOQUEUE.
+    """A message on one host; what was refused before it was queued has the id NOQUEUE.
 
-    `notes` are OpenDKIM's, such as why it refused the message.
+    The sender is the true one, also where mail is forwarded under another envelope (SRS). `notes`
+    are what judges and signers said, and what was done to it by hand.
     """
 
     host: str
@@ -51,54 +98,108 @@ class Traced:
 
 def ids(lines: Iterable[str]) -> set[str]:
     """The queue ids that the lines are about."""
-    return {match["id"] for line in lines if (match := _LINE.match(line))} - {"NOQUEUE"}
+    found = (match["id"] for line in lines if (match := _LINE.match(line)))
+    return {identity for identity in found if identity} - {"NOQUEUE"}
 
 
 def read(host: str, lines: Iterable[str]) -> list[Traced]:
-    """The messages of one host's lines, which are in the order of time."""
+    """The messages, and failed logins, of one host's lines, which are in the order of time."""
     found: dict[str, Traced] = {}
     refused: list[Traced] = []
     for line in lines:
         match = _LINE.match(line)
         if match is None:
             continue
-        time, text = match["time"], match["text"]
-        if match["id"] == "NOQUEUE":
+        time, program, text = match["time"], match["program"], match["text"]
+        if match["id"] in (None, "NOQUEUE"):
             entry = Traced(host, "NOQUEUE", time)
             refused.append(entry)
         else:
             entry = found.setdefault(match["id"], Traced(host, match["id"], time))
-        _note(entry, time, match["program"], text)
+        if program in _JUDGES:
+            _judged(entry, text)
+        elif program.startswith("postfix/"):
+            _note(entry, time, program.rpartition("/")[2], text)
     return sorted([*found.values(), *(r for r in refused if r.attempts)], key=lambda m: m.time)
 
 
-def _note(entry: Traced, time: str, program: str, text: str) -> None:
-    if delivery := _DELIVERY.match(text):
-        to = delivery["original"] or delivery["to"]
-        arrow = f" -> {delivery['to']}" if delivery["original"] else ""
-        status = f"{delivery['status']} {delivery['dsn']}"
-        entry.attempts.append(
-            Attempt(time, f"{to}{arrow}", status, delivery["relay"], delivery["said"])
-        )
-    elif refusal := _REFUSED.match(text):
-        values = dict(_VALUE.findall(refusal["rest"]))
-        entry.sender, entry.client = values.get("from", ""), refusal["client"]
-        entry.login = values.get("sasl_username", entry.login)
-        entry.attempts.append(Attempt(time, values.get("to", ""), "refused", "", refusal["said"]))
-    elif text.startswith("client="):
-        values = dict(_pairs(text))
-        entry.client, entry.login = values["client"], values.get("sasl_username", "")
-    elif text.startswith("message-id=<"):
-        entry.message_id = text.removeprefix("message-id=<").removesuffix(">")
-    elif program.endswith("/qmgr") and text.startswith("from=<"):
-        entry.sender = text.removeprefix("from=<").partition(">")[0]
-    elif text.startswith("DKIM-Signature field added"):
+def sender_words(what: str) -> list[str]:
+    """What lines of forwarded mail have of a sender (SRS); none if it is no address."""
+    local, at, domain = what.rpartition("@")
+    return [f"={domain}={local}@"] if local and at else []
+
+
+def _judged(entry: Traced, text: str) -> None:
+    if text.startswith("DKIM-Signature field added"):
         entry.signatures.append(text.partition("(")[2].rstrip(")"))
-    elif program == "opendkim":
+    else:
         entry.notes.append(text)
 
 
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    for part in text.split(", "):
-        key, _, value = part.partition("=")
-        yield key, value
+def _note(entry: Traced, time: str, program: str, text: str) -> None:
+    """What one line of Postfix tells; only its own program is believed."""
+    match program:
+        case "smtpd" if text.startswith("client="):
+            _client(entry, text)
+        case "smtpd" | "cleanup" if refusal := _REFUSED.match(text) or _CHECKED.match(text):
+            _refused(entry, time, refusal)
+        case "smtpd" if entry.id == "NOQUEUE":
+            _shut_out(entry, time, text)
+        case "cleanup" if text.startswith("message-id="):
+            entry.message_id = text.removeprefix("message-id=").removeprefix("<").removesuffix(">")
+        case "qmgr" if sender := _QUEUED.fullmatch(text) or _EXPIRED.fullmatch(text):
+            _sender(entry, sender[1])
+            if "expired" in text[-40:]:
+                entry.notes.append("it waited too long and went back to its sender")
+        case "pickup" if user := _LOCAL.fullmatch(text):
+            entry.client = f"user {user[1]} of the host"
+        case "bounce" if notice := _NOTICE.fullmatch(text):
+            entry.notes.append(f"the {notice[1]} got a notice ({notice[2]}): {notice[3]}")
+        case "postsuper" if text in _BY_HAND:
+            entry.notes.append(f"{_BY_HAND[text]} at {time}")
+        case _ if delivery := _DELIVERY.match(text):
+            to, original = delivery["to"], delivery["original"]
+            way = f"{original} -> {to}" if original else to
+            status = f"{delivery['status']} {delivery['dsn']}"
+            entry.attempts.append(Attempt(time, way, status, delivery["relay"], delivery["said"]))
+        case _:
+            pass
+
+
+def _client(entry: Traced, text: str) -> None:
+    values = [part.partition("=") for part in text.split(", ")]
+    found = {key: value for key, _, value in values}
+    entry.client, entry.login = found["client"], found.get("sasl_username", "")
+
+
+def _sender(entry: Traced, sender: str) -> None:
+    entry.sender = _true(sender)
+    note = f"forwarded as {sender}"
+    if entry.sender != sender and note not in entry.notes:
+        entry.notes.append(note)
+
+
+def _true(sender: str) -> str:
+    """The sender whose mail is forwarded under an address of ours (SRS)."""
+    forwarded = _SRS.fullmatch(sender)
+    return f"{forwarded[2]}@{forwarded[1]}" if forwarded else sender
+
+
+def _refused(entry: Traced, time: str, refusal: re.Match[str]) -> None:
+    """A refusal by smtpd, a milter or a header check; a held message is not refused."""
+    found = refusal.groupdict()
+    entry.client = found["client"]
+    entry.sender = entry.sender if found["sender"] is None else _true(found["sender"])
+    entry.login = found["login"] or entry.login
+    status = {"hold": "held", "discard": "thrown away"}.get(found.get("what", ""), "refused")
+    entry.attempts.append(Attempt(time, found["to"] or "", status, "", found["said"] or ""))
+
+
+def _shut_out(entry: Traced, time: str, text: str) -> None:
+    """A login that failed, or a client that came too often: neither is about a message."""
+    if failed := _LOGIN_FAILED.match(text):
+        entry.client, entry.login = failed["client"], failed["login"]
+        entry.attempts.append(Attempt(time, "", "login failed", "", failed["said"]))
+    elif limited := _LIMITED.match(text):
+        entry.client = limited["client"]
+        entry.attempts.append(Attempt(time, "", "shut out", "", limited["said"]))

@@ -21,10 +21,14 @@ class NoStatus(StackError):
 
 @dataclass(frozen=True)
 class Written:
-    """A host's status and its age in seconds, by the bucket's own clock."""
+    """A host's status and its age in seconds, by the bucket's own clock.
+
+    `tables` is the ETag of what the bucket has for it now, "" for nothing, None if not asked.
+    """
 
     status: Status
     seconds: float
+    tables: str | None = None
 
 
 def read(client: Clients, host: Mapping[str, Any]) -> Written:
@@ -46,6 +50,17 @@ def read(client: Clients, host: Mapping[str, Any]) -> Written:
         raise NoStatus(f"{text} instance, {found.instance}")
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     return Written(found, (now - answer["LastModified"]).total_seconds())
+
+
+def tables_now(client: Clients, status: str, key: str) -> str | None:
+    """The ETag of a tables object, in the bucket of a status; "" if it is not there."""
+    bucket = status.removeprefix("s3://").partition("/")[0]
+    try:
+        return client("s3").head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
+    except ClientError as error:
+        return "" if error.response["Error"]["Code"] in ("NoSuchKey", "404") else None
+    except BotoCoreError:
+        return None
 
 
 def summaries(target: Target) -> list[dict[str, Any]]:
@@ -71,3 +86,13 @@ def summaries(target: Target) -> list[dict[str, Any]]:
             }
             rows.append(row)
     return rows
+
+
+def limited(target: Target) -> dict[str, str]:
+    """The logins that have reached a limit in the last hour, and which; {} where nobody knows."""
+    try:
+        outputs = target.outputs()
+        with clients(target) as client:
+            return read(client, outputs["gateway"]).status.limited
+    except StackError:
+        return {}

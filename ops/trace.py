@@ -1,5 +1,6 @@
 """`relay trace`: where a message is, and who sent what to whom, from the hosts' logs."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from ops import hosts, postfix_log
 from ops.output import notes, print_json, print_table, results
+from ops.plain_words import login_failed, plain
 from ops.postfix_log import Traced
 from ops.settings_commands import Json
 from ops.status import summaries
@@ -27,7 +29,7 @@ def trace(
 ) -> None:
     """Where a message is: who handed it in, who signed it, and what every receiver said.
 
-    The hosts keep the logs of 14 days; a host that is rebuilt begins anew. Where SSH is closed, it
+    The hosts keep logs for up to 30 days; one that is rebuilt begins anew. Where SSH is closed, it
     says what waits (exit code 1).
     """
     found = target(stack, lab)
@@ -43,60 +45,102 @@ def trace(
         raise typer.Exit(1)
     messages = _search(found, what)[-limit:]
     if json:
-        print_json([asdict(message) for message in messages])
+        print_json([_json(message, _logins(found)) for message in messages])
     else:
         for message in messages:
-            _print(message)
+            _print(message, _logins(found))
     if not messages:
         notes.print(
-            f"no host's log has {what!r}; a log reaches back for 14 days, or to its host's rebuild",
+            f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
             markup=False,
             soft_wrap=True,
         )
         raise typer.Exit(1)
 
 
+def _json(message: Traced, logins: list[str]) -> dict[str, Any]:
+    """A message with what each answer means, where that is not said by it."""
+    content = asdict(message)
+    for attempt in content["attempts"]:
+        failed = attempt["status"] == "login failed"
+        attempt["means"] = login_failed(message.login, logins) if failed else plain(attempt["said"])
+    return content
+
+
+def _logins(found: Target) -> list[str]:
+    """Every name that may log in: the stack's logins, and its client hosts' own."""
+    outputs = found.outputs()
+    return [*outputs["logins"], *(f"relay@{client['name']}" for client in outputs["clients"])]
+
+
 def _search(found: Target, what: str) -> list[Traced]:
     """The messages that have the word in a line of theirs, and the same ones on other hosts."""
     outputs = found.outputs()
     every = hosts.all_of(outputs)
-    messages = [m for host in every for m in _on(found, host, [what])]
-    if known := sorted({m.message_id for m in messages if m.message_id}):
-        again = [m for host in every for m in _on(found, host, [f"<{k}>" for k in known])]
+    words = [what, *postfix_log.sender_words(what)]
+    messages = [m for host in every for m in _on(found, host, words)]
+    if known := {m.message_id for m in messages if m.message_id}:
+        words = [f"message-id={mark}{identity}" for identity in known for mark in ("<", "")]
+        again = [m for host in every for m in _on(found, host, words)]
         seen = {(m.host, m.id) for m in messages}
-        messages += [m for m in again if (m.host, m.id) not in seen]
+        # a longer id begins as a shorter one
+        same = [m for m in again if m.message_id in known]
+        messages += [m for m in same if (m.host, m.id) not in seen]
     return sorted(messages, key=lambda message: message.time)
 
 
 def _on(found: Target, host: dict[str, Any], words: list[str]) -> list[Traced]:
-    lines = _grep(found, host, words)
-    whole = _grep(found, host, [f"{i}:" for i in sorted(postfix_log.ids(lines))])
-    refused = [line for line in lines if ": NOQUEUE: " in line]
-    return postfix_log.read(host["name"], [*whole, *refused])
+    lines = grep(found, host, words)
+    known = postfix_log.ids(lines)
+    # a line that only mentions an id is another message's
+    whole = grep(found, host, [f"{i}:" for i in sorted(known)])
+    about = [line for line in whole if postfix_log.ids([line]) & known]
+    outside = [line for line in lines if not postfix_log.ids([line])]
+    return postfix_log.read(host["name"], sorted([*about, *outside]))
 
 
-def _grep(found: Target, host: dict[str, Any], words: list[str]) -> list[str]:
-    """The lines of the mail logs, rotated ones too, that hold one of the words, oldest first."""
+def grep(found: Target, host: dict[str, Any], words: list[str]) -> list[str]:
+    """The lines of the mail logs, rotated ones too, that hold one of the words, oldest first.
+
+    The words go by standard input: an argument of a command is 128 KiB at most (MAX_ARG_STRLEN).
+    """
     if not words:
         return []
-    script = 'zgrep -hiF -- "$1" $(ls -rt /var/log/mail.log*)'
-    command = ("sh", "-c", script, "sh", "\n".join(words))
-    return sorted(hosts.run(found, host, *command, fine=(0, NOTHING)).splitlines())
+    script = (
+        "exec 3<&0; ls -rt /var/log/mail.log* | xargs -r zcat -f | LC_ALL=C grep -aiF -f /dev/fd/3"
+    )
+    text = "".join(f"{word}\n" for word in words)
+    output = hosts.run(found, host, "sh", "-c", script, text=text, fine=(0, NOTHING))
+    return sorted(output.splitlines())
 
 
-def _print(message: Traced) -> None:
+def _print(message: Traced, logins: list[str]) -> None:
     results.print(f"{message.time}  {message.host}  {message.id}", style="bold", markup=False)
+    for name, text in _rows(message, logins):
+        results.print(f"  {name:<11}{text}", markup=False, soft_wrap=True)
+
+
+def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:
+    """A message in words: what of it, and the text."""
     by = message.login or message.client or "the host itself"
-    rows = [("from", f"{message.sender or '<>'}, handed in by {by}")]
+    failed = [a for a in message.attempts if a.status == "login failed"]
+    if failed:
+        yield "login", f"{message.login} from {message.client}"
+    elif message.id == "NOQUEUE" and not message.sender and not message.attempts[0].to:
+        yield "client", message.client
+    else:
+        yield "from", f"{message.sender or '<>'}, handed in by {by}"
     if message.message_id:
-        rows.append(("message-id", message.message_id))
-    rows += [("signed", signature) for signature in message.signatures]
-    rows += [("noted", note) for note in message.notes]
+        yield "message-id", message.message_id
+    yield from (("signed", signature) for signature in message.signatures)
+    yield from (("noted", note) for note in message.notes)
     for attempt in message.attempts:
         by = f" by {attempt.relay}" if attempt.relay not in ("", "none") else ""
-        rows.append(("to", f"{attempt.to}: {attempt.status}{by} at {attempt.time}"))
-        rows.append(("", attempt.said))
+        to = f"{attempt.to}: " if attempt.to else ""
+        yield "to" if to else "said", f"{to}{attempt.status}{by} at {attempt.time}"
+        if not failed:
+            yield "", attempt.said
+        if meaning := login_failed(message.login, logins) if failed else plain(attempt.said):
+            yield "", f"({meaning})"
     if not message.attempts:
-        rows.append(("to", "nothing was tried yet"))
-    for name, text in rows:
-        results.print(f"  {name:<11}{text}", markup=False, soft_wrap=True)
+        yield "to", "nothing was tried yet"

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from components.secrets import PASSWORD_BYTES
-from ops import submission
+from ops import status, submission
 from ops.output import print_json, print_table
 from ops.settings_commands import Json, PasswordStdin, SendAs, edit, password_from_stdin
 from ops.stack_file import StackFile
 from ops.target import LabOption, StackOption, target
 from settings import PASSWORD, SettingsError
+from settings.limits import LoginLimits
 
 app = typer.Typer(no_args_is_help=True, help="Logins from the internet, and what each may send as.")
 
@@ -21,8 +22,9 @@ Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The login: a whole 
 
 @app.command("list")
 def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) -> None:
-    """The logins of the stack's file; client hosts have theirs besides."""
-    file = StackFile(target(stack, lab))
+    """The logins of the stack's file, and who has reached a limit in the last hour."""
+    found = target(stack, lab)
+    file, limited = StackFile(found), status.limited(found)
     given = {item["address"]: "password" in item for item in file.items("logins")}
     settings = file.settings()
     rows = [
@@ -30,10 +32,28 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
             "login": login.address,
             "sendAs": list(settings.send_as(login)),
             "password": "given" if given[login.address] else "generated",
+            "limits": _limits(settings.limits_of(login)),
+            "reached": limited.get(login.address, ""),
         }
         for login in settings.logins
     ]
     print_json(rows) if json else print_table("logins", rows)
+
+
+def _limits(limits: LoginLimits) -> str:
+    """As people say it: an hour, a day."""
+    pairs = (
+        ("messages", limits.messages_per_hour, limits.messages_per_day),
+        ("recipients", limits.recipients_per_hour, limits.recipients_per_day),
+    )
+    return (
+        "; ".join(
+            f"{kind}: {hour or 'any'} an hour, {day or 'any'} a day"
+            for kind, hour, day in pairs
+            if hour or day
+        )
+        or "none"
+    )
 
 
 @app.command()

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mail.names import PASSWORD
 from settings import errors
 from settings.conflicts import conflicts
 from settings.errors import SettingsError
@@ -18,7 +19,7 @@ from settings.model import (
     Settings,
     Smarthost,
 )
-from settings.words import PASSWORD, architecture
+from settings.words import architecture
 
 __all__ = [
     "PASSWORD",

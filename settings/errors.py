@@ -27,8 +27,13 @@ class SettingsError(Exception):
 
 def lines(raw: Mapping[str, Any], error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     """One line for each thing that the model does not take."""
-    for detail in error.errors(include_url=False):
-        yield _line(raw, dict(detail), model)
+    details = error.errors(include_url=False)
+    for detail in details:
+        place = detail["loc"]
+        inside = any(d["loc"][: len(place)] == place and d is not detail for d in details)
+        # a list is found short when those of its items that are wrong have been told
+        if not (detail["type"] == "too_short" and inside):
+            yield _line(raw, dict(detail), model)
 
 
 def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseModel]) -> str:
@@ -44,6 +49,8 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
         return f"{key}: missing; {example.replace('KEY', key)}"
     remedy = detail.get("ctx", {}).get("remedy") or detail["msg"]
     value = _value(raw, detail["loc"])
+    if detail["type"] == "string_type" and isinstance(value, int | float):
+        remedy = f"put it in quotation marks, or YAML reads a {type(value).__name__}"
     if SECRET & set(path) or _holds_secret(value):
         return f"{key}: {remedy}"
     return f"{key}: {value!r}: {remedy}"

@@ -2,18 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field
 
-from mail import aliases, names, spf
+from mail import aliases, dmarc, names, spf
+from settings.base import Model as _Model
+from settings.limits import UNLIMITED, Limits, LoginLimits
 from settings.words import (
-    MAILBOX_LOCAL,
+    NULL_MX,
     AccountPassword,
     AccountUser,
     Address,
+    Alignment,
     AvailabilityZone,
     Certificates,
+    DmarcPolicy,
     Domain,
+    ExchangeHost,
+    FailureOptions,
     Host,
     InstanceType,
     MailboxAddress,
@@ -22,10 +27,13 @@ from settings.words import (
     Password,
     PrivateKey,
     PublicKey,
+    PublicSuffix,
+    ReceivedAddress,
     SaslMechanism,
     Selector,
     SendAs,
     TxtString,
+    YesNo,
     ZoneId,
     architecture,
     hosted_zone,
@@ -41,12 +49,6 @@ ROLES = ("postmaster", "abuse")
 _UNSET = BeforeValidator(lambda given: given or None)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True
-    )
-
-
 class Gateway(_Model):
     """The gateway: its host name, which is its HELO, its PTR and its certificate's name."""
 
@@ -56,11 +58,24 @@ class Gateway(_Model):
 
 
 class Dmarc(_Model):
-    """A domain's DMARC policy; reports go to the operator unless addresses are given."""
+    """A domain's DMARC policy, by the tags of RFC 9989, 4.7 (`policy` is p, `reports` is rua).
 
-    policy: Literal["none", "quarantine", "reject"] = "none"
+    `sp` is for subdomains, `np` for those that do not exist, `t` asks for one level less while it
+    is tried. Aggregate reports go to the operator unless addresses are given. `pct` is historic:
+    only receivers that still follow RFC 7489 read it.
+    """
+
+    policy: DmarcPolicy = "none"
+    sp: DmarcPolicy | None = None
+    np: DmarcPolicy | None = None
+    psd: PublicSuffix | None = None
+    t: YesNo | None = None
     pct: Annotated[int, Field(ge=0, le=100)] | None = None
+    adkim: Alignment | None = None
+    aspf: Alignment | None = None
     reports: tuple[Address, ...] | None = None
+    ruf: tuple[Address, ...] = ()
+    fo: FailureOptions | None = None
 
 
 class Spf(_Model):
@@ -71,10 +86,15 @@ class Spf(_Model):
 
 
 class Exchange(_Model):
-    """A mail exchanger (RFC 5321, 5.1): the gateway, or a host elsewhere."""
+    """A mail exchanger (RFC 5321, 5.1): the gateway, or a host elsewhere; "." for none at all."""
 
-    host: Domain
+    host: ExchangeHost
     preference: int = Field(10, ge=0, le=65535)
+
+    @property
+    def value(self) -> str:
+        """The record's value; that of a domain which takes no mail is fixed (RFC 7505, 3)."""
+        return "0 ." if self.host == NULL_MX else f"{self.preference} {self.host}."
 
 
 class MailDomain(_Model):
@@ -88,7 +108,7 @@ class MailDomain(_Model):
     name: Domain
     selectors: tuple[Selector, ...] = Field(("s1",), min_length=1)
     retired: tuple[Selector, ...] = ()
-    keys: dict[Selector, PrivateKey] = {}
+    keys: dict[Selector, PrivateKey] = Field({})
     dmarc: Dmarc = Dmarc()
     spf: Spf = Spf()
     txt: tuple[TxtString, ...] = ()
@@ -107,6 +127,7 @@ class Client(_Model):
     instance_type: InstanceType = "t4g.micro"
     send_as: tuple[SendAs, ...] | None = None
     private: bool = False
+    limits: LoginLimits | None = None
 
     @property
     def login(self) -> str:
@@ -120,12 +141,13 @@ class Login(_Model):
     address: Address
     password: Password | None = None
     send_as: tuple[SendAs, ...] | None = None
+    limits: LoginLimits | None = None
 
 
 class Forward(_Model):
     """Inbound mail of an address, or of all others of a domain (`@domain`), goes to these."""
 
-    address: SendAs
+    address: ReceivedAddress
     to: tuple[Address, ...] = Field(min_length=1)
 
 
@@ -235,6 +257,7 @@ class Settings(_Model):
     mailboxes: tuple[Mailbox, ...] = ()
     inbound: Inbound = Inbound()
     sasl: Sasl = Sasl()
+    limits: Limits = Limits()
     message_size_limit_mi_b: int = Field(30, ge=1, le=1024)
     smarthost: Annotated[Smarthost | None, _UNSET] = None
     acme: Acme = Acme()
@@ -242,7 +265,7 @@ class Settings(_Model):
     network: Vpc = Vpc()
     wait: Wait = Wait()
     protect: bool = False
-    tags: dict[str, str] = {}
+    tags: dict[str, str] = Field({})
 
     @property
     def gateway_domain(self) -> str:
@@ -260,9 +283,18 @@ class Settings(_Model):
         return f"_spf.{self.gateway_domain}"
 
     def reports(self, domain: MailDomain) -> tuple[str, ...]:
-        """Where a domain's DMARC reports go."""
+        """Where a domain's aggregate DMARC reports go."""
         given = domain.dmarc.reports
         return (self.operator,) if given is None else given
+
+    def dmarc_record(self, domain: MailDomain) -> str:
+        """A domain's DMARC policy record."""
+        given = domain.dmarc.model_dump(exclude={"policy", "reports", "ruf"}, exclude_none=True)
+        tags = {"p": domain.dmarc.policy, **{tag: str(value) for tag, value in given.items()}}
+        for tag, addresses in (("rua", self.reports(domain)), ("ruf", domain.dmarc.ruf)):
+            if addresses:
+                tags[tag] = dmarc.uris(addresses)
+        return dmarc.record(tags)
 
     @property
     def mail_domains(self) -> tuple[MailDomain, ...]:
@@ -279,12 +311,27 @@ class Settings(_Model):
 
     def reporting(self, domain: MailDomain) -> tuple[str, ...]:
         """The other domains of ours that get a domain's DMARC reports: they must say so."""
-        takers = {address.rpartition("@")[2] for address in self.reports(domain)} - {domain.name}
+        addresses = (*self.reports(domain), *domain.dmarc.ruf)
+        takers = {address.rpartition("@")[2] for address in addresses} - {domain.name}
         return tuple(sorted(takers & {other.name for other in self.mail_domains}))
 
     def spf_terms(self, domain: MailDomain) -> tuple[str, ...]:
         """The terms of a domain's SPF record: its own, and the smarthost's."""
         return tuple(dict.fromkeys((*domain.spf.mechanisms, *self.smarthost_spf)))
+
+    @property
+    def spf_policies(self) -> dict[str, str]:
+        """The SPF policies of the stack by name, with a place of nobody's for the gateways'."""
+        anywhere = [spf.ANY]
+        found = {client.name: spf.host() for client in self.clients if not client.private}
+        found[self.gateway.name] = spf.host(self.smarthost_spf)
+        found[self.spf_include] = spf.gateways(anywhere)
+        for domain in self.mail_domains:
+            terms, include = self.spf_terms(domain), self.spf_include
+            found[domain.name] = spf.domain(
+                terms, domain.spf.all, include=include, addresses=anywhere
+            )
+        return found
 
     @property
     def smarthost_spf(self) -> tuple[str, ...]:
@@ -300,10 +347,10 @@ class Settings(_Model):
         if self.zones:
             return tuple(zone.name for zone in self.zones)
         all_ = sorted((domain.name for domain in self.mail_domains), key=lambda n: n.count("."))
-        found: list[str] = []
+        found: dict[str, None] = {}
         for name in all_:
-            if not any(names.is_within(name, zone) for zone in found):
-                found.append(name)
+            if names.nearest(name, found) is None:
+                found[name] = None
         return tuple(found)
 
     @property
@@ -334,12 +381,41 @@ class Settings(_Model):
                 found.setdefault(f"{role}@{domain}", (self.operator,))
         return found
 
+    @property
+    def unreachable(self) -> tuple[str, ...]:
+        """The addresses that may be sent as and take no mail here: bounces to them are refused."""
+        targets, receiving = self.targets, set(self.receiving)
+        closed = {d.name for d in self.domains if NULL_MX in (exchange.host for exchange in d.mx)}
+        given = [item for login in self.logins for item in self.send_as(login)]
+        given += [item for client in self.clients for item in self.send_as(client)]
+        found: dict[str, None] = {}
+        for local, _, domain in (item.rpartition("@") for item in given):
+            address = f"{local}@{domain}"
+            nobody = domain in receiving and aliases.following(address, targets) is None
+            if local and (nobody or domain in closed):
+                found[address] = None
+        return tuple(found)
+
+    @property
+    def mailbox_aliases(self) -> dict[str, tuple[str, ...]]:
+        """For each mailbox, the addresses whose mail comes to it and to nobody else."""
+        targets, found = self.targets, {mailbox.address: list[str]() for mailbox in self.mailboxes}
+        for address in sorted(set(targets) - set(found)):
+            if names.is_mailbox(address) and (end := aliases.end(address, targets, found)):
+                found[end].append(address)
+        return {mailbox: tuple(addresses) for mailbox, addresses in found.items()}
+
     def aliases(self, mailbox: Mailbox) -> tuple[str, ...]:
-        """The addresses whose mail comes to a mailbox and to nobody else."""
-        mailboxes, targets = {m.address for m in self.mailboxes}, self.targets
-        others = sorted(set(targets) - mailboxes)
-        named = [a for a in others if MAILBOX_LOCAL.fullmatch(a.rpartition("@")[0])]
-        return tuple(a for a in named if aliases.end(a, targets, mailboxes) == mailbox.address)
+        """Those of one mailbox."""
+        return self.mailbox_aliases[mailbox.address]
+
+    def limits_of(self, given: Client | Login) -> LoginLimits:
+        """What a client or a login may send; a client's programs as much as they can."""
+        if given.limits is not None:
+            base = self.limits.login if isinstance(given, Login) else UNLIMITED
+            chosen = {name: getattr(given.limits, name) for name in given.limits.model_fields_set}
+            return base.model_copy(update=chosen)
+        return self.limits.login if isinstance(given, Login) else UNLIMITED
 
     def send_as(self, given: Client | Login) -> tuple[str, ...]:
         """What a client or a login may send as."""
@@ -348,3 +424,13 @@ class Settings(_Model):
         if isinstance(given, Login):
             return (given.address,)
         return (f"@{names.parent(given.name)}",)
+
+    def own_sender(self, client: Client) -> str | None:
+        """Whom a client's own mail (root's, cron's, notices) is from: an address, or `@domain`.
+
+        None if it may send as nobody.
+        """
+        own = self.send_as(client)
+        domains = [item for item in own if item.startswith("@")]
+        parent = f"@{names.parent(client.name)}"
+        return parent if parent in own else next(iter((*domains, *own)), None)

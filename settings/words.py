@@ -7,19 +7,16 @@ from typing import Annotated, Any, Literal
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from mail import dkim, names, spf
+from mail import dkim, dmarc, idn, names, spf, txt
 
-PASSWORD = re.compile(r"[!-9;-~]{8,128}")
 # What Postfix's smtp_sasl_password_maps holds as USER:PASSWORD on one line.
 ACCOUNT_USER = re.compile(r"[!-9;-~]{1,255}")
 ACCOUNT_PASSWORD = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 # Instance families with Graviton processors: "g" follows the generation's number.
 ARM_TYPE = re.compile(r"(a1|[a-z]+\d+g[a-z]*)\.")
-# A mailbox's local part is a directory's name, and a user name in Dovecot's files.
-MAILBOX_LOCAL = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 INSTANCE_TYPE = re.compile(r"[a-z]+\d*[a-z0-9-]*\.(nano|micro|small|medium|large|metal|\d*xlarge)")
 # Families on Xen, as EC2's guide to instance types lists them ("Hypervisor type"). All others are
 # of the Nitro System, whose disks are NVMe devices.
@@ -27,6 +24,8 @@ XEN = re.compile(
     r"(t1|t2|m[1-4]|c[134]|cc[12]|cr1|r[34]|x1e?|i[23]|d2|h1|hi1|hs1|cg1|g2|g3s?|p[23]|f1)\.(?!metal)"
 )
 HOST_NAME_MAX = 64
+# The exchanger of a domain that takes no mail (RFC 7505, 3).
+NULL_MX = "."
 AVAILABILITY_ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d[a-z]")
 
 
@@ -37,8 +36,13 @@ def _wrong(remedy: str) -> PydanticCustomError:
 
 def _domain(value: str) -> str:
     if problem := names.domain_problem(value):
-        raise _wrong(problem)
+        form = None if value.isascii() else idn.ascii_form(value)
+        raise _wrong(f"write it in its ASCII form: {form}" if form else problem)
     return value
+
+
+def _exchange(value: str) -> str:
+    return value if value == NULL_MX else _domain(value)
 
 
 def _host(value: str) -> str:
@@ -53,6 +57,10 @@ def _host(value: str) -> str:
 
 def _address(value: str) -> str:
     if problem := names.address_problem(value):
+        local, at, domain = value.rpartition("@")
+        form = None if domain.isascii() else idn.ascii_form(domain)
+        if form and local.isascii():
+            problem = f"write it in its ASCII form: {local.lower()}{at}{form}"
         raise _wrong(problem)
     return value
 
@@ -64,19 +72,25 @@ def _send_as(value: str) -> str:
     return _address(value)
 
 
-def _mailbox(value: str) -> str:
-    local = _address(value).rpartition("@")[0]
-    if not MAILBOX_LOCAL.fullmatch(local):
+def _received(value: str) -> str:
+    local = _send_as(value).rpartition("@")[0]
+    if routing := sorted(set(local) & set("%!")):
         raise _wrong(
-            f"{local!r} is not made of a-z, 0-9, '.', '_' and '-'; mail for NAME+anything comes to "
-            "the mailbox NAME"
+            f"with {' and '.join(routing)} in it, Postfix takes it for a route to another host and "
+            "refuses it to strangers (allow_untrusted_routing); choose another local part"
         )
     return value
 
 
+def _mailbox(value: str) -> str:
+    if problem := names.mailbox_problem(_address(value)):
+        raise _wrong(problem)
+    return value
+
+
 def _selector(value: str) -> str:
-    if not names.LABEL.fullmatch(value):
-        raise _wrong("a selector is one label of a-z, 0-9 and '-', such as s1 (RFC 6376, 3.1)")
+    if problem := names.selector_problem(value):
+        raise _wrong(problem)
     return value
 
 
@@ -98,7 +112,7 @@ def _network(value: str) -> str:
 
 
 def _password(value: str) -> str:
-    if not PASSWORD.fullmatch(value):
+    if not names.is_password(value):
         raise _wrong("give 8 to 128 printable ASCII characters without spaces and colons")
     return value
 
@@ -159,13 +173,33 @@ def _availability_zone(value: str) -> str:
 def _txt_string(value: str) -> str:
     if len(value) > 1 and value[0] == value[-1] == '"':
         raise _wrong("leave out the quotation marks around it; they would be part of the record")
+    if spf.is_policy(value):
+        raise _wrong(
+            "this is a second SPF policy beside the domain's own, and with two of them none counts "
+            "(RFC 7208, 4.5); put its terms into spf.mechanisms"
+        )
+    if problem := txt.problem(value):
+        raise _wrong(problem)
     return value
 
 
 def _mechanism(value: str) -> str:
-    if not spf.MECHANISM.fullmatch(value) or value.lstrip("+-~?") == "all":
-        raise _wrong("give an SPF mechanism, such as include:_spf.example.net (RFC 7208, 5)")
+    if problem := spf.term_problem(value):
+        raise _wrong(problem)
     return value
+
+
+def _failures(value: str) -> str:
+    if problem := dmarc.failures_problem(value):
+        raise _wrong(problem)
+    return value
+
+
+def _letter(given: Any) -> Any:
+    """YAML has `y` and `n` for true and false, and numbers for what looks like one."""
+    if isinstance(given, bool):
+        return "y" if given else "n"
+    return str(given) if isinstance(given, int) else given
 
 
 def architecture(instance_type: str) -> str:
@@ -180,8 +214,10 @@ def hosted_zone(given: Any) -> Any:
 
 Domain = Annotated[str, AfterValidator(_domain)]
 Host = Annotated[str, AfterValidator(_host)]
+ExchangeHost = Annotated[str, AfterValidator(_exchange)]
 Address = Annotated[str, AfterValidator(_address)]
 SendAs = Annotated[str, AfterValidator(_send_as)]
+ReceivedAddress = Annotated[str, AfterValidator(_received)]
 MailboxAddress = Annotated[str, AfterValidator(_mailbox)]
 Selector = Annotated[str, AfterValidator(_selector)]
 Password = Annotated[str, AfterValidator(_password)]
@@ -196,5 +232,10 @@ ZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")]
 AvailabilityZone = Annotated[str, AfterValidator(_availability_zone)]
 TxtString = Annotated[str, AfterValidator(_txt_string)]
 Mechanism = Annotated[str, AfterValidator(_mechanism)]
+DmarcPolicy = Literal["none", "quarantine", "reject"]
+Alignment = Literal["r", "s"]
+YesNo = Annotated[Literal["y", "n"], BeforeValidator(_letter)]
+PublicSuffix = Annotated[Literal["y", "n", "u"], BeforeValidator(_letter)]
+FailureOptions = Annotated[str, AfterValidator(_failures), BeforeValidator(_letter)]
 # What Debian's libsasl2-modules can do with a password.
 SaslMechanism = Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]

@@ -244,7 +244,7 @@ KINDS = {
         names("bucket rules"), *_lifecycle, names("bucket"), problem=_without_filter
     ),
     "aws:s3/bucketObjectv2:BucketObjectv2": Kind(
-        names("bucket key content contentType tags"),
+        names("bucket key content contentType etag tags"),
         create_object,
         read_object,
         delete_object,

@@ -17,7 +17,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from lab.region.names import SOA, Found, lookup
+from lab.region.names import SOA, Found, elsewhere, lookup
 
 CHAIN = 8
 
@@ -32,6 +32,9 @@ def respond(query: dns.message.Message) -> dns.message.Message:
     question = query.question[0]
     name = question.name
     kind = dns.rdatatype.to_text(question.rdtype)
+    if name.to_text().lower() in elsewhere.failing:
+        response.set_rcode(dns.rcode.SERVFAIL)
+        return response
     found, records = Found(".", [], False), []
     for _ in range(CHAIN):
         found = lookup(name.to_text().lower())

@@ -59,6 +59,9 @@ def handle(request: Request) -> Response:
         case ("DELETE", ["dns", "withhold"]):
             names.elsewhere.withheld = set()
             return _json({})
+        case ("PUT", ["dns", "fail"]):
+            names.elsewhere.failing = {name.lower().rstrip(".") + "." for name in body["names"]}
+            return _json({})
         case ("PUT", ["dns", "records"]):
             names.put_zone(body["zone"], body["records"])
             return _json({})

@@ -21,6 +21,7 @@ class Elsewhere:
     service_address: str | None = None
     own_address: str = "127.0.0.1"
     withheld: set[str] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
 
 
 elsewhere = Elsewhere()

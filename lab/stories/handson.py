@@ -119,7 +119,7 @@ def nobody_is_trusted_by_address(stage: Stage) -> str:
     """The client's address is no login: without one the server takes nothing from it."""
     gateway, client = _hosts(stage)
     said = stage.run(client, "python3", "-c", WITHOUT_LOGIN, gateway["name"]).strip()
-    expect("554, b'5.7.1" in said, said or "it was accepted")
+    expect("530, b'5.7.0" in said, said or "it was accepted")
     return said
 
 

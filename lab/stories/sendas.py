@@ -88,7 +88,8 @@ def forged_mail_is_refused(stage: Stage) -> str:
 def a_bounce_finds_its_way_back(stage: Stage) -> str:
     """A bounce of a forwarded message goes back to its sender, through the SRS address."""
     subject = send.unique("will be returned")
-    stage.deliver(LOGIN, unsigned("me@inbox.example", LOGIN, subject), "me@inbox.example")
+    content = unsigned("me@inbox.example", LOGIN, subject)
+    stage.inbox.write(stage.outputs["gateway"]["address"], "me@inbox.example", LOGIN, content)
     (forwarded,) = stage.arrived(subject)
     notice = send.unique("Undelivered Mail Returned to Sender")
     stage.deliver(forwarded.sender, unsigned("postmaster@inbox.example", "x@x.example", notice), "")

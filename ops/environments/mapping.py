@@ -19,7 +19,7 @@ STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 # What names no domain of ours, or is public and harmless under another name too.
 _AS_THEY_ARE = {"tags", "ssh", "txt", "image", "acme", "network", "inbound", "sasl"}
 # Whom mail goes to: somebody elsewhere stays, also where the domain is ours and its mail is not.
-_PEOPLE = {"operator", "to", "reports"}
+_PEOPLE = {"operator", "to", "reports", "ruf"}
 # Made anew for each environment: these are of another stack, and encrypted for it.
 _SECRET = {"password", "keys"}
 # A name in a setting; what stands before "@" is none, whatever it looks like.

@@ -40,12 +40,12 @@ def rules(settings: Settings) -> list[Rule]:
             addresses=["0"],
         )
         found.append((domain.name, "TXT", _one_is(policy)))
-        text = dmarc.record(domain.dmarc.policy, settings.reports(domain), domain.dmarc.pct)
+        text = settings.dmarc_record(domain)
         found.append((dmarc.name(domain.name), "TXT", _one_is(text)))
         for other in settings.reporting(domain):
             consent = dmarc.report_authorization(domain.name, other)
             found.append((consent, "TXT", _one_is(dmarc.CONSENT)))
-        exchanges = [mx.host for mx in domain.mx] or [gateway]
+        exchanges = [mx.host.rstrip(".") for mx in domain.mx] or [gateway]
         found.append((domain.name, "MX", _leads_to(exchanges)))
         if domain.a:
             found.append((domain.name, "A", _anything))

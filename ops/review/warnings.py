@@ -9,7 +9,7 @@ from ops.review.change import Change
 from ops.review.preview import STAYING, Step, record_set
 from ops.review.say import code, listed
 from ops.review.selectors import published
-from settings import MailDomain
+from settings import MailDomain, Settings
 
 # Days that a message may wait in a queue: Postfix's maximal_queue_lifetime, as set on the hosts.
 QUEUE_DAYS = 5
@@ -36,7 +36,10 @@ def warnings(change: Change, verified: Mapping[str, bool] | None = None) -> list
         *_removed_domains(change),
         *_inbound(change),
         *_keys(change),
+        *_bounces(change),
         *_dmarc(change, verified or {}),
+        *_alignment(change),
+        *_spf(change),
         *_ssh(change),
     ]
 
@@ -150,7 +153,8 @@ def tightened(change: Change) -> Iterator[tuple[MailDomain, MailDomain | None]]:
     before = {d.name: d for d in change.before.mail_domains} if change.before else {}
     for domain in change.after.mail_domains if change.settings_compare else ():
         old = before.get(domain.name)
-        if _strictness(domain) > _strictness(old):
+        pairs = zip(_strictness(domain), _strictness(old), strict=True)
+        if any(new > was for new, was in pairs):
             yield domain, old
 
 
@@ -158,7 +162,7 @@ def _dmarc(change: Change, verified: Mapping[str, bool]) -> Iterator[Warn]:
     for domain, old in tightened(change):
         if verified.get(domain.name):
             continue
-        asked = f"DMARC of {domain.name} asks receivers to {domain.dmarc.policy} what does not pass"
+        asked = f"DMARC of {domain.name} asks receivers to {_asked(domain)} what does not pass"
         if verified.get(domain.name) is False:
             yield Warn("dmarc-tightened", f"{asked}, and its mail does not pass SPF and DKIM now.")
         elif problems := _unproven(change, domain, old):
@@ -171,12 +175,79 @@ def _dmarc(change: Change, verified: Mapping[str, bool]) -> Iterator[Warn]:
             )
 
 
-def _strictness(domain: MailDomain | None) -> tuple[int, int]:
+def _asked(domain: MailDomain) -> str:
+    """The strictest of its policies."""
+    given = domain.dmarc
+    policies = [policy for policy in (given.policy, given.sp, given.np) if policy]
+    return max(policies, key=dmarc.POLICIES.index)
+
+
+def _strictness(domain: MailDomain | None) -> list[tuple[int, int, int]]:
+    """What is asked for the domain, for subdomains that exist and that do not: the policy's level,
+    the share of mail (RFC 7489's `pct`), and how many of SPF and DKIM must align strictly.
+    """
     if domain is None:
-        return 0, 0
-    level = dmarc.POLICIES.index(domain.dmarc.policy)
-    pct = 100 if domain.dmarc.pct is None else domain.dmarc.pct
-    return (level, pct) if level and pct else (0, 0)
+        return [(0, 0, 0)] * 3
+    given = domain.dmarc
+    pct = 100 if given.pct is None else given.pct
+    strict = [given.adkim, given.aspf].count("s")
+    below = given.sp or given.policy
+    found = []
+    for policy in (given.policy, below, given.np or below):
+        level = dmarc.POLICIES.index(policy) - (given.t == "y")
+        found.append((level, pct, strict) if level > 0 and pct else (0, 0, 0))
+    return found
+
+
+def _bounces(change: Change) -> Iterator[Warn]:
+    before = change.before.unreachable if change.before else ()
+    for address in change.after.unreachable if change.settings_compare else ():
+        if address not in before:
+            yield Warn(
+                "bounces-lost",
+                f"{address} may be sent as and takes no mail: bounces and replies to it are "
+                "refused. A forward or a mailbox would take them.",
+            )
+
+
+def _alignment(change: Change) -> Iterator[Warn]:
+    """The gateway's own mail, once the domain that signs it is no longer found aligned with it."""
+    was_aligned = change.before is None or _own_is_aligned(change.before)
+    if change.settings_compare and was_aligned and not _own_is_aligned(change.after):
+        host, domain = change.after.gateway.name, change.after.gateway_domain
+        yield Warn(
+            "dmarc-unaligned",
+            f"Mail of {host} itself, such as bounces, is signed by {domain}, and receivers would "
+            f"no longer find the two aligned (`adkim`, `psd` in dmarc of {domain}): SPF alone lets "
+            "it pass.",
+        )
+
+
+def _own_is_aligned(settings: Settings) -> bool:
+    """For receivers of both standards, as far as the stack's own records lead."""
+    records = {dmarc.name(d.name): settings.dmarc_record(d) for d in settings.mail_domains}
+    domain = settings.gateway_domain
+    (given,) = [d.dmarc for d in settings.mail_domains if d.name == domain]
+
+    def look_up(name: str) -> list[str]:
+        return [records[name]] if name in records else []
+
+    return dmarc.aligned(settings.gateway.name, domain, given.adkim == "s", look_up)
+
+
+def _spf(change: Change) -> Iterator[Warn]:
+    if change.after.smarthost or not change.settings_compare:
+        return
+    before = {d.name: d.spf for d in change.before.mail_domains} if change.before else {}
+    for domain in change.after.mail_domains:
+        given = domain.spf
+        names_none = given.all == "-all" and not _name_gateways(given.mechanisms)
+        if names_none and before.get(domain.name) != given:
+            yield Warn(
+                "spf-without-gateways",
+                f"SPF of {domain.name} ({code(' '.join(given.mechanisms))}) may not name the "
+                "gateways and ends in `-all`: receivers may refuse what they send.",
+            )
 
 
 def _unproven(change: Change, domain: MailDomain, old: MailDomain | None) -> list[str]:
@@ -199,4 +270,6 @@ def _name_gateways(terms: Sequence[str]) -> bool:
 
 def _ssh(change: Change) -> Iterator[Warn]:
     if networks := access.opened_ssh(change):
-        yield Warn("ssh-opened", f"SSH is opened to {listed(networks)}: is that for long?")
+        keyless = "" if change.after.ssh.public_key else " `ssh.publicKey` names no key yet."
+        text = f"SSH is opened to {listed(networks)}: is that for long?{keyless}"
+        yield Warn("ssh-opened", text)

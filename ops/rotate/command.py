@@ -33,7 +33,6 @@ class Turn:
     did: str
     next: str
     refused: str = ""
-    note: str = ""
 
 
 def command(
@@ -74,7 +73,7 @@ def command(
             if (name := dkim.name(selector, each.name)) in published
         }
         due = step(each, records, wait=margin, every=age if everything else datetime.timedelta())
-        turns.append(_take(chosen, file, each, due, records, now, dry_run))
+        turns.append(_take(chosen, file, each, due, now, margin, dry_run))
     changed = any(turn.did for turn in turns)
     if changed and not dry_run:
         file.save()
@@ -119,25 +118,23 @@ def _take(
     file: StackFile,
     domain: MailDomain,
     due: Step,
-    published: dict[str, Published],
     now: datetime.datetime,
+    wait: datetime.timedelta,
     dry_run: bool,
 ) -> Turn:
     if due.at is None:
         return Turn(domain.name, "", f"the last step is to be put in force: {chosen.apply_command}")
     if due.at > now:
         return Turn(domain.name, "", f"{due.kind} {due.selector} at {_shown(due.at)}")
-    note = ""
+    why: list[str] = []
     if due.kind == "retire":
-        newest = domain.selectors[-1]
-        why, note = objections(chosen, domain.name, newest, published[newest].made, now)
-        if why:
-            text = f"retire {due.selector}: not safe"
-            return Turn(domain.name, "", text, "; ".join(why), note)
+        why = objections(chosen, domain.name, domain.selectors[-1], now, wait)
+    if why:
+        return Turn(domain.name, "", f"retire {due.selector}: not safe", "; ".join(why))
     if not dry_run:
         _write(file, domain, due)
     after = chosen.apply_command + ("" if due.kind == "remove" else ", then this command again")
-    return Turn(domain.name, DONE[due.kind].format(selector=due.selector), after, "", note)
+    return Turn(domain.name, DONE[due.kind].format(selector=due.selector), after)
 
 
 def _write(file: StackFile, domain: MailDomain, due: Step) -> None:
@@ -169,7 +166,6 @@ def _show(chosen: Target, turns: list[Turn], changed: bool, json: bool) -> None:
     for turn in turns:
         lines = [turn.did, f"next: {turn.next}"]
         lines += [f"refused: {turn.refused}"] if turn.refused else []
-        lines += [f"not asked: {turn.note}"] if turn.note else []
         results.print(f"{turn.domain}", style="bold", markup=False)
         for line in filter(None, lines):
             results.print(f"  {line}", markup=False, soft_wrap=True)

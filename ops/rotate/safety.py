@@ -2,6 +2,8 @@
 
 import datetime
 
+from agent.host_status import SILENT_SECONDS
+from ops.status import Written
 from ops.target import Target
 from ops.verify import dkim, hosts, zones
 from ops.verify.expected import Domain, expected
@@ -10,11 +12,11 @@ from ops.verify.world import World
 
 
 def objections(
-    target: Target, domain: str, newest: str, made: datetime.datetime, now: datetime.datetime
-) -> tuple[list[str], str]:
-    """Why mail could still need the selectors before `newest`, whose record was made at `made`.
+    target: Target, domain: str, newest: str, now: datetime.datetime, wait: datetime.timedelta
+) -> list[str]:
+    """Why mail could still need the selectors before `newest`; a signer that is silent is a reason.
 
-    The second part says what could not be asked: "" if all could.
+    `wait` is for how long mail may carry an old selector after the switch.
     """
     wanted = expected(target.outputs())
     found: list[str] = []
@@ -27,15 +29,40 @@ def objections(
         if checked.skipped:
             found.append(f"{newest} could not be looked at: {checked.skipped}")
         try:
-            status = here.status_of(wanted.gateway).status
+            written = here.status_of(wanted.gateway)
         except hosts.NoAccess as error:
-            return found, f"it is not known what {wanted.gateway.name} signs with: {error}"
+            return [*found, f"it is not known what {wanted.gateway.name} signs with: {error}"]
+    return found + of_signer(wanted.gateway.name, domain, newest, written, now, wait)
+
+
+def of_signer(
+    gateway: str,
+    domain: str,
+    newest: str,
+    written: Written,
+    now: datetime.datetime,
+    wait: datetime.timedelta,
+) -> list[str]:
+    """The same of what the gateway wrote of itself."""
+    status = written.status
+    if written.seconds > SILENT_SECONDS:
+        silent = f"{gateway} has said nothing of itself for {written.seconds / 60:.0f} minutes"
+        return [f"{silent}: it is not known what it signs with"]
     signing = status.signing.get(domain)
     if signing != newest:
-        found.append(f"{wanted.gateway.name} signs {domain} with {signing or 'nothing'} still")
-    if status.queue.messages and status.queue.seconds > (now - made).total_seconds():
+        return [f"{gateway} signs {domain} with {signing or 'nothing'} still"]
+    found = []
+    if status.tables.problem:
+        # what is installed may not be what the signer has read
+        found.append(f"{gateway} has trouble with its tables: {status.tables.problem}")
+    since = status.signing_since.get(domain)
+    if not since:
+        return [*found, f"{gateway} does not say since when it signs {domain} with {newest}"]
+    age = now - datetime.datetime.fromisoformat(since)
+    if age < wait:
+        found.append(f"{gateway} signs {domain} with {newest} only since {since}")
+    if status.queue.messages and status.queue.seconds > age.total_seconds():
         found.append(
-            f"mail from before {newest} waits in the queue of {wanted.gateway.name}: "
-            "./relay queue list"
+            f"mail from before {newest} waits in the queue of {gateway}: ./relay queue list"
         )
-    return found, ""
+    return found

@@ -2,22 +2,21 @@
 
 from collections.abc import Sequence
 
-from mail import dmarc, names, tags
+from mail import dmarc, names
 from ops.verify.expected import Domain
 from ops.verify.result import Result
 from ops.verify.world import World
 
 
 def records(values: Sequence[str]) -> list[str]:
-    """The policy records among TXT values, in one form; others do not count (RFC 7489, 6.6.3)."""
-    return sorted(_form(value) for value in values if value.lstrip().startswith("v=DMARC1"))
+    """The policy records among TXT values, in one form; others do not count (RFC 9989, 4.10)."""
+    meant = [value for value in values if dmarc.tags(value) or value.startswith("v=DMARC1")]
+    return sorted(_form(value) for value in meant)
 
 
 def _form(value: str) -> str:
-    try:
-        return "; ".join(f"{tag}={text}" for tag, text in tags.read(value).items())
-    except ValueError:
-        return value
+    found = dmarc.tags(value)
+    return "; ".join(f"{tag}={text}" for tag, text in found.items()) if found else value
 
 
 def _fault(value: str) -> str:
@@ -38,7 +37,14 @@ def check(world: World, domain: Domain, spf_result: str, keys: Sequence[Result])
     if not world.compare(result, wanted, "dmarc", records, _fault):
         return result
     policy = dmarc.read(wanted.values[0])
-    result.seen.append(f"p={policy.policy}")
+    test = f", applied as {policy.applied} while t=y" if policy.test else ""
+    result.seen.append(f"p={policy.policy}{test}")
+    walked = dmarc.organizational_by_walk(domain.name, world.policies_at)
+    if walked != (listed := dmarc.organizational(domain.name)):
+        result.seen.append(
+            f"its organizational domain is {walked} by the tree walk of RFC 9989, {listed} by the "
+            "Public Suffix List of older receivers"
+        )
     _check_passes(world, result, domain.name, policy, spf_result, any(not k.errors for k in keys))
     for address in policy.reports:
         _check_reports(world, result, domain.name, address)
@@ -51,15 +57,16 @@ def _check_passes(
     """Mail passes by an SPF or a DKIM pass whose domain is aligned with that of From:.
 
     A message's envelope sender is held to its login as From: is, and it is signed by the domain of
-    From: (policy.lua). What the gateway sends itself comes from its host name, signed by the domain
-    above it (RFC 7489, 3.1).
+    From:. What the gateway sends itself comes from its host name, signed by the domain above it:
+    both kinds of receivers must find them aligned (RFC 9989, 4.10.2; RFC 7489, 3.1).
     """
     gateway, smarthost = world.expected.gateway, world.expected.smarthost
     authors = {domain: spf_result}
     if names.parent(gateway.name) == domain:
         authors[gateway.name] = world.evaluate(gateway.address, "", gateway.name).result
     for author, by_spf in authors.items():
-        ways = ["DKIM"] if signed and dmarc.aligned(author, domain, policy.strict_dkim) else []
+        aligned = dmarc.aligned(author, domain, policy.strict_dkim, world.policies_at)
+        ways = ["DKIM"] if signed and aligned else []
         if smarthost:
             ways.append(f"SPF if it names the addresses of {smarthost.host}")
         elif by_spf == "pass":
@@ -75,9 +82,9 @@ def _check_passes(
 
 
 def _check_reports(world: World, result: Result, domain: str, address: str) -> None:
-    """A domain elsewhere says that it takes reports about ours (RFC 7489, 7.1)."""
+    """A domain elsewhere says that it takes reports about ours (RFC 9990)."""
     elsewhere = address.rpartition("@")[2]
-    if dmarc.aligned(elsewhere, domain, strict=False):
+    if dmarc.aligned(elsewhere, domain, False, world.policies_at):
         return
     name = dmarc.report_authorization(domain, elsewhere)
     answer = world.names.resolve(name, "TXT")

@@ -56,7 +56,8 @@ class Smarthost(_Model):
 
 
 class Expected(_Model):
-    """A stack as its outputs tell it; `zones` has the name servers of each hosted zone.
+    """A stack as its outputs tell it; `zones` has the name servers of each hosted zone,
+    `unreachable` the addresses that may be sent as and take no mail.
 
     `acme_root` (PEM) is trusted for certificates, if given, instead of what the computer trusts.
     """
@@ -70,6 +71,7 @@ class Expected(_Model):
     ssh: Ssh
     smarthost: Smarthost | None = None
     mailboxes: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
     acme_root: str | None = None
 
     @property

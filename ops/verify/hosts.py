@@ -7,10 +7,13 @@ from ops.status import Written
 from ops.verify.expected import Domain, Expected, Host
 from ops.verify.result import Result
 
+AGENT = "mail-relay-tables.service"
 # What a host wrote of itself last, or raises NoAccess.
 Ask = Callable[[Host], Written]
 # The tables are looked for twice a minute.
 STALE_SECONDS = 300
+# Signatures have times (RFC 6376, 3.5), and S3 takes no request that is 15 minutes off.
+CLOCK_SECONDS = 60
 # When senders are usually told that their mail is delayed.
 WAITING_SECONDS = 4 * 3600
 # The share of a file system that is free, in bytes or in inodes.
@@ -27,7 +30,7 @@ class NoAccess(Exception):
 
 def unasked(expected: Expected, host: Host, reason: str) -> list[Result]:
     """What could not be looked at, and why."""
-    checks = ["status", "services", "tables", "queue", "disk"]
+    checks = ["status", "services", "tables", "clock", "queue", "disk"]
     if host == expected.gateway:
         checks += ["signing", "egress"]
     return [Result(check, host.name, skipped=reason) for check in checks]
@@ -42,7 +45,8 @@ def check(expected: Expected, host: Host, written: Written) -> list[Result]:
     results = [
         first,
         _services(host, status),
-        _tables(host, status.tables),
+        _tables(host, status.tables, written.tables),
+        _clock(host, status.clock_off),
         _queue(host, status.queue),
         _disk(host, status),
     ]
@@ -95,7 +99,8 @@ def _least(disk: Disk) -> tuple[float, str]:
 
 def _services(host: Host, status: Status) -> Result:
     result = Result("services", host.name)
-    for unit in status.stopped:
+    # what the agent meets is said by the check of the tables
+    for unit in (unit for unit in status.stopped if unit != AGENT):
         remedy = f"On the host: journalctl -u {unit} says why; systemctl restart {unit}"
         result.error("service-stopped", f"{unit} does not run", remedy)
     if not status.stopped:
@@ -103,11 +108,21 @@ def _services(host: Host, status: Status) -> Result:
     return result
 
 
-def _tables(host: Host, tables: Tables) -> Result:
+def _tables(host: Host, tables: Tables, in_bucket: str | None) -> Result:
+    """`in_bucket` is the ETag that the bucket has now, "" if it has no tables, None if unknown."""
     result = Result("tables", host.name)
     journal = "On the host: journalctl -u mail-relay-tables.service"
-    if tables.result != "success":
-        text = "the host cannot use the tables that it found; the last good ones keep serving"
+    if in_bucket is not None and in_bucket != host.tables:
+        what = "holds other tables than the stack's" if in_bucket else "has no tables object"
+        since = f", which the host has since {tables.taken}" if in_bucket == tables.etag else ""
+        remedy = "Somebody changed or removed the object: pulumi up --refresh puts it back"
+        result.error("tables-changed", f"the bucket {what}{since}", remedy)
+    elif tables.unanswered > STALE_SECONDS:
+        text = f"the host does not get its tables: {tables.problem or 'no answer'}"
+        remedy = f"Its role and the bucket: pulumi up --refresh puts both right. {journal}"
+        result.error("tables-unread", text, remedy)
+    elif tables.result != "success":
+        text = tables.problem or "the last look for tables failed; the last good ones keep serving"
         result.error("tables-refused", text, journal)
     elif tables.seconds is None or tables.seconds > STALE_SECONDS:
         age = "never" if tables.seconds is None else f"{tables.seconds:.0f} s ago for the last time"
@@ -118,6 +133,19 @@ def _tables(host: Host, tables: Tables) -> Result:
         result.warn("tables-old", text, f"If it stays: {journal}")
     else:
         result.seen.append(f"the stack's; looked for others {tables.seconds:.0f} s ago")
+    return result
+
+
+def _clock(host: Host, clock_off: float | None) -> Result:
+    result = Result("clock", host.name)
+    if clock_off is None:
+        result.skipped = "the host has had no answer from the bucket yet"
+    elif clock_off > CLOCK_SECONDS:
+        text = f"its clock is {clock_off:.0f} s off: receivers refuse signatures from the future"
+        remedy = "On the host: timedatectl; systemctl restart systemd-timesyncd"
+        result.error("clock-off", text, remedy)
+    else:
+        result.seen.append(f"{clock_off:.0f} s from the bucket's")
     return result
 
 

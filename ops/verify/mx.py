@@ -25,6 +25,13 @@ def _exchanges(values: tuple[str, ...]) -> list[str]:
 def check(world: World, domain: Domain, heard: Heard) -> Result:
     """The domain's MX; `heard` is what the gateway's port 25 said to our recipients."""
     result = Result("mx", domain.name)
+    for address in world.expected.unreachable:
+        if address.rpartition("@")[2] == domain.name:
+            result.warn(
+                "mx-unreachable",
+                f"{address} may be sent as and takes no mail: its bounces and replies are refused",
+                f"Say in mail-relay:forwards or mail-relay:mailboxes where mail for {address} goes",
+            )
     wanted = world.expected.record(domain.name, "MX")
     if wanted is None:
         _check_elsewhere(world, domain, result)
@@ -32,7 +39,7 @@ def check(world: World, domain: Domain, heard: Heard) -> Result:
     if not world.compare(result, wanted, "mx"):
         return result
     result.seen.append(", ".join(wanted.values))
-    for exchange in _exchanges(wanted.values):
+    for exchange in filter(None, _exchanges(wanted.values)):  # "." is none (RFC 7505)
         if exchange not in [host.name for host in world.expected.hosts]:
             _check_exchange(world, exchange, result)
     if receives(world, domain):

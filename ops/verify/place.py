@@ -5,16 +5,17 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botocore.exceptions import BotoCoreError
 
+from components.naming import tables_key
 from lab.access import NotRunning, entered
 from lab.machines.network import RESOLVER
 from lab.send import Internet
 from ops import account, hosts
 from ops.lab_stack import StackError
-from ops.status import NoStatus, Written, read
+from ops.status import NoStatus, Written, read, tables_now
 from ops.target import Target
 from ops.verify.expected import Expected, Host
 from ops.verify.hosts import Ask, NoAccess
@@ -64,7 +65,9 @@ def _status(target: Target, expected: Expected) -> Ask:
                 with contextlib.suppress(StackError, NotRunning):
                     hosts.run(target, where, *NOW, seconds=HOST_SECONDS)
             with account.clients(target) as client:
-                return read(client, where)
+                written = read(client, where)
+                key = tables_key("" if host == expected.gateway else host.name)
+                return replace(written, tables=tables_now(client, host.status, key))
         except (NoStatus, BotoCoreError, NotRunning, OSError) as error:
             raise NoAccess(str(error)) from None
 

@@ -30,6 +30,10 @@ class World:
         answer = self.names.resolve(name, kind)
         return None if answer.problem else answer.values
 
+    def policies_at(self, name: str) -> Sequence[str]:
+        """The texts at a name, for a tree walk of DMARC: what does not answer has none."""
+        return self.look_up(name, "TXT") or ()
+
     def evaluate(self, address: str, sender: str, helo: str) -> spf.Evaluation:
         """SPF as a receiver evaluates it."""
         return spf.evaluate(address, sender, helo, self.look_up)

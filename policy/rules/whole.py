@@ -126,7 +126,7 @@ def lax_dmarc(resources: Iterable[Resource]) -> Found:
             continue
         for value in texts(resource):
             try:
-                policy = dmarc.read("".join(txt.strings(value))).policy
+                policy = dmarc.read("".join(txt.strings(value))).applied
             except ValueError as error:
                 yield resource, f"receivers ignore it: {error}"
                 continue

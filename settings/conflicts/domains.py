@@ -1,12 +1,12 @@
 """Domains that send, and the zones that hold their records."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
-from mail import names, spf
+from mail import dkim, names, spf, txt
 from settings.conflicts.common import twice
 from settings.errors import EXAMPLES
-from settings.model import Delegation, Settings
-from settings.words import is_ipv4
+from settings.model import Delegation, MailDomain, Settings
+from settings.words import NULL_MX, is_ipv4
 
 
 def zone_conflicts(s: Settings) -> Iterator[str]:
@@ -15,30 +15,31 @@ def zone_conflicts(s: Settings) -> Iterator[str]:
     placed = [("gateway.name", s.gateway.name)]
     placed += [(f"clients[{n}].name", c.name) for n, c in enumerate(s.clients)]
     placed += [(f"domains[{n}].name", d.name) for n, d in enumerate(s.domains)]
+    zones = s.hosted_zones
+    known = set(zones)
     for key, name in placed:
-        if not any(names.is_within(name, zone) for zone in s.hosted_zones):
-            zones = ", ".join(s.hosted_zones)
+        if names.nearest(name, known) is None:
             yield (
-                f"mail-relay:{key}: {name!r}: it is in none of the zones {zones}; add its zone to "
-                "mail-relay:zones or its domain to mail-relay:domains"
+                f"mail-relay:{key}: {name!r}: it is in none of the zones {', '.join(zones)}; add "
+                "its zone to mail-relay:zones or its domain to mail-relay:domains"
             )
     if s.delegation:
-        yield from _delegation_conflicts(s, s.delegation)
+        yield from _delegation_conflicts(s.delegation, zones)
 
 
-def _delegation_conflicts(s: Settings, delegation: Delegation) -> Iterator[str]:
+def _delegation_conflicts(delegation: Delegation, zones: tuple[str, ...]) -> Iterator[str]:
     zone, parent = delegation.zone, delegation.parent
     if zone == parent or not names.is_within(zone, parent):
         yield (
             f"mail-relay:delegation.parent: {parent!r}: {zone} is not below it; give the zone that "
             f"exists already, such as {names.parent(zone)}"
         )
-    if zone not in s.hosted_zones:
+    if zone not in zones:
         yield (
             f"mail-relay:delegation.zone: {zone!r}: it is none of the zones of the stack "
-            f"({', '.join(s.hosted_zones)}); choose one of them"
+            f"({', '.join(zones)}); choose one of them"
         )
-    if parent in s.hosted_zones:
+    if parent in zones:
         yield (
             f"mail-relay:delegation.parent: {parent!r}: the stack has domains of this zone itself; "
             f"a delegation is for a stack that is wholly below {zone}"
@@ -46,44 +47,84 @@ def _delegation_conflicts(s: Settings, delegation: Delegation) -> Iterator[str]:
 
 
 def conflicts(s: Settings) -> Iterator[str]:
-    """Selectors, SPF, mail exchangers and addresses that contradict each other."""
+    """Selectors, SPF, DMARC, mail exchangers and addresses that contradict each other."""
     if not s.domains:
         yield f"mail-relay:domains: []: {EXAMPLES['domains']}"
     yield from twice("domains", [d.name for d in s.domains])
     hosts = {s.gateway.name, *(c.name for c in s.clients if not c.private)}
+    receiving, policies = set(s.receiving), s.spf_policies
     for number, domain in enumerate(s.domains):
+        key = f"mail-relay:domains[{number}]"
         if s.gateway.name == domain.name:
             yield (
-                f"mail-relay:domains[{number}].name: {domain.name!r}: the gateway's host name is "
+                f"{key}.name: {domain.name!r}: the gateway's host name is "
                 f"no domain that sends; list {s.gateway_domain}"
             )
-        yield from twice(f"domains[{number}].selectors", list(domain.selectors))
-        yield from twice(f"domains[{number}].retired", list(domain.retired))
-        for selector in set(domain.selectors) & set(domain.retired):
-            yield (
-                f"mail-relay:domains[{number}].retired: {selector!r}: it is one of the domain's "
-                "selectors; a key that was revoked is not used again"
-            )
-        for selector in domain.keys:
-            if selector not in domain.selectors:
-                yield (
-                    f"mail-relay:domains[{number}].keys.{selector}: it is none of the domain's "
-                    f"selectors ({', '.join(domain.selectors)}); add it to them"
-                )
-        terms = s.spf_terms(domain)
-        if (cost := spf.look_ups(terms)) > spf.LOOK_UPS:
-            yield (
-                f"mail-relay:domains[{number}].spf.mechanisms: {len(terms)} of "
-                f"them: they cost {cost} DNS look-ups, SPF allows {spf.LOOK_UPS} (RFC 7208, 4.6.4)"
-            )
-        for place, exchange in enumerate(domain.mx):
-            if exchange.host == s.gateway.name and domain.name not in s.receiving:
-                yield (
-                    f"mail-relay:domains[{number}].mx[{place}].host: {exchange.host!r}: the "
-                    f"gateway takes no mail for {domain.name}; give it a forward or a mailbox"
-                )
+        yield from _selector_conflicts(number, domain)
+        yield from _text_conflicts(s, number, domain, policies)
+        yield from _exchange_conflicts(key, s.gateway.name, domain, receiving)
         if domain.a and domain.a not in hosts and not is_ipv4(domain.a):
             yield (
-                f"mail-relay:domains[{number}].a: {domain.a!r}: give a public host of the "
+                f"{key}.a: {domain.a!r}: give a public host of the "
                 f"stack ({', '.join(sorted(hosts))}) or an IPv4 address"
+            )
+
+
+def _selector_conflicts(number: int, domain: MailDomain) -> Iterator[str]:
+    yield from twice(f"domains[{number}].selectors", list(domain.selectors))
+    yield from twice(f"domains[{number}].retired", list(domain.retired))
+    for selector in sorted(set(domain.selectors) & set(domain.retired)):
+        yield (
+            f"mail-relay:domains[{number}].retired: {selector!r}: it is one of the domain's "
+            "selectors; a key that was revoked is not used again"
+        )
+    for selector in domain.keys:
+        if selector not in domain.selectors:
+            yield (
+                f"mail-relay:domains[{number}].keys.{selector}: it is none of the domain's "
+                f"selectors ({', '.join(domain.selectors)}); add it to them"
+            )
+    for selector in (*domain.selectors, *domain.retired):
+        if len(name := dkim.name(selector, domain.name)) > names.DOMAIN_LENGTH:
+            yield (
+                f"mail-relay:domains[{number}].selectors: {selector!r}: its record's name has "
+                f"{len(name)} characters, DNS takes {names.DOMAIN_LENGTH}; choose a shorter one"
+            )
+
+
+def _text_conflicts(
+    s: Settings, number: int, domain: MailDomain, policies: Mapping[str, str]
+) -> Iterator[str]:
+    """Records that receivers or Route53 would not take as a whole."""
+    key = f"mail-relay:domains[{number}]"
+    yield from twice(f"domains[{number}].txt", list(domain.txt))
+    policy = policies[domain.name]
+    if problem := spf.policy_problem(domain.name, policy, policies) or txt.problem(policy):
+        yield f"{key}.spf.mechanisms: {' '.join(s.spf_terms(domain))!r}: {problem}"
+    if problem := txt.problem(s.dmarc_record(domain)):
+        yield f"{key}.dmarc.reports: {len(s.reports(domain))} of them: {problem}"
+
+
+def _exchange_conflicts(
+    key: str, gateway: str, domain: MailDomain, receiving: Collection[str]
+) -> Iterator[str]:
+    exchanges = [exchange.host for exchange in domain.mx]
+    takes = domain.name in receiving
+    if NULL_MX in exchanges and (takes or len(exchanges) > 1):
+        yield (
+            f"{key}.mx: {exchanges}: {NULL_MX!r} says that the domain takes no mail (RFC 7505); it "
+            "stands alone, in a domain without forwards and mailboxes"
+        )
+    elif exchanges and takes and gateway not in exchanges:
+        yield (
+            f"{key}.mx: {exchanges}: a forward or a mailbox of {domain.name} makes the gateway "
+            "take all its mail, so what our users write to its other addresses would be refused "
+            f"and never reach {exchanges[0]}; take mx away or add {gateway} to it, or have the "
+            "addresses forwarded there (docs/tasks/move-a-domain.md)"
+        )
+    for place, exchange in enumerate(exchanges):
+        if exchange == gateway and not takes:
+            yield (
+                f"{key}.mx[{place}].host: {exchange!r}: the "
+                f"gateway takes no mail for {domain.name}; give it a forward or a mailbox"
             )

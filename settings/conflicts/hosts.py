@@ -25,14 +25,20 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "
                 f"{s.image} is not; choose a type or an image of the same architecture"
             )
-    for number, network in enumerate(s.ssh.allow_from):
-        if ipaddress.IPv4Network(network).prefixlen < 8:
+    for number, allowed in enumerate(s.ssh.allow_from):
+        if ipaddress.IPv4Network(allowed).prefixlen < 8:
             yield (
-                f"mail-relay:ssh.allowFrom[{number}]: {network!r}: SSH is not opened to the "
+                f"mail-relay:ssh.allowFrom[{number}]: {allowed!r}: SSH is not opened to the "
                 "world; name the network that you come from"
             )
-    if not 16 <= ipaddress.IPv4Network(s.network.cidr).prefixlen <= 24:
+    network = ipaddress.IPv4Network(s.network.cidr)
+    if not 16 <= network.prefixlen <= 24:
         yield f"mail-relay:network.cidr: {s.network.cidr!r}: give a network of /16 to /24"
+    elif network.is_loopback or network.is_link_local or network.is_multicast:
+        yield (
+            f"mail-relay:network.cidr: {s.network.cidr!r}: no VPC can have it; give a network for "
+            "private use, such as 10.20.0.0/16"
+        )
     elif s.private_clients:
         yield from _private_conflicts(s)
 

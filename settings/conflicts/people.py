@@ -6,8 +6,10 @@ from mail import aliases
 from settings.conflicts.common import foreign, twice
 from settings.model import Settings
 
-# Of the data volume, for the queue and the certificates.
-QUEUE_MIB = 1024
+# Of the data volume, for the queue and the certificates, beside two messages of the largest size.
+QUEUE_MIB = 256
+# ext4 keeps one part in so many for itself: inode tables and journal.
+FILE_SYSTEM_SHARE = 40
 
 
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
@@ -49,14 +51,19 @@ def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
             yield f"{key}.to: {' -> '.join(path)}: this goes in a circle; remove one step"
     wanted = [("operator", s.operator)]
     wanted += [(f"forwards[{n}].to", t) for n, f in enumerate(s.forwards) for t in f.to]
-    wanted += [
-        (f"domains[{n}].dmarc.reports", r)
-        for n, d in enumerate(s.domains)
-        for r in d.dmarc.reports or ()
-    ]
+    for number, domain in enumerate(s.domains):
+        given = domain.dmarc
+        wanted += [(f"domains[{number}].dmarc.reports", r) for r in given.reports or ()]
+        wanted += [(f"domains[{number}].dmarc.ruf", r) for r in given.ruf]
+    hosts, receiving = {s.gateway.name, *(c.name for c in s.clients)}, set(s.receiving)
     for key, target in wanted:
         domain = target.rpartition("@")[2]
-        if domain in s.receiving and aliases.following(target, targets) is None:
+        if domain in hosts:
+            yield (
+                f"mail-relay:{key}: {target!r}: {domain} is a host's name, and nobody reads mail "
+                "there; name an address of a domain"
+            )
+        elif domain in receiving and aliases.following(target, targets) is None:
             yield (
                 f"mail-relay:{key}: {target!r}: {domain} is received here and has no such "
                 "address; add it to mail-relay:forwards or mail-relay:mailboxes, or name one "
@@ -82,10 +89,22 @@ def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 f"{key}: a forward takes all its mail elsewhere; add {address} to that forward's "
                 "`to` to keep a copy, or remove one of the two"
             )
-    promised = sum(mailbox.quota_mi_b for mailbox in s.mailboxes)
-    room = s.gateway.data_volume_gi_b * 1024 - QUEUE_MIB
+    promised = sum(mailbox.quota_mi_b + _beyond_quota_mib(s) for mailbox in s.mailboxes)
+    size = s.gateway.data_volume_gi_b * 1024
+    room = size - size // FILE_SYSTEM_SHARE - queue_mib(s)
     if s.mailboxes and promised > room:
         yield (
-            f"mail-relay:mailboxes: {promised} MiB of quotas in all: the data volume has room for "
+            f"mail-relay:mailboxes: {promised} MiB of quotas in all, with {_beyond_quota_mib(s)} "
+            "MiB for each mailbox's last message and its trash: the data volume has room for "
             f"{room} MiB beside the queue; raise gateway.dataVolumeGiB or lower quotas"
         )
+
+
+def queue_mib(s: Settings) -> int:
+    """What mail from outside leaves free for our own users' (queue_minfree of port 25)."""
+    return 2 * s.message_size_limit_mi_b + QUEUE_MIB
+
+
+def _beyond_quota_mib(s: Settings) -> int:
+    """What a mailbox may hold beyond its quota: dovecot.conf's grace, and what it throws away."""
+    return 2 * s.message_size_limit_mi_b

@@ -16,6 +16,8 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         return
     if given.host is None:
         yield f"{key}.host: missing; give the provider's host, as smtp.example.net, or `ses: true`"
+    elif given.host in (s.gateway.name, *(client.name for client in s.clients)):
+        yield f"{key}.host: {given.host!r}: it is a host of the stack; give the provider's"
     if given.spf is None:
         yield (
             f"{key}.spf: missing; give the mechanism that the provider's documentation names, "

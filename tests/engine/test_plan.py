@@ -46,6 +46,16 @@ def test_03_a_change_is_made_by_its_plan(stack: Stack) -> None:
     assert len(passwords["you@shop.example"]) >= 24
 
 
+def test_03_tables_that_somebody_changed_are_put_back(stack: Stack) -> None:
+    s3 = stack.region.client("s3")
+    (bucket,) = [b["Name"] for b in s3.list_buckets()["Buckets"]]
+    good = s3.get_object(Bucket=bucket, Key="gateway.json")["Body"].read()
+    s3.put_object(Bucket=bucket, Key="gateway.json", Body=b"{}")
+    stack.up("--refresh")
+    assert s3.get_object(Bucket=bucket, Key="gateway.json")["Body"].read() == good
+    assert "unchanged" in stack.up("--refresh")
+
+
 def test_04_what_the_plan_does_not_say_is_not_done(stack: Stack) -> None:
     file = plan(stack)
     stack.write(config(ssh={"allowFrom": ["198.51.100.0/24"]}))

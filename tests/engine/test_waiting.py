@@ -15,7 +15,7 @@ import pytest
 import yaml
 from stacks import PROJECT, Stack
 
-from agent.host_status import BadStatus, Queue, Setup, Status, Tables, parse
+from agent.host_status import VERSION, BadStatus, Queue, Setup, Status, Tables, parse
 
 DONE = Setup("done", "", 0, ())
 GATEWAY, CLIENT = "mail.relay.example", "app.shop.example"
@@ -25,20 +25,23 @@ def status(instance: str, host: str, **changes: Any) -> Status:
     """What a host that serves writes, but for the changes."""
     now = datetime.now(UTC).isoformat()
     serving = Status(
-        1,
+        VERSION,
         host,
         instance,
         "boot",
         now,
+        0.0,
         DONE,
         {},
         (),
-        Tables("e", "success", 1.0),
+        Tables("e", "", "success", 1.0, "", 0.0),
+        {},
         {},
         Queue(0, 0, 0.0, ()),
         "",
         (),
         None,
+        {},
     )
     return dataclasses.replace(serving, **changes)
 
@@ -60,7 +63,7 @@ class Hosts:
                 bucket = s3.list_buckets()["Buckets"][0]["Name"]
                 key = "gateway.json" if host == GATEWAY else f"clients/{host}.json"
                 etag = s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
-                tables = Tables(etag, "success", 1.0)
+                tables = Tables(etag, "", "success", 1.0, "", 0.0)
                 own = {"instance": instance["InstanceId"], "host": host, "tables": tables}
                 text = status(**{**own, **self.changes}).to_json()
                 s3.put_object(Bucket=bucket, Key=f"status/{host}.json", Body=text)

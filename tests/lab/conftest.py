@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from world import SHARED, World
+from world import GATEWAY, SHARED, World
 
 from lab import control
+from lab.internet.stranger import Stranger, stranger
 from lab.lab import Lab
+from lab.machines import network
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,24 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if not keep:
         control.remove(lab)
         assert control.remains(lab) == []
+
+
+@pytest.fixture(scope="session")
+def friend(world: World) -> Iterator[Stranger]:
+    """A correspondent whose domain proves its mail, and has the rest refused."""
+    with stranger(world.lab) as who:
+        yield who
+
+
+@pytest.fixture(scope="module")
+def unhurried(world: World) -> Iterator[None]:
+    """A stranger who may write as often as tests do; what one address may is tried elsewhere."""
+    name = "smtpd_client_event_limit_exceptions"
+    before = world.run(GATEWAY, "postconf", "-h", name).strip()
+    try:
+        world.run(GATEWAY, "postconf", "-e", f"{name}={before}, {network.PROBE}")
+        world.run(GATEWAY, "postfix", "reload")
+        yield
+    finally:
+        world.run(GATEWAY, "postconf", "-e", f"{name}={before}")
+        world.run(GATEWAY, "postfix", "reload")

@@ -6,6 +6,7 @@ import ssl
 from typing import Any
 
 import pytest
+from outside import answer, letter
 from world import GATEWAY, LOGIN, OTHER_LOGIN, World
 
 from lab import send
@@ -38,8 +39,7 @@ def test_port_25_relays_for_no_stranger(world: World, sender: str, recipient: st
 
 
 def test_a_stranger_on_25_does_not_send_as_one_of_our_domains(world: World) -> None:
-    with world.session(25, tls=False) as session:
-        code, text = refusal(session, LOGIN, "me@relay.example")
+    code, text = answer(world, "me@relay.example", letter(f"From: {STRANGER}", "x"), LOGIN)
     assert code == 550, text
 
 

@@ -125,9 +125,12 @@ def test_no_file_that_others_may_read_holds_a_secret(world: World, host: str) ->
 
 
 def test_the_password_file_is_the_mail_systems_alone(world: World) -> None:
-    file = "/srv/mail/tables/current/sasldb2"
-    assert world.run(GATEWAY, "stat", "-L", "-c", "%U:%G %a", file).strip() == "root:sasl 640"
-    assert LOGIN.split("@")[0] in world.run(GATEWAY, "sasldblistusers2", "-f", file)
+    file = "/srv/mail/tables/current/passwords.smtp"
+    assert world.run(GATEWAY, "stat", "-L", "-c", "%U:%G %a", file).strip() == "root:dovecot 640"
+    assert LOGIN in world.run(GATEWAY, "cat", file)
+    # who talks to strangers reads no passwords
+    as_postfix = ["setpriv", "--reuid=postfix", "--regid=postfix", "--init-groups"]
+    assert "denied" in world.run(GATEWAY, *as_postfix, "cat", file, check=False)
 
 
 def test_ssh_is_closed_to_the_internet(world: World) -> None:

@@ -2,9 +2,9 @@
 
 import json
 import ssl
-from email.policy import SMTP
 
 import pytest
+from outside import by_provider, hand_in, letter
 from world import CLIENT, GATEWAY, LOGIN, World, wait_until
 
 from lab import send
@@ -69,16 +69,10 @@ def pointers(world: World) -> list[str]:
 
 
 def forwarded_from(world: World, sender: str) -> str:
-    """The envelope sender that a forwarded message left with."""
+    """The envelope sender that a forwarded message of a proved sender left with."""
     subject = send.unique("forwarded before the rebuild")
-    hand_in(world, sender, "info@shop.example", subject)
+    by_provider(world, sender, "info@shop.example", letter(f"From: {sender}", subject))
     return world.arrived(subject).sender
-
-
-def hand_in(world: World, sender: str, recipient: str, subject: str) -> None:
-    message = send.compose(sender or "postmaster@inbox.example", recipient, subject)
-    with world.session(25) as session:
-        session.sendmail(sender, [recipient], message.as_bytes(policy=SMTP))
 
 
 def test_a_rebuild_keeps_the_queue(world: World) -> None:
@@ -113,5 +107,5 @@ def test_a_rebuild_keeps_the_queue(world: World) -> None:
     assert [m.subject for m in found if not m.verdict.passes()] == []
 
     notice = send.unique("returned after the rebuild")
-    hand_in(world, "", forwarded, notice)
+    hand_in(world, forwarded, letter("From: postmaster@inbox.example", notice), "")
     assert world.arrived(notice).recipient == "me@inbox.example"

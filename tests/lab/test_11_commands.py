@@ -1,16 +1,20 @@
 """Day 2 by the command line: logins, domains and forwards, the queue, and what became of mail."""
 
 import json
+import smtplib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from world import CLIENT, GATEWAY, LOGIN, PROJECT, SHARED, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, PROJECT, SHARED, World, wait_until
 
 from lab import send
-from ops import lab_stack
+from lab.internet.stranger import stranger
+from ops import lab_stack, trace
+from ops.target import Target
 
-NEW = "new@shop.example"
+NEW, STRANGER = "new@shop.example", "someone@inbox.example"
 GIVEN = "-a given Password".replace(" ", "~")
 
 
@@ -216,15 +220,100 @@ def test_a_message_is_traced_from_the_clients_shell_to_the_inbox(world: World) -
     assert f"{recipient}: sent 2.0.0 by mx.inbox.example" in shown
 
 
+def traced(what: str) -> list[dict[str, Any]]:
+    """What `trace` has of a word; nothing is a list without anything."""
+    return json.loads(relay("trace", what, "--json").stdout or "[]")
+
+
+def told(what: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The last message of a word that is as it should be, once the log tells."""
+    found = wait_until(
+        f"the log tells of {what}", lambda: [m for m in traced(what) if condition(m)], 30
+    )
+    return found[-1]
+
+
 def test_a_refused_message_is_traced_with_the_reason(world: World) -> None:
-    sender = "ceo@shop.example"
+    sender = f"{send.unique('ceo').replace(' ', '-')}@shop.example"
     with world.session(587, login=LOGIN) as session:
         session.mail(LOGIN)
         session.rcpt(send.RECIPIENT)
-        code, _ = session.data(f"From: {sender}\r\n\r\nHello.\r\n")
+        code, said = session.data(f"From: {sender}\r\n\r\nHello.\r\n")
     assert code == 550
-    result = wait_until(
-        "the log tells", lambda: json.loads(relay("trace", sender, "--json").stdout or "[]")
+    found = told(sender, lambda m: m["attempts"] != [])
+    assert found["login"] == LOGIN
+    (attempt,) = found["attempts"]
+    assert attempt["status"] == "refused"
+    # what the log has is what the sender was told
+    assert attempt["said"].split(" ", 1)[1] in said.decode()
+
+
+def test_what_a_stranger_writes_is_no_word_of_postfix(world: World) -> None:
+    word = send.unique("forger").replace(" ", "-")
+    recipient = f'"{word} sasl_username={OTHER_LOGIN} "@far.example'
+    with world.session(25, tls=False) as session:
+        session.ehlo(f"{word}.sasl_username={OTHER_LOGIN}")
+        session.mail(STRANGER)
+        assert session.docmd("RCPT", f"TO:<{recipient}>")[0] >= 500
+    found = told(word, lambda m: m["attempts"] != [])
+    assert found["login"] == ""
+    assert f"handed in by {OTHER_LOGIN}" not in done("trace", word)
+
+
+@pytest.mark.parametrize(
+    ("name", "means"),
+    [(OTHER_LOGIN, "a wrong password"), ("who@shop.example", "there is no such login")],
+)
+def test_a_failed_login_is_traced_with_the_reason(world: World, name: str, means: str) -> None:
+    with world.session(587) as session, pytest.raises(smtplib.SMTPAuthenticationError):
+        session.login(name, "wrong-password")
+    found = told(name, lambda m: m["attempts"] and m["attempts"][-1]["status"] == "login failed")
+    assert (found["id"], found["login"]) == ("NOQUEUE", name)
+    assert found["attempts"][-1]["means"] == means
+    assert "wrong-password" not in json.dumps(found)
+
+
+def test_a_message_id_without_brackets_joins_both_hosts(world: World) -> None:
+    identity = send.unique("id").replace(" ", "") + "@app.shop.example"
+    text = f"From: app@shop.example\\nMessage-ID: {identity}\\nSubject: x\\n\\nHello.\\n"
+    world.run(
+        CLIENT, "sh", "-c", f"printf '{text}' | sendmail -f app@shop.example me@inbox.example"
     )
-    assert result[-1]["notes"] == [f"the login may not send as {sender}"]
-    assert result[-1]["login"] == LOGIN
+    hosts = wait_until(
+        "both hosts tell",
+        lambda: [h for h in [{m["host"] for m in traced(identity)}] if len(h) == 2],
+    )
+    assert hosts == [{CLIENT, GATEWAY}]
+
+
+def test_forwarded_mail_is_traced_by_its_true_sender(world: World) -> None:
+    with stranger(world.lab) as friend:
+        subject = send.unique("to info")
+        message = send.compose(friend.address, "info@shop.example", subject)
+        with world.session(25) as session:
+            session.sendmail(friend.address, ["info@shop.example"], friend.signed(message))
+        world.arrived(subject)
+        found = told(friend.address, lambda m: m["attempts"] != [])
+    assert found["sender"] == friend.address
+    assert any(note.startswith("forwarded as SRS") for note in found["notes"])
+
+
+def test_mail_that_is_deleted_by_hand_is_traced(world: World) -> None:
+    word = f"{send.unique('deleted').replace(' ', '-')}@inbox.example"
+    world.inbox.defer_everything(True)
+    try:
+        world.submit(send.compose(LOGIN, word, "x"))
+        identity = told(word, lambda m: m["attempts"] != [])["id"]
+        done("queue", "hold", identity)
+        done("queue", "delete", identity, "--yes")
+    finally:
+        world.inbox.defer_everything(False)
+    notes = [note.partition(" at ")[0] for note in told(word, lambda m: m["notes"] != [])["notes"]]
+    assert notes[-2:] == ["held by hand", "deleted by hand"]
+
+
+def test_a_word_that_thousands_of_messages_have_is_traced(world: World) -> None:
+    words = [f"{number:012}zNoSuch:" for number in range(20_000)]
+    found = Target(lab_stack.STACK, world.lab)
+    assert trace.grep(found, world.outputs["gateway"], words) == []
+    assert trace.grep(found, world.outputs["gateway"], [*words, "postfix/"]) != []

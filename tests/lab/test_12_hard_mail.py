@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,53 @@ def test_what_a_receiver_could_rewrite_is_rewritten_before_it_is_signed(
     text = message.parsed.get_content().replace("\r\n", "\n")
     # a line that is cut goes on after a line break and a space
     assert text.replace("\n ", "") == body.decode().replace("\r\n", "\n")
+
+
+IDS = " ".join(f"<{number:044}@shop.example>" for number in range(25))
+CC = ", ".join(f"Reader {number} <reader{number}@inbox.example>" for number in range(60))
+MULTIPART = (
+    "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+    "{part}\r\n\r\nHello.\r\n--b--"
+)
+PLAIN = "{field}\r\n\r\nHello."
+ATTACHED = MULTIPART.replace("{part}", "Content-Type: message/rfc822\r\n\r\n{part}")
+
+
+@pytest.mark.parametrize(
+    ("where", "field", "kept"),
+    [
+        pytest.param(PLAIN, f"References: {IDS}", IDS, id="References on one line"),
+        pytest.param(PLAIN, f"Cc: {CC}", CC, id="60 recipients on one line"),
+        pytest.param(
+            PLAIN, f"List-Unsubscribe: <https://shop.example/u?{'t' * 1100}>", None, id="URL"
+        ),
+        pytest.param(PLAIN, f"X-Note: {'x' * 1100}", None, id="a long word"),
+        pytest.param(PLAIN, f"X-Note: a\r\n {'Grüße ' * 300}", None, id="8-bit, folded once"),
+        pytest.param(
+            MULTIPART,
+            f'Content-Type: text/plain; name="{"n" * 1200}.txt"',
+            None,
+            id="a part's file name",
+        ),
+        pytest.param(ATTACHED, f"References: {IDS}", None, id="an attached message's References"),
+    ],
+)
+def test_long_lines_of_a_header_are_folded_before_it_is_signed(
+    world: World, where: str, field: str, kept: str | None
+) -> None:
+    subject = send.unique("long header")
+    head = f"From: {LOGIN}\r\nTo: {send.RECIPIENT}\r\nSubject: {subject}\r\n"
+    content = head + where.format(field=field, part=field)
+    with world.session(587, login=LOGIN) as session:
+        session.sendmail(LOGIN, [send.RECIPIENT], content.encode())
+    message = world.arrived(subject)
+    assert message.verdict.passes(), message.raw
+    assert max(len(line) for line in message.raw.splitlines()) <= LINE_OCTETS
+    name = field.partition(":")[0]
+    if kept is not None:
+        # where there was white space, and nowhere else
+        found = message.raw.partition(f"\n{name}: ")[2]
+        assert re.sub(r"\r?\n([ \t])", r"\1", found).startswith(kept)
 
 
 def test_ten_mebibytes_arrive_whole(world: World) -> None:

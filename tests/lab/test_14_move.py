@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import dns.resolver
 import pytest
 from ruamel.yaml import YAML
 from test_11_commands import applied, done, file, relay
-from world import LOGIN, World, wait_until
+from world import GATEWAY, LOGIN, World, wait_until
 
 from lab import send
 from lab.access import entered
@@ -137,8 +138,9 @@ def write(world: World, friend: Stranger) -> str:
     with entered(f"{world.lab.namespace}-probe"):
         resolver = dns.resolver.Resolver(configure=False)
         resolver.nameservers = [RESOLVER]
-        (exchange,) = resolver.resolve(f"{DOMAIN}.", "MX")
-        (address,) = resolver.resolve(exchange.exchange, "A")  # pyright: ignore[reportAttributeAccessIssue]
+        exchanges: list[Any] = list(resolver.resolve(f"{DOMAIN}.", "MX"))
+        first = min(exchanges, key=lambda exchange: exchange.preference)
+        (address,) = resolver.resolve(first.exchange, "A")
         session = smtplib.SMTP(str(address), 25, friend.domain)
     with session:
         session.sendmail(friend.address, [INFO], friend.signed(message))
@@ -162,7 +164,8 @@ def test_a_domain_moves_without_a_message_lost(world: World, old: Elsewhere, fil
 
         # receive here
         done("forwards", "add", INFO, "me@inbox.example")
-        setting(file, lambda entry: entry.update(mx=[{"host": f"mail.{OLD}"}]))
+        both = [{"host": f"mail.{OLD}"}, {"host": GATEWAY, "preference": 20}]
+        setting(file, lambda entry: entry.update(mx=both))
         assert taken_over(world) == {f"{DOMAIN}-MX"}
         done("forwards", "test", INFO)
         wait_until("mail is still at the old server", lambda: old.has(write(world, friend)))

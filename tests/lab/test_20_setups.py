@@ -92,9 +92,15 @@ def mailboxes_come_and_go_without_touching_the_host(set_up: SetUp) -> None:
         listed = json.loads(done(set_up, "mailboxes", "list", "--json"))
         assert listed[-1] == {"address": ANN, "quotaMiB": 6, "aliases": []}
 
+        anns, janes = (mailbox(stage, login) for login in (ANN, JANE))
         done(set_up, "mailboxes", "remove", ANN)
         done(set_up, "users", "remove", ANN)
         after = up(set_up, friend)
+        # who was logged in is not any more; the others are
+        with pytest.raises(imaplib.IMAP4.abort):
+            anns.noop()
+        assert janes.noop()[0] == "OK"
+        janes.logout()
         assert after.outputs["gateway"]["instanceId"] == host
         refused(lambda: after.write(ANN, "x"), 550)
         with pytest.raises(imaplib.IMAP4.error):

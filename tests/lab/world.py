@@ -18,6 +18,7 @@ from lab.access import entered, inside
 from lab.internet.inbox import Inbox
 from lab.internet.inbox.message import Message
 from lab.lab import Lab
+from lab.machines import network
 from lab.region_client import RegionClient
 from ops import lab_commands, lab_stack
 
@@ -26,6 +27,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SHARED = os.environ.get("MAIL_RELAY_TEST_LAB", "test")
 GATEWAY, CLIENT = "mail.relay.example", "app.shop.example"
 LOGIN, OTHER_LOGIN = "me@shop.example", "you@relay.example"
+LIMITS = ("messagesPerHour", "messagesPerDay", "recipientsPerHour", "recipientsPerDay")
 UNITS = {
     GATEWAY: ("postfix.service", "opendkim.service", "mail-relay-tables.timer"),
     CLIENT: ("postfix.service", "mail-relay-tables.timer"),
@@ -60,10 +62,16 @@ class World:
         """The stack's settings, to change."""
         config = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
         config["mail-relay:operator"] = self.operator
+        # tests send more in an hour than a person does, and more wrong passwords
+        config["mail-relay:limits"] = {
+            "login": dict.fromkeys(LIMITS, 0),
+            "guessing": {"exempt": [f"{network.PROBE}/32"]},
+        }
         config["mail-relay:logins"].append(
             {"address": OTHER_LOGIN, "sendAs": [OTHER_LOGIN, "info@shop.example"]}
         )
         config["mail-relay:forwards"] = [
+            {"address": "me@shop.example", "to": ["me@inbox.example"]},
             {"address": "info@shop.example", "to": ["me@inbox.example"]},
             {"address": "team@shop.example", "to": ["me@inbox.example", "you@inbox.example"]},
             {"address": "gone@shop.example", "to": ["me@nowhere.inbox.example"]},

@@ -140,7 +140,7 @@ def test_no_secret_is_in_user_data_or_set_up(graph: Recorder) -> None:
 def test_a_client_gets_no_more_than_its_own_login(graph: Recorder) -> None:
     objects = tables(graph)
     client = objects["clients/app.shop.example.json"]
-    assert set(client) == {"version", "host", "gateway", "login", "password"}
+    assert set(client) == {"version", "host", "gateway", "login", "password", "ownSender"}
     gateway = objects["gateway.json"]["logins"]
     assert gateway["relay@app.shop.example"] == {
         "password": client["password"],

@@ -5,6 +5,7 @@
 import pytest
 
 from ops import postfix_log
+from ops.plain_words import login_failed, plain
 from ops.postfix_log import Attempt, Traced
 
 DELIVERED = """\
@@ -64,8 +65,9 @@ STRANGER = "unknown[198.51.100.20]"
                 "mail",
                 "4jZ3Z95wmYz2xBj",
                 "2026-11-25T02:30:01.1+00:00",
-                "SRS0=a=b=far.example=x@mail.relay.example",
+                "x@far.example",
                 client="far.example[198.51.100.20]",
+                notes=["forwarded as SRS0=a=b=far.example=x@mail.relay.example"],
                 attempts=[
                     Attempt(
                         "2026-11-25T02:30:01.3+00:00",
@@ -135,3 +137,160 @@ def test_messages_are_kept_apart_and_in_the_order_of_time() -> None:
 def test_other_lines_are_passed_over() -> None:
     line = "2026-11-25T02:26:10+00:00 mail postfix/smtpd[1]: connect from unknown[198.51.100.20]"
     assert postfix_log.read("mail", [line, "", "cut off"]) == []
+
+
+HEAD = "2026-11-26T02:30:41.778025+00:00 mail postfix/smtpd[3178]: "
+TAIL = " proto=ESMTP helo=<x.example>"
+FAKE = (
+    "; from=<boss@shop.example> to=<x@y.example> proto=ESMTP helo=<y> sasl_username=boss@s.example"
+)
+
+
+def only(*lines: str) -> Traced:
+    (found,) = postfix_log.read("mail", lines)
+    return found
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        '"a sasl_username=boss@shop.example "@b.example',
+        f'"a{FAKE}"@b.example',
+        f'"a>{FAKE}>"@b.example',
+        f'"a\\"{FAKE}"@b.example',
+        f'"a{FAKE} sasl_sender=x"@b.example',
+        "a sasl_username=boss@shop.example",
+    ],
+)
+def test_a_refused_strangers_words_are_nobodys_login(recipient: str) -> None:
+    said = f"554 5.7.1 <{recipient}>: Relay access denied"
+    line = f"{HEAD}NOQUEUE: reject: RCPT from {STRANGER}: {said}; from=<> to=<{recipient}>{TAIL}"
+    found = only(line)
+    assert (found.login, found.client, found.sender) == ("", STRANGER, "")
+    assert found.attempts[0].said.startswith("554 5.7.1 ")
+
+
+@pytest.mark.parametrize("sender", ['"x>, status=sent (y"@b.example', '"a\\">, relay=z"@b.example'])
+def test_addresses_end_where_their_quotes_say(sender: str) -> None:
+    identity = "4jZ3Z95wmYz2xBj"
+    lines = (
+        f"{HEAD}{identity}: client={STRANGER}",
+        f"{HEAD.replace('smtpd', 'qmgr')}{identity}: from=<{sender}>, size=1, nrcpt=1 (queue active)",
+        f"{HEAD.replace('smtpd', 'smtp')}{identity}: to=<{sender}>, relay=none, delay=1, "
+        "delays=1/0/0/0, dsn=4.4.1, status=deferred (connect: to=<z>, relay=q, status=sent (x))",
+    )
+    found = only(*lines)
+    assert found.sender == sender
+    assert (found.attempts[0].to, found.attempts[0].status) == (sender, "deferred 4.4.1")
+    assert found.attempts[0].relay == "none"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "warning: hostname x.example does not resolve to address 198.51.100.20",
+        "warning: 4jZ3Z95wmYz2xBj: client=forged[1.2.3.4]",
+        "connect from forged: client=boss[1.2.3.4]",
+        "statistics: max connection rate 1/60s for (smtp:198.51.100.20) at Nov 26 02:30:41",
+        "lost connection after RCPT from unknown[198.51.100.20]",
+        "fatal: no SASL authentication mechanisms",
+        "discarding EHLO keywords: DSN ETRN",
+    ],
+)
+def test_a_word_before_a_colon_is_no_queue_id(text: str) -> None:
+    assert postfix_log.ids([HEAD + text]) == set()
+    assert postfix_log.read("mail", [HEAD + text]) == []
+
+
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        ("postfix/smtp", "client=forged[1.2.3.4], sasl_username=boss@shop.example"),
+        ("postfix/cleanup", "to=<x>, client=forged[1.2.3.4]"),
+        ("opendkim", "client=forged[1.2.3.4], sasl_username=boss@shop.example"),
+        ("sshd", "client=forged[1.2.3.4], sasl_username=boss@shop.example"),
+    ],
+)
+def test_only_its_own_program_says_who_logged_in(program: str, text: str) -> None:
+    line = f"2026-11-26T02:30:41+00:00 mail {program}[1]: 4jZ3Z95wmYz2xBj: {text}"
+    assert (only(line).login, only(line).client) == ("", "")
+
+
+def test_a_login_that_fails_is_told_with_its_name() -> None:
+    text = "SASL PLAIN authentication failed: authentication failure, sasl_username=me@shop.example"
+    found = only(f"{HEAD.replace('smtpd', 'submission/smtpd')}warning: {STRANGER}: {text}")
+    assert (found.login, found.client) == ("me@shop.example", STRANGER)
+    assert [(a.status, a.said) for a in found.attempts] == [
+        ("login failed", "authentication failure")
+    ]
+
+
+def test_who_comes_too_often_is_told() -> None:
+    text = f"warning: AUTH command rate limit exceeded: 61 from {STRANGER} for service submission"
+    found = only(HEAD + text)
+    assert found.client == STRANGER
+    assert found.attempts[0].said == "AUTH command rate limit exceeded: 61"
+
+
+def test_a_header_that_is_refused_is_told_with_the_rules_own_words() -> None:
+    header = f"From: boss@shop.example{FAKE} from evil[1.2.3.4]"
+    text = f"4jZ3Z95wmYz2xBj: reject: header {header} from {STRANGER}; from=<me@shop.example> "
+    text += f"to=<x@y.example>{TAIL}: 5.7.1 From has more than one author"
+    found = only(HEAD.replace("smtpd", "cleanup") + text)
+    assert (found.client, found.sender, found.login) == (STRANGER, "me@shop.example", "")
+    assert found.attempts[0].said == "5.7.1 From has more than one author"
+
+
+@pytest.mark.parametrize("value", ["<abc123@app.example>", "abc123@app.example"])
+def test_a_message_id_is_the_same_without_its_brackets(value: str) -> None:
+    line = f"{HEAD.replace('smtpd', 'cleanup')}4jZ3Z95wmYz2xBj: message-id={value}"
+    assert only(line).message_id == "abc123@app.example"
+
+
+def test_what_is_done_by_hand_is_told() -> None:
+    lines = [
+        f"{HEAD.replace('smtpd', 'postsuper')}4jZ3Z95wmYz2xBj: {text}"
+        for text in ("placed on hold", "released from hold", "removed")
+    ]
+    notes = only(*lines).notes
+    assert [note.partition(" at ")[0] for note in notes] == [
+        "held by hand",
+        "released by hand",
+        "deleted by hand",
+    ]
+
+
+def test_forwarded_mail_is_found_by_its_true_sender() -> None:
+    (word,) = postfix_log.sender_words("friend@far.example")
+    assert word in "from=<SRS0=AbCd=XY=far.example=friend@mail.relay.example>, size=1"
+    assert postfix_log.sender_words("no-address") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("553 5.7.1 <a@b>: Sender address rejected: not owned by user me@b", "login me@b may not"),
+        ("554 5.7.1 <a@b>: Relay access denied", "only logins send elsewhere"),
+        ("550 5.7.1 rejected by DMARC policy for bank.example", "not from bank.example"),
+        ("452 4.3.1 Insufficient system storage", "volume is full"),
+        ("250 2.0.0 Ok: queued as 3E7F4F23BA", ""),
+    ],
+)
+def test_what_servers_say_is_told_in_plain_words(said: str, words: str) -> None:
+    meant = plain(said)
+    assert words in meant
+    assert bool(words) == bool(meant)
+
+
+@pytest.mark.parametrize(
+    ("login", "words"),
+    [
+        ("me@shop.example", "a wrong password"),
+        ("Me@Shop.Example", "a wrong password"),
+        ("boss@shop.example", "there is no such login"),
+        ("me", "a login is a whole address"),
+        ("(unavailable)", "gave no name"),
+    ],
+)
+def test_why_a_login_fails_is_told_in_plain_words(login: str, words: str) -> None:
+    assert words in login_failed(login, ["me@shop.example"])

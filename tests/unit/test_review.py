@@ -194,6 +194,54 @@ def test_a_tighter_dmarc_policy_is_for_a_person_to_judge(
     assert (said or "") in "".join(texts)
 
 
+def with_dmarc(**tags: Any) -> dict[str, Any]:
+    return {"domains": [{"name": "shop.example", "dmarc": tags}]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({}, {"sp": "reject"}, "asks receivers to reject"),
+        ({}, {"np": "quarantine"}, "asks receivers to quarantine"),
+        ({"policy": "reject", "t": "y"}, {"policy": "reject"}, "asks receivers to reject"),
+        ({"policy": "reject"}, {"policy": "reject", "adkim": "s"}, "asks receivers to reject"),
+        ({"policy": "reject"}, {"policy": "reject", "t": "y"}, None),
+        ({"policy": "reject"}, {"policy": "reject", "sp": "none"}, None),
+        ({}, {"policy": "quarantine", "t": "y"}, None),
+        ({}, {"adkim": "s", "fo": "1"}, None),
+    ],
+)
+def test_a_policy_is_tighter_for_subdomains_after_a_trial_and_by_alignment(
+    before: dict[str, Any], after: dict[str, Any], said: str | None
+) -> None:
+    found = change(key("s1"), before=with_dmarc(**before), after=with_dmarc(**after))
+    texts = [warn.text for warn in warnings(found) if warn.kind == "dmarc-tightened"]
+    assert len(texts) == (said is not None)
+    assert (said or "") in "".join(texts)
+
+
+@pytest.mark.parametrize("tags", [{"psd": "y"}, {"adkim": "s"}])
+def test_mail_that_would_no_longer_be_aligned_is_told(tags: dict[str, Any]) -> None:
+    """By the tree walk of newer receivers; the Public Suffix List says nothing of it."""
+    after = {"domains": [{"name": "shop.example"}, {"name": "relay.example", "dmarc": tags}]}
+    assert "dmarc-unaligned" in kinds(change(after=after))
+    assert "dmarc-unaligned" not in kinds(change(before=after, after=after))
+
+
+def test_a_login_whose_bounces_are_refused_is_told_once() -> None:
+    taken = {"forwards": [{"address": "info@shop.example", "to": ["you@far.example"]}]}
+    assert "bounces-lost" in kinds(change(after=taken))
+    assert "bounces-lost" not in kinds(change(before=taken, after=taken))
+
+
+def test_an_spf_without_the_gateways_that_ends_in_fail_is_told() -> None:
+    spf = {"mechanisms": ["include:far.example"], "all": "-all"}
+    after = {"domains": [{"name": "shop.example", "spf": spf}]}
+    assert "spf-without-gateways" in kinds(change(after=after))
+    softer = {"domains": [{"name": "shop.example", "spf": {**spf, "all": "~all"}}]}
+    assert "spf-without-gateways" not in kinds(change(after=softer))
+
+
 def test_a_setting_that_the_report_has_no_words_for_is_told_as_it_is() -> None:
     found = change(
         before={"acme": {"email": "a@inbox.example"}}, after={"acme": {"email": "b@inbox.example"}}

@@ -1,12 +1,18 @@
 """Which step of a key's rotation is due, and when."""
 
 import datetime
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from verify_world import FACTS, LOOK
 
+from agent.host_status import VERSION, parse
 from mail import dkim
 from ops.rotate.plan import Published, Step, step, successor
+from ops.rotate.safety import of_signer
+from ops.status import Written
 from settings import MailDomain
 
 DAY = datetime.timedelta(days=1)
@@ -77,3 +83,50 @@ def test_the_next_selector_is_another_valid_one(selector: str, next_: str) -> No
 
 def test_a_revoked_record_has_an_empty_key() -> None:
     assert dkim.read(dkim.REVOKED).key == ""
+
+
+NOW = START + 20 * DAY
+
+
+def written(
+    *, silent: float = 20.0, messages: int = 0, oldest: float = 0.0, **changes: Any
+) -> Written:
+    """What the gateway wrote: it signs with s2 since the tenth day, but for the changes."""
+    told = {
+        **FACTS["i-1"],
+        "signing": {"example.com": "s2"},
+        "signing_since": {"example.com": (START + 10 * DAY).isoformat()},
+        "queue": {"messages": messages, "held": 0, "seconds": oldest, "reasons": []},
+        **changes,
+    }
+    told.pop("age")
+    common = {"version": VERSION, "host": "mail.example.com", "instance": "i-1", "boot": "b"}
+    text = json.dumps({**common, "written": NOW.isoformat(), **told})
+    return Written(parse(text), silent)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (written(), None),
+        (written(messages=1, oldest=9 * 86_400), None),
+        # the signer is not asked
+        (written(silent=900), "it is not known what it signs with"),
+        (written(signing={"example.com": "s1"}), "signs example.com with s1 still"),
+        (written(signing={}), "signs example.com with nothing still"),
+        # the record is older than the switch
+        (
+            written(signing_since={"example.com": (START + 19 * DAY).isoformat()}),
+            "signs example.com with s2 only since 2026-01-20",
+        ),
+        (written(signing_since={}), "does not say since when"),
+        (written(messages=1, oldest=11 * 86_400), "mail from before s2 waits in the queue"),
+        (written(tables={**LOOK, "etag": "e1", "problem": "no room"}), "trouble with its tables"),
+    ],
+)
+def test_a_key_is_given_up_only_where_the_signer_says_that_nothing_needs_it(
+    said: Written, why: str | None
+) -> None:
+    found = of_signer("mail.example.com", "example.com", "s2", said, NOW, 7 * DAY)
+    assert len(found) == (1 if why else 0), found
+    assert (why or "") in "".join(found)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from agent.host_status import LIMIT, BadStatus, Queue, Setup, Status, Tables, parse
+from agent.host_status import LIMIT, VERSION, BadStatus, Queue, Setup, Status, Tables, parse
 from components import serving
 from components.serving import NotServing, Seen, see, wait
 
@@ -17,20 +17,23 @@ HOST, INSTANCE = "mail.relay.example", "i-1"
 def status(*missing: str, state: Any = "done", **changes: Any) -> Status:
     setup = Setup(state, missing[0] if missing else "", 0, ("last words",))
     fields = {
-        "version": 1,
+        "version": VERSION,
         "host": HOST,
         "instance": INSTANCE,
         "boot": "b",
         "written": "2026-01-01T00:00:00+00:00",
+        "clock_off": 0.0,
         "setup": setup,
         "missing": {what: (f"why there is no {what}",) for what in missing},
         "stopped": (),
-        "tables": Tables("e", "success", 1.0),
+        "tables": Tables("e", "", "success", 1.0, "", 0.0),
         "signing": {},
+        "signing_since": {},
         "queue": Queue(0, 0, 0.0, ()),
         "certificate": "",
         "disks": (),
         "egress": None,
+        "limited": {},
     }
     return Status(**{**fields, **changes})
 
@@ -94,7 +97,7 @@ def test_what_was_written_before_does_not_count() -> None:
 
 def test_a_host_serves_by_the_newest_tables() -> None:
     """A rebuilt one has those of its volume first, and may be refused the new ones."""
-    old = status(tables=Tables("another", "success", 1.0))
+    old = status(tables=Tables("another", "", "success", 1.0, "", 0.0))
     with pytest.raises(NotServing, match="lacks: the stack's newest tables"):
         waited(NOTHING, written(1, old), seconds=0.05)
     told = waited(NOTHING, written(1, old), written(2, status()))

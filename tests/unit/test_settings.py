@@ -283,10 +283,10 @@ def test_without_a_gateway_the_error_shows_how_to_name_it() -> None:
         (kept({**MAILBOX, "quotaMiB": 0}), "mailboxes[0].quotaMiB", "0", "greater than or equal"),
         (kept({**MAILBOX, "quota": 5}), "mailboxes[0].quota", "", "did you mean quotaMiB?"),
         (
-            kept({**MAILBOX, "quotaMiB": 7169}),
+            kept({**MAILBOX, "quotaMiB": 7613}),
             "mail-relay:mailboxes",
-            "7169 MiB of quotas",
-            "room for 7168 MiB beside the queue; raise gateway.dataVolumeGiB",
+            "7673 MiB of quotas in all, with 60 MiB for each",
+            "room for 7672 MiB beside the queue; raise gateway.dataVolumeGiB",
         ),
         (
             kept(MAILBOX, forwards=[{"address": "me@shop.example", "to": ["me@far.example"]}]),

@@ -101,7 +101,7 @@ def test_how_a_host_is_is_written_before_others_are_asked(
         "run": lambda *_: "",
         "stopped": tuple,
         "queue": lambda: status.Queue(0, 0, 0.0, ()),
-        "tables": lambda _: status.Tables("e", "success", 1.0),
+        "tables": lambda _: status.Tables("e", "", "success", 1.0, "", 0.0),
         "put": lambda _, text: order.append(str(json.loads(text)["egress"])) or 0,
     }.items():
         monkeypatch.setattr(status, name, value)

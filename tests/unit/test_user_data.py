@@ -3,12 +3,23 @@
 import dataclasses
 import gzip
 import json
+import re
 import subprocess
 
 import pytest
 from certificates import root
 
-from cloudinit import ClientHost, GatewayHost, Part, Smarthost, files, parts, setup_object
+from cloudinit import (
+    ClientHost,
+    GatewayHost,
+    Guessing,
+    Part,
+    Smarthost,
+    Strangers,
+    files,
+    parts,
+    setup_object,
+)
 from cloudinit.parts import AGENT_FILES
 
 LIMIT = 16_384  # of EC2's user data, in bytes before base64
@@ -27,6 +38,9 @@ GATEWAY = GatewayHost(
     sasl_mechanisms=("PLAIN", "LOGIN"),
     message_size_limit_mib=30,
     mailboxes=False,
+    network="10.20.0.0/16",
+    strangers=Strangers(15, 120, 600),
+    guessing=Guessing(10, 10, 5, 30, 10),
 )
 KEEPS_MAIL = dataclasses.replace(GATEWAY, mailboxes=True)
 SES = Smarthost("email-smtp.ap-southeast-2.amazonaws.com", 587, ("PLAIN", "LOGIN"), True)
@@ -63,6 +77,7 @@ def test_the_client_trusts_only_a_gateway_that_proves_its_name() -> None:
     settings = main_cf(files(CLIENT)["etc/postfix/main.cf"])
     assert settings["relayhost"] == "[mail.relay.example]:587"
     assert settings["smtp_tls_security_level"] == "secure"
+    assert settings["tls_required_enable"] == "no"
     assert settings["smtp_sasl_security_options"] == "noanonymous, noplaintext"
 
 
@@ -92,6 +107,7 @@ def test_a_smarthost_must_prove_its_name_on_every_port(port: int, wrapped: str) 
     assert settings["relayhost"] == f"[smtp.far.example]:{port}"
     assert settings["smtp_tls_wrappermode"] == wrapped
     assert settings["smtp_tls_security_level"] == "secure"
+    assert settings["tls_required_enable"] == "no"
     assert settings["smtp_tls_secure_cert_match"] == "hostname"
     assert settings["smtp_sasl_mechanism_filter"] == "plain"
 
@@ -140,10 +156,13 @@ def test_the_scripts_of_user_data_and_set_up_are_shell_and_python() -> None:
 
 def test_only_a_host_that_keeps_mail_has_what_that_takes() -> None:
     plain, keeps = files(GATEWAY), files(KEEPS_MAIL)
-    assert "etc/dovecot/dovecot.conf" in set(keeps) - set(plain)
-    assert not [path for path, text in plain.items() if "dovecot" in text and "agent" not in path]
+    conf = "etc/dovecot/dovecot.conf"
+    assert "mail_path" in keeps[conf] and "mail_path" not in plain[conf]
+    assert "protocols =\n" in plain[conf]
+    passwords = "passwd_file_path = /srv/mail/tables/current/passwords.%{protocol}\n"
+    assert passwords in keeps[conf] and passwords in plain[conf]
     settings = main_cf(keeps["etc/postfix/main.cf"])
-    assert settings["smtpd_recipient_restrictions"] == "reject_unauth_destination, $mailbox_quota"
+    assert settings["smtpd_recipient_restrictions"].endswith(", $mailbox_quota")
     assert "virtual_transport" not in main_cf(plain["etc/postfix/main.cf"])
 
 
@@ -152,5 +171,19 @@ def test_mechanisms_and_the_size_limit_are_the_stacks() -> None:
         GATEWAY, sasl_mechanisms=("PLAIN", "DIGEST-MD5"), message_size_limit_mib=5
     )
     laid = files(host)
-    assert "mech_list: PLAIN DIGEST-MD5\n" in laid["etc/postfix/sasl/smtpd.conf"]
+    assert "auth_mechanisms = plain digest-md5\n" in laid["etc/dovecot/dovecot.conf"]
     assert main_cf(laid["etc/postfix/main.cf"])["message_size_limit"] == "5242880"
+
+
+def test_a_mailbox_is_told_the_sender_that_the_guard_has_hidden() -> None:
+    (line,) = [
+        line
+        for line in files(KEEPS_MAIL)["etc/postfix/true_senders"].splitlines()
+        if line.startswith("/")
+    ]
+    pattern, _, result = line[1:].partition("/")
+    hidden = f"nobounce+far.example=o'neil=x@{KEEPS_MAIL.name}"
+    found = re.fullmatch(pattern, hidden)
+    assert found is not None
+    assert result.strip().replace("$2", found[2]).replace("$1", found[1]) == "o'neil=x@far.example"
+    assert re.fullmatch(pattern, f"nobounce@{KEEPS_MAIL.name}") is None

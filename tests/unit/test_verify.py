@@ -73,7 +73,7 @@ def test_a_right_world_has_no_error_no_warning_and_nothing_skipped(loopback: Loo
     results = loopback.look()
     assert wrong(results) == set()
     assert skipped(results) == set()
-    assert len({(r.check, r.subject) for r in results}) == len(results) == 35
+    assert len({(r.check, r.subject) for r in results}) == len(results) == 37
 
 
 def test_the_right_world_is_what_the_outputs_say() -> None:
@@ -84,7 +84,7 @@ def test_the_right_world_is_what_the_outputs_say() -> None:
 @pytest.mark.parametrize("broken", ALL, ids=lambda broken: f"{broken.code} {broken.subject}")
 def test_what_is_wrong_is_named_with_its_remedy(loopback: Loopback, broken: Broken) -> None:
     old, new = broken.records
-    outputs = {**OUTPUTS, "records": OUTPUTS["records"].replace(old, new)}
+    outputs = {**OUTPUTS, "records": OUTPUTS["records"].replace(old, new), **broken.outputs}
     facts = {host: {**told, **broken.facts.get(host, {})} for host, told in FACTS.items()}
     results = loopback.look({**RIGHT, **broken.names}, outputs, facts, broken.ports)
     assert wrong(results) == {(broken.code, broken.subject), *broken.also}
@@ -115,7 +115,16 @@ def test_hosts_whose_word_cannot_be_read_are_skipped_with_the_reason(loopback: L
     results = loopback.look(facts={})
     assert wrong(results) == set()
     names = {check for check, _ in skipped(results)}
-    assert names == {"status", "services", "tables", "queue", "disk", "signing", "egress"}
+    assert names == {
+        "status",
+        "services",
+        "tables",
+        "clock",
+        "queue",
+        "disk",
+        "signing",
+        "egress",
+    }
     assert {r.skipped for r in results if r.skipped} == {"no credentials"}
 
 
@@ -164,6 +173,23 @@ def test_spf_of_our_address_says_nothing_of_mail_that_leaves_by_a_smarthost(
         ("dkim-missing", "s1._domainkey.relay.example"),
         ("spf-differs", "relay.example"),
     }
+
+
+def test_a_domain_that_says_it_is_a_public_suffix_signs_for_no_host_below_it(
+    loopback: Loopback,
+) -> None:
+    """The tree walk ends there (RFC 9989, 4.10.2); the Public Suffix List knows nothing of it."""
+    name, plain = "_dmarc.relay.example", "v=DMARC1; p=none; rua=mailto:ops@inbox.example"
+    suffix = plain.replace("p=none", "p=none; psd=y")
+    outputs = {
+        **OUTPUTS,
+        "records": OUTPUTS["records"].replace(
+            f'{name}. 300 IN TXT "{plain}"', f'{name}. 300 IN TXT "{suffix}"'
+        ),
+    }
+    names = {f"{name} TXT": [suffix], "mail.relay.example TXT": ["v=spf1 -all"]}
+    found = wrong(loopback.look({**RIGHT, **names}, outputs))
+    assert ("dmarc-fails", "relay.example") in found
 
 
 def test_outputs_of_an_older_program_are_an_error_that_says_what_to_do() -> None:

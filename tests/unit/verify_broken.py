@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from verify_world import GATEWAY, KEY, NEWER, RIGHT, ROLES, SERVERS, Port
+from verify_world import GATEWAY, KEY, LOOK, NEWER, RIGHT, ROLES, SERVERS, Port
 
 from mail import txt
 
@@ -14,7 +14,8 @@ class Broken:
     """A world with one thing changed.
 
     `names` are changes of DNS, `records` a line of the stack's records and what it is instead,
-    `facts` what a host tells, `ports` other ports. `also` is what follows from it and must be said.
+    `facts` what a host tells, `ports` other ports, `outputs` others of the stack. `also` is what
+    follows from it and must be said.
     """
 
     code: str
@@ -24,6 +25,7 @@ class Broken:
     records: tuple[str, str] = ("", "")
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ports: Mapping[int, Port | str | None] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
     also: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -100,6 +102,12 @@ EXCHANGES = [
         EXCHANGE,
         {MX: [], "shop.example A": []},
         (f"{EXCHANGE}\nshop.example. 300 IN A 203.0.113.8", ""),
+    ),
+    Broken(
+        "mx-unreachable",
+        SHOP,
+        "mail-relay:forwards or mail-relay:mailboxes",
+        outputs={"unreachable": ["shop@shop.example"]},
     ),
     Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=ROLES[:1])}),
     Broken(
@@ -178,6 +186,14 @@ DMARC = [
     Broken(
         "dmarc-reports", SHOP, f'{AUTHORIZED}. 300 IN TXT "v=DMARC1"', {f"{AUTHORIZED} TXT": []}
     ),
+    Broken("dmarc-malformed", SHOP, RULE_LINE, {RULE: ["v=DMARC1; sp=reject"]}),
+    Broken(
+        "dmarc-reports",
+        SHOP,
+        f'{AUTHORIZED}. 300 IN TXT "v=DMARC1"',
+        {f"{AUTHORIZED} TXT": [], RULE: [DMARC_TEXT.replace("mailto", "MAILTO")]},
+        (DMARC_TEXT, DMARC_TEXT.replace("mailto", "MAILTO")),
+    ),
     Broken(
         "dmarc-fails",
         "relay.example",
@@ -249,8 +265,8 @@ def _host(code: str, subject: str, remedy: str, **facts: Any) -> Broken:
     return Broken(code, subject, remedy, facts={"i-1": facts})
 
 
-def _tables(etag: str = "e1", result: str = "success", seconds: float | None = 5) -> dict[str, Any]:
-    return {"etag": etag, "result": result, "seconds": seconds}
+def _tables(**changed: Any) -> dict[str, Any]:
+    return {**LOOK, "etag": "e1", **changed}
 
 
 def _queue(held: int, seconds: float) -> dict[str, Any]:
@@ -277,6 +293,10 @@ HOSTS = [
     _host("tables-stale", GATEWAY, "mail-relay-tables.timer", tables=_tables(seconds=900)),
     _host("tables-stale", GATEWAY, "mail-relay-tables.timer", tables=_tables(seconds=None)),
     _host("tables-old", GATEWAY, JOURNAL, tables=_tables(etag="e0")),
+    _host("tables-changed", GATEWAY, "--refresh", bucket="e0", tables=_tables(etag="e0")),
+    _host("tables-changed", GATEWAY, "--refresh", bucket=""),
+    _host("tables-unread", GATEWAY, "--refresh", tables=_tables(unanswered=900.0)),
+    _host("clock-off", GATEWAY, "systemd-timesyncd", clock_off=86_400.0),
     _host("signing-none", SHOP, JOURNAL, signing={"relay.example": "s1"}),
     _host("signing-older", SHOP, "takes s2", signing={"relay.example": "s1", SHOP: "s1"}),
     _host("signing-unknown", SHOP, JOURNAL, signing={"relay.example": "s1", SHOP: "s0"}),

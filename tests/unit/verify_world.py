@@ -14,7 +14,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-from agent.host_status import parse
+from agent.host_status import VERSION, parse
 from lab.internet.authority import Authority
 from ops.status import Written
 from ops.verify.expected import Host
@@ -125,13 +125,22 @@ class Literal:
 
 GIB = 1024**3
 DONE = {"state": "done", "step": "", "failures": 0, "said": []}
+LOOK = {
+    "taken": "2026-10-01T00:00:00+00:00",
+    "result": "success",
+    "seconds": 12.0,
+    "problem": "",
+    "unanswered": 0.0,
+}
 FACTS: dict[str, Any] = {
     "i-1": {
         "setup": DONE,
         "missing": {},
         "stopped": [],
-        "tables": {"etag": "e1", "result": "success", "seconds": 12.0},
+        "tables": LOOK | {"etag": "e1"},
+        "clock_off": 1.0,
         "signing": {"relay.example": "s1", "shop.example": "s2"},
+        "signing_since": {},
         "queue": {
             "messages": 2,
             "held": 0,
@@ -144,18 +153,22 @@ FACTS: dict[str, Any] = {
             {"path": "/srv/mail", "free": 7 * GIB, "size": 8 * GIB, "inodes_free": 0.99},
         ],
         "egress": {"exchange": "mx.inbox.example", "problem": "", "seconds": 60.0},
+        "limited": {},
         "age": 20,
     },
     "i-2": {
         "setup": DONE,
         "missing": {},
         "stopped": [],
-        "tables": {"etag": "e2", "result": "success", "seconds": 3.0},
+        "tables": LOOK | {"etag": "e2"},
+        "clock_off": 0.0,
         "signing": {},
+        "signing_since": {},
         "queue": {"messages": 0, "held": 0, "seconds": 0, "reasons": []},
         "certificate": "",
         "disks": [{"path": "/", "free": 5 * GIB, "size": 8 * GIB, "inodes_free": 0.9}],
         "egress": None,
+        "limited": {},
         "age": 30,
     },
 }
@@ -171,10 +184,10 @@ class Hosts:
         if host.instance_id not in self.facts:
             raise NoAccess("no credentials")
         told = dict(self.facts[host.instance_id])
-        seconds = told.pop("age")
-        common = {"version": 1, "host": host.name, "instance": host.instance_id, "boot": "b"}
+        seconds, in_bucket = told.pop("age"), told.pop("bucket", host.tables)
+        common = {"version": VERSION, "host": host.name, "instance": host.instance_id, "boot": "b"}
         text = json.dumps({**common, "written": "2026-01-01T00:00:00+00:00", **told})
-        return Written(parse(text), seconds)
+        return Written(parse(text), seconds, in_bucket)
 
 
 @dataclass(frozen=True)

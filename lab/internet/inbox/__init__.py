@@ -27,6 +27,13 @@ HOST = "mx.inbox.example"
 MESSAGES = "var/lib/inbox"
 FILES = Path(__file__).parent / "files"
 
+# A session of the provider's own, so that SPF passes for its domain.
+HAND_IN = """
+import smtplib, sys
+with smtplib.SMTP(sys.argv[1], local_hostname=sys.argv[2]) as session:
+    session.sendmail(sys.argv[3], sys.argv[4:], sys.stdin.read())
+"""
+
 # What the provider's own zone holds; its address has a matching PTR.
 RECORDS = [
     [DOMAIN, "MX", 300, f"10 {HOST}."],
@@ -93,6 +100,11 @@ class Inbox:
     def run(self, *command: str) -> str:
         """Run a command on the provider's machine, as its operator."""
         return run(*inside(self.lab, "inbox"), *command)
+
+    def write(self, gateway: str, sender: str, recipient: str, content: bytes) -> None:
+        """A message of one of its users to somebody at the gateway of this address."""
+        program = ["python3", "-c", HAND_IN, gateway, HOST, sender, recipient]
+        run(*inside(self.lab, "inbox"), *program, stdin=content.decode("ascii"))
 
     def defer_everything(self, on: bool) -> None:
         """Answer 450 to every recipient, as a provider that is overloaded or does not trust yet."""

@@ -37,7 +37,7 @@ def machine(lab: Lab, image: Path, authority: Authority, trust: str) -> Machine:
     """The provider's machine, with its configuration, not booted yet."""
     made = Machine(NAME, lab.directory / "machines" / NAME, image, other(lab, NAME))
     made.create(trust)
-    lay(made.root, FILES, {"host": HOST, "domain": DOMAIN, "resolver": RESOLVER})
+    lay(made.root, FILES, {"host": HOST, "domain": DOMAIN, "resolver": RESOLVER, "role": NAME})
     certify(made.root, authority, HOST)
     run("chroot", str(made.root), "sh", "-e", "/usr/local/lib/smarthost/setup")
     return made

@@ -1,0 +1,168 @@
+"""Who wrote a message: the From field in the one form that every reader takes alike.
+
+RFC 5322, 3.6.2, as programs write it today: one mailbox, as `address`, `name <address>` or
+`address (name)`. Its obsolete and rare forms (routes, groups, white space inside an address, quoted
+local parts, domain literals) are refused, since programs differ in what they see in them; so is
+whatever follows the address and is no comment.
+"""
+
+import re
+from dataclasses import dataclass
+
+# A line's limit (RFC 5322, 2.1.1) is this field's here, and more than any program needs.
+LIMIT = 998
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*@{_LABEL}(?:\.{_LABEL})+")
+_EMPTY_LINE = re.compile(r"\n[ \t]*(?:\n|$)")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# What a name holds without quotes: an atom's characters, dots (RFC 5322, 4.1, obs-phrase) and what
+# is not ASCII.
+_WORD = re.compile(r"[^\x00-\x20()<>\[\]:;@\\,\"\x7f]+")
+_SPACE = re.compile(r"[ \t]*")
+
+
+class Unreadable(Exception):
+    """Why a From field is not taken, in one line that may be sent to who wrote it."""
+
+
+@dataclass(frozen=True)
+class Author:
+    """The address in lower case, and the texts that may be shown beside it or in its place.
+
+    A text has the field's bytes as characters one to one (Latin-1): a name with its quotes and
+    escapes and without, and comments.
+    """
+
+    address: str
+    names: tuple[str, ...]
+    comments: tuple[str, ...]
+
+
+def read(value: bytes) -> Author:
+    """The author by a From field's raw value; raises Unreadable."""
+    text = value.decode("latin-1")
+    if len(text) > LIMIT:
+        raise Unreadable(f"the From field is longer than {LIMIT} octets")
+    if _EMPTY_LINE.search(text):
+        raise Unreadable("the From field has an empty line or is empty")
+    # some programs take a line's end for the end of quotes
+    if re.search(r'"[^"\n]*\n[^"]*"', text) and text.count("@") > 1:
+        raise Unreadable("a name in the From field that has @ is to be on one line")
+    text = re.sub(r"\r?\n(?=[ \t])", "", text)
+    if found := _CONTROL.search(text):
+        raise Unreadable(f"the From field has a control character ({ord(found.group()):#04x})")
+    return _Reader(text).author()
+
+
+class _Reader:
+    """One pass over a field from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._comments: list[str] = []
+
+    def author(self) -> Author:
+        name, bare = self._name()
+        written = self._text[: self._at]
+        if self._next() == "<":
+            if bare:
+                raise Unreadable("a name in the From field that has @ is to be in quotes")
+            address = self._angle()
+        elif bare and not name:
+            address = bare
+        else:
+            raise Unreadable(_NO_ADDRESS)
+        self._skip()
+        if self._at < len(self._text):
+            raise Unreadable(
+                "the From field has more than one author, or text after its address: "
+                "write a name that has , ; : @ [ or ] in quotes"
+            )
+        if not _ADDRESS.fullmatch(address):
+            raise Unreadable(f"the From field's address is not plain: {_printable(address)}")
+        names = (" ".join(name), written) if name else ()
+        return Author(address.lower(), names, tuple(self._comments))
+
+    def _next(self) -> str:
+        return self._text[self._at : self._at + 1]
+
+    def _skip(self) -> None:
+        """Go over white space and comments."""
+        while True:
+            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
+            if self._next() != "(":
+                return
+            self._comment()
+
+    def _name(self) -> tuple[list[str], str]:
+        """The words before `<`, and one that is an address and ends them."""
+        words: list[str] = []
+        while True:
+            self._skip()
+            if self._next() == '"':
+                words.append(self._quoted())
+            elif found := _WORD.match(self._text, self._at):
+                self._at = found.end()
+                if self._next() == "@":
+                    domain = _WORD.match(self._text, self._at + 1)
+                    self._at = domain.end() if domain else self._at
+                    self._skip()
+                    return words, f"{found.group()}@{domain.group() if domain else ''}"
+                words.append(found.group())
+            else:
+                return words, ""
+
+    def _quoted(self) -> str:
+        content, self._at = self._until('"', "the From field's quotes are not closed")
+        return content
+
+    def _comment(self) -> None:
+        depth, content, begin = 0, "", self._at + 1
+        while self._at < len(self._text):
+            letter = self._text[self._at]
+            if letter == "\\":
+                letter = self._text[self._at + 1 : self._at + 2]
+                self._at += 1
+            elif letter == "(":
+                depth += 1
+            elif letter == ")":
+                depth -= 1
+            content += letter
+            self._at += 1
+            if not depth:
+                self._comments += [content[1:-1], self._text[begin : self._at - 1]]
+                return
+        raise Unreadable("a ( in the From field is not closed")
+
+    def _angle(self) -> str:
+        end = self._text.find(">", self._at)
+        if end < 0:
+            raise Unreadable("the < in the From field is not closed")
+        content, self._at = self._text[self._at + 1 : end], end + 1
+        if not content.strip(" \t"):
+            raise Unreadable(_NO_ADDRESS)
+        return content.strip(" \t")
+
+    def _until(self, end: str, otherwise: str) -> tuple[str, int]:
+        """The text up to `end`, escapes taken off, and where the field goes on."""
+        content, at = "", self._at + 1
+        while at < len(self._text):
+            letter = self._text[at]
+            if letter == end:
+                return content, at + 1
+            if letter == "\\":
+                at += 1
+                letter = self._text[at : at + 1]
+            content += letter
+            at += 1
+        raise Unreadable(otherwise)
+
+
+_NO_ADDRESS = "the From field has no address, or a name without <...> around its address"
+
+
+def _printable(text: str) -> str:
+    """As much of a text as an SMTP answer bears."""
+    return re.sub(r"[^\x20-\x7e]", "?", text)[:80]

@@ -1,0 +1,23 @@
+"""Whether there is room for one message more, by the number of files.
+
+Postfix looks at bytes alone (queue_minfree). With the last inode its cleanup(8) waits and asks
+again, and senders hang until every process is theirs.
+"""
+
+import os
+
+from agent.guard.message import Verdict, deferred
+
+SPOOL = "/var/spool/postfix"
+# of all files that the volume can have; a message is one or two
+STRANGERS, OWN = 0.1, 0.02
+FULL = deferred("there is no room for more messages now; try again later", "4.3.1")
+
+
+def refusal(daemon: str) -> Verdict | None:
+    """What to say to one who brings a message by this daemon; strangers leave room for our own."""
+    held = os.statvfs(SPOOL)
+    if not held.f_files:  # a file system that makes them as it goes
+        return None
+    least = STRANGERS if daemon == "inbound" else OWN
+    return FULL if held.f_favail / held.f_files < least else None

@@ -1,0 +1,103 @@
+"""Which logins have reached their limits. Run every minute by a systemd timer.
+
+policyd-rate-limit notes each refusal in its database; here it becomes a line of the journal, a
+letter to the operator (once a day for a login) and, by limited.json, a part of the host's status.
+"""
+
+import json
+import os
+import pwd
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from agent.limits import DAY, HOUR, KINDS, RUN
+
+USER = "policyd-rate-limit"
+TOLD = Path("/var/lib/mail-relay/limits.json")
+LIMITED = Path("/run/mail-relay/limited.json")
+LETTER = (
+    "Subject: {login} has reached its limit at {host}\n"
+    "Auto-Submitted: auto-generated\n\n"
+    "The login {login} has sent as many {what} as it may.\n"
+    "What it sends beyond is answered with 450 and may be tried again later.\n\n"
+    "If it is not the user who sends so much, the password is somebody else's by now:\n"
+    "    ./relay users change {login} --new-password, and pulumi up\n"
+    "If it is, raise the limits of the login in mail-relay:logins (limits).\n"
+    "There is no other letter on this login for a day.\n"
+)
+
+
+@contextmanager
+def as_counter() -> Iterator[None]:
+    """With no more rights than the one whose files these are."""
+    os.seteuid(pwd.getpwnam(USER).pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def refusals(file: Path, now: float) -> list[tuple[str, int, int]]:
+    """(login, seconds of the limit, refusals) since the last look; forgets old counts."""
+    with closing(sqlite3.connect(file)) as database, database:
+        found = database.execute("SELECT id, delta, hit FROM limit_report").fetchall()
+        database.execute("DELETE FROM limit_report")
+        # nothing else does: the package's own cleaning takes another file's limits
+        database.execute("DELETE FROM mail_count WHERE date < ?", (int(now) - 2 * DAY,))
+    return found
+
+
+def words(kind: str, seconds: int) -> str:
+    """A limit, as its setting is called."""
+    return f"{kind} in {'an hour' if seconds == HOUR else 'a day'}"
+
+
+def write(file: Path, content: object) -> None:
+    """As a whole, whenever the power goes."""
+    beside = file.with_suffix(".new")
+    beside.write_text(json.dumps(content))
+    beside.replace(file)
+
+
+def read(file: Path) -> dict[str, list[object]]:
+    """What was written; {} where that is nothing that can be read."""
+    try:
+        found = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def main() -> None:
+    """Look, tell, and remember what was told."""
+    now = time.time()
+    # a login's limit and when it last held it, in this hour
+    limited = {k: v for k, v in read(LIMITED).items() if now - float(str(v[1])) < HOUR}
+    told = {k: v for k, v in read(TOLD).items() if now - float(str(v[0])) < DAY}
+    for kind in KINDS:
+        file = Path(RUN) / kind / "counts.sqlite3"
+        with as_counter():
+            found = refusals(file, now) if file.exists() else []
+        for login, seconds, count in found:
+            what = words(kind, seconds)
+            print(f"<4>{login}: {count} times refused, by its limit of {what}", flush=True)
+            limited[login] = [what, now]
+            if login not in told:
+                text = LETTER.format(login=login, what=what, host=socket.getfqdn())
+                subprocess.run(["sendmail", "-i", "root"], input=text, text=True, check=True)
+                told[login] = [now]
+    write(TOLD, told)
+    LIMITED.parent.mkdir(mode=0o755, exist_ok=True)
+    write(LIMITED, limited)
+
+
+if __name__ == "__main__":
+    main()

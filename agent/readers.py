@@ -1,0 +1,105 @@
+"""Who reads the installed files, and is told when they change: as rarely as can be.
+
+Whoever has to be told is written down before the change, and struck out after. A look that was
+killed in between is made good by the next one.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+from agent import limits
+from agent.install import File, differing, install, to_tell, untold
+
+POSTFIX = "postfix.service"
+SERVICES = {
+    "gateway": ("opendkim.service", "postsrsd.service", *limits.UNITS, POSTFIX),
+    "client": (POSTFIX,),
+}
+# A file, or a folder, and who has it in memory; all others are Postfix's (texthash). Dovecot looks
+# whether its own have changed at each login, the guard at each message.
+READERS = {
+    "KeyTable": ("opendkim.service",),
+    "SigningTable": ("opendkim.service",),
+    "keys": ("opendkim.service",),
+    "postsrsd": ("postsrsd.service",),
+    "limits": limits.UNITS,
+    "guard.json": (),
+    "passwords.smtp": (),
+    "passwords.imap": (),
+    "mailbox_users": (),
+}
+# who reads its files at its start alone
+RESTARTED = ("postsrsd.service", *limits.UNITS)
+IMAP = "imap "
+LOGIN = re.compile(r"[!-~]+@[!-~]+")
+# doveadm-kick(1): nobody was logged in (EX_NOUSER, EX_TEMPFAIL without a running Dovecot)
+NOBODY = (67, 68, 75)
+SECONDS = 30
+
+
+def put(role: str, base: Path, files: dict[str, File]) -> list[str]:
+    """Have exactly these files in place, and everybody know it; who could not be told, if any."""
+    changed = differing(base, files)
+    owed = {name for name in untold(base, SERVICES[role]) if _is_reader(role, name)}
+    if changed:
+        owed |= {reader for name in changed for reader in _readers(name)}
+        owed |= {IMAP + login for login in _cut_off(base, files) if LOGIN.fullmatch(login)}
+        to_tell(base, owed)
+        install(base, files)
+    left = {name for name in _in_order(role, owed) if not _tell(name)}
+    if owed:
+        to_tell(base, left)
+    return [f"{name} could not be told of new tables" for name in sorted(left)]
+
+
+def owe(role: str, base: Path, name: str) -> None:
+    """Have a reader told by the next `put`, for something that is about to change elsewhere."""
+    to_tell(base, untold(base, SERVICES[role]) | {name})
+
+
+def _is_reader(role: str, name: str) -> bool:
+    """Whether there is such a reader, whatever has been done to what was written down."""
+    login = name.removeprefix(IMAP)
+    return name in SERVICES[role] or (login != name and LOGIN.fullmatch(login) is not None)
+
+
+def _readers(name: str) -> tuple[str, ...]:
+    return READERS.get(name.partition("/")[0], (POSTFIX,))
+
+
+def _in_order(role: str, names: set[str]) -> list[str]:
+    """Sessions end first; Postfix, which asks the others, is told last."""
+    order = SERVICES[role]
+    return sorted(names, key=lambda name: (order.index(name) if name in order else -1, name))
+
+
+def _cut_off(base: Path, files: dict[str, File]) -> list[str]:
+    """The logins that read mail with a password that is theirs no more."""
+    name = "passwords.imap"
+    try:
+        before = (base / "current" / name).read_bytes().splitlines()
+    except OSError:
+        return []
+    after = set(files[name].octets.splitlines()) if name in files else set[bytes]()
+    return [
+        line.partition(b":")[0].decode(errors="replace") for line in before if line not in after
+    ]
+
+
+def _tell(name: str) -> bool:
+    """Whether a reader was told; a unit that cannot start is its own journal's story."""
+    if name.startswith(IMAP):
+        return _runs("doveadm", "kick", "--", name.removeprefix(IMAP), well=NOBODY)
+    # one that could not start by what was there before may start by this, and at once
+    _runs("systemctl", "reset-failed", name)
+    verb = "restart" if name in RESTARTED else "reload-or-restart"
+    return _runs("systemctl", "--no-block", verb, name)
+
+
+def _runs(*command: str, well: tuple[int, ...] = ()) -> bool:
+    """Whether a command ended with 0, or another code that is as good."""
+    try:
+        return subprocess.run(command, check=False, timeout=SECONDS).returncode in (0, *well)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return False

@@ -1,0 +1,96 @@
+"""The tables object in the bucket: asked for, and kept as it came.
+
+What is kept is its own ETag: for an object of one put, encrypted by S3 itself, that is the MD5 of
+its content. So a copy that is torn is simply not what the bucket has, and comes again.
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from agent.install import write
+
+LIMIT = 64 * 1024**2  # bytes: more fits into no host's memory
+REMEMBERED = 100
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the bucket said: other content, None if it has not changed or is not to be had.
+
+    `problem` is why it is not to be had. `clock_off` as in a report.
+    """
+
+    content: bytes | None = None
+    problem: str = ""
+    clock_off: float | None = None
+
+
+def digest(content: bytes) -> str:
+    """The ETag, without its quotes."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def fetch(url: str, kept: bytes | None) -> Answer:
+    """Ask the bucket for something else than what is kept; what is too big is cut off."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    condition = {} if kept is None else {"IfNoneMatch": f'"{digest(kept)}"'}
+    settings = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
+    try:
+        answer = boto3.client("s3", config=settings).get_object(Bucket=bucket, Key=key, **condition)
+        content = answer["Body"].read(LIMIT)
+    except ClientError as error:
+        clock_off = _clock_off(error.response)
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 304:
+            return Answer(clock_off=clock_off)
+        # A role takes seconds to spread, and a missing object reads as 403 to who may not list.
+        code = error.response.get("Error", {}).get("Code", "no code")
+        return Answer(problem=f"{url} is not to be had ({code})", clock_off=clock_off)
+    except BotoCoreError as error:
+        return Answer(problem=f"{url} is not to be had ({error})")
+    return Answer(content, clock_off=_clock_off(answer))
+
+
+def _clock_off(answer: Any) -> float | None:
+    try:
+        date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return abs(time.time() - parsedate_to_datetime(date).timestamp())
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def read_kept(base: Path) -> bytes | None:
+    """What was taken last, whatever the power has left of it."""
+    try:
+        return (base / "bundle.json").read_bytes()
+    except OSError:
+        return None
+
+
+def keep(base: Path, content: bytes) -> str:
+    """Keep what has been installed; when it was taken before, if it was and other tables since."""
+    file, now = base / "taken.json", datetime.now(UTC).isoformat(timespec="seconds")
+    taken = _taken(file)
+    is_last = next(reversed(taken), "") == digest(content)  # its look was killed
+    again = taken.pop(digest(content), "")
+    taken[digest(content)] = now
+    write(file, json.dumps(dict(list(taken.items())[-REMEMBERED:])))
+    write(base / "bundle.json", content)
+    return "" if is_last else again
+
+
+def _taken(file: Path) -> dict[str, str]:
+    """When each content was taken, by ETag, the last one last."""
+    try:
+        return {str(etag): str(at) for etag, at in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}

@@ -1,0 +1,76 @@
+"""What will stop mail if nobody acts: `watch.py gateway|client`, by a systemd timer.
+
+Exit 1 if there is anything, one line for each: the operator gets it by the unit's OnFailure=, and
+`verify` shows the unit among those that failed.
+"""
+
+import datetime
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from agent import status
+from agent.host_status import Disk
+
+DAYS = 20  # certbot renews when a third of the time is left, which is 30 days of Let's Encrypt's 90
+SHARE = 0.25
+FREE = 0.1  # of a file system's bytes and of its inodes
+
+
+def ends_soon(begins: datetime.datetime, ends: datetime.datetime, now: datetime.datetime) -> str:
+    """What there is to say of a certificate; "" while it will be renewed in time.
+
+    Certificates get shorter lives (45 days in 2028): a quarter of such a life is less than 20 days.
+    """
+    left = ends - now
+    if left > min(datetime.timedelta(days=DAYS), SHARE * (ends - begins)):
+        return ""
+    state = "has ended" if left < datetime.timedelta() else f"ends in {left.days} days"
+    return (
+        f"the certificate {state} ({ends:%Y-%m-%d %H:%M} UTC) and has not been renewed: logins and "
+        "the clients' mail will wait. On the host: certbot renew"
+    )
+
+
+def certificate(host: str) -> Iterator[str]:
+    """What is wrong with the gateway's certificate, if there is one."""
+    file = Path(f"/etc/letsencrypt/live/{host}/fullchain.pem")
+    if not file.exists():
+        return
+    command = ["openssl", "x509", "-noout", "-dates", "-dateopt", "iso_8601", "-in", str(file)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    dates = dict(line.split("=", 1) for line in said.splitlines())
+    begins, ends = (
+        datetime.datetime.fromisoformat(dates[name].replace(" ", "T"))
+        for name in ("notBefore", "notAfter")
+    )
+    if problem := ends_soon(begins, ends, datetime.datetime.now(datetime.UTC)):
+        yield problem
+
+
+def room(disks: tuple[Disk, ...]) -> Iterator[str]:
+    """Which file systems are nearly full, in bytes or in files."""
+    for disk in disks:
+        if disk.free < FREE * disk.size:
+            yield f"{disk.path} has {disk.free >> 20} MiB left of {disk.size >> 20}: mail will wait"
+        if disk.inodes_free < FREE:
+            yield f"{disk.path} has room for few files more ({disk.inodes_free:.0%} of its inodes)"
+
+
+def main() -> int:
+    """Command line: role."""
+    (role,) = sys.argv[1:]
+    found = list(room(status.disks(status.DISKS[role])))
+    if role == "gateway":
+        found += certificate(socket.getfqdn())
+    for line in found:
+        print(f"<3>{line}", flush=True)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

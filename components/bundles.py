@@ -1,0 +1,83 @@
+"""The tables objects as hosts read them (agent/bundle.py): pure, from settings and secrets.
+
+Values that only an `up` knows, such as keys and passwords, are put where they belong as they are
+given, so they may be Pulumi's outputs.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from settings import Client, Login, Settings
+
+VERSION = 1
+
+
+def gateway(
+    settings: Settings,
+    *,
+    keys: Mapping[str, Mapping[str, Any]],
+    passwords: Mapping[str, Any],
+    srs_secret: Any,
+    smarthost: Mapping[str, Any] | None,
+    hosts: Sequence[Any],
+) -> dict[str, Any]:
+    """The gateway's.
+
+    `keys` are private keys by domain and selector, oldest first, `hosts` are the clients' public
+    addresses.
+    """
+    given = {c.login: c for c in settings.clients} | {x.address: x for x in settings.logins}
+    content: dict[str, Any] = {
+        "version": VERSION,
+        "host": settings.gateway.name,
+        "operator": settings.operator,
+        "domains": {
+            domain: {
+                "selectors": [
+                    {"name": selector, "privateKey": key} for selector, key in held.items()
+                ]
+            }
+            for domain, held in keys.items()
+        },
+        "forwards": {f.address: list(f.to) for f in settings.forwards},
+        "srsSecret": srs_secret,
+        "logins": {
+            login: {
+                "password": passwords[login],
+                "sendAs": list(settings.send_as(who)),
+                **_limits(settings, who),
+            }
+            for login, who in given.items()
+        },
+        "hosts": list(hosts),
+    }
+    if smarthost:
+        content["smarthost"] = smarthost
+    if settings.mailboxes:
+        aliases = settings.mailbox_aliases
+        content["mailboxes"] = {
+            mailbox.address: {
+                "quotaMiB": mailbox.quota_mi_b,
+                "aliases": list(aliases[mailbox.address]),
+            }
+            for mailbox in settings.mailboxes
+        }
+    return content
+
+
+def _limits(settings: Settings, who: Client | Login) -> dict[str, Any]:
+    found = settings.limits_of(who).model_dump(by_alias=True)
+    return {"limits": found} if any(found.values()) else {}
+
+
+def client(settings: Settings, client: Client, *, password: Any) -> dict[str, Any]:
+    """A client host's."""
+    sender = settings.own_sender(client)
+    return {
+        "version": VERSION,
+        "host": client.name,
+        "gateway": settings.gateway.name,
+        "login": client.login,
+        "password": password,
+        **({"ownSender": sender} if sender else {}),
+    }

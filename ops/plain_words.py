@@ -1,0 +1,57 @@
+"""What mail servers say, in plain words: text in, text out."""
+
+import re
+
+# The first that fits counts. {0} is the pattern's first group.
+_MEANINGS = (
+    (r"not owned by user (\S+)", "the login {0} may not send as this address: see its sendAs"),
+    (r"not logged in", "this is an address of ours, which needs a login (587 or 465)"),
+    (r"our users send by port 587", "one of our domains as the sender, from outside"),
+    (r"Relay access denied", "the recipient is elsewhere, and only logins send elsewhere"),
+    (r"Access denied|Authentication required|Must issue a STARTTLS", "it did not log in"),
+    (r"User unknown|unlisted|not a mailbox|no mailboxes", "there is no such address here"),
+    (r"Domain not found", "the sender's domain is not in DNS"),
+    (r"rejected by DMARC policy for (\S+)", "it is not from {0}, which asks to refuse such mail"),
+    (r"mailbox is full", "the recipient's mailbox is full"),
+    (r"too many hops", "it goes in a circle"),
+    (r"size exceeds|too big|too large", "it is larger than messageSizeLimitMiB"),
+    (r"Insufficient system storage", "the gateway's data volume is full"),
+    (r"bare (?:<LF>|newline)", "its program ends lines by LF alone, which other mail hides behind"),
+    (r"pipelining|protocol synchronization", "it did not wait for its turn, as spammers do"),
+    (r"AUTH command rate limit", "too many logins in a minute from this address"),
+    (
+        r"concurrency limit|[Tt]oo many connections",
+        "too many connections at once from this address",
+    ),
+    (r"rate limit|[Ll]imit exceeded|[Qq]uota exceeded", "more than the limits allow: later"),
+    (
+        r"Server certificate not|certificate verification failed",
+        "the server did not prove its name",
+    ),
+    (r"Host or domain name not found", "the recipient's domain is not in DNS"),
+    (r"Connection timed out|Connection refused|lost connection", "the server is away: later again"),
+    (
+        r"^(?!host ).*try again later",
+        "a part of the gateway was away or has no key yet: later again",
+    ),
+)
+
+
+def plain(said: str) -> str:
+    """What it means, or "" where the words are plain enough."""
+    for pattern, meaning in _MEANINGS:
+        if found := re.search(pattern, said):
+            return meaning.format(*found.groups())
+    return ""
+
+
+def login_failed(login: str, logins: list[str]) -> str:
+    """Why a login failed, as far as the stack's logins tell."""
+    if login in ("", "(unavailable)"):
+        return "it gave no name, or went away before its password"
+    known = {name.lower() for name in logins}
+    if login.lower() in known:
+        return "a wrong password"
+    if "@" not in login and any(name.startswith(f"{login.lower()}@") for name in known):
+        return "there is no such login: a login is a whole address"
+    return "there is no such login"

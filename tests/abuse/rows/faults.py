@@ -1,0 +1,264 @@
+"""Daemons that die, a full disk, a resolver that is dead: what serves again, and what is said."""
+
+import time
+from collections.abc import Callable
+
+from abuse.mutants import submission
+from abuse.place import Place, token
+from abuse.probes import content, hand_over, on_host, until
+from abuse.row import Mutant, Probe, refused, rows, served
+
+DAEMONS = {
+    "postfix": "postfix",
+    "the signer": "opendkim",
+    "the judge of signatures": "opendkim-verify",
+    "the judge of policies": "opendmarc",
+    "the guard": "mail-relay-guard",
+    "SRS": "postsrsd",
+    "the judge of passwords": "dovecot",
+    "the log": "rsyslog",
+}
+BACK_SECONDS = 25
+UNITS = [*DAEMONS.values()]
+STAY_DEAD = Mutant(
+    "what dies stays dead",
+    files={
+        f"/etc/systemd/system/{unit}.service.d/zz-battery.conf": "[Service]\nRestart=no\n"
+        for unit in UNITS
+    },
+    back="systemctl daemon-reload; systemctl reset-failed; for unit in "
+    + " ".join(UNITS)
+    + "; do systemctl is-active -q $unit || systemctl start $unit 2>/dev/null || true; done",
+)
+START_LIMIT = Mutant(
+    "what dies often stays dead",
+    files={
+        f"/etc/systemd/system/{unit}.service.d/zz-battery.conf": "[Unit]\n"
+        "StartLimitIntervalSec=120\nStartLimitBurst=3\n[Service]\nRestartSec=100ms\n"
+        for unit in UNITS
+    },
+    back=STAY_DEAD.back,
+)
+
+
+def _kill(place: Place, unit: str) -> None:
+    place.shell(f"kill -9 $(systemctl show -P MainPID {unit})")
+
+
+def killed(unit: str) -> Probe:
+    """SIGKILL, as an out-of-memory kill; whether it is back and mail passes both ways."""
+
+    def probe(place: Place) -> str:
+        before = place.shell(f"systemctl show -P MainPID {unit}")
+        if before == "0":
+            return "it does not run"
+        _kill(place, unit)
+        place.hang_up()
+        time.sleep(0.5)
+        if not until(lambda: _runs(place, unit), BACK_SECONDS):
+            return "it stays dead: " + place.shell(f"systemctl is-active {unit}")
+        return _both_ways(place)
+
+    return probe
+
+
+def killed_often(unit: str, times: int = 7) -> Probe:
+    """SIGKILL as soon as it is back, several times; whether it is back in a minute."""
+
+    def probe(place: Place) -> str:
+        for _ in range(times):
+            if not until(lambda: _runs(place, unit), 15, 0.1):
+                return "it stays dead: " + place.shell(f"systemctl is-active {unit}")
+            _kill(place, unit)
+            time.sleep(0.2)
+        place.hang_up()
+        if not until(lambda: _runs(place, unit), 60):
+            return "it stays dead: " + place.shell(f"systemctl is-active {unit}")
+        return _both_ways(place)
+
+    return probe
+
+
+def _runs(place: Place, unit: str) -> bool:
+    return place.shell(f"systemctl is-active {unit}") == "active"
+
+
+def _both_ways(place: Place, seconds: float = 30) -> str:
+    """What the gateway says to a friend and to a login, once both are served."""
+    said = ["", ""]
+
+    def served_() -> bool:
+        try:
+            said[:] = [_inbound(place), _outbound(place)]
+        except OSError as error:
+            said[:] = [repr(error), ""]
+        return all(text.startswith("250") for text in said)
+
+    return said[0] if until(served_, seconds, 1) else f"not served: {' / '.join(said)}"
+
+
+def _inbound(place: Place) -> str:
+    message = content(place, "From: {friend}", "x\r\n", token(), "x@x.example")
+    with place.greeted(25) as talk:
+        signed = place.signed(message)
+        return hand_over(talk, place.names["friend"], place.names["taken"], signed)
+
+
+def _outbound(place: Place) -> str:
+    message = content(place, "From: {login}", "x\r\n", token(), place.names["inbox"])
+    return hand_over(place.session(), place.names["login"], place.names["inbox"], message)
+
+
+def stopped(unit: str, way: Callable[[Place], str]) -> Probe:
+    """What is said while a daemon is away."""
+
+    def probe(place: Place) -> str:
+        place.hang_up()
+        place.shell(f"systemctl stop {unit}")
+        try:
+            return way(place)
+        except OSError as error:
+            return str(error)
+        finally:
+            place.shell(f"systemctl start {unit}")
+            place.hang_up()
+            until(lambda: _runs(place, unit), 15)
+            time.sleep(1)
+
+    return probe
+
+
+def full(way: Callable[[Place], str]) -> Probe:
+    """What is said while the data volume has 10 MiB left, and that all is well after it."""
+
+    def probe(place: Place) -> str:
+        fill = (
+            "free=$(df --output=avail -B1M /srv/mail | tail -1); "
+            "fallocate -l $((free - 10))M /srv/mail/battery-fill"
+        )
+        place.shell(fill)
+        try:
+            said = way(place)
+        except OSError as error:
+            said = f"not served: {error!r}"
+        finally:
+            place.shell("rm -f /srv/mail/battery-fill")
+            place.hang_up()
+        after = _both_ways(place)
+        return said if after.startswith("250") else f"after it {after}"
+
+    return probe
+
+
+def resolverless(way: Callable[[Place], str]) -> Probe:
+    """What is said while no name can be looked up."""
+
+    def probe(place: Place) -> str:
+        rule = "table ip battery { chain output { type filter hook output priority -5; "
+        rule += "udp dport 53 drop; tcp dport 53 drop; }; }"
+        place.run("nft", rule)
+        try:
+            return way(place)
+        except OSError as error:
+            return f"not served: {error!r}"
+        finally:
+            place.shell("nft delete table ip battery")
+            place.hang_up()
+
+    return probe
+
+
+ACCEPTING = Mutant(
+    "with a milter away mail passes",
+    main={"milter_default_action": "accept"},
+)
+ROWS = (
+    *rows(
+        "daemons",
+        STAY_DEAD,
+        served("250 "),
+        {f"{what} is killed": killed(unit) for what, unit in DAEMONS.items()},
+        slow=True,
+    ),
+    *rows(
+        "daemons",
+        START_LIMIT,
+        served("250 "),
+        {
+            f"{what} is killed seven times": killed_often(unit)
+            for what, unit in DAEMONS.items()
+            if unit in ("opendmarc", "opendkim-verify", "opendkim", "postsrsd", "postfix")
+        },
+        slow=True,
+    ),
+    *rows(
+        "daemons",
+        ACCEPTING,
+        refused(r"4\d\d "),
+        {
+            "without the guard nothing leaves": stopped("mail-relay-guard", _outbound),
+            "without the judge of signatures nothing comes": stopped("opendkim-verify", _inbound),
+            "without the judge of policies nothing comes": stopped("opendmarc", _inbound),
+            "without the guard nothing comes": stopped("mail-relay-guard", _inbound),
+        },
+        slow=True,
+    ),
+    *rows(
+        "daemons",
+        Mutant(
+            "with the signer away mail passes, and no guard looks",
+            main={"milter_default_action": "accept"},
+            master=submission(smtpd_milters="$signer"),
+        ),
+        refused(r"4\d\d "),
+        {"without the signer nothing leaves": stopped("opendkim", _outbound)},
+        slow=True,
+    ),
+    *rows(
+        "disk",
+        Mutant(
+            "a full disk is not looked at",
+            main={"message_size_limit": "1048576"},
+            master={"smtp/inet/queue_minfree": "0"},
+        ),
+        refused(r"452 "),
+        {
+            "a login with a full disk": full(_outbound),
+            "a friend with a full disk": full(_inbound),
+        },
+        slow=True,
+    ),
+    *rows(
+        "resolver",
+        Mutant(
+            "a name that cannot be looked up is no name",
+            main={
+                "unknown_address_tempfail_action": "reject",
+                "unknown_address_reject_code": "550",
+            },
+        ),
+        refused(r"4\d\d "),
+        {"a friend without a resolver": resolverless(_inbound)},
+        slow=True,
+    ),
+    *rows(
+        "resolver",
+        Mutant(
+            "logins are looked up by name",
+            master={"submission/inet/smtpd_sender_restrictions": "reject_unknown_sender_domain"},
+        ),
+        served("250 "),
+        {"a login without a resolver": resolverless(_outbound)},
+        slow=True,
+    ),
+    *rows(
+        "clock",
+        Mutant("nobody sets the clock", files={"/etc/systemd/timesyncd.conf.d/aws.conf": ""}),
+        served(r"NTP=169\.254\.169\.123"),
+        {
+            "it is set by AWS's own time service": on_host(
+                "systemd-analyze cat-config systemd/timesyncd.conf | grep ^NTP= | tail -1"
+            )
+        },
+    ),
+)

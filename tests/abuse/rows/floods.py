@@ -1,0 +1,273 @@
+"""Floods and slow clients, and a good sender who is served meanwhile."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from abuse.mutants import submission
+from abuse.place import Place, token
+from abuse.probes import content, hand_over, until
+from abuse.row import Mutant, Probe, rows, served
+from abuse.talk import CLOSED, Talk
+
+GOOD_SECONDS = 20.0
+PATIENT = Mutant(
+    "whoever is connected may stay, however many come",
+    main={
+        "smtpd_client_connection_count_limit": "0",
+        "smtpd_client_connection_rate_limit": "0",
+        "smtpd_timeout": "300s",
+        "smtpd_per_request_deadline": "no",
+        "smtpd_starttls_timeout": "300s",
+        "default_process_limit": "20",
+    },
+    master={
+        f"{service}/{parameter}": value
+        for service in ("smtp/inet", "submission/inet")
+        for parameter, value in (
+            ("smtpd_client_connection_count_limit", "0"),
+            ("smtpd_client_connection_rate_limit", "0"),
+            ("smtpd_client_recipient_rate_limit", "0"),
+            ("smtpd_timeout", "300s"),
+            ("smtpd_hard_error_limit", "100000"),
+            ("smtpd_soft_error_limit", "100000"),
+            ("smtpd_junk_command_limit", "1000000"),
+        )
+    },
+    edits={
+        "/etc/postfix/master.cf": (
+            r"^((?:smtp|submission) +inet +\S+ +\S+ +\S+ +\S+ +)\S+( +smtpd)$",
+            r"\g<1>20\g<2>",
+        )
+    },
+)
+
+Attack = Callable[[Place, Talk, threading.Event], None]
+
+
+def idle(_: Place, talk: Talk, end: threading.Event) -> None:
+    """Connected, and silent."""
+    talk.reply()
+    end.wait(60)
+
+
+def drip(_: Place, talk: Talk, end: threading.Event) -> None:
+    """An octet every second."""
+    talk.reply()
+    while not end.wait(1) and not talk.closed:
+        talk.send(b"E")
+
+
+def drip_data(place: Place, talk: Talk, end: threading.Event) -> None:
+    """A message that never ends, an octet every second."""
+    talk.reply()
+    talk.say("EHLO x.example")
+    talk.say(f"MAIL FROM:<{place.names['friend']}>")
+    talk.say(f"RCPT TO:<{place.names['taken']}>")
+    talk.say("DATA")
+    while not end.wait(1):
+        talk.send(b"x")
+
+
+def chatter(_: Place, talk: Talk, end: threading.Event) -> None:
+    """Commands that do nothing, as fast as they are answered."""
+    talk.reply()
+    while not end.is_set() and talk.say("NOOP") != CLOSED:
+        end.wait(0.05)
+
+
+def guesses(place: Place, talk: Talk, end: threading.Event) -> None:
+    """Recipients, one after another."""
+    talk.reply()
+    talk.say("EHLO x.example")
+    talk.say(f"MAIL FROM:<{place.names['friend']}>")
+    number = 0
+    while (
+        not end.is_set() and talk.say(f"RCPT TO:<u{number}@{place.names['receiving']}>") != CLOSED
+    ):
+        number += 1
+        end.wait(0.05)
+
+
+@contextmanager
+def flood(place: Place, port: int, attack: Attack, sources: int, each: int) -> Iterator[None]:
+    """So many connections from so many addresses, each with its attack, until the end."""
+    end = threading.Event()
+
+    def one(source: str) -> None:
+        try:
+            with place.talk(port, source) as talk:
+                attack(place, talk, end)
+        except OSError:
+            end.wait(1)
+
+    addresses = [place.attacker() for _ in range(sources)]
+    threads = [
+        threading.Thread(target=one, args=(address,), daemon=True)
+        for address in addresses
+        for _ in range(each)
+    ]
+    for thread in threads:
+        thread.start()
+    time.sleep(3)
+    try:
+        yield
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join(5)
+        time.sleep(1)
+
+
+def beside(port: int, attack: Attack, sources: int = 4, each: int = 40) -> Probe:
+    """A good sender hands a message over beside a flood; how long that takes."""
+
+    def probe(place: Place) -> str:
+        with flood(place, port, attack, sources, each):
+            started = time.monotonic()
+            said = _good(place, port)
+            took = time.monotonic() - started
+        return said if took < GOOD_SECONDS else f"after {took:.0f} s {said}"
+
+    return probe
+
+
+def _good(place: Place, port: int) -> str:
+    word = token()
+    try:
+        if port == 25:
+            message = place.signed(content(place, "From: {friend}", "x\r\n", word, "x@x.example"))
+            with place.greeted(25) as talk:
+                return hand_over(talk, place.names["friend"], place.names["taken"], message)
+        place.hang_up()
+        message = content(place, "From: {login}", "x\r\n", word, place.names["inbox"])
+        login, reader = place.names["login"], place.names["inbox"]
+        return hand_over(place.session(port), login, reader, message)
+    except OSError as error:
+        return f"not served: {error!r}"
+
+
+def _guess(place: Place, port: int, source: str, login: str, password: str) -> str:
+    """The answer to one login; a connection that is not to be had is one too."""
+    try:
+        with place.greeted(port, tls=True, source=source) as talk:
+            return talk.authenticate(login, password)
+    except OSError as error:
+        return f"shut out: {error}"
+
+
+def guesser(port: int) -> Probe:
+    """Twelve names from one address; whether it is shut out, and another one is not."""
+
+    def probe(place: Place) -> str:
+        place.forget()
+        source, ours = place.attacker(), place.names["ours"]
+        for number in range(12):
+            _guess(place, port, source, f"name{number}@{ours}", "password")
+        shut = until(lambda: _guess(place, port, source, "x", "x").startswith("shut out"), 25, 2)
+        if not shut:
+            return "it may go on guessing"
+        login, password = place.names["login"], place.password()
+        said = _guess(place, port, place.attacker(), login, password)
+        return f"shut out; another address: {said}"
+
+    return probe
+
+
+def office(place: Place) -> str:
+    """One login's forgotten password; whether another one logs in from the same address."""
+    place.forget()
+    source, colleague = place.attacker(), place.names["colleague"]
+    for _ in range(10):
+        _guess(place, 587, source, place.names["login"], "forgotten")
+    time.sleep(5)
+    return _guess(place, 587, source, colleague, place.password(colleague))
+
+
+def burst(count: int) -> Probe:
+    """A client hands over many messages at once; how many left the gateway in time."""
+
+    def probe(place: Place) -> str:
+        place.forget()
+        word, sender = token(), place.names["app"]
+        script = (
+            f"for number in $(seq {count}); do printf 'From: {sender}\\nSubject: {word}\\n\\n"
+            f"x\\n' | /usr/sbin/sendmail -i -f {sender} {word}@inbox.example & "
+            "[ $((number % 20)) = 0 ] && wait; done; wait"
+        )
+        started = time.monotonic()
+        place.shell(script, "client")
+        sent = until(lambda: _left(place, word) >= count, count / 5, 1)
+        took = time.monotonic() - started
+        return f"{'250' if sent else 'only'} {_left(place, word)} of {count} in {took:.0f} s"
+
+    return probe
+
+
+def _left(place: Place, word: str) -> int:
+    taken = f"to=<{word}@inbox.example>"
+    return sum(taken in line and "status=sent" in line for line in place.log().splitlines())
+
+
+ROWS = rows(
+    "floods",
+    PATIENT,
+    served("250 "),
+    {
+        "silent connections on 25": beside(25, idle),
+        "silent connections on 587": beside(587, idle),
+        "an octet a second on 25": beside(25, drip),
+        "an octet a second on 587": beside(587, drip),
+        "messages that never end": beside(25, drip_data),
+        "commands that do nothing": beside(25, chatter),
+        "guessed recipients": beside(25, guesses),
+    },
+    slow=True,
+)
+ROWS += (
+    *rows(
+        "guesses",
+        Mutant(
+            "nobody counts wrong passwords",
+            script="systemctl stop fail2ban",
+            back="systemctl start fail2ban; sleep 2",
+        ),
+        served(r"shut out; another address: 235 "),
+        {f"at many logins on {port}": guesser(port) for port in (587, 465)},
+        needs="limits",
+        slow=True,
+    ),
+    *rows(
+        "guesses",
+        Mutant(
+            "one wrong password shuts its address out",
+            edits={
+                "/usr/local/lib/mail-relay/agent/guessing.py": (
+                    r'"banned" if .* else "slowed"',
+                    '"banned"',
+                )
+            },
+        ),
+        served("235 "),
+        {"one user's wrong password, and a colleague in the same office": office},
+        needs="limits two",
+        slow=True,
+    ),
+    *rows(
+        "floods",
+        Mutant(
+            "a client logs in ten times a minute",
+            main={"smtpd_client_event_limit_exceptions": ""},
+            master=submission(
+                smtpd_client_event_limit_exceptions="",
+                smtpd_client_auth_rate_limit="2",
+                smtpd_client_message_rate_limit="10",
+            ),
+        ),
+        served("250 "),
+        {"two hundred messages of a client at once": burst(200)},
+        needs="clients",
+        slow=True,
+    ),
+)

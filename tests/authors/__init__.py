@@ -1,0 +1,1 @@
+"""From fields: what programs write, and grammars that make what nobody should."""
