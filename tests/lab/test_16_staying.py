@@ -55,11 +55,11 @@ def test_a_daemon_that_ends_again_and_again_comes_back(
 ) -> None:
     """systemd gives a unit up after five starts in ten seconds unless it is told not to."""
     for _ in range(6):
-        wait_until(f"{unit} runs", lambda: shown(world, host, unit, "MainPID") != "0", 60)
+        wait_until(f"{unit} runs", lambda: shown(world, host, unit, "MainPID") != "0", 180)
         world.run(host, "systemctl", "kill", "--kill-whom=main", "--signal=KILL", unit)
-    wait_until(f"{unit} is back", lambda: shown(world, host, unit, "ActiveState") == "active", 60)
+    wait_until(f"{unit} is back", lambda: shown(world, host, unit, "ActiveState") == "active", 180)
     assert world.failed_units(host) == ""
-    wait_until("it is noted that this was told", lambda: told_of(world, host, unit), 60)
+    wait_until("it is noted that this was told", lambda: told_of(world, host, unit), 180)
 
 
 def told_of(world: World, host: str, unit: str) -> bool:
