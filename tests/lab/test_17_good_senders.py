@@ -85,10 +85,11 @@ def messages(world: World, source: str, over: threading.Event) -> None:
 def drained(world: World) -> Iterator[str]:
     """What is for send.RECIPIENT goes nowhere, or the inbox's judge had hours to do; another's."""
     away = f"inline:{{ {{ {send.RECIPIENT} = discard: }} }}"
-    world.run(GATEWAY, "postconf", "-e", f"transport_maps = {away}")
+    before = world.run(GATEWAY, "postconf", "-h", "transport_maps").strip()
+    world.run(GATEWAY, "postconf", "-e", f"transport_maps = {away}, {before}")
     world.run(GATEWAY, "postfix", "reload")
     yield "you@inbox.example"
-    world.run(GATEWAY, "postconf", "-X", "transport_maps")
+    world.run(GATEWAY, "postconf", "-e", f"transport_maps = {before}")
     world.run(GATEWAY, "postfix", "reload")
 
 
