@@ -34,8 +34,7 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         _need(names.is_address(bundle["login"]), "login: not an address")
         _need(names.is_password(bundle["password"]), "password: not usable in Postfix's table")
         sender = bundle.get("ownSender", bundle["login"])
-        known = isinstance(sender, str) and names.is_domain(sender.removeprefix("@"))
-        _need(known or names.is_address(sender), "ownSender: neither an address nor @domain")
+        _need(_is_sender(sender), "ownSender: neither an address nor @domain")
         return bundle
     _mapping(bundle["domains"], "domains")
     for name, domain in bundle["domains"].items():

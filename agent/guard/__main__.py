@@ -37,7 +37,6 @@ class Connection:
     """A session with Postfix: the tables when it began, and the header fields until now."""
 
     daemon: str
-    client_address: str
     begun: Tables | None
     headers: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
     mail_from: str = ""
@@ -72,14 +71,13 @@ def negotiate(context: Any, options: list[int]) -> int:
 
 
 def connected(context: Any, name: str, family: int, address: Any) -> int:
-    """A session of Postfix begins, with the client that it serves."""
-    del name, family
+    """A session of Postfix begins."""
+    del name, family, address
     try:
         begun = TABLES.now()
     except (OSError, ValueError, KeyError, TypeError):
         begun = None
-    shown = address[0] if isinstance(address, tuple) else str(address)
-    context.setpriv(Connection(context.getsymval("{daemon_name}") or "", str(shown), begun))
+    context.setpriv(Connection(context.getsymval("{daemon_name}") or "", begun))
     return milter.NOREPLY
 
 
@@ -112,12 +110,10 @@ def ended(context: Any) -> int:
     queue_id = context.getsymval("i") or ""
     try:
         message = Message(
-            queue_id=queue_id,
             sender=(context.getsymval("{mail_addr}") or "").strip("<>"),
             login=context.getsymval("{auth_authen}") or "",
             mail_from=connection.mail_from,
             recipients=tuple(connection.recipients),
-            client_address=connection.client_address,
             headers=headers,
         )
         now = TABLES.now()

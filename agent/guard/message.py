@@ -13,12 +13,10 @@ class Message:
     `recipients` are what the client wrote, with brackets, before any rewriting.
     """
 
-    queue_id: str
     sender: str = ""
     mail_from: str = ""
     recipients: tuple[str, ...] = ()
     login: str = ""
-    client_address: str = ""
     headers: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
 
     def values(self, name: str) -> list[bytes]:

@@ -36,7 +36,7 @@ def judged(
     raw = value.encode() if isinstance(value, str) else value
     signature = f" v=1; a=rsa-sha256; c=relaxed/relaxed; d={d};\n\ts=s1; h=from; bh=d=;\n\tb=x"
     headers = [("DKIM-Signature", signature.encode()), ("From", raw), *more]
-    return originating.by_login(Message("1", login=login, headers=headers), TABLES, TABLES)
+    return originating.by_login(Message(login=login, headers=headers), TABLES, TABLES)
 
 
 @pytest.mark.parametrize("value", legitimate(ME), ids=repr)
@@ -145,7 +145,7 @@ def test_no_other_field_shows_somebody_else_as_the_sender(name: str) -> None:
 def test_there_is_one_from_field() -> None:
     assert "2 From fields" in judged(f" {ME}", ("FROM", f" {ME}".encode())).text
     headers = [("Subject", b" x")]
-    verdict = originating.by_login(Message("1", login=ME, headers=headers), TABLES, TABLES)
+    verdict = originating.by_login(Message(login=ME, headers=headers), TABLES, TABLES)
     assert "no From" in verdict.text
 
 
@@ -154,7 +154,7 @@ def test_what_is_not_signed_for_its_domain_waits() -> None:
     assert judged(f" {ME}", ("DKIM-Signature", b" d=shop.example;")).code == "451"
     login = {"new": Login("1", frozenset({"@new.example"}))}
     tables = Tables(host="h", signed_by=TABLES.signed_by, logins=login)
-    message = Message("1", login="new", headers=[("From", b" a@new.example")])
+    message = Message(login="new", headers=[("From", b" a@new.example")])
     assert "no DKIM key" in originating.by_login(message, tables, tables).text
 
 
@@ -165,7 +165,7 @@ def test_a_login_that_has_changed_since_the_session_began_is_cut_off(
     logins: dict[str, Login],
 ) -> None:
     before = Tables(host="h", signed_by=TABLES.signed_by, logins=logins)
-    message = Message("1", login=ME, headers=[("From", f" {ME}".encode())])
+    message = Message(login=ME, headers=[("From", f" {ME}".encode())])
     assert originating.by_login(message, TABLES, before).code == "421"
     assert originating.by_login(message, before, TABLES).code == "421"
 
@@ -183,7 +183,7 @@ def test_a_login_that_has_changed_since_the_session_began_is_cut_off(
 def test_the_hosts_users_write_as_themselves(sender: str, author: str, *, taken: bool) -> None:
     domain = author.partition(" ")[0].rpartition("@")[2].encode()
     headers = [("DKIM-Signature", b" d=" + domain), ("From", f" {author}".encode())]
-    verdict = originating.by_host(Message("1", sender=sender, headers=headers), TABLES, TABLES)
+    verdict = originating.by_host(Message(sender=sender, headers=headers), TABLES, TABLES)
     assert (verdict.code == "") is taken
 
 

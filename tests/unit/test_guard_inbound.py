@@ -33,7 +33,7 @@ def message(
     verdicts += [f"spf={spf}", dkim]
     headers = [(results.FIELD, f" {HOST}; {said}".encode()) for said in verdicts]
     headers += [("From", f" {author}".encode()), *extra]
-    return Message("4Q", mail_from=mail_from, recipients=recipients, headers=headers)
+    return Message(mail_from=mail_from, recipients=recipients, headers=headers)
 
 
 def verdict(found: Message, rules: Rules = RULES) -> Verdict:
