@@ -1,4 +1,4 @@
-"""The lab's own door to its region: state for the machines, switches for the tests."""
+"""The control API's client: state for the machines, switches for the tests."""
 
 import json
 import time

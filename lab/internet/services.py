@@ -117,7 +117,7 @@ http {{
       proxy_pass http://127.0.0.1:{API_PORT};
       proxy_set_header Host $http_host;
     }}
-    # the lab's own door is for the lab alone
+    # the control API is for the lab alone
     location /_lab/ {{ return 404; }}
     location /moto-api/ {{ return 404; }}
   }}

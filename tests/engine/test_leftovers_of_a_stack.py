@@ -71,7 +71,7 @@ def test_01_of_a_stack_that_is_up_everything_is_found_and_nothing_is_left(stack:
         "role": 2,
         "record": 13,
     }
-    records = [item for item in stack.region.door.get("leftovers") if "record set" in item]
+    records = [item for item in stack.region.control.get("leftovers") if "record set" in item]
     assert len(records) == counts["record"]
 
 
@@ -221,6 +221,6 @@ def test_05_the_commands_that_are_told_remove_it_all(
     for item in left(stack):
         aws.run(item.remove, stack.region.client)
     assert left(stack) == []
-    others = stack.region.door.get("leftovers")
+    others = stack.region.control.get("leftovers")
     assert len([item for item in others if item.startswith("record set")]) == 4
     assert {item.split()[0] for item in others} == {"volume", "elastic", "role", "record"}

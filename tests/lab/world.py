@@ -107,9 +107,9 @@ class World:
             self.run(host, "systemctl", "reload", "postfix.service")
 
     @property
-    def region(self) -> "Door":
-        """The lab's own door to its region."""
-        return Door(self.lab)
+    def region(self) -> "ControlApi":
+        """The region's control API."""
+        return ControlApi(self.lab)
 
     @property
     def inbox(self) -> Inbox:
@@ -217,7 +217,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Door:
+class ControlApi:
     """RegionClient, called from inside the lab's namespace."""
 
     lab: Lab
