@@ -2,12 +2,14 @@
 
 import ctypes
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lab.lab import Lab
+from lab.run import ToolError
 
 INTO = Path(__file__).parent / "machines" / "into.py"
 CLONE_NEWNET = 0x40000000
@@ -31,6 +33,36 @@ def inside(lab: Lab, machine: str) -> list[str]:
         into = ["nsenter", "-t", leader, "-m", "-u", "-i", "-n", "-p", "--wdns=/", "--"]
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return [*into, "env", "-i", path, "HOME=/root", "LC_ALL=C.UTF-8", f"TERM={_terminal()}"]
+
+
+def run(
+    lab: Lab,
+    machine: str,
+    *command: str,
+    stdin: str = "",
+    seconds: float | None = None,
+    check: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """A command on a machine, as its root, with its two outputs as text.
+
+    ToolError if it fails, unless it is not to be checked; subprocess.TimeoutExpired after so many
+    seconds.
+    """
+    result = subprocess.run(
+        [*inside(lab, machine), *command],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=seconds,
+    )
+    if check and result.returncode != 0:
+        said = (result.stderr or result.stdout).strip()
+        raise ToolError(
+            f"`{' '.join(command)}` on {machine} failed with {result.returncode}: {said}"
+        )
+    return result
 
 
 def _terminal() -> str:

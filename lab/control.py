@@ -7,20 +7,21 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from lab.internet import services
-from lab.lab import HOME, Lab
+from lab.lab import Lab
 from lab.machines import network, routes
 from lab.machines.image import host_image, inbox_image
 from lab.run import attempt, run
 from lab.tools import missing
+from lab.wait import within
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
 STOP_SECONDS = 150
+KILL_SECONDS = 30
 
 Progress = Callable[[str], None]
 
@@ -61,11 +62,10 @@ def start(lab: Lab, progress: Progress) -> None:
             cwd=PROJECT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_SECONDS
-    while not (lab.directory / "ready").exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise LabError(f"the lab did not start; see {lab.directory}/daemon.log")
-        time.sleep(0.1)
+    ready = lab.directory / "ready"
+    within(START_SECONDS, lambda: ready.exists() or process.poll() is not None)
+    if not ready.exists():
+        raise LabError(f"the lab did not start; see {lab.directory}/daemon.log")
 
 
 def _daemon(lab: Lab) -> int | None:
@@ -81,15 +81,8 @@ def remove(lab: Lab) -> None:
     """Take everything away by the lab's name, in whatever state it is."""
     if (pid := _daemon(lab)) is not None:
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while _daemon(lab) is not None and time.monotonic() < deadline:
-            time.sleep(0.1)
-    deadline = time.monotonic() + 30
-    while (pids := _processes(lab)) and time.monotonic() < deadline:
-        for process in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        time.sleep(0.1)
+        within(STOP_SECONDS, lambda: _daemon(lab) is None)
+    within(KILL_SECONDS, lambda: not _kill(_processes(lab)))
     for mount in reversed(_mounts(lab)):
         attempt("umount", "--lazy", mount)
     for loop in _loops(lab):
@@ -102,6 +95,13 @@ def remove(lab: Lab) -> None:
                 Path(path).rmdir()
     shutil.rmtree(lab.directory, ignore_errors=True)
     services.stop_package_cache_after_the_last_lab()
+
+
+def _kill(pids: list[int]) -> list[int]:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return pids
 
 
 def remains(lab: Lab) -> list[str]:
@@ -146,9 +146,3 @@ def _cgroups(lab: Lab) -> list[Path]:
     base = Path("/sys/fs/cgroup")
     patterns = (f"{lab.namespace}-*", f"*/{lab.namespace}-*")
     return [path for pattern in patterns for path in base.glob(pattern) if path.is_dir()]
-
-
-def labs() -> list[Lab]:
-    """Every lab that has left something here, by its directory."""
-    names = sorted(path.name for path in HOME.iterdir()) if HOME.exists() else []
-    return [Lab(name) for name in names]

@@ -17,6 +17,7 @@ from lab.access import inside
 from lab.internet import laptop
 from lab.internet.inbox import Inbox
 from lab.internet.smarthost import Smarthost
+from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
@@ -139,7 +140,7 @@ def send_(
     """Send by every way in, and show what the receiving provider found."""
     lab = Lab(name)
     outputs = lab_stack.outputs(lab, stack)
-    internet = send.Internet(lab, StackFile(Target(stack, lab)).settings().acme.root)
+    internet = Internet(lab, StackFile(Target(stack, lab)).settings().acme.root)
     with step("three messages to the inbox"):
         sent = send.three(internet, outputs)
         messages = [send.arrived(lab, item, ARRIVAL_SECONDS) for item in sent]

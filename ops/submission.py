@@ -3,8 +3,8 @@
 import smtplib
 import ssl
 
+from lab.internet.smtp import Internet
 from lab.lab import Lab
-from lab.send import Internet
 
 SECONDS = 30
 PORTS = (587, 465)

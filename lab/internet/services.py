@@ -14,7 +14,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from lab.internet import private_zones
@@ -22,6 +21,7 @@ from lab.internet.authority import Authority
 from lab.lab import API_PORT, HOME, Lab
 from lab.machines.image import CACHE
 from lab.machines.network import DNS, METADATA, RESOLVER, SERVICES
+from lab.wait import within
 
 ACME_NAME = "acme-v02.api.letsencrypt.org"
 STAGING_NAME = "acme-staging-v02.api.letsencrypt.org"
@@ -279,9 +279,7 @@ def stop_package_cache_after_the_last_lab() -> None:
         if pid is None or (HOME.exists() and any(HOME.iterdir())):
             return
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 10
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        within(10, lambda: not Path(f"/proc/{pid}").exists())
 
 
 @contextlib.contextmanager

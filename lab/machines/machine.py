@@ -5,12 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.machines.network import Link
 from lab.run import attempt, run
+from lab.wait import within
 
 # A host is given as long to power off as systemd gives its slowest service.
 POWER_OFF_SECONDS = 90
@@ -157,15 +157,18 @@ class Machine:
 
     def power_off(self) -> None:
         """Orderly shutdown; what does not end in time is killed, as AWS forces a stop."""
-        if self.process is None:
+        if (process := self.process) is None:
             return
-        deadline = time.monotonic() + POWER_OFF_SECONDS
-        while self.process.poll() is None and time.monotonic() < deadline:
+
+        def ended() -> bool:
             if (leader := self.leader) is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(leader, signal.SIGRTMIN + 4)  # systemd: power off
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(15)
+                process.wait(15)
+            return process.poll() is not None
+
+        within(POWER_OFF_SECONDS, ended)
         self.kill()
 
     def kill(self) -> None:

@@ -11,7 +11,6 @@ import contextlib
 import json
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from lab.lab import Lab
 from lab.machines.machine import POWER_OFF_SECONDS, Disk, Machine
 from lab.machines.qmp import Qmp, QmpError
 from lab.run import run
+from lab.wait import within
 
 # The root partition begins where Debian's image has it, and has the id of image/virtual/etc/fstab.
 PARTUUID = "5a3b6f4e-1c8d-4f0a-9b57-2f1d0c6e8a91"
@@ -49,13 +49,14 @@ def accelerator(kernel: Path) -> list[str]:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + PROBE_SECONDS
-        works = False
-        while not works and probe.poll() is None and time.monotonic() < deadline:
-            works = b"Linux version" in Path(said.name).read_bytes()
-            time.sleep(0.05)
+
+        def works() -> bool:
+            return b"Linux version" in Path(said.name).read_bytes()
+
+        within(PROBE_SECONDS, lambda: works() or probe.poll() is not None)
+        kvm = works()
         probe.kill()  # not waited for: one that hangs in the kernel would be waited for for ever
-    return KVM if works else TCG
+    return KVM if kvm else TCG
 
 
 def hosts(lab: Lab) -> set[str]:

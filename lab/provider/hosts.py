@@ -1,7 +1,6 @@
 """Instances and what stands without them: interfaces, addresses, volumes."""
 
 import base64
-import time
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,6 +9,7 @@ from lab.provider.imports import attachment_id
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
 from lab.provider.network import _first as first
 from lab.provider.network import retag, tags_of
+from lab.wait import until
 
 PTR_SECONDS = 60.0
 
@@ -113,9 +113,7 @@ def read_pointer(c: Clients, i: str, _: Properties) -> Properties | None:
 
 def delete_pointer(c: Clients, i: str, p: Properties) -> None:
     forgiving(lambda: c.ec2.reset_address_attribute(AllocationId=i, Attribute="domain-name"))
-    deadline = time.monotonic() + PTR_SECONDS
-    while read_pointer(c, i, p) is not None and time.monotonic() < deadline:
-        time.sleep(0.5)
+    until("the reverse name is gone", lambda: read_pointer(c, i, p) is None, PTR_SECONDS)
 
 
 def create_instance(c: Clients, p: Properties) -> str:

@@ -1,6 +1,5 @@
 """What a resource type is to the plug-in, and the clients that its functions use."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -135,8 +134,3 @@ def forgiving(call: Callable[[], Any]) -> None:
     except ClientError as error:
         if not gone(error):
             raise
-
-
-def same_json(one: str, two: str) -> bool:
-    """Whether two JSON texts say the same: AWS gives policies back in its own spelling."""
-    return json.loads(one) == json.loads(two)

@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError
 
 from components.naming import tables_key
 from lab.access import NotRunning, entered
+from lab.internet.smtp import Internet
 from lab.machines.network import RESOLVER
-from lab.send import Internet
 from ops import account, hosts
 from ops.lab_stack import StackError
 from ops.status import NoStatus, Written, read, tables_now

@@ -28,7 +28,7 @@ def _zones(memory: Memory) -> list[dict[str, str]]:
             "groupName": f"{backends.REGION}-zg-1",
             "zoneType": ORDINARY,
         }
-        for zone in backends.ec2().describe_availability_zones(memory)
+        for zone in backends.ec2().describe_availability_zones()
         if zone.name not in memory.zones.gone
     ]
     found += [
