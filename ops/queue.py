@@ -2,7 +2,6 @@
 
 import datetime
 import json as json_
-import re
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +15,6 @@ from ops.target import LabOption, StackOption, Target, target
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
-QUEUE_ID = re.compile(r"[0-9A-Za-z]{6,}")
 Host = Annotated[str | None, typer.Option("--host", help="gateway, or a host's name; all of them.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Queue ids, as listed.")]
 All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]

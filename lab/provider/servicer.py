@@ -1,7 +1,7 @@
 """The engine's side of the plug-in: its protocol, over the table of resource types."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -260,8 +260,3 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         except (ClientError, BotoCoreError, ImportRefused) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise AssertionError from error
-
-
-def types() -> Mapping[str, Kind]:
-    """The resource types that the lab has."""
-    return KINDS
