@@ -77,7 +77,7 @@ def _enter(descriptor: int) -> None:
 
 @contextmanager
 def entered(namespace: str) -> Iterator[None]:
-    """Sockets that this thread opens meanwhile are the namespace's, also afterwards."""
+    """Sockets that this thread opens inside the `with` belong to the namespace, and stay in it."""
     path = Path("/run/netns") / namespace
     if not path.exists():
         raise NotRunning(f"there is no network namespace {namespace}: is the lab up?")

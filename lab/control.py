@@ -27,7 +27,7 @@ Progress = Callable[[str], None]
 
 
 class LabError(Exception):
-    """The lab cannot do it; the text says what to do."""
+    """The lab cannot do what was asked; the text names the remedy."""
 
 
 def running(lab: Lab) -> bool:
@@ -105,7 +105,7 @@ def _kill(pids: list[int]) -> list[int]:
 
 
 def remains(lab: Lab) -> list[str]:
-    """What there is of the lab on this computer: empty once it is down."""
+    """Everything of the lab that exists on this computer; empty once the lab is down."""
     found = [f"namespace {name}" for name in _namespaces(lab)]
     found += [f"process {pid}" for pid in _processes(lab)]
     found += [f"mount {path}" for path in _mounts(lab)]

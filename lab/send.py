@@ -1,4 +1,4 @@
-"""Sending mail in a lab as its users do, and reading what became of it."""
+"""Sending mail in a lab as its users do, and reading the verdicts on it."""
 
 import re
 import time
@@ -30,7 +30,7 @@ def compose(sender: str, recipient: str, subject: str, body: str = "Hello.\n") -
 
 @dataclass(frozen=True)
 class Sent:
-    """One message that was handed in: how, and by what it is found again."""
+    """One message that was handed in: by which way, and with which subject it is found again."""
 
     via: str
     sender: str
@@ -89,9 +89,9 @@ def arrived(lab: Lab, sent: Sent, seconds: float) -> Message:
 def hops(lab: Lab, sent: Sent, message: Message, outputs: dict[str, Any]) -> list[str]:
     """TLS of each hop: the version, and how far the sending side checked the receiving one.
 
-    The gateway hides how its users came (smtpd_hide_client_session), so the first hop is told by
-    the sender: its session, or the client host's log. Further ones are in Received headers, and
-    the gateway's log says what it thought of the certificate.
+    The gateway hides the sessions of its users (smtpd_hide_client_session), so the first hop is
+    known from the sender: its session, or the client host's log. Later hops are in Received
+    headers, and the gateway's log has its judgement of the receiver's certificate.
     """
     first = sent.tls or _log_level(lab, outputs["clients"][0], outputs["gateway"]["name"])
     level = _log_level(lab, outputs["gateway"], message.receivers[-1])

@@ -1,4 +1,4 @@
-"""Waiting for what comes in its own time, and no longer than that takes."""
+"""Waiting for a condition, with a deadline."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ EFFECT_SECONDS = 180.0
 
 
 def within(seconds: float, condition: Callable[[], T], every: float = 0.2) -> T:
-    """The condition's value once it is true; after so many seconds the last one, which is not."""
+    """The condition's value once it is true, or its last value when the time is over."""
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(every)
@@ -23,7 +23,7 @@ def until(
     seconds: float = EFFECT_SECONDS,
     every: float = 0.2,
 ) -> T:
-    """The condition's value once it is true; TimeoutError says what did not come."""
+    """The condition's value once it is true; TimeoutError names what did not come."""
     if not (value := within(seconds, condition, every)):
         raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
     return value

@@ -126,7 +126,7 @@ http {{
     server_name {ROOTS_NAME};
     ssl_certificate {roots[0]};
     ssl_certificate_key {roots[1]};
-    # both roots that there are of this kind; what follows the prefix ends behind the "?"
+    # both staging roots by this prefix; the rest of their paths becomes a query, behind the "?"
     location /certs/staging/letsencrypt-stg-root- {{
       proxy_pass https://127.0.0.1:{STAGING_MANAGEMENT_PORT}/roots/0?;
     }}
@@ -148,7 +148,7 @@ http {{
 
 
 def _acme(authority: Authority, name: str, port: int) -> str:
-    """nginx's server for a pebble under the name of the one that it plays."""
+    """nginx's server for a pebble, under the true name of the ACME server that it plays."""
     chain, key = authority.issue(name)
     pebble = f"https://127.0.0.1:{port}"
     return f"""  server {{

@@ -14,7 +14,7 @@ SMTP_SECONDS = 60
 
 @dataclass(frozen=True)
 class Internet:
-    """A computer on the lab's internet: what a stranger, or a user with a login, can do.
+    """A computer on the lab's internet, of a stranger or of a user with a login.
 
     With a `root` (PEM), TLS trusts this one instead of all that the lab's machines trust.
     """
@@ -28,7 +28,7 @@ class Internet:
         return ssl.create_default_context(cadata=self.root or bundle.read_text())
 
     def connect(self, host: str, address: str, port: int, *, tls: bool = True) -> smtplib.SMTP:
-        """A session with a gateway: 465 is TLS from the start, on others STARTTLS unless told not.
+        """A session with a gateway: 465 is TLS from the start, others use STARTTLS if `tls` is on.
 
         The certificate is verified for `host`; `address` is what DNS gives for it.
         """

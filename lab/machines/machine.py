@@ -82,7 +82,7 @@ class Machine:
             "--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
             "--resolv-conf=off",
             "--timezone=off",
-            # a console of its own, as EC2 gives: what is written to /dev/console ends in the log
+            # a console of its own, as on EC2: the log has everything written to /dev/console
             "--console=read-only",
             *(f"--bind={bind}" for bind in binds),
             *(f"--bind={disk.loop}:/dev/{disk.name}" for disk in self.disks.values()),
@@ -156,7 +156,7 @@ class Machine:
             attempt("nsenter", "-t", str(self.leader), "-m", "rm", "-rf", *gone)
 
     def power_off(self) -> None:
-        """Orderly shutdown; what does not end in time is killed, as AWS forces a stop."""
+        """Orderly shutdown; a machine that does not end in time is killed, as AWS forces a stop."""
         if (process := self.process) is None:
             return
 

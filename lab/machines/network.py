@@ -215,7 +215,8 @@ def _elastic(machines: list[tuple[str, Instance]]) -> list[str]:
         "  }",
         "  chain postrouting {",
         "    type nat hook postrouting priority 100;",
-        # By the address that the sender meant: a neighbour's Elastic IP is outside the VPC.
+        # The destination is the one before `dnat`: a neighbour's Elastic IP is outside the VPC, its
+        # private address inside.
         *(
             f"    ip saddr {i.private_address} ct original ip daddr != {i.vpc_cidr} snat to {own}"
             for own, i in elastic

@@ -55,7 +55,7 @@ def accelerator(kernel: Path) -> list[str]:
 
         within(PROBE_SECONDS, lambda: works() or probe.poll() is not None)
         kvm = works()
-        probe.kill()  # not waited for: one that hangs in the kernel would be waited for for ever
+        probe.kill()  # and no wait: a probe that hangs in the kernel never ends
     return KVM if kvm else TCG
 
 
@@ -133,7 +133,7 @@ class VirtualMachine(Machine):
         (self.directory / "into.json").write_text(json.dumps(into))
 
     def firmware(self) -> list[str]:
-        """What EC2's firmware says (SMBIOS), and the key for commands: arguments of QEMU."""
+        """QEMU's arguments for SMBIOS as EC2's firmware has it, and for the key for commands."""
         digits = ("ec2" + self.name.removeprefix("i-")).ljust(32, "0")[:32]
         lengths = (8, 12, 16, 20, 32)
         uuid = "-".join(digits[a:b] for a, b in zip((0, *lengths), lengths, strict=False))
@@ -170,7 +170,7 @@ class VirtualMachine(Machine):
                 qemu.ask("blockdev-del", **{"node-name": _node(volume)})
 
     def power_off(self) -> None:
-        """The power button, as AWS presses it; what does not end in time is killed."""
+        """The power button, as AWS presses it; a machine that does not end in time is killed."""
         if self.process is not None and self.leader is not None:
             with contextlib.suppress(OSError, QmpError), Qmp(self._qmp) as qemu:
                 qemu.ask("system_powerdown")

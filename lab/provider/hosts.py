@@ -1,4 +1,4 @@
-"""Instances and what stands without them: interfaces, addresses, volumes."""
+"""Instances, and the interfaces, addresses and volumes that outlive them."""
 
 import base64
 from typing import Any
@@ -29,7 +29,7 @@ def create_interface(c: Clients, p: Properties) -> str:
 
 
 def _check(c: Clients, interface: str, on: bool) -> None:
-    """Whether the interface takes only what is from it or for it."""
+    """Turn the source/destination check on or off."""
     c.ec2.modify_network_interface_attribute(
         NetworkInterfaceId=interface, SourceDestCheck={"Value": on}
     )
@@ -129,7 +129,7 @@ def create_instance(c: Clients, p: Properties) -> str:
             {"DeviceIndex": 0, "NetworkInterfaceId": interface["networkInterfaceId"]}
         ]
     if p.get("userDataBase64"):
-        # boto3 encodes what it is given
+        # boto3 encodes it again
         arguments["UserData"] = base64.b64decode(p["userDataBase64"])
     if p.get("iamInstanceProfile"):
         arguments["IamInstanceProfile"] = {"Name": p["iamInstanceProfile"]}

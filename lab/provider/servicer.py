@@ -179,7 +179,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> Any:
-        """Make it; in a preview, what the API will say stays unknown."""
+        """Make it; in a preview, the API's outputs stay unknown."""
         kind = self._kind(request.urn, context)
         news = to_python(request.properties)
         if request.preview:

@@ -137,7 +137,7 @@ def update_record(c: Clients, _: str, __: Properties, new: Properties) -> None:
 
 
 def delete_record(c: Clients, _: str, p: Properties) -> None:
-    # what is there is deleted, even where somebody changed it by hand
+    # the record set is deleted as it is now, even if somebody changed it by hand
     found = held(c, p["zoneId"], p["name"], p["type"])
     if found is not None:
         batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": found}]}

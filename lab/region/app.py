@@ -1,4 +1,4 @@
-"""The AWS API: our rules before moto, moto, and what has to follow after it."""
+"""The AWS API: our rules before moto, moto, and our corrections after it."""
 
 import io
 import re

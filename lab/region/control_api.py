@@ -1,4 +1,4 @@
-"""The control API, /_lab/...: the state for the machines, switches for tests, what is left."""
+"""The control API, /_lab/...: the state for the machines, switches for tests, leftovers."""
 
 import json
 from datetime import UTC, datetime
@@ -61,7 +61,7 @@ def _json(value: Any) -> Response:
 
 
 def state(memory: Memory) -> dict[str, Any]:
-    """What the machines' side follows; see lab/machines/state.py."""
+    """The state that the reconciler brings the machines to; typed in lab/machines/state.py."""
     data_volumes = []
     for volume in backends.ec2().volumes.values():
         attachment = volume.attachment
@@ -92,7 +92,7 @@ def state(memory: Memory) -> dict[str, Any]:
                     {"id": v.id, "sizeGiB": v.size}
                     for v in data_volumes
                     if v.attachment is not None and v.attachment.instance.id == instance.id
-                    # AWS attaches a volume seconds after it has said so, or later
+                    # AWS answers seconds or more before the volume is there
                     if not memory.attachments_held
                 ],
                 "ingress": _rules(interface.group_set, "ingress_rules"),

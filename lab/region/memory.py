@@ -1,4 +1,4 @@
-"""What a region knows that moto does not keep."""
+"""The state of a region that moto does not keep."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,7 +38,7 @@ class ZoneDifferences:
 
 @dataclass
 class Memory:
-    """One region's; whatever serves it is given the same one.
+    """One region's state; its API, DNS and metadata service share one.
 
     `consoles` is the directory in which each instance has one with its console.log. `boots` counts
     the starts of an instance by its id, `pointers` are reverse names without the final dot by the

@@ -1,4 +1,4 @@
-"""What names and addresses lead to: Route53's zones, Amazon's own names, the rest of the lab."""
+"""Names and their records: Route53's zones, Amazon's own names, the rest of the lab."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -64,7 +64,11 @@ def public_addresses(memory: Memory, name: str) -> list[str]:
 
 @dataclass
 class Found:
-    """Everything at a name: (type, TTL, value) each; `exists` also for names with others below."""
+    """The records at a name: (type, TTL in seconds, value) each.
+
+    `exists` is true as well of a name without records that has names below it (RFC 8020: NOERROR).
+    `minimum` is how long a negative answer may be cached, in seconds (RFC 2308).
+    """
 
     zone: str
     records: list[tuple[str, int, str]]
@@ -73,7 +77,7 @@ class Found:
 
 
 def lookup(memory: Memory, name: str) -> Found:
-    """What there is at an absolute name in lower case."""
+    """The records at an absolute name in lower case."""
     zones = [*public_zones(), *memory.names.zones]
     parent = _serving(memory, name, zones)
     if name in memory.names.withheld:
@@ -130,7 +134,7 @@ def records(hosted: Any) -> list[tuple[str, str, int, str]]:
 
 
 def _infrastructure(memory: Memory, name: str) -> Found:
-    """Names of nobody's zone: name servers, services, Amazon's names for addresses, reverse."""
+    """Names outside all zones: name servers, services, Amazon's names for addresses, reverse."""
     own, service = memory.names.own_address, memory.names.service_address
     plain = name.rstrip(".")
     if name == ".":

@@ -21,7 +21,7 @@ from lab.run import run
 from lab.wait import within
 
 DOMAIN = "inbox.example"
-# Answers with what was found.
+# This address answers each message with the verdicts on it.
 VERIFIER = f"check-auth@{DOMAIN}"
 HOST = "mx.inbox.example"
 MESSAGES = "var/lib/inbox"
@@ -34,7 +34,7 @@ with smtplib.SMTP(sys.argv[1], local_hostname=sys.argv[2]) as session:
     session.sendmail(sys.argv[3], sys.argv[4:], sys.stdin.read())
 """
 
-# What the provider's own zone holds; its address has a matching PTR.
+# The records of the provider's own zone; its address has a matching PTR.
 RECORDS = [
     [DOMAIN, "MX", 300, f"10 {HOST}."],
     [DOMAIN, "TXT", 300, '"v=spf1 mx -all"'],
@@ -83,7 +83,7 @@ class Inbox:
         count: int = 1,
         seconds: float = 120,
     ) -> list[Message]:
-        """The first `count` messages that are wanted; TimeoutError tells what else was there."""
+        """The first `count` messages that are wanted; TimeoutError lists others."""
 
         def found() -> list[Message]:
             return [message for message in self.messages() if wanted(message)]

@@ -18,8 +18,7 @@ CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-r
 FILES = Path(__file__).parent
 SUITE = "trixie"
 
-# What the list has and a machine that shares this computer's kernel has not: kernel, boot loader.
-# A virtual machine has a kernel, which QEMU loads for it.
+# Kernel and boot loader: a container shares this computer's kernel, QEMU loads a virtual machine's.
 NOT_IN_A_CONTAINER = ("linux-image-", "grub", "shim-")
 INBOX_PACKAGES = (
     "ca-certificates,curl,dbus,iproute2,iputils-ping,less,netbase,nftables,openssh-server,procps,"
@@ -44,7 +43,7 @@ class Image:
 
 
 class ImageError(Exception):
-    """A root file system could not be made; says what to look at."""
+    """A root file system could not be made; the text names the log."""
 
 
 def ec2_packages(architecture: str) -> tuple[str, ...]:

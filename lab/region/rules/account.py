@@ -1,4 +1,4 @@
-"""What AWS allows the account: told by APIs that moto lacks, and held by those that make things."""
+"""The account's limits: the APIs that list them, which moto lacks, and the checks of calls."""
 
 import json
 import re
@@ -26,13 +26,13 @@ QUOTAS: Mapping[str, float] = {ADDRESSES: 5, STANDARD_VCPUS: 32, VPCS: 5}
 
 
 def hold(memory: Memory, action: str, parameters: Parameters) -> None:
-    """Refuse what would be more than the account may have."""
+    """Refuse a call that would exceed a quota."""
     if action in _HELD:
         _HELD[action](memory, parameters)
 
 
 def quota(memory: Memory, code: str) -> float:
-    """What the account may have of it."""
+    """The account's quota by its code."""
     return memory.quotas.get(code, QUOTAS[code])
 
 

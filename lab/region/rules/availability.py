@@ -94,7 +94,7 @@ def _offered(memory: Memory, zone: str) -> list[str]:
 
 
 def describe_instance_type_offerings(memory: Memory, parameters: Parameters) -> str:
-    """What each zone of the account offers; only by zone, and whole (no pages)."""
+    """Instance types by zone of the account; LocationType is the zone only, in one page."""
     if parameters.get("LocationType") != ORDINARY:
         raise ApiError("InvalidParameterValue", f"the lab knows LocationType {ORDINARY} only")
     wanted = dict(_filters(parameters))

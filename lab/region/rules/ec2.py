@@ -18,7 +18,7 @@ Parameters = dict[str, str]
 USER_DATA_LIMIT = 16_384
 ELASTIC = ipaddress.ip_network("203.0.113.0/24")
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
-CONSOLE_BYTES = 65_536  # what EC2 keeps of it
+CONSOLE_BYTES = 65_536  # the end of the log that EC2 keeps
 
 
 def run_instances(memory: Memory, parameters: Parameters) -> None:
@@ -167,7 +167,7 @@ def _attribute(memory: Memory, name: str, addresses: list[Any], *, single: bool)
 
 
 def get_console_output(memory: Memory, parameters: Parameters) -> str:
-    """The end of what a machine wrote to its console; as on Nitro, the latest at any time."""
+    """The end of a machine's console log; as on Nitro, the latest at any time."""
     identity = parameters.get("InstanceId", "")
     if identity not in [instance.id for instance in backends.instances()]:
         text = f"The instance ID '{identity}' does not exist"

@@ -1,4 +1,4 @@
-"""What a role may do, judged by its inline policies; moto judges few services rightly.
+"""A role's permissions by its inline policies; moto judges few services rightly.
 
 Only keys that the metadata service gave out are a role's; every other key is the administrator's.
 """
