@@ -96,6 +96,7 @@ def test_a_crash_of_postfix_loses_nothing_and_the_operator_hears_of_it_once(
     world.submit(send.compose(LOGIN, send.RECIPIENT, after))
     assert world.arrived(before).verdict.passes()
     assert world.arrived(after).verdict.passes()
+    until("it is another process", partial(other_pid, world, GATEWAY, unit, pid), 60)
     told_by = f"mail-relay-tell@{unit}.service"
     until(
         "nobody is being told",
