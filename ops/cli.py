@@ -8,14 +8,12 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
-from lab.access import NotRunning
+from common.errors import RelayError
 from lab.control import LabError
 from lab.lab import Lab
-from lab.machines.image import ImageError
-from lab.run import ToolError
 from ops import domains, forwards, github, lab_commands, lab_stack, mailboxes, queue, trace, users
 from ops.doctor import command as doctor
-from ops.engine import EngineMissing, engine
+from ops.engine import engine
 from ops.environments import command as environments
 from ops.leftovers import command as leftovers
 from ops.output import notes
@@ -23,8 +21,6 @@ from ops.review import command as review
 from ops.rotate import command as rotate
 from ops.settle import command as settle
 from ops.verify import command as verify
-from ops.verify.expected import OutputsMissing
-from settings import SettingsError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,20 +48,7 @@ app.command("settle")(settle.command)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 # What a user can put right: one line, no traceback.
-EXPECTED = (
-    BotoCoreError,
-    ClientError,
-    EngineMissing,
-    ImageError,
-    LabError,
-    NotRunning,
-    OutputsMissing,
-    SettingsError,
-    ToolError,
-    TimeoutError,
-    ValueError,
-    lab_stack.StackError,
-)
+EXPECTED = (BotoCoreError, ClientError, RelayError, TimeoutError, ValueError)
 
 
 @app.command(context_settings=PASS_ON, add_help_option=False)

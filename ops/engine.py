@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from common.errors import RelayError
+
 VERSION = "3.259.0"
 # Set to "true", it makes `preview --json` write the engine's events, one a line.
 EVENTS = "PULUMI_ENABLE_STREAMING_JSON_PREVIEW"
@@ -22,7 +24,7 @@ MODULE = PROJECT / "ops" / "engine"
 CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-relay"))
 
 
-class EngineMissing(Exception):
+class EngineMissing(RelayError):
     """There is no engine and none can be built here; names the official ways to install it."""
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lab.run import ToolError, run
-from ops.lab_stack import StackError
+from common.shell import ToolError, run
+from ops.errors import StackError
 from ops.output import notes
 
 app = typer.Typer(

@@ -5,7 +5,7 @@ import subprocess
 from typing import Any
 
 from lab.access import inside
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.target import Target
 
 USER = "admin"  # Debian's image; it may use sudo without a password

@@ -23,6 +23,7 @@ from lab.stories import STORIES
 from lab.stories.stage import Stage, play
 from ops import account, hosts, lab_real_kernel, lab_smarthost, lab_stack
 from ops import status as status_
+from ops.errors import StackError
 from ops.output import notes, print_json, print_table, results, step
 from ops.settle.settle import settle
 from ops.stack_file import StackFile
@@ -106,7 +107,7 @@ def apply(
     with step("pulumi up, until the hosts serve"):
         made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
         if made.returncode != 0:
-            raise lab_stack.StackError(made.stdout)
+            raise StackError(made.stdout)
         lab_smarthost.open_accounts(lab)
         settings = StackFile(Target(stack, lab)).settings()
         if settings.ssh.public_key:

@@ -5,6 +5,7 @@ import secrets
 from lab.internet.smarthost import HOST, Smarthost
 from lab.lab import Lab
 from ops import lab_stack
+from ops.errors import StackError
 from settings import Account, Settings, read
 
 PASSWORD_BYTES = 16
@@ -37,7 +38,7 @@ def open_accounts(lab: Lab) -> None:
         arguments = ("config", "set", "--secret", "--path", path, "--stack", lab_stack.STACK)
         result = lab_stack.captured(lab, *arguments, text=accounts[number]["password"])
         if result.returncode != 0:
-            raise lab_stack.StackError((result.stderr or result.stdout).strip())
+            raise StackError((result.stderr or result.stdout).strip())
 
 
 def _senders(settings: Settings, account: Account) -> list[str]:

@@ -23,6 +23,7 @@ from lab.internet import laptop
 from lab.lab import Lab
 from lab.region_client import RegionClient
 from ops import engine
+from ops.errors import StackError
 
 PROJECT = engine.PROJECT
 STACK = "lab"
@@ -30,10 +31,6 @@ PASSPHRASE_BYTES = 24
 # What Pulumi writes into a stack file with the first secret.
 _ZONES = "mail-relay:zones"
 _ENCRYPTED = {"encryptionsalt", "encryptedkey", "secretsprovider"}
-
-
-class StackError(Exception):
-    """A command of the stack failed; its own output said why."""
 
 
 def work_dir(lab: Lab) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ops import hosts
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.output import notes, print_json, print_table
 from ops.settings_commands import Json
 from ops.status import summaries

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from agent.host_status import LIMIT, BadStatus, Status, parse
 from ops import hosts
 from ops.account import Clients, clients
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.target import Target
 
 

@@ -13,7 +13,7 @@ import typer
 from lab import control
 from lab.lab import Lab
 from ops import engine, lab_stack
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.output import notes
 
 StackOption = Annotated[

@@ -11,7 +11,7 @@ import yaml
 
 from lab.lab import Lab
 from ops import target as stacks
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.settle import state
 from ops.target import Target
 

@@ -11,7 +11,7 @@ from ops import engine
 from ops.durations import duration
 from ops.environments import backend, destroy, make
 from ops.environments.mapping import checked, expiry
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.output import notes, print_json, print_table, step
 from ops.settings_commands import Json
 from ops.settle.settle import keep_export

@@ -5,7 +5,7 @@ import yaml
 from ops import engine
 from ops.account import clients
 from ops.environments.backend import Environment, restore_file
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.leftovers.find import owned
 from ops.output import notes
 from ops.settle.locks import unlocked

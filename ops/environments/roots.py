@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from lab.access import entered
 from lab.lab import Lab
 from lab.machines.network import SERVICES
-from ops.lab_stack import StackError
+from ops.errors import StackError
 
 # https://letsencrypt.org/docs/staging-environment/: every chain of theirs leads to one of the two.
 URLS = (

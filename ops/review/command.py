@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from ops import engine, lab_stack
+from ops.errors import StackError
 from ops.output import print_json
 from ops.review import preview, readings
 from ops.review.change import Change
 from ops.review.report import markdown, report
 from ops.review.warnings import tightened
-from ops.target import LabOption, StackError, StackOption, Target, target
+from ops.target import LabOption, StackOption, Target, target
 from ops.verify.expected import OutputsMissing, expected
 from ops.verify.place import place
 from ops.verify.run import passing

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from ops.engine import PROJECT
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.stack_file import PREFIX, readable
 from settings import Settings, read
 

@@ -9,7 +9,7 @@ import typer
 
 from mail import dkim
 from ops import durations
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.output import notes, print_json, results
 from ops.rotate.plan import EVERY, WAIT, Published, Step, step
 from ops.rotate.safety import objections

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from common.errors import RelayError
 from mail import names, zonefile
 from mail.zonefile import RecordSet
 
 
-class OutputsMissing(Exception):
+class OutputsMissing(RelayError):
     """The outputs are those of an older program; the text says what to do."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from agent.host_status import SILENT_SECONDS, Disk, Egress, Queue, Status, Tables
+from common.errors import RelayError
 from ops.status import Written
 from ops.verify.expected import Domain, Expected, Host
 from ops.verify.result import Result
@@ -24,7 +25,7 @@ FORM = (
 )
 
 
-class NoAccess(Exception):
+class NoAccess(RelayError):
     """What a host wrote cannot be read; the text says why."""
 
 

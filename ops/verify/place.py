@@ -14,7 +14,7 @@ from lab.access import NotRunning, entered
 from lab.machines.network import RESOLVER
 from lab.send import Internet
 from ops import account, hosts
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.status import NoStatus, Written, read, tables_now
 from ops.target import Target
 from ops.verify.expected import Expected, Host

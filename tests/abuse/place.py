@@ -16,6 +16,7 @@ from typing import Any
 import dkim as dkimpy
 
 from abuse.talk import Talk
+from common.shell import run
 from lab import send
 from lab.access import entered, inside
 from lab.internet.inbox import Inbox
@@ -23,7 +24,6 @@ from lab.internet.inbox.message import Message
 from lab.internet.stranger import SELECTOR, put_zone
 from lab.lab import Lab
 from lab.machines.network import OTHERS_CIDR, PROBE, other
-from lab.run import run
 from mail import dkim, txt
 from ops import lab_stack
 from ops.stack_file import StackFile

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from stacks import Stack, credentials
 
+from ops.errors import StackError
 from ops.leftovers.find import Stack as Account
 from ops.leftovers.find import find
 from ops.settle import state
-from ops.target import StackError, Target
+from ops.target import Target
 from settings import read
 
 # Between two Ctrl-C: a person who does not wait.

@@ -18,8 +18,9 @@ from ops import cli
 from ops.doctor import command
 from ops.doctor.account import HOME, Account
 from ops.doctor.run import examine
+from ops.errors import StackError
 from ops.leftovers.find import in_state
-from ops.target import StackError, Target
+from ops.target import Target
 from ops.verify.names import Dns
 from ops.verify.result import Result
 from settings import read

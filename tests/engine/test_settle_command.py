@@ -14,8 +14,9 @@ import pytest
 from test_env_command import Checkout, checkout, left
 
 from ops import engine
+from ops.errors import StackError
 from ops.settle import plugins
-from ops.target import StackError, Target
+from ops.target import Target
 
 __all__ = ["checkout"]
 

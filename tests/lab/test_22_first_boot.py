@@ -17,14 +17,15 @@ import pytest
 import yaml
 from world import PROJECT, wait_until
 
+from common.shell import attempt, run
 from lab import control, send
 from lab.access import entered, inside
 from lab.internet.services import mirrors
 from lab.lab import Lab
 from lab.machines.image import host_image
 from lab.region_client import RegionClient
-from lab.run import attempt, run
 from ops import lab_commands, lab_stack
+from ops.errors import StackError
 
 LAB = Lab("test22")
 HOST = "mail.relay.example"
@@ -139,7 +140,7 @@ class Up(threading.Thread):
     def run(self) -> None:
         try:
             self.outputs = lab_commands.apply(LAB, self.file)
-        except lab_stack.StackError as error:
+        except StackError as error:
             self.failed = str(error)
 
     def ended(self) -> bool:
