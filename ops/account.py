@@ -7,7 +7,7 @@ from typing import Any
 from components.account import Account
 from lab.access import entered
 from ops import lab_stack
-from ops.stack_file import StackFile
+from ops.edit.stack_file import StackFile
 from ops.target import Target
 
 Clients = Callable[[str], Any]

@@ -11,8 +11,9 @@ from rich.markup import escape
 from common.errors import RelayError
 from lab.control import LabError
 from lab.lab import Lab
-from ops import domains, forwards, github, lab_commands, lab_stack, mailboxes, queue, trace, users
+from ops import github, lab_commands, lab_stack, queue, trace
 from ops.doctor import command as doctor
+from ops.edit import domains, forwards, mailboxes, users
 from ops.engine import engine
 from ops.environments import command as environments
 from ops.leftovers import command as leftovers

@@ -23,10 +23,10 @@ from lab.stories import STORIES
 from lab.stories.stage import Stage, play
 from ops import account, hosts, lab_real_kernel, lab_smarthost, lab_stack
 from ops import status as status_
+from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.output import notes, print_json, print_table, results, step
 from ops.settle.settle import settle
-from ops.stack_file import StackFile
 from ops.target import Target
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")

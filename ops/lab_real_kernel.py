@@ -8,8 +8,8 @@ from lab.machines import virtual
 from lab.machines.image import architecture, virtual_image
 from lab.tools import missing
 from ops import lab_stack
+from ops.edit.stack_file import StackFile
 from ops.output import notes
-from ops.stack_file import StackFile
 from ops.target import Target
 from settings import Settings
 

@@ -2,21 +2,19 @@
 
 import datetime
 import json as json_
-import re
 from typing import Annotated, Any
 
 import typer
 
 from ops import hosts
+from ops.edit.common import Json
 from ops.errors import StackError
 from ops.output import notes, print_json, print_table
-from ops.settings_commands import Json
 from ops.status import summaries
 from ops.target import LabOption, StackOption, Target, target
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
-QUEUE_ID = re.compile(r"[0-9A-Za-z]{6,}")
 Host = Annotated[str | None, typer.Option("--host", help="gateway, or a host's name; all of them.")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Queue ids, as listed.")]
 All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from ops import hosts, postfix_log
+from ops.edit.common import Json
 from ops.output import notes, print_json, print_table, results
 from ops.plain_words import login_failed, plain
 from ops.postfix_log import Traced
-from ops.settings_commands import Json
 from ops.status import summaries
 from ops.target import LabOption, StackOption, Target, target
 

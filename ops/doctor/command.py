@@ -21,10 +21,10 @@ from ops import engine, lab_stack
 from ops.doctor.account import HOME, Account
 from ops.doctor.identity import OTHER_WAYS
 from ops.doctor.run import examine
+from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.leftovers.find import in_state
 from ops.output import notes, print_json, step
-from ops.stack_file import StackFile
 from ops.target import LabOption, StackOption, Target, target
 from ops.verify.names import Answer, Dns
 from ops.verify.result import Result

@@ -9,11 +9,11 @@ from lab import control
 from lab.lab import Lab
 from ops import engine
 from ops.durations import duration
+from ops.edit.common import Json
 from ops.environments import backend, destroy, make
 from ops.environments.mapping import checked, expiry
 from ops.errors import StackError
 from ops.output import notes, print_json, print_table, step
-from ops.settings_commands import Json
 from ops.settle.settle import keep_export
 from ops.target import Target
 

@@ -11,12 +11,12 @@ from lab import control
 from lab.internet import laptop
 from ops import lab_stack
 from ops import target as stacks
+from ops.edit.stack_file import PREFIX, readable
 from ops.environments import backend, roots
 from ops.environments.mapping import Wanted, environment, expiry
 from ops.output import notes, step
 from ops.settle.locks import unlocked
 from ops.settle.settle import settle
-from ops.stack_file import PREFIX, readable
 from ops.target import Target
 from settings import Settings, SettingsError, read
 

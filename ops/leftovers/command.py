@@ -12,11 +12,11 @@ import yaml
 from rich.markup import escape
 
 from ops import account, engine
+from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.leftovers.find import Stack, find, in_state
 from ops.leftovers.left import Left
 from ops.output import notes, print_json, results, step
-from ops.stack_file import StackFile
 from ops.target import LabOption, StackOption, Target, target
 
 

@@ -26,7 +26,7 @@ from lab.lab import Lab
 from lab.machines.network import OTHERS_CIDR, PROBE, other
 from mail import dkim, txt
 from ops import lab_stack
-from ops.stack_file import StackFile
+from ops.edit.stack_file import StackFile
 from ops.target import Target
 from settings import Settings
 

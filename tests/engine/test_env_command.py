@@ -36,7 +36,7 @@ class Checkout:
         return {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "AWS_"))},
             "PULUMI_HOME": str(self.home),
-            "PULUMI_BACKEND_URL": f"file://{self.home}/state?metadata=skip",  # see ops/engine.py
+            "PULUMI_BACKEND_URL": f"file://{self.home}/state?metadata=skip",  # see ops/engine
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "XDG_STATE_HOME": str(self.home / "kept"),

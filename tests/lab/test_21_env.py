@@ -16,7 +16,7 @@ from world import PROJECT
 from lab import control, send
 from lab.lab import Lab
 from ops import lab_stack
-from ops.stack_file import StackFile
+from ops.edit.stack_file import StackFile
 from ops.target import Target
 
 LAB = Lab("test21")

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from certificates import root
 
+from ops.edit.stack_file import PREFIX, readable
 from ops.environments import mapping
 from ops.environments.make import make
 from ops.environments.mapping import Wanted, environment
-from ops.stack_file import PREFIX, readable
 from ops.target import Target
 from settings import Settings, SettingsError, read
 

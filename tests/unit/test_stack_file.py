@@ -8,7 +8,7 @@ import yaml
 
 from lab.lab import Lab
 from ops import lab_stack, target
-from ops.stack_file import StackFile
+from ops.edit.stack_file import StackFile
 from settings import SettingsError
 
 TEXT = """\

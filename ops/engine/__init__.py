@@ -19,8 +19,8 @@ from common.errors import RelayError
 VERSION = "3.259.0"
 # Set to "true", it makes `preview --json` write the engine's events, one a line.
 EVENTS = "PULUMI_ENABLE_STREAMING_JSON_PREVIEW"
-PROJECT = Path(__file__).resolve().parent.parent
-MODULE = PROJECT / "ops" / "engine"
+PROJECT = Path(__file__).resolve().parents[2]
+MODULE = Path(__file__).parent
 CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-relay"))
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ops.edit.stack_file import StackFile
 from ops.output import notes
-from ops.stack_file import StackFile
 from ops.target import target
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

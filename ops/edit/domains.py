@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ops.edit.common import Json, edit
+from ops.edit.stack_file import StackFile
 from ops.output import print_json, print_table
-from ops.settings_commands import Json, edit
-from ops.stack_file import StackFile
 from ops.target import LabOption, StackOption, target
 from ops.verify import command as verify
 from settings import SettingsError

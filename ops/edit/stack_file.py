@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -102,13 +102,6 @@ class StackFile:
         self.settings()
         with _replaced(self._target.file) as file, file.open("w") as output:
             self._yaml.dump(self._content, output)
-
-
-def edit(target: Target, change: Callable[[StackFile], None]) -> None:
-    """Change the stack's file as a whole."""
-    file = StackFile(target)
-    change(file)
-    file.save()
 
 
 @contextmanager

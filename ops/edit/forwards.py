@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from ops import submission
+from ops.edit.common import Json, edit
+from ops.edit.stack_file import StackFile
 from ops.output import print_json, print_table
-from ops.settings_commands import Json, edit
-from ops.stack_file import StackFile
 from ops.target import LabOption, StackOption, target
 
 app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")

@@ -8,9 +8,9 @@ import typer
 
 from components.secrets import PASSWORD_BYTES
 from ops import status, submission
+from ops.edit.common import Json, PasswordStdin, SendAs, edit, password_from_stdin
+from ops.edit.stack_file import StackFile
 from ops.output import print_json, print_table
-from ops.settings_commands import Json, PasswordStdin, SendAs, edit, password_from_stdin
-from ops.stack_file import StackFile
 from ops.target import LabOption, StackOption, target
 from settings import PASSWORD, SettingsError
 from settings.limits import LoginLimits
