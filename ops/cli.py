@@ -17,10 +17,10 @@ from ops.edit import domains, forwards, mailboxes, users
 from ops.engine import engine
 from ops.environments import command as environments
 from ops.leftovers import command as leftovers
-from ops.output import notes
 from ops.review import command as review
 from ops.rotate import command as rotate
 from ops.settle import command as settle
+from ops.terminal import notes
 from ops.verify import command as verify
 
 app = typer.Typer(

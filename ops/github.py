@@ -10,7 +10,7 @@ import typer
 
 from common.shell import ToolError, run
 from ops.errors import StackError
-from ops.output import notes
+from ops.terminal import notes
 
 app = typer.Typer(
     no_args_is_help=True, help="For the workflows: reviewed plans and pull requests, by `gh`."

@@ -21,20 +21,23 @@ from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
 from lab.stories.stage import Stage, play
-from ops import account, hosts, lab_real_kernel, lab_smarthost, lab_stack
+from ops import account, lab_real_kernel, lab_smarthost, lab_stack
 from ops import status as status_
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
-from ops.output import notes, print_json, print_table, results, step
+from ops.outputs import Host, read
 from ops.settle.settle import settle
 from ops.target import Target
+from ops.terminal import notes, print_json, print_table, results, step
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
 ARRIVAL_SECONDS = 300
 
 Name = Annotated[str, typer.Option("--name", help="The lab's name: several can run side by side.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Host = Annotated[str, typer.Argument(help="gateway, inbox, smarthost, or a host's name.")]
+HostName = Annotated[
+    str, typer.Argument(metavar="HOST", help="gateway, inbox, smarthost, or a host's name.")
+]
 
 
 def _source(example: str | None, file: Path | None) -> Path:
@@ -202,7 +205,8 @@ def status(name: Name = "dev", json: Json = False) -> None:
         notes.print(f"The lab {name} is not up: ./relay lab up --name {name}")
         return
     outputs = lab_stack.outputs(lab)
-    placed = hosts.all_of(outputs) if outputs else []
+    found = read(outputs) if outputs else None
+    placed = found.hosts if found else ()
     lacks = _lacks(lab, placed)
     missing = [f"{host}: {what}" for host, found in lacks.items() for what in found]
     result |= _shown(outputs)
@@ -213,10 +217,10 @@ def status(name: Name = "dev", json: Json = False) -> None:
         return
     rows = [
         {
-            "host": host["name"],
-            "address": host.get("address") or host["privateAddress"],
-            "instance": host["instanceId"],
-            "is": ", ".join(lacks[host["name"]]) or "serving",
+            "host": host.name,
+            "address": host.address or host.private_address,
+            "instance": host.instance_id,
+            "is": ", ".join(lacks[host.name]) or "serving",
         }
         for host in placed
     ]
@@ -225,19 +229,19 @@ def status(name: Name = "dev", json: Json = False) -> None:
     else:
         results.print(f"lab {name}: the stack is not up")
     results.print(f"Messages in the inbox: {result['messages']}")
-    if smarthost := outputs.get("smarthost"):
-        results.print(f"All mail leaves by {smarthost['host']}:{smarthost['port']}.")
+    if found and (smarthost := found.smarthost):
+        results.print(f"All mail leaves by {smarthost.host}:{smarthost.port}.")
 
 
-def _lacks(lab: Lab, placed: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _lacks(lab: Lab, placed: Sequence[Host]) -> dict[str, list[str]]:
     """What each host lacks to serve, by its own word."""
     found: dict[str, list[str]] = {}
     with account.clients(Target(lab_stack.STACK, lab)) as client:
         for host in placed:
             try:
-                found[host["name"]] = list(status_.read(client, host).status.missing)
+                found[host.name] = list(status_.read(client, host).status.missing)
             except status_.NoStatus as error:
-                found[host["name"]] = [str(error)]
+                found[host.name] = [str(error)]
     return found
 
 
@@ -258,7 +262,7 @@ def _machine(lab: Lab, host: str) -> str:
 
 @app.command()
 def shell(
-    host: Host,
+    host: HostName,
     command: Annotated[list[str] | None, typer.Argument(help="A command instead.")] = None,
     name: Name = "dev",
 ) -> None:
@@ -271,7 +275,7 @@ def shell(
 
 @app.command()
 def logs(
-    host: Host,
+    host: HostName,
     name: Name = "dev",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on.")] = False,
 ) -> None:

@@ -9,8 +9,8 @@ from lab.machines.image import architecture, virtual_image
 from lab.tools import missing
 from ops import lab_stack
 from ops.edit.stack_file import StackFile
-from ops.output import notes
 from ops.target import Target
+from ops.terminal import notes
 from settings import Settings
 
 

@@ -9,9 +9,9 @@ import typer
 from ops import hosts
 from ops.edit.common import Json
 from ops.errors import StackError
-from ops.output import notes, print_json, print_table
 from ops.status import summaries
 from ops.target import LabOption, StackOption, Target, target
+from ops.terminal import notes, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
@@ -24,7 +24,7 @@ def _waiting(found: Target, host: str | None) -> list[dict[str, Any]]:
     """A row for each message of the queues, oldest first (postqueue(1), -j)."""
     outputs = found.outputs()
     rows = []
-    for each in [hosts.named(outputs, host)] if host else hosts.all_of(outputs):
+    for each in [outputs.host(host)] if host else outputs.hosts:
         for line in hosts.run(found, each, "postqueue", "-j").splitlines():
             entry = json_.loads(line)
             arrived = datetime.datetime.fromtimestamp(entry["arrival_time"], datetime.UTC)
@@ -32,7 +32,7 @@ def _waiting(found: Target, host: str | None) -> list[dict[str, Any]]:
             reasons = {r["delay_reason"] for r in recipients if r.get("delay_reason")}
             rows.append(
                 {
-                    "host": each["name"],
+                    "host": each.name,
                     "id": entry["queue_id"],
                     "queue": entry["queue_name"],
                     "arrived": arrived.isoformat(),
@@ -58,7 +58,7 @@ def _act(
     meant = [row for row in rows if everything or row["id"] in (ids or [])]
     outputs = found.outputs()
     for row in meant:
-        hosts.run(found, hosts.named(outputs, row["host"]), *command, row["id"])
+        hosts.run(found, outputs.host(row["host"]), *command, row["id"])
     return meant
 
 

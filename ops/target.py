@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,8 @@ from lab import control
 from lab.lab import Lab
 from ops import engine, lab_stack
 from ops.errors import StackError
-from ops.output import notes
+from ops.outputs import Outputs, read
+from ops.terminal import notes
 
 StackOption = Annotated[
     str | None, typer.Option("--stack", help="The stack; the one that Pulumi has selected.")
@@ -111,12 +112,12 @@ class Target:
             raise StackError((result.stderr or result.stdout).strip())
         return result.stdout
 
-    def outputs(self) -> dict[str, Any]:
+    def outputs(self) -> Outputs:
         """The stack's outputs, secret ones too; StackError if it was never brought up."""
         found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
         if not found:
             raise StackError(f"the stack {self.stack} has no outputs yet: {self.apply_command}")
-        return found
+        return read(found)
 
 
 def output(lab: Lab | None, *arguments: str, text: str = "") -> str:

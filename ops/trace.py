@@ -8,11 +8,12 @@ import typer
 
 from ops import hosts, postfix_log
 from ops.edit.common import Json
-from ops.output import notes, print_json, print_table, results
+from ops.outputs import Host
 from ops.plain_words import login_failed, plain
 from ops.postfix_log import Traced
 from ops.status import summaries
 from ops.target import LabOption, StackOption, Target, target
+from ops.terminal import notes, print_json, print_table, results
 
 NOTHING = 1  # grep(1): no line matches
 MESSAGES = 50
@@ -70,13 +71,12 @@ def _json(message: Traced, logins: list[str]) -> dict[str, Any]:
 def _logins(found: Target) -> list[str]:
     """Every name that may log in: the stack's logins, and its client hosts' own."""
     outputs = found.outputs()
-    return [*outputs["logins"], *(f"relay@{client['name']}" for client in outputs["clients"])]
+    return [*outputs.logins, *(f"relay@{client.name}" for client in outputs.clients)]
 
 
 def _search(found: Target, what: str) -> list[Traced]:
     """The messages that have the word in a line of theirs, and the same ones on other hosts."""
-    outputs = found.outputs()
-    every = hosts.all_of(outputs)
+    every = found.outputs().hosts
     words = [what, *postfix_log.sender_words(what)]
     messages = [m for host in every for m in _on(found, host, words)]
     if known := {m.message_id for m in messages if m.message_id}:
@@ -89,17 +89,17 @@ def _search(found: Target, what: str) -> list[Traced]:
     return sorted(messages, key=lambda message: message.time)
 
 
-def _on(found: Target, host: dict[str, Any], words: list[str]) -> list[Traced]:
+def _on(found: Target, host: Host, words: list[str]) -> list[Traced]:
     lines = grep(found, host, words)
     known = postfix_log.ids(lines)
     # a line that only mentions an id is another message's
     whole = grep(found, host, [f"{i}:" for i in sorted(known)])
     about = [line for line in whole if postfix_log.ids([line]) & known]
     outside = [line for line in lines if not postfix_log.ids([line])]
-    return postfix_log.read(host["name"], sorted([*about, *outside]))
+    return postfix_log.read(host.name, sorted([*about, *outside]))
 
 
-def grep(found: Target, host: dict[str, Any], words: list[str]) -> list[str]:
+def grep(found: Target, host: Host, words: list[str]) -> list[str]:
     """The lines of the mail logs, rotated ones too, that hold one of the words, oldest first.
 
     The words go by standard input: an argument of a command is 128 KiB at most (MAX_ARG_STRLEN).

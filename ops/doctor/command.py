@@ -24,8 +24,8 @@ from ops.doctor.run import examine
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.leftovers.find import in_state
-from ops.output import notes, print_json, step
 from ops.target import LabOption, StackOption, Target, target
+from ops.terminal import notes, print_json, step
 from ops.verify.names import Answer, Dns
 from ops.verify.result import Result
 from ops.verify.show import as_dict, progress, show

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from ops.edit.stack_file import StackFile
-from ops.output import notes
 from ops.target import target
+from ops.terminal import notes
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 PasswordStdin = Annotated[

@@ -8,8 +8,8 @@ import typer
 from ops import submission
 from ops.edit.common import Json, edit
 from ops.edit.stack_file import StackFile
-from ops.output import print_json, print_table
 from ops.target import LabOption, StackOption, target
+from ops.terminal import print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")
 
@@ -68,7 +68,7 @@ def test(
     root = StackFile(found).settings().acme.root
     row: dict[str, Any] = {"address": address, "taken": False, "said": ""}
     try:
-        with submission.connect(found.lab, found.outputs()["gateway"], 25, root) as session:
+        with submission.connect(found.lab, found.outputs().gateways[0], 25, root) as session:
             session.mail("")
             code, text = session.rcpt(address)
             row |= {"taken": code == 250, "said": f"{code} {text.decode(errors='replace')}"}

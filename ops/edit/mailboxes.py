@@ -6,8 +6,8 @@ import typer
 
 from ops.edit.common import Json, edit
 from ops.edit.stack_file import StackFile
-from ops.output import print_json, print_table
 from ops.target import LabOption, StackOption, target
+from ops.terminal import print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Mail that stays on the gateway, and its quotas.")
 

@@ -10,8 +10,10 @@ from components.secrets import PASSWORD_BYTES
 from ops import status, submission
 from ops.edit.common import Json, PasswordStdin, SendAs, edit, password_from_stdin
 from ops.edit.stack_file import StackFile
-from ops.output import print_json, print_table
-from ops.target import LabOption, StackOption, target
+from ops.errors import StackError
+from ops.outputs import Host
+from ops.target import LabOption, StackOption, Target, target
+from ops.terminal import print_json, print_table
 from settings import PASSWORD, SettingsError
 from settings.limits import LoginLimits
 
@@ -127,24 +129,28 @@ def test(
     outputs = found.outputs()
     if password_stdin:
         password = password_from_stdin()
-    elif login in outputs["passwords"]:
-        password = outputs["passwords"][login]
+    elif login in outputs.passwords:
+        password = outputs.passwords[login]
     else:
-        known = ", ".join(outputs["passwords"]) or "none"
-        raise SettingsError([f"{login!r} is no login of the running stack; there is {known}"])
+        known = ", ".join(outputs.passwords) or "none"
+        raise StackError(f"{login!r} is no login of the running stack; there is {known}")
     root = StackFile(found).settings().acme.root
-    rows = [_try(found, outputs, port, root, login, password) for port in submission.PORTS]
+    rows = [
+        _try(found, gateway, port, root, login, password)
+        for gateway in outputs.gateways
+        for port in submission.PORTS
+    ]
     print_json(rows) if json else print_table(f"login {login}", rows)
     if not all(row["login"] == "taken" for row in rows):
         raise typer.Exit(1)
 
 
 def _try(
-    found: Any, outputs: Any, port: int, root: str | None, login: str, password: str
+    found: Target, gateway: Host, port: int, root: str | None, login: str, password: str
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"port": port, "tls": "", "mechanisms": "", "login": ""}
     try:
-        with submission.connect(found.lab, outputs["gateway"], port, root) as session:
+        with submission.connect(found.lab, gateway, port, root) as session:
             row["tls"] = session.sock.version()  # type: ignore[union-attr]
             row["mechanisms"] = session.esmtp_features.get("auth", "").strip()
             session.login(login, password)

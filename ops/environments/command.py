@@ -13,9 +13,9 @@ from ops.edit.common import Json
 from ops.environments import backend, destroy, make
 from ops.environments.mapping import checked, expiry
 from ops.errors import StackError
-from ops.output import notes, print_json, print_table, step
 from ops.settle.settle import keep_export
 from ops.target import Target
+from ops.terminal import notes, print_json, print_table, step
 
 app = typer.Typer(
     no_args_is_help=True, help="Throw-away copies of the dev stack, each below a zone of its own."
@@ -66,14 +66,13 @@ def up(
     target, lifetime = _target(name, lab), duration(ttl)
     outputs = make.make(name, lifetime, from_, acme_root, target, wait=wait)
     row = _row(backend.one(name, target.lab))
-    hosts = [outputs["gateway"], *outputs["clients"]]
-    result = {**row, "stack": target.stack, "hosts": hosts, "logins": outputs["logins"]}
     if json:
-        print_json(result)
+        hosts = [host.json_object() for host in outputs.hosts]
+        print_json({**row, "stack": target.stack, "hosts": hosts, "logins": outputs.logins})
         return
     print_table(
         f"{name}, until {row['expires']}",
-        [{"host": host["name"], "address": host.get("address", "private")} for host in hosts],
+        [{"host": host.name, "address": host.address or "private"} for host in outputs.hosts],
     )
     where = f" --lab {lab}" if lab else ""
     send = f"./relay lab send --name {lab} --stack {target.stack}, " if lab else ""

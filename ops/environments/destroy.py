@@ -7,9 +7,9 @@ from ops.account import clients
 from ops.environments.backend import Environment, restore_file
 from ops.errors import StackError
 from ops.leftovers.find import owned
-from ops.output import notes
 from ops.settle.locks import unlocked
 from ops.settle.settle import settle
+from ops.terminal import notes
 
 
 def refuse_protected(environment: Environment) -> None:

@@ -14,10 +14,11 @@ from ops import target as stacks
 from ops.edit.stack_file import PREFIX, readable
 from ops.environments import backend, roots
 from ops.environments.mapping import Wanted, environment, expiry
-from ops.output import notes, step
+from ops.outputs import Outputs
 from ops.settle.locks import unlocked
 from ops.settle.settle import settle
 from ops.target import Target
+from ops.terminal import notes, step
 from settings import Settings, SettingsError, read
 
 
@@ -29,7 +30,7 @@ def make(
     target: Target,
     *,
     wait: bool,
-) -> dict[str, Any]:
+) -> Outputs:
     """Bring it up, or go on with one that is, until its hosts serve if asked; its outputs."""
     config, base, kept = _read(source)
     lab = target.lab

@@ -16,8 +16,8 @@ from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.leftovers.find import Stack, find, in_state
 from ops.leftovers.left import Left
-from ops.output import notes, print_json, results, step
 from ops.target import LabOption, StackOption, Target, target
+from ops.terminal import notes, print_json, results, step
 
 
 def command(

@@ -12,10 +12,10 @@ from ops import durations
 from ops.edit.common import Json
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
-from ops.output import notes, print_json, results
 from ops.rotate.plan import EVERY, WAIT, Published, Step, step
 from ops.rotate.safety import objections
 from ops.target import LabOption, StackOption, Target, target
+from ops.terminal import notes, print_json, results
 from settings import MailDomain, SettingsError
 
 DONE = {

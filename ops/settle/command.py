@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ops.output import notes, print_json, results, step
 from ops.settle.settle import MEANINGS, Settlement, settle, unlock
 from ops.target import LabOption, StackOption, target
+from ops.terminal import notes, print_json, results, step
 
 
 def command(

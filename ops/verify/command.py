@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ops.output import notes, print_json
+from ops.outputs import Outputs
 from ops.target import LabOption, StackOption, target
-from ops.verify.expected import Expected, expected
+from ops.terminal import notes, print_json
 from ops.verify.place import place
 from ops.verify.result import Result
 from ops.verify.run import verify
@@ -24,7 +24,7 @@ def command(
 ) -> None:
     """Compare the world with the stack: DNS, ports, certificates, hosts. Exit code 1: errors."""
     chosen = target(stack, lab)
-    wanted = expected(chosen.outputs())
+    wanted = chosen.outputs()
     if domain is not None:
         wanted = _only(wanted, domain)
     found: list[Result] = []
@@ -46,7 +46,7 @@ def command(
         raise typer.Exit(1)
 
 
-def _only(wanted: Expected, domain: str) -> Expected:
+def _only(wanted: Outputs, domain: str) -> Outputs:
     chosen = tuple(d for d in wanted.domains if d.name == domain)
     if not chosen:
         known = ", ".join(d.name for d in wanted.domains)

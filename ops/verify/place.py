@@ -15,9 +15,9 @@ from lab.machines.network import RESOLVER
 from lab.send import Internet
 from ops import account, hosts
 from ops.errors import StackError
+from ops.outputs import Host, Outputs
 from ops.status import NoStatus, Written, read, tables_now
 from ops.target import Target
-from ops.verify.expected import Expected, Host
 from ops.verify.hosts import Ask, NoAccess
 from ops.verify.names import Dns, Names
 from ops.verify.talk import Connect
@@ -40,7 +40,7 @@ class Place:
 
 
 @contextmanager
-def place(target: Target, expected: Expected) -> Iterator[Place]:
+def place(target: Target, expected: Outputs) -> Iterator[Place]:
     """For a lab, a computer on its internet: sockets of this thread are there meanwhile."""
     root = expected.acme_root
     if target.lab:
@@ -56,17 +56,16 @@ def _connect(address: str, port: int) -> socket.socket:
     return socket.create_connection((address, port), CONNECT_SECONDS)
 
 
-def _status(target: Target, expected: Expected) -> Ask:
+def _status(target: Target, expected: Outputs) -> Ask:
     def ask(host: Host) -> Written:
-        where = host.model_dump(by_alias=True)
         try:
             if target.lab or expected.ssh.allow_from:
                 # a host that can be reached says how it is now; it writes every minute in any case
                 with contextlib.suppress(StackError, NotRunning):
-                    hosts.run(target, where, *NOW, seconds=HOST_SECONDS)
+                    hosts.run(target, host, *NOW, seconds=HOST_SECONDS)
             with account.clients(target) as client:
-                written = read(client, where)
-                key = tables_key("" if host == expected.gateway else host.name)
+                written = read(client, host)
+                key = tables_key("" if host in expected.gateways else host.name)
                 return replace(written, tables=tables_now(client, host.status, key))
         except (NoStatus, BotoCoreError, NotRunning, OSError) as error:
             raise NoAccess(str(error)) from None

@@ -11,7 +11,7 @@ from abuse.rows import ROWS
 from lab import control
 from lab.lab import Lab
 from ops import lab_commands, lab_stack
-from ops.output import notes, print_table
+from ops.terminal import notes, print_table
 
 SET_UPS = ("basics", "gateway", "handson", "sendas", "smarthost")
 

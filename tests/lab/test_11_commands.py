@@ -315,5 +315,6 @@ def test_mail_that_is_deleted_by_hand_is_traced(world: World) -> None:
 def test_a_word_that_thousands_of_messages_have_is_traced(world: World) -> None:
     words = [f"{number:012}zNoSuch:" for number in range(20_000)]
     found = Target(lab_stack.STACK, world.lab)
-    assert trace.grep(found, world.outputs["gateway"], words) == []
-    assert trace.grep(found, world.outputs["gateway"], [*words, "postfix/"]) != []
+    (gateway,) = found.outputs().gateways
+    assert trace.grep(found, gateway, words) == []
+    assert trace.grep(found, gateway, [*words, "postfix/"]) != []
