@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ops import hosts
-from ops.edit.common import Json
 from ops.errors import StackError
+from ops.options import Json, LabOption, StackOption, target
 from ops.status import summaries
-from ops.target import LabOption, StackOption, Target, target
+from ops.target import Target
 from ops.terminal import notes, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
@@ -25,7 +24,7 @@ def _waiting(found: Target, host: str | None) -> list[dict[str, Any]]:
     outputs = found.outputs()
     rows = []
     for each in [outputs.host(host)] if host else outputs.hosts:
-        for line in hosts.run(found, each, "postqueue", "-j").splitlines():
+        for line in found.run_on(each, "postqueue", "-j").splitlines():
             entry = json_.loads(line)
             arrived = datetime.datetime.fromtimestamp(entry["arrival_time"], datetime.UTC)
             recipients = entry["recipients"]
@@ -50,7 +49,7 @@ def _act(
 ) -> list[dict[str, Any]]:
     """Run `command ID` on each message's own host; the rows of those that were meant."""
     if bool(ids) == everything:
-        raise StackError("name queue ids, or give --all")
+        raise typer.BadParameter("name queue ids, or give --all")
     found = target(stack, lab)
     rows = _waiting(found, None)
     if unknown := set(ids or []) - {row["id"] for row in rows}:
@@ -58,7 +57,7 @@ def _act(
     meant = [row for row in rows if everything or row["id"] in (ids or [])]
     outputs = found.outputs()
     for row in meant:
-        hosts.run(found, outputs.host(row["host"]), *command, row["id"])
+        found.run_on(outputs.host(row["host"]), *command, row["id"])
     return meant
 
 
@@ -74,7 +73,7 @@ def list_(
 ) -> None:
     """What waits, since when, and why; where SSH is closed, in sum by what hosts write."""
     found = target(stack, lab)
-    if summary or hosts.closed(found):
+    if summary or not found.has_shell(found.outputs()):
         if not summary:
             notes.print("SSH is closed (mail-relay:ssh.allowFrom): this is what the hosts write")
         rows = [row for row in summaries(found) if host in (None, row["host"])]

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from agent.host_status import LIMIT, BadStatus, Status, parse
-from ops.account import Clients, clients
+from ops.account import Clients
 from ops.errors import StackError
 from ops.outputs import Host
 from ops.target import Target
@@ -66,7 +66,7 @@ def summaries(target: Target) -> list[dict[str, Any]]:
     """A row for each host: what waits there, since when, and mostly why."""
     rows = []
     outputs = target.outputs()
-    with clients(target) as client:
+    with target.account() as client:
         for host in outputs.hosts:
             try:
                 found = read(client, host).status
@@ -91,7 +91,7 @@ def limited(target: Target) -> dict[str, str]:
     """The logins that have reached a limit in the last hour, and which; {} where nobody knows."""
     try:
         outputs = target.outputs()
-        with clients(target) as client:
+        with target.account() as client:
             found = [read(client, gateway).status.limited for gateway in outputs.gateways]
             return {login: why for limited in found for login, why in limited.items()}
     except StackError:

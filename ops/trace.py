@@ -6,20 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from ops import hosts, postfix_log
-from ops.edit.common import Json
+from ops import postfix_log
+from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host
 from ops.plain_words import login_failed, plain
 from ops.postfix_log import Traced
 from ops.status import summaries
-from ops.target import LabOption, StackOption, Target, target
+from ops.target import Target
 from ops.terminal import notes, print_json, print_table, results
 
 NOTHING = 1  # grep(1): no line matches
 MESSAGES = 50
 
 
-def trace(
+def command(
     what: Annotated[
         str, typer.Argument(help="A recipient, a sender, a login, a Message-ID or a queue id.")
     ],
@@ -34,7 +34,7 @@ def trace(
     says what waits (exit code 1).
     """
     found = target(stack, lab)
-    if hosts.closed(found):
+    if not found.has_shell(found.outputs()):
         notes.print(
             f"SSH is closed, so nobody can look for {what!r} in the hosts' logs: open it to your "
             "network (mail-relay:ssh.allowFrom). What waits there, by what the hosts write:",
@@ -110,7 +110,7 @@ def grep(found: Target, host: Host, words: list[str]) -> list[str]:
         "exec 3<&0; ls -rt /var/log/mail.log* | xargs -r zcat -f | LC_ALL=C grep -aiF -f /dev/fd/3"
     )
     text = "".join(f"{word}\n" for word in words)
-    output = hosts.run(found, host, "sh", "-c", script, text=text, fine=(0, NOTHING))
+    output = found.run_on(host, "sh", "-c", script, text=text, fine=(0, NOTHING))
     return sorted(output.splitlines())
 
 

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from ops.edit.stack_file import StackFile
-from ops.target import target
+from ops.options import target
 from ops.terminal import notes
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read a password from standard input.")
 ]

@@ -39,7 +39,7 @@ class StackFile:
         self._yaml.indent(mapping=2, sequence=4, offset=2)
         try:
             self._content = self._yaml.load(target.file.read_text()) or CommentedMap()
-        except YAMLError as error:
+        except (YAMLError, UnicodeError) as error:
             raise SettingsError([f"{target.file.name} is no YAML: {error}"]) from None
         self._config = self._content.setdefault("config", CommentedMap())
         self.settings()

@@ -8,11 +8,12 @@ import typer
 
 from components.secrets import PASSWORD_BYTES
 from ops import status, submission
-from ops.edit.common import Json, PasswordStdin, SendAs, edit, password_from_stdin
+from ops.edit.common import PasswordStdin, SendAs, edit, password_from_stdin
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
+from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host
-from ops.target import LabOption, StackOption, Target, target
+from ops.target import Target
 from ops.terminal import print_json, print_table
 from settings import PASSWORD, SettingsError
 from settings.limits import LoginLimits
@@ -90,10 +91,10 @@ def change(
 ) -> None:
     """Change what a login may send as, or its password."""
     if password_stdin and new_password:
-        raise SettingsError(["give --password-stdin or --new-password, not both"])
+        raise typer.BadParameter("give --password-stdin or --new-password, not both")
     if not (send_as or password_stdin or new_password):
-        raise SettingsError(
-            ["nothing to change: give --send-as, --password-stdin or --new-password"]
+        raise typer.BadParameter(
+            "nothing to change: give --send-as, --password-stdin or --new-password"
         )
 
     def make(file: StackFile) -> None:
@@ -150,7 +151,7 @@ def _try(
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"port": port, "tls": "", "mechanisms": "", "login": ""}
     try:
-        with submission.connect(found.lab, gateway, port, root) as session:
+        with found.connect(gateway, port, root) as session:
             row["tls"] = session.sock.version()  # type: ignore[union-attr]
             row["mechanisms"] = session.esmtp_features.get("auth", "").strip()
             session.login(login, password)

@@ -5,16 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from lab import control
-from lab.lab import Lab
 from ops import engine
 from ops.durations import duration
-from ops.edit.common import Json
 from ops.environments import backend, destroy, make
 from ops.environments.mapping import checked, expiry
 from ops.errors import StackError
+from ops.options import Json, dev_stack
 from ops.settle.settle import keep_export
-from ops.target import Target
 from ops.terminal import notes, print_json, print_table, step
 
 app = typer.Typer(
@@ -23,16 +20,6 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="1 to 20 of a-z, 0-9 and '-'.")]
 LabOption = Annotated[str | None, typer.Option("--lab", help="In this lab instead of on AWS.")]
-
-
-def _target(name: str, lab: str | None) -> Target:
-    return Target(f"{backend.PREFIX}{checked(name)}", Lab(lab) if lab else None)
-
-
-def _lab(name: str | None) -> Lab | None:
-    if name and not control.running(Lab(name)):
-        raise StackError(f"the lab {name} is not up: ./relay env up NAME --lab {name} starts it")
-    return Lab(name) if name else None
 
 
 def _row(environment: backend.Environment) -> dict[str, Any]:
@@ -63,9 +50,10 @@ def up(
     json: Json = False,
 ) -> None:
     """Make an environment and wait until it serves; or renew one, or finish one cut off."""
-    target, lifetime = _target(name, lab), duration(ttl)
+    dev, lifetime = dev_stack(lab), duration(ttl)
+    target = dev.beside(f"{backend.PREFIX}{checked(name)}")
     outputs = make.make(name, lifetime, from_, acme_root, target, wait=wait)
-    row = _row(backend.one(name, target.lab))
+    row = _row(backend.one(name, dev))
     if json:
         hosts = [host.json_object() for host in outputs.hosts]
         print_json({**row, "stack": target.stack, "hosts": hosts, "logins": outputs.logins})
@@ -86,7 +74,7 @@ def up(
 @app.command("list")
 def list_(lab: LabOption = None, json: Json = False) -> None:
     """The environments that there are, and whose time is over."""
-    rows = [_row(environment) for environment in backend.every(_lab(lab))]
+    rows = [_row(environment) for environment in backend.every(dev_stack(lab))]
     print_json(rows) if json else print_table("environments", rows)
 
 
@@ -98,7 +86,7 @@ def down(
     json: Json = False,
 ) -> None:
     """Destroy an environment: shown before it is done, its state kept in a file."""
-    environment = backend.one(checked(name), _lab(lab))
+    environment = backend.one(checked(name), dev_stack(lab))
     destroy.refuse_protected(environment)
     backend.restore_file(environment)
     environment.target.operate("destroy", "--preview-only")
@@ -116,7 +104,7 @@ def down(
 def reap(lab: LabOption = None, json: Json = False) -> None:
     """Destroy every environment whose time is over. Exit code 1: one could not be."""
     rows = []
-    for name, read in backend.readers(_lab(lab)).items():
+    for name, read in backend.readers(dev_stack(lab)).items():
         try:
             environment = read()
             if not environment.past_due:

@@ -20,19 +20,19 @@ def objections(
     """
     wanted = target.outputs()
     found: list[str] = []
-    with place(target, wanted) as here:
-        world = World(here.names, wanted)
-        checked = dkim.check(world, Domain(name=domain, selectors=(newest,)), newest)
-        found += [problem.text for problem in checked.errors]
-        if checked.skipped:
-            found.append(f"{newest} could not be looked at: {checked.skipped}")
-        for gateway in wanted.gateways:
-            try:
-                written = here.status_of(gateway)
-            except hosts.NoAccess as error:
-                found.append(f"it is not known what {gateway.name} signs with: {error}")
-            else:
-                found += of_signer(gateway.name, domain, newest, written, now, wait)
+    here = place(target, wanted)
+    world = World(here.names, wanted)
+    checked = dkim.check(world, Domain(name=domain, selectors=(newest,)), newest)
+    found += [problem.text for problem in checked.errors]
+    if checked.skipped:
+        found.append(f"{newest} could not be looked at: {checked.skipped}")
+    for gateway in wanted.gateways:
+        try:
+            written = here.status_of(gateway)
+        except hosts.NoAccess as error:
+            found.append(f"it is not known what {gateway.name} signs with: {error}")
+        else:
+            found += of_signer(gateway.name, domain, newest, written, now, wait)
     return found
 
 
