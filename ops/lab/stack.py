@@ -21,6 +21,7 @@ from lab.internet import laptop
 from lab.lab import Lab
 from ops import engine
 from ops.errors import StackError
+from ops.lab import plugins
 
 PROJECT = engine.PROJECT
 STACK = "lab"
@@ -190,7 +191,7 @@ def main() -> int:
     """Inside the lab's namespace: `pulumi ARGS`."""
     lab = Lab(sys.argv[1])
     home = lab.directory / "pulumi-home"
-    engine.install_plugins(home)
+    plugins.install(home)
     return engine.run(
         sys.argv[2:],
         work_dir=work_dir(lab),
