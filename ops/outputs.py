@@ -6,13 +6,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from common.errors import RelayError
 from mail import names, zonefile
 from mail.zonefile import RecordSet
 from ops.errors import StackError
 
 
-class OutputsMissing(RelayError):
+class OutputsMissing(StackError):
     """The outputs are those of an older program; the text says what to do."""
 
 

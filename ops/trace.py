@@ -1,6 +1,6 @@
 """`relay trace`: where a message is, and who sent what to whom, from the hosts' logs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ import typer
 
 from ops import postfix_log
 from ops.options import Json, LabOption, StackOption, target
-from ops.outputs import Host
+from ops.outputs import Host, Outputs
 from ops.plain_words import login_failed, plain
 from ops.postfix_log import Traced
 from ops.status import summaries
@@ -34,7 +34,8 @@ def command(
     says what waits (exit code 1).
     """
     found = target(stack, lab)
-    if not found.has_shell(found.outputs()):
+    outputs = found.outputs()
+    if not found.has_shell(outputs):
         notes.print(
             f"SSH is closed, so nobody can look for {what!r} in the hosts' logs: open it to your "
             "network (mail-relay:ssh.allowFrom). What waits there, by what the hosts write:",
@@ -44,12 +45,13 @@ def command(
         rows = summaries(found)
         print_json(rows) if json else print_table("waiting", rows)
         raise typer.Exit(1)
-    messages = _search(found, what)[-limit:]
+    messages = _search(found, outputs.hosts, what)[-limit:]
+    logins = _logins(outputs)
     if json:
-        print_json([_json(message, _logins(found)) for message in messages])
+        print_json([_json(message, logins) for message in messages])
     else:
         for message in messages:
-            _print(message, _logins(found))
+            _print(message, logins)
     if not messages:
         notes.print(
             f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
@@ -68,20 +70,18 @@ def _json(message: Traced, logins: list[str]) -> dict[str, Any]:
     return content
 
 
-def _logins(found: Target) -> list[str]:
+def _logins(outputs: Outputs) -> list[str]:
     """Every name that may log in: the stack's logins, and its client hosts' own."""
-    outputs = found.outputs()
     return [*outputs.logins, *(f"relay@{client.name}" for client in outputs.clients)]
 
 
-def _search(found: Target, what: str) -> list[Traced]:
+def _search(found: Target, hosts: Sequence[Host], what: str) -> list[Traced]:
     """The messages that have the word in a line of theirs, and the same ones on other hosts."""
-    every = found.outputs().hosts
     words = [what, *postfix_log.sender_words(what)]
-    messages = [m for host in every for m in _on(found, host, words)]
+    messages = [m for host in hosts for m in _on(found, host, words)]
     if known := {m.message_id for m in messages if m.message_id}:
         words = [f"message-id={mark}{identity}" for identity in known for mark in ("<", "")]
-        again = [m for host in every for m in _on(found, host, words)]
+        again = [m for host in hosts for m in _on(found, host, words)]
         seen = {(m.host, m.id) for m in messages}
         # a longer id begins as a shorter one
         same = [m for m in again if m.message_id in known]
