@@ -80,7 +80,7 @@ def up_killed(
 def until_quiet(stack: Stack) -> None:
     """Wait for calls that were under way: the tests' plug-in outlives the engine."""
     before, deadline = None, time.monotonic() + 30
-    while (now := stack.region.door.get("leftovers")) != before:
+    while (now := stack.region.control.get("leftovers")) != before:
         assert time.monotonic() < deadline
         before = now
         time.sleep(0.2)

@@ -118,7 +118,7 @@ def elsewhere(checkout: Checkout, request: pytest.FixtureRequest) -> Iterator[Ch
 
 
 def left(region: Region) -> list[str]:
-    return region.door.get("leftovers")
+    return region.control.get("leftovers")
 
 
 def test_01_an_environment_is_made_beside_the_dev_stacks_zones(checkout: Checkout) -> None:
