@@ -93,6 +93,15 @@ class Commands(TyperGroup):
         name, _, rest = super().resolve_command(ctx, args)
         return name, loaded(name) if name else None, rest
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """What a command itself finds wrong with its options is one line, as its other errors."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            if error.param is not None:  # typer found it, and shows which it is
+                raise
+            raise RelayError(error.message) from None
+
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 

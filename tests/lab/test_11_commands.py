@@ -98,32 +98,28 @@ def test_a_forward_is_added_tested_and_removed(world: World, file: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said", "code"),
+    ("arguments", "said"),
     [
-        (("users", "add", LOGIN), f"'{LOGIN}': it is listed twice", 1),
-        (("users", "add", "x@far.example"), "its domain is none of ours", 1),
-        (("users", "change", LOGIN), "nothing to change", 2),
-        (
-            ("users", "change", "nobody@shop.example", "--new-password"),
-            "is not listed; there is",
-            1,
-        ),
-        (("users", "change", LOGIN, "--password-stdin"), "8 to 128 printable ASCII", 1),
-        (("domains", "remove", "shop.example"), "list the domains that send", 1),
-        (("domains", "change", "shop.example", "--dmarc", "maybe"), "'none', 'quarantine' or", 1),
-        (("forwards", "add", "a@shop.example", "a@shop.example"), "this goes in a circle", 1),
-        (("queue", "flush", "ABCDEF1234"), "nothing with this id waits", 1),
-        (("queue", "hold"), "name queue ids, or give --all", 2),
-        (("trace", "nobody-at-all"), "no host's log has 'nobody-at-all'", 1),
+        (("users", "add", LOGIN), f"'{LOGIN}': it is listed twice"),
+        (("users", "add", "x@far.example"), "its domain is none of ours"),
+        (("users", "change", LOGIN), "nothing to change"),
+        (("users", "change", "nobody@shop.example", "--new-password"), "is not listed; there is"),
+        (("users", "change", LOGIN, "--password-stdin"), "8 to 128 printable ASCII"),
+        (("domains", "remove", "shop.example"), "list the domains that send"),
+        (("domains", "change", "shop.example", "--dmarc", "maybe"), "'none', 'quarantine' or"),
+        (("forwards", "add", "a@shop.example", "a@shop.example"), "this goes in a circle"),
+        (("queue", "flush", "ABCDEF1234"), "nothing with this id waits"),
+        (("queue", "hold"), "name queue ids, or give --all"),
+        (("trace", "nobody-at-all"), "no host's log has 'nobody-at-all'"),
     ],
 )
 def test_a_mistake_is_told_and_changes_nothing(
-    world: World, arguments: tuple[str, ...], said: str, code: int
+    world: World, arguments: tuple[str, ...], said: str
 ) -> None:
     path = stack.work_dir(world.lab) / "Pulumi.lab.yaml"
     before = path.read_text()
     result = relay(*arguments, text="short\n")
-    assert result.returncode == code
+    assert result.returncode == 1
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert path.read_text() == before

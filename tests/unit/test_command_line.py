@@ -38,3 +38,16 @@ def test_a_command_that_is_nearly_one_is_suggested() -> None:
     result = CliRunner().invoke(app, ["verfy"])
     assert result.exit_code == 2
     assert "Did you mean 'verify'?" in result.output
+
+
+def test_options_that_do_not_go_together_are_one_line() -> None:
+    command = [sys.executable, "-m", "ops.cli", "queue", "hold"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "error: name queue ids, or give --all\n"
+
+
+def test_an_option_that_typer_finds_wrong_is_shown_with_its_name() -> None:
+    result = CliRunner().invoke(app, ["trace", "me@shop.example", "--limit=many"])
+    assert result.exit_code == 2
+    assert "--limit" in result.output
