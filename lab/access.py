@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.errors import RelayError
+from common.shell import ToolError
 from lab.lab import Lab
-from lab.run import ToolError
 
 INTO = Path(__file__).parent / "machines" / "into.py"
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class NotRunning(Exception):
+class NotRunning(RelayError):
     """The lab, or a machine of it, is not up."""
 
 

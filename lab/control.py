@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from common.errors import RelayError
+from common.shell import attempt, run
 from lab.internet import services
 from lab.lab import Lab
 from lab.machines import network, routes
 from lab.machines.image import host_image, inbox_image
-from lab.run import attempt, run
 from lab.tools import missing
 from lab.wait import within
 
@@ -26,7 +27,7 @@ KILL_SECONDS = 30
 Progress = Callable[[str], None]
 
 
-class LabError(Exception):
+class LabError(RelayError):
     """The lab cannot do what was asked; the text names the remedy."""
 
 

@@ -8,8 +8,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.shell import attempt, run
 from lab.machines.network import Link
-from lab.run import attempt, run
 from lab.wait import within
 
 # A host is given as long to power off as systemd gives its slowest service.

@@ -15,10 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.shell import run
 from lab.lab import Lab
 from lab.machines.machine import POWER_OFF_SECONDS, Disk, Machine
 from lab.machines.qmp import Qmp, QmpError
-from lab.run import run
 from lab.wait import within
 
 # The root partition begins where Debian's image has it, and has the id of image/virtual/etc/fstab.

@@ -12,6 +12,7 @@ from typing import Any
 
 import dns.resolver
 
+from common.shell import ToolError
 from lab import access, send
 from lab.access import entered
 from lab.internet.inbox import Inbox
@@ -20,7 +21,6 @@ from lab.internet.smtp import Internet
 from lab.internet.stranger import Stranger
 from lab.lab import Lab
 from lab.machines.network import RESOLVER
-from lab.run import ToolError
 
 FILTERED_SECONDS = 1.0
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.shell import run
 from lab import access
 from lab.internet.authority import Authority
 from lab.internet.files import certify, lay
@@ -17,7 +18,6 @@ from lab.internet.inbox.message import Message
 from lab.lab import Lab
 from lab.machines.machine import Machine
 from lab.machines.network import INBOX, RESOLVER, other
-from lab.run import run
 from lab.wait import within
 
 DOMAIN = "inbox.example"

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.shell import run
 from lab import access
 from lab.internet.authority import Authority
 from lab.internet.files import certify, lay
 from lab.lab import Lab
 from lab.machines.machine import Machine
 from lab.machines.network import RESOLVER, SMARTHOST, other
-from lab.run import run
 from lab.wait import until
 
 DOMAIN = "provider.example"
