@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.errors import RelayError
 from lab.lab import Lab
 
 INTO = Path(__file__).parent / "machines" / "into.py"
@@ -14,7 +15,7 @@ CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class NotRunning(Exception):
+class NotRunning(RelayError):
     """The lab, or a machine of it, is not up."""
 
 

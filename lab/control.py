@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from common.errors import RelayError
+from common.shell import attempt, run
 from lab.internet import services
 from lab.lab import HOME, Lab
 from lab.machines import network, routes
 from lab.machines.image import host_image, inbox_image
-from lab.run import attempt, run
 from lab.tools import missing
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -25,7 +26,7 @@ STOP_SECONDS = 150
 Progress = Callable[[str], None]
 
 
-class LabError(Exception):
+class LabError(RelayError):
     """The lab cannot do it; the text says what to do."""
 
 

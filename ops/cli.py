@@ -1,106 +1,121 @@
-"""`./relay`: the command line."""
+"""`./relay`: the command line.
+
+A command is imported when it is called, so that help and mistakes cost no more than they have to.
+"""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
+from importlib import import_module
+from typing import Any
 
+import click
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
-from lab.access import NotRunning
-from lab.control import LabError
-from lab.lab import Lab
-from lab.machines.image import ImageError
-from lab.run import ToolError
-from ops import domains, forwards, github, lab_commands, lab_stack, mailboxes, queue, trace, users
-from ops.doctor import command as doctor
-from ops.engine import EngineMissing, engine
-from ops.environments import command as environments
-from ops.leftovers import command as leftovers
-from ops.output import notes
-from ops.review import command as review
-from ops.rotate import command as rotate
-from ops.settle import command as settle
-from ops.verify import command as verify
-from ops.verify.expected import OutputsMissing
-from settings import SettingsError
+from common.errors import RelayError
+from ops.terminal import notes
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="mail-relay: mail relays in the cloud whose mail arrives.",
-)
-for name, commands in (
-    ("lab", lab_commands),
-    ("users", users),
-    ("domains", domains),
-    ("forwards", forwards),
-    ("mailboxes", mailboxes),
-    ("queue", queue),
-    ("env", environments),
-    ("github", github),
-):
-    app.add_typer(commands.app, name=name)
-app.command()(trace.trace)
-app.command("doctor")(doctor.command)
-app.command("verify")(verify.command)
-app.command("rotate")(rotate.command)
-app.command("leftovers")(leftovers.command)
-app.command("review")(review.command)
-app.command("settle")(settle.command)
-
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-# What a user can put right: one line, no traceback.
-EXPECTED = (
-    BotoCoreError,
-    ClientError,
-    EngineMissing,
-    ImageError,
-    LabError,
-    NotRunning,
-    OutputsMissing,
-    SettingsError,
-    ToolError,
-    TimeoutError,
-    ValueError,
-    lab_stack.StackError,
-)
+# Each command's module below `ops`, and what the list of commands says of it: a module has an `app`
+# of several commands, or a function `command`.
+COMMANDS = {
+    "lab": ("lab.command", "A local AWS region with real machines and mail."),
+    "users": ("edit.users", "Logins from the internet, and what each may send as."),
+    "domains": ("edit.domains", "Domains that send, and what their records say."),
+    "forwards": ("edit.forwards", "Inbound mail, and the addresses that it goes to."),
+    "mailboxes": ("edit.mailboxes", "Mail that stays on the gateway, and its quotas."),
+    "queue": ("queue", "Mail that waits on the hosts."),
+    "env": (
+        "environments.command",
+        "Throw-away copies of the dev stack, each below a zone of its own.",
+    ),
+    "github": ("github", "For the workflows: reviewed plans and pull requests, by `gh`."),
+    "trace": (
+        "trace",
+        "Where a message is: who handed it in, who signed it, and what every receiver said.",
+    ),
+    "doctor": (
+        "doctor.command",
+        "Before the first `up`: the AWS account against what the stack needs. Exit code 1: errors.",
+    ),
+    "verify": (
+        "verify.command",
+        "Compare the world with the stack: DNS, ports, certificates, hosts. Exit code 1: errors.",
+    ),
+    "rotate": (
+        "rotate.command",
+        "Turn DKIM keys over: do the step that is due, and say when the next one is.",
+    ),
+    "leftovers": (
+        "leftovers.command",
+        "What is in the account of a stack and not in its state. Exit code 1: something is left.",
+    ),
+    "review": (
+        "review.command",
+        "What the change in the working tree means for mail: a report for a pull request.",
+    ),
+    "settle": (
+        "settle.command",
+        "After a `pulumi up` or `destroy` that was killed: make the state know what there is.",
+    ),
+    "pulumi": (
+        "lab.pulumi",
+        "Pulumi's own commands on the stack of a lab, such as `./relay pulumi preview`.",
+    ),
+    "setup": (
+        "lab.setup",
+        "Find or build Pulumi's engine, and make the lab's root file systems.",
+    ),
+}
 
 
-@app.command(context_settings=PASS_ON, add_help_option=False)
-def pulumi(
-    context: typer.Context,
-    lab: Annotated[str, typer.Option("--lab", help="The lab whose stack is meant.")] = "dev",
-) -> None:
-    """Pulumi's own commands on the stack of a lab, such as `./relay pulumi preview`."""
-    target = Lab(lab)
-    if not lab_stack.work_dir(target).exists():
-        raise LabError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
-    raise typer.Exit(lab_stack.pulumi(target, *context.args).returncode)
+def loaded(name: str) -> click.Command:
+    """A command with its options."""
+    module = import_module(f"ops.{COMMANDS[name][0]}")
+    if hasattr(module, "command"):
+        app = typer.Typer(add_completion=False)
+        app.command(name)(module.command)
+    else:
+        app = module.app
+    return get_group(app) if len(app.registered_commands) > 1 else get_command(app)
 
 
-@app.command()
-def setup() -> None:
-    """Find or build Pulumi's engine, and make the lab's root file systems."""
-    from lab.machines.image import host_image, inbox_image
+class Commands(TyperGroup):
+    """The commands by name and help alone, until one of them is called."""
 
-    # side by side: the engine's build is the processor's work, the others wait for downloads
-    with ThreadPoolExecutor() as pool:
-        made = [
-            pool.submit(engine),
-            pool.submit(host_image, notes.print),
-            pool.submit(inbox_image, notes.print),
-        ]
-        for part in made:
-            print(part.result())
+    def __init__(self, **attributes: Any) -> None:
+        commands = {name: click.Command(name, help=text) for name, (_, text) in COMMANDS.items()}
+        super().__init__(**{**attributes, "commands": commands})
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, loaded(name) if name else None, rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What a command itself finds wrong with its options is one line, as its other errors."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            if error.param is not None:  # typer found it, and shows which it is
+                raise
+            raise RelayError(error.message) from None
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def relay() -> None:
+    """mail-relay: mail relays in the cloud whose mail arrives."""
 
 
 def main() -> None:
-    """Run; a user's mistake is one line and exit code 1."""
+    """Run; what a user can put right is one line and exit code 1."""
     try:
         app(prog_name="relay")
-    except EXPECTED as error:
+    except RelayError as error:
         said = escape(str(error) or type(error).__name__)
         notes.print(f"[red]error:[/red] {said}", soft_wrap=True)
         sys.exit(1)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from lab.run import ToolError, run
-from ops.lab_stack import StackError
-from ops.output import notes
+from common.shell import ToolError, run
+from ops.errors import StackError
+from ops.terminal import notes
 
 app = typer.Typer(
     no_args_is_help=True, help="For the workflows: reviewed plans and pull requests, by `gh`."

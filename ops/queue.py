@@ -2,39 +2,39 @@
 
 import datetime
 import json as json_
-import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from ops import hosts
-from ops.lab_stack import StackError
-from ops.output import notes, print_json, print_table
-from ops.settings_commands import Json
+from ops.errors import StackError
+from ops.options import Json, LabOption, StackOption, target
+from ops.outputs import Host
 from ops.status import summaries
-from ops.target import LabOption, StackOption, Target, target
+from ops.target import Target
+from ops.terminal import notes, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
-QUEUE_ID = re.compile(r"[0-9A-Za-z]{6,}")
-Host = Annotated[str | None, typer.Option("--host", help="gateway, or a host's name; all of them.")]
+HostName = Annotated[
+    str | None, typer.Option("--host", help="gateway, or a host's name; all of them.")
+]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Queue ids, as listed.")]
 All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]
 
 
-def _waiting(found: Target, host: str | None) -> list[dict[str, Any]]:
+def _waiting(found: Target, hosts: Sequence[Host]) -> list[dict[str, Any]]:
     """A row for each message of the queues, oldest first (postqueue(1), -j)."""
-    outputs = found.outputs()
     rows = []
-    for each in [hosts.named(outputs, host)] if host else hosts.all_of(outputs):
-        for line in hosts.run(found, each, "postqueue", "-j").splitlines():
+    for each in hosts:
+        for line in found.run_on(each, "postqueue", "-j").splitlines():
             entry = json_.loads(line)
             arrived = datetime.datetime.fromtimestamp(entry["arrival_time"], datetime.UTC)
             recipients = entry["recipients"]
             reasons = {r["delay_reason"] for r in recipients if r.get("delay_reason")}
             rows.append(
                 {
-                    "host": each["name"],
+                    "host": each.name,
                     "id": entry["queue_id"],
                     "queue": entry["queue_name"],
                     "arrived": arrived.isoformat(),
@@ -52,21 +52,21 @@ def _act(
 ) -> list[dict[str, Any]]:
     """Run `command ID` on each message's own host; the rows of those that were meant."""
     if bool(ids) == everything:
-        raise StackError("name queue ids, or give --all")
+        raise typer.BadParameter("name queue ids, or give --all")
     found = target(stack, lab)
-    rows = _waiting(found, None)
+    outputs = found.outputs()
+    rows = _waiting(found, outputs.hosts)
     if unknown := set(ids or []) - {row["id"] for row in rows}:
         raise StackError(f"{', '.join(sorted(unknown))}: nothing with this id waits")
     meant = [row for row in rows if everything or row["id"] in (ids or [])]
-    outputs = found.outputs()
     for row in meant:
-        hosts.run(found, hosts.named(outputs, row["host"]), *command, row["id"])
+        found.run_on(outputs.host(row["host"]), *command, row["id"])
     return meant
 
 
 @app.command("list")
 def list_(
-    host: Host = None,
+    host: HostName = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="By what hosts write of themselves: needs no SSH.")
     ] = False,
@@ -76,12 +76,13 @@ def list_(
 ) -> None:
     """What waits, since when, and why; where SSH is closed, in sum by what hosts write."""
     found = target(stack, lab)
-    if summary or hosts.closed(found):
+    outputs = found.outputs()
+    if summary or not found.has_shell(outputs):
         if not summary:
             notes.print("SSH is closed (mail-relay:ssh.allowFrom): this is what the hosts write")
         rows = [row for row in summaries(found) if host in (None, row["host"])]
     else:
-        rows = _waiting(found, host)
+        rows = _waiting(found, [outputs.host(host)] if host else outputs.hosts)
     if json:
         print_json(rows)
     elif rows:

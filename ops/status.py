@@ -1,7 +1,6 @@
 """What the hosts write of themselves, read from the stack's bucket: no shell is needed for it."""
 
 import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -9,9 +8,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from agent.host_status import LIMIT, BadStatus, Status, parse
-from ops import hosts
-from ops.account import Clients, clients
-from ops.lab_stack import StackError
+from ops.account import Clients
+from ops.errors import StackError
+from ops.outputs import Host
 from ops.target import Target
 
 
@@ -31,22 +30,22 @@ class Written:
     tables: str | None = None
 
 
-def read(client: Clients, host: Mapping[str, Any]) -> Written:
-    """The last status of a host of the outputs; raises NoStatus."""
-    bucket, _, key = host["status"].removeprefix("s3://").partition("/")
+def read(client: Clients, host: Host) -> Written:
+    """The last status of a host; raises NoStatus."""
+    bucket, _, key = host.status.removeprefix("s3://").partition("/")
     try:
         answer = client("s3").get_object(Bucket=bucket, Key=key)
         found = parse(answer["Body"].read(LIMIT + 1))
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            raise NoStatus(f"{host['name']} has written nothing of itself yet") from None
-        raise NoStatus(f"{host['status']} cannot be read: {error}") from None
+            raise NoStatus(f"{host.name} has written nothing of itself yet") from None
+        raise NoStatus(f"{host.status} cannot be read: {error}") from None
     except BotoCoreError as error:
-        raise NoStatus(f"{host['status']} cannot be read: {error}") from None
+        raise NoStatus(f"{host.status} cannot be read: {error}") from None
     except BadStatus as error:
-        raise NoStatus(f"{host['status']} is no status: {error}") from None
-    if found.instance != host["instanceId"]:
-        text = f"{host['name']} has written nothing of itself yet; the last status is of another"
+        raise NoStatus(f"{host.status} is no status: {error}") from None
+    if found.instance != host.instance_id:
+        text = f"{host.name} has written nothing of itself yet; the last status is of another"
         raise NoStatus(f"{text} instance, {found.instance}")
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     return Written(found, (now - answer["LastModified"]).total_seconds())
@@ -67,17 +66,17 @@ def summaries(target: Target) -> list[dict[str, Any]]:
     """A row for each host: what waits there, since when, and mostly why."""
     rows = []
     outputs = target.outputs()
-    with clients(target) as client:
-        for host in hosts.all_of(outputs):
+    with target.account() as client:
+        for host in outputs.hosts:
             try:
                 found = read(client, host).status
             except NoStatus as error:
                 nothing = {"as of": "", "waiting": "", "held": "", "oldest": ""}
-                rows.append({"host": host["name"], **nothing, "why": [str(error)]})
+                rows.append({"host": host.name, **nothing, "why": [str(error)]})
                 continue
             oldest = datetime.timedelta(seconds=round(found.queue.seconds))
             row = {
-                "host": host["name"],
+                "host": host.name,
                 "as of": found.written,
                 "waiting": found.queue.messages,
                 "held": found.queue.held,
@@ -92,7 +91,8 @@ def limited(target: Target) -> dict[str, str]:
     """The logins that have reached a limit in the last hour, and which; {} where nobody knows."""
     try:
         outputs = target.outputs()
-        with clients(target) as client:
-            return read(client, outputs["gateway"]).status.limited
+        with target.account() as client:
+            found = [read(client, gateway).status.limited for gateway in outputs.gateways]
+            return {login: why for limited in found for login, why in limited.items()}
     except StackError:
         return {}

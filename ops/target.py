@@ -1,29 +1,43 @@
-"""The stack that a command is about: the user's own, or a lab's."""
+"""The stack that a command is about, and where it is: on AWS here, in a lab in `ops/lab/target.py`.
 
+Pulumi is called in the same way for both, so that is the protocol's own.
+"""
+
+import http.client
 import json
 import os
+import socket
+import ssl
 import subprocess
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from smtplib import SMTP
+from typing import Any, Protocol
 
-import typer
+import boto3
+import yaml
+from botocore.config import Config
+from botocore.exceptions import ProfileNotFound
 
-from lab import control
-from lab.lab import Lab
-from ops import engine, lab_stack
-from ops.lab_stack import StackError
-from ops.output import notes
+from components.account import Account
+from ops import engine, ssh, submission
+from ops.account import Clients, aws_errors
+from ops.errors import StackError
+from ops.outputs import Host, Outputs, read
+from ops.terminal import notes
+from ops.verify.names import Dns, Names
+from ops.verify.talk import Connect
+from settings import Settings
 
-StackOption = Annotated[
-    str | None, typer.Option("--stack", help="The stack; the one that Pulumi has selected.")
-]
-LabOption = Annotated[
-    str | None, typer.Option("--lab", help="A stack of this lab, its own unless --stack is given.")
-]
-
-
+CONNECT_SECONDS = 10
+# Settings of the AWS provider, without `aws:`.
+PROVIDER = ("region", "profile", "accessKey", "secretKey", "token", "assumeRoles")
+# A network that lets nothing through is told of in a minute, not in ten.
+PATIENCE = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
 # What Pulumi says of a stack whose last `pulumi` was killed, or works on it now.
 _KILLED = (
     "stack is currently locked",
@@ -33,22 +47,109 @@ _KILLED = (
 
 
 @dataclass(frozen=True)
-class Target:
-    """A stack, its file, and how Pulumi is called for it."""
+class Internet:
+    """The internet as a computer outside the stack sees it: names, connections, whom it trusts."""
+
+    names: Names
+    connect: Connect
+    trust: ssl.SSLContext
+
+
+class Target(Protocol):
+    """A stack, its file, its account, and the ways to its hosts."""
 
     stack: str
-    lab: Lab | None = None
 
     @property
+    @abstractmethod
     def file(self) -> Path:
         """The stack's settings."""
-        folder = lab_stack.work_dir(self.lab) if self.lab else engine.PROJECT
-        return folder / f"Pulumi.{self.stack}.yaml"
 
     @property
+    @abstractmethod
     def command(self) -> str:
         """How people call Pulumi where the stack is."""
-        return f"./relay pulumi --lab {self.lab.name}" if self.lab else "pulumi"
+
+    @property
+    @abstractmethod
+    def option(self) -> str:
+        """The options that name it to our own commands."""
+
+    @property
+    @abstractmethod
+    def exports(self) -> Path:
+        """The folder for copies of its state."""
+
+    @property
+    @abstractmethod
+    def region(self) -> str:
+        """The AWS region that it is in; "" if nobody says which."""
+
+    @property
+    @abstractmethod
+    def aws_environment(self) -> str:
+        """What a shell needs so that AWS's own commands are about its region, or ""."""
+
+    @abstractmethod
+    def argv(self, *arguments: str) -> list[str]:
+        """The command line of `pulumi ARGUMENTS` where the stack is."""
+
+    @abstractmethod
+    def beside(self, stack: str) -> "Target":
+        """Another stack in the same place."""
+
+    @abstractmethod
+    def account(self, provider: Mapping[str, Any] | None = None) -> AbstractContextManager[Clients]:
+        """The stack's account as its provider gets into it; AwsError for what AWS refuses.
+
+        `provider` has the provider's settings as the state keeps them, instead of the stack's file.
+        """
+
+    @abstractmethod
+    def regions(self) -> AbstractContextManager[Callable[[str, str], Any]]:
+        """Clients by service and region, by the profile alone; what AWS refuses is botocore's."""
+
+    @abstractmethod
+    def internet(self, root: str | None = None) -> Internet:
+        """`root` (PEM) is trusted instead of what computers trust by themselves."""
+
+    @abstractmethod
+    def https(self, host: str, seconds: float) -> http.client.HTTPSConnection:
+        """A connection with a web server of the internet, verified; not open yet."""
+
+    @abstractmethod
+    def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
+        """SMTP inside TLS that is verified for the host's name; OSError or SMTPException."""
+
+    @abstractmethod
+    def has_shell(self, outputs: Outputs) -> bool:
+        """Whether commands can be run on its hosts."""
+
+    @abstractmethod
+    def run_on(
+        self,
+        host: Host,
+        *command: str,
+        text: str = "",
+        fine: tuple[int, ...] = (0,),
+        seconds: float | None = None,
+    ) -> str:
+        """The output of a command as the host's root, with `text` as its standard input.
+
+        StackError unless it ends as is fine, in time.
+        """
+
+    @abstractmethod
+    def prepare(self, settings: Settings) -> None:
+        """Have there what a first stack with these settings finds: the place, and its zones."""
+
+    @abstractmethod
+    def adapted(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The `config` of a stack file, as a stack in this place can have it."""
+
+    @abstractmethod
+    def reviewed(self, given: Path | None) -> AbstractContextManager[Path]:
+        """The stack's file, or one that is given as it would be here."""
 
     @property
     def apply_command(self) -> str:
@@ -58,29 +159,43 @@ class Target:
     @property
     def settle_command(self) -> str:
         """What a stack needs whose `pulumi` was killed."""
-        where = f" --lab {self.lab.name}" if self.lab else ""
-        return f"./relay settle --stack {self.stack}{where}"
+        return f"./relay settle {self.option}"
 
     def pulumi(self, *arguments: str, text: str = "") -> str:
         """The output of `pulumi ARGUMENTS` on this stack; StackError with what it said."""
         try:
-            return output(self.lab, *arguments, "--stack", self.stack, text=text)
+            return self.pulumi_here(*arguments, "--stack", self.stack, text=text)
         except StackError as error:
             raise self._hinted(str(error)) from None
+
+    def pulumi_here(self, *arguments: str, text: str = "") -> str:
+        """The same of what is not about one stack that there is."""
+        result = self._captured(*arguments, text=text)
+        if result.returncode != 0:
+            raise StackError((result.stderr or result.stdout).strip())
+        return result.stdout
+
+    def _captured(
+        self, *arguments: str, text: str = "", env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.argv(*arguments),
+            cwd=engine.PROJECT,
+            env={**os.environ, **(env or {})},
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def operate(self, *arguments: str, shown: Callable[[str], str] = lambda line: line) -> None:
         """Run `pulumi ARGUMENTS` on this stack with what it shows on our standard error.
 
         `shown` is what is shown of a line. StackError with what it said if it fails.
         """
-        arguments = (*arguments, "--stack", self.stack)
-        if self.lab:
-            argv = lab_stack.command(self.lab, *arguments)
-        else:
-            argv = [str(engine.engine()), *arguments]
         said = []
         with subprocess.Popen(
-            argv,
+            self.argv(*arguments, "--stack", self.stack),
             cwd=engine.PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -106,60 +221,127 @@ class Target:
     def preview(self, *arguments: str) -> str:
         """The engine's events of a preview, one a line; StackError if it did not come to any."""
         command = ("preview", "--json", *arguments, "--stack", self.stack)
-        result = _pulumi(self.lab, *command, env={engine.EVENTS: "true"})
+        result = self._captured(*command, env={engine.EVENTS: "true"})
         if not result.stdout.startswith("{"):
             raise StackError((result.stderr or result.stdout).strip())
         return result.stdout
 
-    def outputs(self) -> dict[str, Any]:
+    def outputs(self) -> Outputs:
         """The stack's outputs, secret ones too; StackError if it was never brought up."""
         found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
         if not found:
             raise StackError(f"the stack {self.stack} has no outputs yet: {self.apply_command}")
-        return found
+        return read(found)
+
+    def stacks(self) -> dict[str, str | None]:
+        """When each of the project's stacks here last changed, by name without its owner's."""
+        listed = json.loads(self.pulumi_here("stack", "ls", "--json"))
+        return {stack["name"].rpartition("/")[2]: stack.get("lastUpdate") for stack in listed}
 
 
-def output(lab: Lab | None, *arguments: str, text: str = "") -> str:
-    """The output of `pulumi ARGUMENTS`; StackError with what it said."""
-    result = _pulumi(lab, *arguments, text=text)
-    if result.returncode != 0:
-        raise StackError((result.stderr or result.stdout).strip())
-    return result.stdout
+@dataclass(frozen=True)
+class AwsTarget(Target):
+    """A stack of the user's own, by the user's Pulumi, credentials and ssh."""
+
+    stack: str
+
+    @property
+    def file(self) -> Path:
+        return engine.PROJECT / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def command(self) -> str:
+        return "pulumi"
+
+    @property
+    def option(self) -> str:
+        return f"--stack {self.stack}"
+
+    @property
+    def exports(self) -> Path:
+        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        return home / "mail-relay" / "exports"
+
+    @property
+    def region(self) -> str:
+        """As the provider finds it: the stack's file, the environment, the profile."""
+        given = self._config("region") or os.environ.get("AWS_REGION")
+        if not given:
+            try:
+                given = boto3.Session(profile_name=self._config("profile")).region_name
+            except ProfileNotFound:  # the doctor's first check says so
+                given = None
+        return given or ""
+
+    @property
+    def aws_environment(self) -> str:
+        return f"export AWS_DEFAULT_REGION={self.region}"
+
+    def _config(self, key: str) -> Any:
+        """A setting of the AWS provider in the stack's file, or None."""
+        content = yaml.safe_load(self.file.read_text()) or {}
+        return (content.get("config") or {}).get(f"aws:{key}")
+
+    def argv(self, *arguments: str) -> list[str]:
+        return [str(engine.engine()), *arguments]
+
+    def beside(self, stack: str) -> "AwsTarget":
+        return AwsTarget(stack)
+
+    @contextmanager
+    def account(self, provider: Mapping[str, Any] | None = None) -> Iterator[Clients]:
+        if provider is None:
+            provider = {key: self._config(key) for key in PROVIDER}
+        with aws_errors():
+            yield Account.by(provider).client
+
+    @contextmanager
+    def regions(self) -> Iterator[Callable[[str, str], Any]]:
+        """Made at the first call, so that credentials that are not there are a finding."""
+
+        @cache
+        def session() -> boto3.Session:
+            return boto3.Session(profile_name=self._config("profile"))
+
+        def client(service: str, region: str) -> Any:
+            made: Any = session().client
+            return made(service, region_name=region, config=PATIENCE)
+
+        yield client
+
+    def internet(self, root: str | None = None) -> Internet:
+        return Internet(Dns(), connect, ssl.create_default_context(cadata=root))
+
+    def https(self, host: str, seconds: float) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(host, timeout=seconds)
+
+    def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
+        return submission.connect(host.name, port, root)
+
+    def has_shell(self, outputs: Outputs) -> bool:
+        return bool(outputs.ssh.allow_from)
+
+    def run_on(
+        self,
+        host: Host,
+        *command: str,
+        text: str = "",
+        fine: tuple[int, ...] = (0,),
+        seconds: float | None = None,
+    ) -> str:
+        return ssh.run(host, *command, text=text, fine=fine, seconds=seconds)
+
+    def prepare(self, settings: Settings) -> None:
+        """Nothing: the zones are the user's."""
+
+    def adapted(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(config)
+
+    @contextmanager
+    def reviewed(self, given: Path | None) -> Iterator[Path]:
+        yield given or self.file
 
 
-def _pulumi(
-    lab: Lab | None, *arguments: str, text: str = "", env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    if lab:
-        return lab_stack.captured(lab, *arguments, text=text, env=env)
-    return subprocess.run(
-        [str(engine.engine()), *arguments],
-        cwd=engine.PROJECT,
-        env={**os.environ, **(env or {})},
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def target(stack: str | None, lab: str | None) -> Target:
-    """The stack that the options mean; StackError if there is none."""
-    if lab:
-        found = Target(stack or lab_stack.STACK, Lab(lab))
-        if not control.running(Lab(lab)):
-            raise StackError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
-        if not found.file.exists():
-            known = ", ".join(lab_stack.stacks(Lab(lab))) or "none"
-            raise StackError(f"{found.stack}: there is no such stack in the lab; there is {known}")
-        return found
-    if stack is None:
-        result = _pulumi(None, "stack", "--show-name", "--non-interactive")
-        if result.returncode != 0:
-            said = (result.stderr or result.stdout).strip()
-            raise StackError(f"no stack is selected ({said}); name one with --stack or --lab")
-        stack = result.stdout.strip()
-    found = Target(stack)
-    if not found.file.exists():
-        raise StackError(f"--stack {stack}: there is no {found.file.name} in {found.file.parent}")
-    return found
+def connect(address: str, port: int) -> socket.socket:
+    """From this computer, or from the network namespace that this thread is in."""
+    return socket.create_connection((address, port), CONNECT_SECONDS)

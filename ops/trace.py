@@ -1,24 +1,25 @@
 """`relay trace`: where a message is, and who sent what to whom, from the hosts' logs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from ops import hosts, postfix_log
-from ops.output import notes, print_json, print_table, results
+from ops import postfix_log
+from ops.options import Json, LabOption, StackOption, target
+from ops.outputs import Host, Outputs
 from ops.plain_words import login_failed, plain
 from ops.postfix_log import Traced
-from ops.settings_commands import Json
 from ops.status import summaries
-from ops.target import LabOption, StackOption, Target, target
+from ops.target import Target
+from ops.terminal import notes, print_json, print_table, results
 
 NOTHING = 1  # grep(1): no line matches
 MESSAGES = 50
 
 
-def trace(
+def command(
     what: Annotated[
         str, typer.Argument(help="A recipient, a sender, a login, a Message-ID or a queue id.")
     ],
@@ -33,7 +34,8 @@ def trace(
     says what waits (exit code 1).
     """
     found = target(stack, lab)
-    if hosts.closed(found):
+    outputs = found.outputs()
+    if not found.has_shell(outputs):
         notes.print(
             f"SSH is closed, so nobody can look for {what!r} in the hosts' logs: open it to your "
             "network (mail-relay:ssh.allowFrom). What waits there, by what the hosts write:",
@@ -43,12 +45,13 @@ def trace(
         rows = summaries(found)
         print_json(rows) if json else print_table("waiting", rows)
         raise typer.Exit(1)
-    messages = _search(found, what)[-limit:]
+    messages = _search(found, outputs.hosts, what)[-limit:]
+    logins = _logins(outputs)
     if json:
-        print_json([_json(message, _logins(found)) for message in messages])
+        print_json([_json(message, logins) for message in messages])
     else:
         for message in messages:
-            _print(message, _logins(found))
+            _print(message, logins)
     if not messages:
         notes.print(
             f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
@@ -67,21 +70,18 @@ def _json(message: Traced, logins: list[str]) -> dict[str, Any]:
     return content
 
 
-def _logins(found: Target) -> list[str]:
+def _logins(outputs: Outputs) -> list[str]:
     """Every name that may log in: the stack's logins, and its client hosts' own."""
-    outputs = found.outputs()
-    return [*outputs["logins"], *(f"relay@{client['name']}" for client in outputs["clients"])]
+    return [*outputs.logins, *(f"relay@{client.name}" for client in outputs.clients)]
 
 
-def _search(found: Target, what: str) -> list[Traced]:
+def _search(found: Target, hosts: Sequence[Host], what: str) -> list[Traced]:
     """The messages that have the word in a line of theirs, and the same ones on other hosts."""
-    outputs = found.outputs()
-    every = hosts.all_of(outputs)
     words = [what, *postfix_log.sender_words(what)]
-    messages = [m for host in every for m in _on(found, host, words)]
+    messages = [m for host in hosts for m in _on(found, host, words)]
     if known := {m.message_id for m in messages if m.message_id}:
         words = [f"message-id={mark}{identity}" for identity in known for mark in ("<", "")]
-        again = [m for host in every for m in _on(found, host, words)]
+        again = [m for host in hosts for m in _on(found, host, words)]
         seen = {(m.host, m.id) for m in messages}
         # a longer id begins as a shorter one
         same = [m for m in again if m.message_id in known]
@@ -89,17 +89,17 @@ def _search(found: Target, what: str) -> list[Traced]:
     return sorted(messages, key=lambda message: message.time)
 
 
-def _on(found: Target, host: dict[str, Any], words: list[str]) -> list[Traced]:
+def _on(found: Target, host: Host, words: list[str]) -> list[Traced]:
     lines = grep(found, host, words)
     known = postfix_log.ids(lines)
     # a line that only mentions an id is another message's
     whole = grep(found, host, [f"{i}:" for i in sorted(known)])
     about = [line for line in whole if postfix_log.ids([line]) & known]
     outside = [line for line in lines if not postfix_log.ids([line])]
-    return postfix_log.read(host["name"], sorted([*about, *outside]))
+    return postfix_log.read(host.name, sorted([*about, *outside]))
 
 
-def grep(found: Target, host: dict[str, Any], words: list[str]) -> list[str]:
+def grep(found: Target, host: Host, words: list[str]) -> list[str]:
     """The lines of the mail logs, rotated ones too, that hold one of the words, oldest first.
 
     The words go by standard input: an argument of a command is 128 KiB at most (MAX_ARG_STRLEN).
@@ -110,7 +110,7 @@ def grep(found: Target, host: dict[str, Any], words: list[str]) -> list[str]:
         "exec 3<&0; ls -rt /var/log/mail.log* | xargs -r zcat -f | LC_ALL=C grep -aiF -f /dev/fd/3"
     )
     text = "".join(f"{word}\n" for word in words)
-    output = hosts.run(found, host, "sh", "-c", script, text=text, fine=(0, NOTHING))
+    output = found.run_on(host, "sh", "-c", script, text=text, fine=(0, NOTHING))
     return sorted(output.splitlines())
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from common.errors import RelayError
+
 # Keys whose values are never shown: a private key is easily mistaken for its public half.
 SECRET = {"password", "keys", "publicKey"}
 EXAMPLES = {
@@ -17,7 +19,7 @@ EXAMPLES = {
 }
 
 
-class SettingsError(Exception):
+class SettingsError(RelayError):
     """Wrong settings; `lines` has one line for each: the key, the value, what would be right."""
 
     def __init__(self, lines: list[str]) -> None:

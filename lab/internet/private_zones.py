@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from common.shell import run
 from lab.lab import Lab
 from lab.machines.state import PrivateZone
-from lab.run import run
 
 FILE = "private-zones.conf"
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.errors import RelayError
+
 CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-relay"))
 FILES = Path(__file__).parent / "image"
 SUITE = "trixie"
@@ -43,7 +45,7 @@ class Image:
     answers: str = ""
 
 
-class ImageError(Exception):
+class ImageError(RelayError):
     """A root file system could not be made; says what to look at."""
 
 

@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.shell import attempt, run
 from lab.machines.network import Link
-from lab.run import attempt, run
 
 # A host is given as long to power off as systemd gives its slowest service.
 POWER_OFF_SECONDS = 90

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.shell import attempt, run
 from lab.lab import Lab
 from lab.machines.state import Instance, Rule
-from lab.run import attempt, run
 
 METADATA = "169.254.169.254"
 RESOLVER = "169.254.169.253"

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.shell import run
 from lab.lab import Lab
 from lab.machines import network, routes, virtual
 from lab.machines.image import virtual_image
 from lab.machines.machine import EXIT_REBOOT, Machine
 from lab.machines.state import AttachedVolume, Instance, RegionState
 from lab.machines.virtual import VirtualMachine
-from lab.run import run
 
 log = logging.getLogger(__name__)
 GIB = 1024**3

@@ -8,10 +8,10 @@ import ipaddress
 from collections.abc import Iterable
 from pathlib import Path
 
+from common.shell import attempt, run
 from lab.lab import Lab
 from lab.machines.network import link_of
 from lab.machines.state import Instance
-from lab.run import attempt, run
 
 PRIORITY, LOCAL_PRIORITY = "10", "100"
 LINK_LOCAL = "169.254.0.0/16"

@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.shell import run
 from lab.lab import Lab
 from lab.machines.machine import POWER_OFF_SECONDS, Disk, Machine
 from lab.machines.qmp import Qmp, QmpError
-from lab.run import run
 
 # The root partition begins where Debian's image has it, and has the id of image/virtual/etc/fstab.
 PARTUUID = "5a3b6f4e-1c8d-4f0a-9b57-2f1d0c6e8a91"

@@ -67,7 +67,7 @@ def _one(
     if len(public) > 1 and not wanted.id:
         return _several(account, name, {zone: _servers(route53, zone) for zone in public}), None
     identity = wanted.id or public[0]
-    result, _ = delegation(account.names, name, _servers(route53, identity))
+    result = delegation(account.names, name, _servers(route53, identity))
     result.seen.append(identity)
     return result, Zone(name, identity, _held(route53, identity))
 

@@ -9,9 +9,7 @@ from typing import Any
 
 import yaml
 
-from lab.lab import Lab
-from ops import target as stacks
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.settle import state
 from ops.target import Target
 
@@ -63,42 +61,38 @@ class Environment:
         return [r["urn"] for r in self.resources if r.get("protect")]
 
 
-def updated(lab: Lab | None) -> dict[str, str | None]:
-    """When each of the project's stacks last changed, by its name without that of its owner."""
-    listed = json.loads(stacks.output(lab, "stack", "ls", "--json"))
-    return {stack["name"].rpartition("/")[2]: stack.get("lastUpdate") for stack in listed}
+def every(dev: Target) -> list[Environment]:
+    """The environments beside the dev stack, in order of their names."""
+    return [read() for read in readers(dev).values()]
 
 
-def every(lab: Lab | None) -> list[Environment]:
-    """The environments that there are, in order of their names."""
-    return [read() for read in readers(lab).values()]
-
-
-def readers(lab: Lab | None) -> dict[str, Callable[[], Environment]]:
+def readers(dev: Target) -> dict[str, Callable[[], Environment]]:
     """How each environment is read, by its name; StackError where its state cannot be."""
-    found = sorted((s, when) for s, when in updated(lab).items() if s.startswith(PREFIX))
-    return {s.removeprefix(PREFIX): partial(_read, s, lab, when) for s, when in found}
+    found = sorted((s, when) for s, when in dev.stacks().items() if s.startswith(PREFIX))
+    return {s.removeprefix(PREFIX): partial(_read, dev.beside(s), when) for s, when in found}
 
 
-def one(name: str, lab: Lab | None) -> Environment:
+def one(name: str, dev: Target) -> Environment:
     """An environment by its name; StackError with those that there are."""
-    found = readers(lab)
+    found = readers(dev)
     if name not in found:
         known = ", ".join(found) or "none"
         raise StackError(f"{name}: there is no such environment; there is {known}")
     return found[name]()
 
 
-def _read(stack: str, lab: Lab | None, when: str | None) -> Environment:
-    target = Target(stack, lab)
+def _read(target: Target, when: str | None) -> Environment:
     tags = json.loads(target.pulumi("stack", "tag", "ls", "--json"))
     if EXPIRES in tags:
-        expires = datetime.fromisoformat(tags[EXPIRES])
+        try:
+            expires = datetime.fromisoformat(tags[EXPIRES])
+        except ValueError as error:
+            raise StackError(f"the stack {target.stack}: its tag {EXPIRES}: {error}") from None
     else:
         made = datetime.fromisoformat(when) if when else datetime.now(UTC)
         expires = made + UNTAGGED
     export = json.loads(target.pulumi("stack", "export"))
-    return Environment(stack.removeprefix(PREFIX), target, expires, export)
+    return Environment(target.stack.removeprefix(PREFIX), target, expires, export)
 
 
 def restore_file(environment: Environment) -> None:

@@ -5,17 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from lab import control
-from lab.lab import Lab
 from ops import engine
 from ops.durations import duration
 from ops.environments import backend, destroy, make
 from ops.environments.mapping import checked, expiry
-from ops.lab_stack import StackError
-from ops.output import notes, print_json, print_table, step
-from ops.settings_commands import Json
+from ops.errors import StackError
+from ops.options import Json, dev_stack
 from ops.settle.settle import keep_export
-from ops.target import Target
+from ops.terminal import notes, print_json, print_table, step
 
 app = typer.Typer(
     no_args_is_help=True, help="Throw-away copies of the dev stack, each below a zone of its own."
@@ -23,16 +20,6 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="1 to 20 of a-z, 0-9 and '-'.")]
 LabOption = Annotated[str | None, typer.Option("--lab", help="In this lab instead of on AWS.")]
-
-
-def _target(name: str, lab: str | None) -> Target:
-    return Target(f"{backend.PREFIX}{checked(name)}", Lab(lab) if lab else None)
-
-
-def _lab(name: str | None) -> Lab | None:
-    if name and not control.running(Lab(name)):
-        raise StackError(f"the lab {name} is not up: ./relay env up NAME --lab {name} starts it")
-    return Lab(name) if name else None
 
 
 def _row(environment: backend.Environment) -> dict[str, Any]:
@@ -63,17 +50,17 @@ def up(
     json: Json = False,
 ) -> None:
     """Make an environment and wait until it serves; or renew one, or finish one cut off."""
-    target, lifetime = _target(name, lab), duration(ttl)
+    dev, lifetime = dev_stack(lab), duration(ttl)
+    target = dev.beside(f"{backend.PREFIX}{checked(name)}")
     outputs = make.make(name, lifetime, from_, acme_root, target, wait=wait)
-    row = _row(backend.one(name, target.lab))
-    hosts = [outputs["gateway"], *outputs["clients"]]
-    result = {**row, "stack": target.stack, "hosts": hosts, "logins": outputs["logins"]}
+    row = _row(backend.one(name, dev))
     if json:
-        print_json(result)
+        hosts = [host.json_object() for host in outputs.hosts]
+        print_json({**row, "stack": target.stack, "hosts": hosts, "logins": outputs.logins})
         return
     print_table(
         f"{name}, until {row['expires']}",
-        [{"host": host["name"], "address": host.get("address", "private")} for host in hosts],
+        [{"host": host.name, "address": host.address or "private"} for host in outputs.hosts],
     )
     where = f" --lab {lab}" if lab else ""
     send = f"./relay lab send --name {lab} --stack {target.stack}, " if lab else ""
@@ -87,7 +74,7 @@ def up(
 @app.command("list")
 def list_(lab: LabOption = None, json: Json = False) -> None:
     """The environments that there are, and whose time is over."""
-    rows = [_row(environment) for environment in backend.every(_lab(lab))]
+    rows = [_row(environment) for environment in backend.every(dev_stack(lab))]
     print_json(rows) if json else print_table("environments", rows)
 
 
@@ -99,7 +86,7 @@ def down(
     json: Json = False,
 ) -> None:
     """Destroy an environment: shown before it is done, its state kept in a file."""
-    environment = backend.one(checked(name), _lab(lab))
+    environment = backend.one(checked(name), dev_stack(lab))
     destroy.refuse_protected(environment)
     backend.restore_file(environment)
     environment.target.operate("destroy", "--preview-only")
@@ -117,7 +104,7 @@ def down(
 def reap(lab: LabOption = None, json: Json = False) -> None:
     """Destroy every environment whose time is over. Exit code 1: one could not be."""
     rows = []
-    for name, read in backend.readers(_lab(lab)).items():
+    for name, read in backend.readers(dev_stack(lab)).items():
         try:
             environment = read()
             if not environment.past_due:

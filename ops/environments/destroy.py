@@ -3,13 +3,12 @@
 import yaml
 
 from ops import engine
-from ops.account import clients
 from ops.environments.backend import Environment, restore_file
-from ops.lab_stack import StackError
+from ops.errors import StackError
 from ops.leftovers.find import owned
-from ops.output import notes
 from ops.settle.locks import unlocked
 from ops.settle.settle import settle
+from ops.terminal import notes
 
 
 def refuse_protected(environment: Environment) -> None:
@@ -47,7 +46,7 @@ def destroy(environment: Environment) -> None:
 def _check_left(environment: Environment) -> None:
     if environment.provider is None:
         return
-    with clients(environment.target, environment.provider) as client:
+    with environment.target.account(environment.provider) as client:
         if left := list(owned(_project(), environment.target.stack, client)):
             lines = "\n".join(f"  {item.what} {item.name}: {item.remove}" for item in left)
             raise StackError(f"{environment.name} is destroyed, and this is left:\n{lines}")

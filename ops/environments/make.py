@@ -7,17 +7,14 @@ from typing import Any
 
 import yaml
 
-from lab import control
-from lab.internet import laptop
-from ops import lab_stack
-from ops import target as stacks
+from ops.edit.stack_file import PREFIX, readable
 from ops.environments import backend, roots
 from ops.environments.mapping import Wanted, environment, expiry
-from ops.output import notes, step
+from ops.outputs import Outputs
 from ops.settle.locks import unlocked
 from ops.settle.settle import settle
-from ops.stack_file import PREFIX, readable
 from ops.target import Target
+from ops.terminal import step
 from settings import Settings, SettingsError, read
 
 
@@ -29,22 +26,13 @@ def make(
     target: Target,
     *,
     wait: bool,
-) -> dict[str, Any]:
+) -> Outputs:
     """Bring it up, or go on with one that is, until its hosts serve if asked; its outputs."""
     config, base, kept = _read(source)
-    lab = target.lab
-    if lab:
-        control.start(lab, notes.print)
-        with lab_stack.alone(lab):
-            lab_stack.make_place(lab)
-            lab_stack.make_zones(lab, base.hosted_zones)
-    root = _text(acme_root) if acme_root else roots.staging_roots(lab)
+    target.prepare(base)
+    root = _text(acme_root) if acme_root else roots.staging_roots(target)
     wanted = Wanted(name, datetime.now(UTC) + lifetime, root)
-    found = environment(config, base, wanted)
-    if lab:  # its zones are its own
-        found[f"{PREFIX}delegation"].pop("parentId", None)
-    if lab and base.ssh.public_key:
-        found[f"{PREFIX}ssh"] = {**found[f"{PREFIX}ssh"], "publicKey": laptop.public_key(lab)}
+    found = target.adapted(environment(config, base, wanted))
     if not wait:
         found[f"{PREFIX}wait"] = {"minutes": 0}
     _check(found, source)
@@ -88,9 +76,9 @@ def _check(config: Mapping[str, Any], source: Path) -> None:
 
 def _select(target: Target, provider: str | None) -> None:
     """Make the stack unless it is there; its secrets are encrypted as the dev stack's are."""
-    if target.stack not in backend.updated(target.lab):
+    if target.stack not in target.stacks():
         arguments = ("--secrets-provider", provider) if provider else ()
-        stacks.output(target.lab, "stack", "init", "--no-select", target.stack, *arguments)
+        target.pulumi_here("stack", "init", "--no-select", target.stack, *arguments)
 
 
 def _write(file: Path, config: Mapping[str, Any]) -> None:

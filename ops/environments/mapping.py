@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mail import names
-from ops.stack_file import PREFIX
+from ops.edit.stack_file import PREFIX
 from settings import Settings, SettingsError, architecture
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]|[a-z]")

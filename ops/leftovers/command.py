@@ -5,24 +5,25 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 import yaml
 from rich.markup import escape
 
-from ops import account, engine
+from ops import engine
+from ops.edit.stack_file import StackFile
+from ops.errors import StackError
 from ops.leftovers.find import Stack, find, in_state
 from ops.leftovers.left import Left
-from ops.output import notes, print_json, results, step
-from ops.stack_file import StackFile
-from ops.target import LabOption, StackError, StackOption, Target, target
+from ops.options import Json, LabOption, StackOption, target
+from ops.target import Target
+from ops.terminal import notes, print_json, results, step
 
 
 def command(
     stack: StackOption = None,
     lab: LabOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """What is in the account of a stack and not in its state. Exit code 1: something is left."""
     chosen = target(stack, lab)
@@ -68,7 +69,7 @@ def _state(chosen: Target) -> list[str]:
 def _account(chosen: Target) -> Iterator[Stack]:
     project = yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"]
     file = StackFile(chosen)
-    with account.clients(chosen) as client:
+    with chosen.account() as client:
         yield Stack(project, chosen.stack, file.settings(), client)
 
 
@@ -86,7 +87,6 @@ def _show(chosen: Target, resources: int, belongs: list[Left], left: list[Left])
         )
         results.print(f"  costs: {escape(item.holds)}", soft_wrap=True)
         results.print(f"  {escape(item.remove)}", style="cyan", soft_wrap=True)
-    if left and not chosen.lab:
-        region = StackFile(chosen).value("aws:region")
-        results.print(f"For these commands: export AWS_DEFAULT_REGION={region}")
+    if left and chosen.aws_environment:
+        results.print(f"For these commands: {chosen.aws_environment}")
     results.print(f"{len(left)} left." if left else "Nothing is left.")

@@ -1,22 +1,21 @@
 """`relay review`: a report on what a change would do, from a real preview."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ops import engine, lab_stack
-from ops.output import print_json
+from ops import engine
+from ops.errors import StackError
+from ops.options import LabOption, StackOption, target
 from ops.review import preview, readings
 from ops.review.change import Change
 from ops.review.report import markdown, report
 from ops.review.warnings import tightened
-from ops.target import LabOption, StackError, StackOption, Target, target
-from ops.verify.expected import OutputsMissing, expected
+from ops.target import Target
+from ops.terminal import print_json
 from ops.verify.place import place
 from ops.verify.run import passing
 from settings import SettingsError
@@ -50,14 +49,14 @@ def command(
 
     Nothing is changed. The exit code is 1 if the preview fails or a mandatory rule is broken.
     """
-    about = target(stack, lab)
-    if base and about.lab:
-        raise StackError(
+    if base and lab:
+        raise typer.BadParameter(
             "--base is of a stack file in git; a lab is compared with what is up in it"
         )
-    if file and not about.lab:
-        raise StackError("--file is for --lab; a stack has its own file")
-    with _file(about, file) as read:
+    if file and not lab:
+        raise typer.BadParameter("--file is for --lab; a stack has its own file")
+    about = target(stack, lab)
+    with about.reviewed(file) as read:
         end = readings.of_file(about.pulumi, read)
         start, notes = _start(about, base)
         seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
@@ -69,22 +68,6 @@ def command(
         print(markdown(found), end="")
     if not found.passes:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _file(about: Target, given: Path | None) -> Iterator[Path]:
-    """The file whose settings are reviewed; one given for a lab as `lab up` would take it."""
-    if about.lab is None or given is None:
-        yield about.file
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / about.file.name
-        copy.write_text(lab_stack.adapted(about.lab, given))
-        settings = readings.of_file(about.pulumi, copy).settings
-        lab_stack.make_zones(about.lab, settings.hosted_zones)
-        if settings.ssh.public_key:
-            lab_stack.take_laptops_key(about.lab, "--config-file", str(copy))
-        yield copy
 
 
 def _start(about: Target, base: str | None) -> tuple[readings.Reading | None, list[str]]:
@@ -114,11 +97,10 @@ def _verified(about: Target, change: Change) -> dict[str, bool]:
     if not domains:
         return {}
     try:
-        expectation = expected(about.outputs())
-    except (StackError, OutputsMissing):  # never up, or by an older program
+        expectation = about.outputs()
+    except StackError:  # never up, or by an older program
         return {}
-    with place(about, expectation) as here:
-        return passing(expectation, here.names, domains)
+    return passing(expectation, place(about, expectation).names, domains)
 
 
 def _not_applied(about: Target, start: readings.Reading) -> list[str]:

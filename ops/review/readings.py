@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
+from ops.edit.stack_file import PREFIX, readable
 from ops.engine import PROJECT
-from ops.lab_stack import StackError
-from ops.stack_file import PREFIX, readable
+from ops.errors import StackError
 from settings import Settings, read
 
 UPDATES = 20  # of the stack's history, looked through for the last one that worked

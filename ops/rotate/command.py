@@ -9,14 +9,14 @@ import typer
 
 from mail import dkim
 from ops import durations
-from ops.lab_stack import StackError
-from ops.output import notes, print_json, results
+from ops.edit.stack_file import StackFile
+from ops.errors import StackError
+from ops.options import Json, LabOption, StackOption, target
 from ops.rotate.plan import EVERY, WAIT, Published, Step, step
 from ops.rotate.safety import objections
-from ops.settings_commands import Json
-from ops.stack_file import StackFile
-from ops.target import LabOption, StackOption, Target, target
-from settings import MailDomain, SettingsError
+from ops.target import Target
+from ops.terminal import notes, print_json, results
+from settings import MailDomain
 
 DONE = {
     "publish": "{selector} is added: published by the next up, used once every server shows it",
@@ -59,7 +59,7 @@ def command(
     Exit code 1: a step is due and is not safe.
     """
     if bool(domain) == everything:
-        raise SettingsError(["give --domain or --all"])
+        raise typer.BadParameter("give --domain or --all")
     age, margin = durations.duration(every), durations.duration(wait)
     chosen = target(stack, lab)
     file = StackFile(chosen)
@@ -87,7 +87,7 @@ def _chosen(file: StackFile, domain: str | None) -> list[MailDomain]:
     found = [each for each in domains if domain in (None, each.name)]
     if not found:
         known = ", ".join(each.name for each in domains)
-        raise SettingsError([f"--domain {domain}: it is no domain of the stack; there is {known}"])
+        raise typer.BadParameter(f"{domain} is no domain of the stack; there is {known}")
     return found
 
 

@@ -1,19 +1,16 @@
 """`relay settle`."""
 
-from typing import Annotated
-
-import typer
 from rich.markup import escape
 
-from ops.output import notes, print_json, results, step
+from ops.options import Json, LabOption, StackOption, target
 from ops.settle.settle import MEANINGS, Settlement, settle, unlock
-from ops.target import LabOption, StackOption, target
+from ops.terminal import notes, print_json, results, step
 
 
 def command(
     stack: StackOption = None,
     lab: LabOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """After a `pulumi up` or `destroy` that was killed: make the state know what there is.
 

@@ -6,8 +6,9 @@ import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ops.output import notes
-from ops.target import StackError, Target
+from ops.errors import StackError
+from ops.target import Target
+from ops.terminal import notes
 
 _LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at (\S+)")
 # What Pulumi Cloud says of a lock; whose it is, it does not say.

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ops import engine
-from ops.output import notes
+from ops.terminal import notes
 
 WAIT_SECONDS = 10.0
 _NAMES = (b"pulumi-resource-", b"lab.provider")

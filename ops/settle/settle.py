@@ -1,14 +1,12 @@
 """Settling a stack: the lock, the state, the account."""
 
 import json
-import os
 import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops.account import clients
 from ops.settle import orphans, state
 from ops.settle.locks import unlocked
 from ops.settle.plugins import end_orphans
@@ -68,8 +66,7 @@ class Settlement:
 
 def keep_export(target: Target, export: dict[str, Any]) -> Path:
     """Write a state to a file of its user's alone, and give its path; secrets are encrypted."""
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    folder = target.lab.directory / "exports" if target.lab else home / "mail-relay" / "exports"
+    folder = target.exports
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{target.stack}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     file.touch(mode=0o600)
@@ -96,7 +93,7 @@ def settle(target: Target) -> Settlement:
         done.findings = [Finding(NOTHING, r["urn"]) for r in state.pending(deployment)]
         _import(target, export)
         return done
-    with clients(target, provider) as client:
+    with target.account(provider) as client:
         found = list(_found(deployment, client))
         done.findings = [_put_right(finding, deployment, client) for finding in found]
         for resource in state.pending(deployment, "updating", "deleting"):

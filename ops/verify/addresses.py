@@ -3,7 +3,7 @@
 import ipaddress
 
 from mail.zonefile import RecordSet
-from ops.verify.expected import Host
+from ops.outputs import Host
 from ops.verify.result import Result
 from ops.verify.spf import policies
 from ops.verify.world import World

@@ -4,14 +4,13 @@ from typing import Annotated
 
 import typer
 
-from ops.output import notes, print_json
-from ops.target import LabOption, StackOption, target
-from ops.verify.expected import Expected, expected
+from ops.options import Json, LabOption, StackOption, target
+from ops.outputs import Outputs
+from ops.terminal import notes, print_json
 from ops.verify.place import place
 from ops.verify.result import Result
 from ops.verify.run import verify
 from ops.verify.show import as_dict, progress, show
-from settings import SettingsError
 
 
 def command(
@@ -20,18 +19,17 @@ def command(
     domain: Annotated[
         str | None, typer.Option(help="Of the domains that send, only this one.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Compare the world with the stack: DNS, ports, certificates, hosts. Exit code 1: errors."""
     chosen = target(stack, lab)
-    wanted = expected(chosen.outputs())
+    wanted = chosen.outputs()
     if domain is not None:
         wanted = _only(wanted, domain)
     found: list[Result] = []
-    with place(chosen, wanted) as here:
-        for result in verify(wanted, here):
-            found.append(result)
-            progress(result)
+    for result in verify(wanted, place(chosen, wanted)):
+        found.append(result)
+        progress(result)
     if json:
         print_json(as_dict(chosen.stack, found))
     else:
@@ -46,9 +44,9 @@ def command(
         raise typer.Exit(1)
 
 
-def _only(wanted: Expected, domain: str) -> Expected:
+def _only(wanted: Outputs, domain: str) -> Outputs:
     chosen = tuple(d for d in wanted.domains if d.name == domain)
     if not chosen:
         known = ", ".join(d.name for d in wanted.domains)
-        raise SettingsError([f"--domain {domain}: it is no domain of the stack; there is {known}"])
+        raise typer.BadParameter(f"{domain} is no domain of the stack; there is {known}")
     return wanted.model_copy(update={"domains": chosen})

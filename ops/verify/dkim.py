@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mail import dkim
-from ops.verify.expected import Domain
+from ops.outputs import Domain
 from ops.verify.result import Result
 from ops.verify.world import World
 

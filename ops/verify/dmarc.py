@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mail import dmarc, names
-from ops.verify.expected import Domain
+from ops.outputs import Domain
 from ops.verify.result import Result
 from ops.verify.world import World
 
@@ -60,10 +60,10 @@ def _check_passes(
     From:. What the gateway sends itself comes from its host name, signed by the domain above it:
     both kinds of receivers must find them aligned (RFC 9989, 4.10.2; RFC 7489, 3.1).
     """
-    gateway, smarthost = world.expected.gateway, world.expected.smarthost
-    authors = {domain: spf_result}
-    if names.parent(gateway.name) == domain:
-        authors[gateway.name] = world.evaluate(gateway.address, "", gateway.name).result
+    smarthost, authors = world.expected.smarthost, {domain: spf_result}
+    for gateway in world.expected.gateways:
+        if names.parent(gateway.name) == domain:
+            authors[gateway.name] = world.evaluate(gateway.address, "", gateway.name).result
     for author, by_spf in authors.items():
         aligned = dmarc.aligned(author, domain, policy.strict_dkim, world.policies_at)
         ways = ["DKIM"] if signed and aligned else []

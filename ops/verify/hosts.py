@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from agent.host_status import SILENT_SECONDS, Disk, Egress, Queue, Status, Tables
+from common.errors import RelayError
+from ops.outputs import Domain, Host, Outputs
 from ops.status import Written
-from ops.verify.expected import Domain, Expected, Host
 from ops.verify.result import Result
 
 AGENT = "mail-relay-tables.service"
@@ -24,19 +25,19 @@ FORM = (
 )
 
 
-class NoAccess(Exception):
+class NoAccess(RelayError):
     """What a host wrote cannot be read; the text says why."""
 
 
-def unasked(expected: Expected, host: Host, reason: str) -> list[Result]:
+def unasked(expected: Outputs, host: Host, reason: str) -> list[Result]:
     """What could not be looked at, and why."""
     checks = ["status", "services", "tables", "clock", "queue", "disk"]
-    if host == expected.gateway:
+    if host in expected.gateways:
         checks += ["signing", "egress"]
     return [Result(check, host.name, skipped=reason) for check in checks]
 
 
-def check(expected: Expected, host: Host, written: Written) -> list[Result]:
+def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
     """Every check of a host; one that is silent or not set up says nothing more of itself."""
     first, status = _status(host, written), written.status
     if first.errors:
@@ -50,7 +51,7 @@ def check(expected: Expected, host: Host, written: Written) -> list[Result]:
         _queue(host, status.queue),
         _disk(host, status),
     ]
-    if host == expected.gateway:
+    if host in expected.gateways:
         results += [_signing(domain, status.signing) for domain in expected.domains]
         results.append(_egress(expected, host, status.egress))
     return results
@@ -184,7 +185,7 @@ def _queue(host: Host, queue: Queue) -> Result:
     return result
 
 
-def _egress(expected: Expected, host: Host, egress: Egress | None) -> Result:
+def _egress(expected: Outputs, host: Host, egress: Egress | None) -> Result:
     result = Result("egress", host.name)
     if egress is None:
         result.skipped = "the host has not tried yet"

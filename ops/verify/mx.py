@@ -1,6 +1,8 @@
 """MX: mail for a domain goes where the stack says, and is taken there."""
 
-from ops.verify.expected import Domain
+from collections.abc import Sequence
+
+from ops.outputs import Domain
 from ops.verify.result import Result
 from ops.verify.talk import Heard
 from ops.verify.world import World
@@ -15,15 +17,21 @@ def recipients(world: World) -> list[str]:
 def receives(world: World, domain: Domain) -> bool:
     """Whether the stack leads the domain's mail to the gateway."""
     record = world.expected.record(domain.name, "MX")
-    return record is not None and world.expected.gateway.name in _exchanges(record.values)
+    return record is not None and bool(_ours(world, record.values))
 
 
 def _exchanges(values: tuple[str, ...]) -> list[str]:
     return [value.split()[1].rstrip(".") for value in values]
 
 
-def check(world: World, domain: Domain, heard: Heard) -> Result:
-    """The domain's MX; `heard` is what the gateway's port 25 said to our recipients."""
+def _ours(world: World, values: tuple[str, ...]) -> list[str]:
+    """The gateways that are among the exchanges."""
+    found = _exchanges(values)
+    return [gateway.name for gateway in world.expected.gateways if gateway.name in found]
+
+
+def check(world: World, domain: Domain, heard: Sequence[Heard]) -> Result:
+    """The domain's MX; `heard` is what each gateway's port 25 said to our recipients."""
     result = Result("mx", domain.name)
     for address in world.expected.unreachable:
         if address.rpartition("@")[2] == domain.name:
@@ -43,20 +51,20 @@ def check(world: World, domain: Domain, heard: Heard) -> Result:
         if exchange not in [host.name for host in world.expected.hosts]:
             _check_exchange(world, exchange, result)
     if receives(world, domain):
-        _check_taken(domain, result, heard)
+        for said in heard:
+            _check_taken(domain, result, said)
     return result
 
 
 def _check_elsewhere(world: World, domain: Domain, result: Result) -> None:
     """The stack sets none: the domain's mail is taken elsewhere, or nowhere."""
     answer = world.names.resolve(domain.name, "MX")
-    gateway = world.expected.gateway.name
     if answer.problem:
         result.error("mx-unresolved", f"{domain.name} MX: {answer.problem}")
-    elif gateway in _exchanges(answer.values):
+    elif ours := _ours(world, answer.values):
         result.error(
             "mx-unwanted",
-            f"mail for {domain.name} goes to {gateway}, which refuses it",
+            f"mail for {domain.name} goes to {' and '.join(ours)}, which refuses it",
             f"Delete {domain.name}. IN MX, or say in mail-relay:forwards where its mail goes",
         )
     elif answer.values:
@@ -72,7 +80,7 @@ def _check_nobody(world: World, domain: Domain, result: Result) -> None:
         result.seen.append(f"no MX: mail goes to {', '.join(addresses)}")
         return
     leads = f"its A record leads to {addresses[0]}, which takes none" if addresses else "nor A"
-    gateway = world.expected.gateway.name
+    gateway = world.expected.gateways[0].name
     result.warn(
         "mx-none",
         f"{domain.name} has no MX, {leads}: bounces and replies find nobody, and many servers "

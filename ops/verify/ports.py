@@ -2,7 +2,7 @@
 
 import time
 
-from ops.verify.expected import Host
+from ops.outputs import Host
 from ops.verify.result import Result
 from ops.verify.talk import IMAPS, READY, SMTP, SUBMISSIONS, Heard
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
+from ops.outputs import Host, Outputs
 from ops.verify import addresses, dkim, dmarc, hosts, mx, ports, records, spf, talk, zones
-from ops.verify.expected import Expected
 from ops.verify.names import Names
 from ops.verify.place import Place
 from ops.verify.result import Result
@@ -13,7 +13,7 @@ PROVIDER = "gmail.com"
 PORTS = (talk.SMTP, talk.SUBMISSION, talk.SUBMISSIONS)
 
 
-def verify(expected: Expected, place: Place) -> Iterator[Result]:
+def verify(expected: Outputs, place: Place) -> Iterator[Result]:
     """The results as they come."""
     world = World(place.names, expected)
     for zone in expected.zones:
@@ -21,18 +21,15 @@ def verify(expected: Expected, place: Place) -> Iterator[Result]:
     for host in expected.hosts:
         yield from addresses.check(world, host)
     yield from records.check(world)
-    exchanges = _exchanges(world)
-    heard = talk.Heard()
-    for port in (*PORTS, talk.IMAPS) if expected.mailboxes else PORTS:
-        takes = [ports.ELSEWHERE, *(mx.recipients(world) if port == talk.SMTP else [])]
-        said = talk.listen(place.connect, place.trust, expected.gateway, port, takes)
-        if port == talk.SMTP:
-            heard = said
-            if said.closed and (reason := _blocked_here(world, place, exchanges)):
-                name = f"{expected.gateway.name}:{port}"
-                yield Result("port", name, skipped=reason)
-                continue
-        yield ports.check(expected.gateway, port, said)
+    heard: list[talk.Heard] = []
+    for gateway in expected.gateways:
+        for port, said in _heard(world, place, gateway):
+            if port == talk.SMTP:
+                heard.append(said)
+                if said.closed and (reason := _blocked_here(world, place)):
+                    yield Result("port", f"{gateway.name}:{port}", skipped=reason)
+                    continue
+            yield ports.check(gateway, port, said)
     shared = spf.check_shared(world)
     yield from shared
     for domain in expected.domains:
@@ -51,14 +48,19 @@ def verify(expected: Expected, place: Place) -> Iterator[Result]:
             yield from hosts.check(expected, host, written)
 
 
-def passing(expected: Expected, names: Names, domains: Collection[str]) -> dict[str, bool]:
+def _heard(world: World, place: Place, gateway: Host) -> Iterator[tuple[int, talk.Heard]]:
+    """What each port of a gateway says."""
+    for port in (*PORTS, talk.IMAPS) if world.expected.mailboxes else PORTS:
+        takes = [ports.ELSEWHERE, *(mx.recipients(world) if port == talk.SMTP else [])]
+        yield port, talk.listen(place.connect, place.trust, gateway, port, takes)
+
+
+def passing(expected: Outputs, names: Names, domains: Collection[str]) -> dict[str, bool]:
     """Of these domains, whether their mail passes SPF and DKIM by what DNS says.
 
     One of which that cannot be told is left out.
     """
     world = World(names, expected)
-    for zone in expected.zones:
-        zones.check(world, zone)
     shared = spf.check_shared(world)
     found = {}
     for domain in (d for d in expected.domains if d.name in domains):
@@ -85,8 +87,9 @@ def _exchanges(world: World) -> list[str]:
     return []
 
 
-def _blocked_here(world: World, place: Place, exchanges: list[str]) -> str:
+def _blocked_here(world: World, place: Place) -> str:
     """Why port 25 cannot be judged from here: this network may not let it out."""
+    exchanges = _exchanges(world)
     for exchange in exchanges:
         for address in world.names.resolve(exchange, "A").values:
             try:

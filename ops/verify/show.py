@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from ops.output import notes, results
+from ops.terminal import notes, results
 from ops.verify.result import Result
 
 MARKS = {

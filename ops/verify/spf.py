@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mail import spf
-from ops.verify.expected import Domain
+from ops.outputs import Domain
 from ops.verify.result import Result
 from ops.verify.world import World, shown
 
@@ -36,9 +36,11 @@ def check_shared(world: World) -> list[Result]:
 
 
 def check(world: World, domain: Domain, shared: Sequence[Result]) -> tuple[Result, str]:
-    """The domain's policy, and what our mail gets by it (a result of RFC 7208, 2.6)."""
+    """The domain's policy, and what our mail gets by it (a result of RFC 7208, 2.6).
+
+    Of several gateways, the first that does not pass counts.
+    """
     result = Result("spf", domain.name)
-    gateway = world.expected.gateway
     wanted = world.expected.record(domain.name, "TXT")
     if wanted is None:
         result.skipped = "the stack publishes none"
@@ -46,16 +48,19 @@ def check(world: World, domain: Domain, shared: Sequence[Result]) -> tuple[Resul
     right = world.compare(result, wanted, "spf", policies)
     _check_others(world, domain, result)
     sender = f"postmaster@{domain.name}"
-    evaluation = world.evaluate(gateway.address, sender, gateway.name)
-    cost = world.evaluate(NOBODY, sender, gateway.name)
+    gateways = world.expected.gateways
+    got = {g.address: world.evaluate(g.address, sender, g.name) for g in gateways}
+    cost = world.evaluate(NOBODY, sender, gateways[0].name)
+    results = ", ".join(f"{evaluation.result} for {address}" for address, evaluation in got.items())
     result.seen.append(
-        f"{evaluation.result} for {gateway.address}; {cost.look_ups} of {spf.LOOK_UPS} look-ups, "
+        f"{results}; {cost.look_ups} of {spf.LOOK_UPS} look-ups, "
         f"{cost.void_look_ups} of {spf.VOID_LOOK_UPS} void"
     )
+    address, evaluation = min(got.items(), key=lambda item: item[1].result == "pass")
     if first := [r.subject for r in shared if r.status != "ok"]:
         result.skipped = f"its evaluation: {', '.join(first)} comes first"
     elif right:
-        _check_evaluation(result, evaluation, cost, policies(wanted.values)[0], gateway.address)
+        _check_evaluation(result, evaluation, cost, policies(wanted.values)[0], address)
     return result, evaluation.result
 
 

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ops.verify.expected import Host
+from ops.outputs import Host
 
 SMTP, SUBMISSION, SUBMISSIONS, IMAPS = 25, 587, 465, 993
 SECONDS = 20.0

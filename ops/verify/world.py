@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from mail import spf
 from mail.zonefile import RecordSet
-from ops.verify.expected import Expected
+from ops.outputs import Outputs
 from ops.verify.names import Answer, Names
 from ops.verify.result import Result
 
@@ -14,15 +14,27 @@ Part = Callable[[Sequence[str]], list[str]]
 
 @dataclass
 class World:
-    """What is looked at; `servers` has those of each zone that answer for it (zones.py)."""
+    """What is looked at, and what ought to be there."""
 
     names: Names
-    expected: Expected
-    servers: dict[str, list[str]] = field(default_factory=dict)
+    expected: Outputs
+    _servers: dict[str, list[str]] = field(default_factory=dict, init=False)
+
+    def servers_of(self, zone: str) -> list[str]:
+        """Those of a zone's name servers that answer for it, asked for at the first use."""
+        if zone not in self._servers:
+            delegated = {s.rstrip(".") for s in self.names.resolve(zone, "NS").values}
+            own = {server.rstrip(".").lower() for server in self.expected.zones[zone]}
+            self._servers[zone] = [
+                server
+                for server in sorted(delegated & own)
+                if not self.names.ask(server, zone, "SOA").problem
+            ]
+        return self._servers[zone]
 
     def at_servers(self, name: str, kind: str) -> dict[str, Answer]:
         """What each server of the name's zone says."""
-        servers = self.servers[self.expected.zone_of(name)]
+        servers = self.servers_of(self.expected.zone_of(name))
         return {server: self.names.ask(server, name, kind) for server in servers}
 
     def look_up(self, name: str, kind: str) -> Sequence[str] | None:

@@ -8,14 +8,13 @@ from ops.verify.world import World
 
 
 def check(world: World, zone: str) -> Result:
-    """Also notes in the world which servers can be asked for the zone's records."""
-    result, world.servers[zone] = delegation(world.names, zone, world.expected.zones[zone])
-    return result
+    """One zone of the stack."""
+    return delegation(world.names, zone, world.expected.zones[zone])
 
 
-def delegation(names: Names, zone: str, servers: Sequence[str]) -> tuple[Result, list[str]]:
-    """Whether the zone is delegated to its servers; those of them that answer for it."""
-    result, answering = Result("zone", zone), list[str]()
+def delegation(names: Names, zone: str, servers: Sequence[str]) -> Result:
+    """Whether the zone is delegated to its servers, and they answer for it."""
+    result, answering = Result("zone", zone), 0
     own = sorted(server.rstrip(".").lower() for server in servers)
     remedy = f"At the registrar (or in the zone above), set the name servers of {zone} to: "
     remedy += ", ".join(own)
@@ -23,10 +22,10 @@ def delegation(names: Names, zone: str, servers: Sequence[str]) -> tuple[Result,
     delegated = sorted(server.rstrip(".") for server in answer.values)
     if answer.problem:
         result.error("zone-unresolved", f"{zone} NS: {answer.problem}", remedy)
-        return result, []
+        return result
     if not delegated:
         result.error("zone-not-delegated", f"{zone} has no name servers", remedy)
-        return result, []
+        return result
     if delegated != own:
         result.error("zone-delegation", f"{zone} is delegated to {', '.join(delegated)}", remedy)
     for server in sorted(set(delegated) & set(own)):
@@ -38,6 +37,6 @@ def delegation(names: Names, zone: str, servers: Sequence[str]) -> tuple[Result,
             text = f"{server}, a name server of {zone}: {said.problem}"
             result.error("zone-server-silent", text, "Try again; from another network if it stays.")
         else:
-            answering.append(server)
-    result.seen.append(f"{len(answering)} name servers answer")
-    return result, answering
+            answering += 1
+    result.seen.append(f"{answering} name servers answer")
+    return result

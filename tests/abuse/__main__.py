@@ -10,8 +10,9 @@ from abuse.place import place
 from abuse.rows import ROWS
 from lab import control
 from lab.lab import Lab
-from ops import lab_commands, lab_stack
-from ops.output import notes, print_table
+from ops import engine
+from ops.lab import up
+from ops.terminal import notes, print_table
 
 SET_UPS = ("basics", "gateway", "handson", "sendas", "smarthost")
 
@@ -60,7 +61,7 @@ def _running(set_up: str, running: str | None) -> Iterator[Lab]:
     control.remove(lab)
     try:
         control.start(lab, notes.print)
-        lab_commands.apply(lab, lab_stack.PROJECT / "examples" / f"Pulumi.{set_up}.yaml")
+        up.apply(lab, engine.PROJECT / "examples" / f"Pulumi.{set_up}.yaml")
         yield lab
     finally:
         control.remove(lab)

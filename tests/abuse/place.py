@@ -16,6 +16,7 @@ from typing import Any
 import dkim as dkimpy
 
 from abuse.talk import Talk
+from common.shell import run
 from lab import send
 from lab.access import entered, inside
 from lab.internet.inbox import Inbox
@@ -23,11 +24,10 @@ from lab.internet.inbox.message import Message
 from lab.internet.stranger import SELECTOR, put_zone
 from lab.lab import Lab
 from lab.machines.network import OTHERS_CIDR, PROBE, other
-from lab.run import run
 from mail import dkim, txt
-from ops import lab_stack
-from ops.stack_file import StackFile
-from ops.target import Target
+from ops.edit.stack_file import StackFile
+from ops.lab import region, stack
+from ops.lab.target import LabTarget
 from settings import Settings
 
 STRANGERS = [f"198.51.100.{number}" for number in range(40, 60)]
@@ -214,8 +214,8 @@ def token() -> str:
 @contextmanager
 def place(lab: Lab) -> Iterator[Place]:
     """The set-up that runs in a lab; strangers' domains and addresses come and go with it."""
-    settings = StackFile(Target(lab_stack.STACK, lab)).settings()
-    outputs, key, tag = lab_stack.outputs(lab), dkim.generate(), uuid.uuid4().hex[:6]
+    settings = StackFile(LabTarget(stack.STACK, lab)).settings()
+    outputs, key, tag = stack.outputs(lab), dkim.generate(), uuid.uuid4().hex[:6]
     names = {
         **strangers(tag),
         **ours(settings, outputs),
@@ -305,7 +305,7 @@ def zones_of(names: dict[str, str], key: str) -> dict[str, list[list[object]]]:
 def provider(lab: Lab, domain: str, action: str) -> None:
     """A name below our domain that a mailing provider sends from, by records of the user's own."""
     with entered(lab.namespace):
-        route53 = lab_stack.client(lab, "route53")
+        route53 = region.client(lab, "route53")
         zones = {z["Name"].rstrip("."): z["Id"] for z in route53.list_hosted_zones()["HostedZones"]}
         zone = max((name for name in zones if f".{domain}".endswith(f".{name}")), key=len)
         values = {"A": PROBE, "TXT": f'"v=spf1 ip4:{OTHERS_CIDR} -all"'}

@@ -10,7 +10,7 @@ from pathlib import Path
 from abuse.place import Place
 from abuse.row import Mutant
 from lab.access import entered
-from ops import lab_stack
+from ops.lab import region
 
 KEPT = "/run/battery"
 CONFIGURATION = ("/etc/postfix/main.cf", "/etc/postfix/master.cf")
@@ -57,7 +57,7 @@ def _account(place: Place, mutant: Mutant) -> Iterator[None]:
         yield
         return
     with entered(place.lab.namespace):
-        ec2, iam = (lab_stack.client(place.lab, service) for service in ("ec2", "iam"))
+        ec2, iam = (region.client(place.lab, service) for service in ("ec2", "iam"))
         groups = [group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]]
         roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
     policy = {"Effect": "Allow", "Action": mutant.allows, "Resource": "*"}

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from stacks import Stack, credentials
 
+from ops.errors import StackError
 from ops.leftovers.find import Stack as Account
 from ops.leftovers.find import find
 from ops.settle import state
-from ops.target import StackError, Target
+from ops.target import AwsTarget
 from settings import read
 
 # Between two Ctrl-C: a person who does not wait.
@@ -26,7 +27,7 @@ IMPATIENCE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Here(Target):
+class Here(AwsTarget):
     """A test's stack, as `relay` sees a user's own."""
 
     of: Stack | None = None
@@ -48,7 +49,7 @@ def here(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Here:
     for name, value in credentials(stack.region.url).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_STATE_HOME", str(stack.directory / "kept"))
-    return Here("test", None, stack)
+    return Here("test", stack)
 
 
 def up_killed(

@@ -12,6 +12,7 @@ import yaml
 
 from lab.region_client import RegionClient
 from ops import engine
+from ops.lab import plugins
 
 PROJECT = Path(__file__).resolve().parents[2]
 # A key itself, in a text that is quoted once or twice: the agent's source has the first words.
@@ -79,7 +80,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """What `pulumi` is run in."""
         home = self.directory / "home"
-        engine.install_plugins(home)
+        plugins.install(home)
         own = {
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_DEBUG_PROVIDERS": self.region.plugins,

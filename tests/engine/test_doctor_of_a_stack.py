@@ -3,6 +3,7 @@
 import json
 import shlex
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,9 @@ from ops import cli
 from ops.doctor import command
 from ops.doctor.account import HOME, Account
 from ops.doctor.run import examine
+from ops.errors import StackError
 from ops.leftovers.find import in_state
-from ops.target import StackError, Target
+from ops.target import AwsTarget, Internet
 from ops.verify.names import Dns
 from ops.verify.result import Result
 from settings import read
@@ -214,7 +216,7 @@ def test_09_what_the_stack_has_itself_is_not_in_its_way(stack: Stack) -> None:
         assert codes(found(stack)) == []
 
 
-class Here(Target):
+class Here(AwsTarget):
     """The test's stack as a user's own."""
 
     made: Stack
@@ -222,6 +224,10 @@ class Here(Target):
     @property
     def file(self) -> Path:
         return self.made.directory / "Pulumi.test.yaml"
+
+    def internet(self, root: str | None = None) -> Internet:
+        trust = ssl.create_default_context(cadata=root)
+        return Internet(Dns("127.0.0.1", self.made.region.dns_port), out_of_reach, trust)
 
     def pulumi(self, *arguments: str, text: str = "") -> str:
         code, said = self.made.pulumi(*arguments, "--stack", self.stack)
@@ -234,8 +240,6 @@ class Here(Target):
 def relay(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     Here.made = stack
     monkeypatch.setattr(command, "target", lambda *_: Here("test"))
-    monkeypatch.setattr(command, "Dns", lambda: Dns("127.0.0.1", stack.region.dns_port))
-    monkeypatch.setattr(command, "_connect", out_of_reach)
     for key, value in credentials(stack.region.url).items():
         monkeypatch.setenv(key, value)
     before = config(stack)

@@ -16,6 +16,7 @@ from stacks import PRIVATE_KEY, PROJECT, Region, credentials
 
 from lab.internet.authority import Authority
 from ops import engine
+from ops.lab import plugins
 
 PAST = "2026-01-01T00:00:00Z"
 STACK = "pulumi:pulumi:Stack"
@@ -36,7 +37,7 @@ class Checkout:
         return {
             **{k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "AWS_"))},
             "PULUMI_HOME": str(self.home),
-            "PULUMI_BACKEND_URL": f"file://{self.home}/state?metadata=skip",  # see ops/engine.py
+            "PULUMI_BACKEND_URL": f"file://{self.home}/state?metadata=skip",  # see ops/engine
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "XDG_STATE_HOME": str(self.home / "kept"),
@@ -91,14 +92,14 @@ class Checkout:
 def install_language_host(home: Path, directory: Path) -> None:
     """Where the engine is no full CLI, it runs the program of this folder."""
     folder = home / "plugins" / f"language-python-v{engine.VERSION}"
-    engine._install(folder / "pulumi-language-python", "ops.language_host", str(directory))
+    engine.install(folder / "pulumi-language-python", "ops.language_host", str(directory))
 
 
 @pytest.fixture(scope="module")
 def checkout(region: Region, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     home = tmp_path_factory.mktemp("backend") / "home"
     (home / "state").mkdir(parents=True)
-    engine.install_plugins(home)
+    plugins.install(home)
     root = Authority(home / "authority").certificate
     root.rename(home / "root.pem")
     route53 = region.client("route53")

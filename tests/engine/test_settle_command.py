@@ -14,8 +14,9 @@ import pytest
 from test_env_command import Checkout, checkout, left
 
 from ops import engine
+from ops.errors import StackError
 from ops.settle import plugins
-from ops.target import StackError, Target
+from ops.target import AwsTarget
 
 __all__ = ["checkout"]
 
@@ -122,6 +123,6 @@ def test_05_what_a_kill_left_in_the_way_is_told_with_its_remedy(
     fake.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 255\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    for call in (Target("try").operate, Target("try").pulumi):
+    for call in (AwsTarget("try").operate, AwsTarget("try").pulumi):
         with pytest.raises(StackError, match=r"was killed: \./relay settle --stack try$"):
             call("up")

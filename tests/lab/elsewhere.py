@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from world import World
 
+from common.shell import attempt, run
 from lab.access import entered
 from lab.machines import network
-from lab.run import attempt, run
 
 FIRST = 100  # of 198.51.100.0/24
 

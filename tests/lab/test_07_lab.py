@@ -11,7 +11,7 @@ from world import GATEWAY, LOGIN, PROJECT, SHARED, World, wait_until
 
 from lab import control, send
 from lab.lab import Lab
-from ops import lab_stack
+from ops.lab import region
 
 SECOND = Lab("test2")
 
@@ -59,14 +59,14 @@ def test_send_tells_what_became_of_three_messages(world: World) -> None:
 
 
 def test_a_blocked_port_25_keeps_mail_until_aws_opens_it(world: World) -> None:
-    lab_stack.block_port_25(world.lab, True)
+    region.block_port_25(world.lab, True)
     try:
         wait_until("port 25 is blocked", lambda: "tcp dport 25 drop" in rules(world))
         subject = send.unique("from a new account")
         world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
         wait_until("it waits", lambda: "Connection timed out" in world.queue(GATEWAY))
     finally:
-        lab_stack.block_port_25(world.lab, False)
+        region.block_port_25(world.lab, False)
     wait_until("port 25 is open", lambda: "tcp dport 25 drop" not in rules(world))
     world.run(GATEWAY, "postqueue", "-f")
     assert world.arrived(subject).verdict.passes()

@@ -11,8 +11,9 @@ from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, PROJECT, SHARED, World, w
 
 from lab import send
 from lab.internet.stranger import stranger
-from ops import lab_stack, trace
-from ops.target import Target
+from ops import trace
+from ops.lab import stack
+from ops.lab.target import LabTarget
 
 NEW, STRANGER = "new@shop.example", "someone@inbox.example"
 GIVEN = "-a given Password".replace(" ", "~")
@@ -34,7 +35,7 @@ def done(*arguments: str, text: str = "") -> str:
 @pytest.fixture
 def file(world: World) -> Iterator[str]:
     """The stack's file; what a test changes of it is taken back."""
-    path = lab_stack.work_dir(world.lab) / "Pulumi.lab.yaml"
+    path = stack.work_dir(world.lab) / "Pulumi.lab.yaml"
     path.write_text(f"# our mail\n{path.read_text()}")
     yield str(path)
     world.apply(world.settings())
@@ -114,7 +115,7 @@ def test_a_forward_is_added_tested_and_removed(world: World, file: str) -> None:
 def test_a_mistake_is_told_and_changes_nothing(
     world: World, arguments: tuple[str, ...], said: str
 ) -> None:
-    path = lab_stack.work_dir(world.lab) / "Pulumi.lab.yaml"
+    path = stack.work_dir(world.lab) / "Pulumi.lab.yaml"
     before = path.read_text()
     result = relay(*arguments, text="short\n")
     assert result.returncode == 1
@@ -314,6 +315,7 @@ def test_mail_that_is_deleted_by_hand_is_traced(world: World) -> None:
 
 def test_a_word_that_thousands_of_messages_have_is_traced(world: World) -> None:
     words = [f"{number:012}zNoSuch:" for number in range(20_000)]
-    found = Target(lab_stack.STACK, world.lab)
-    assert trace.grep(found, world.outputs["gateway"], words) == []
-    assert trace.grep(found, world.outputs["gateway"], [*words, "postfix/"]) != []
+    found = LabTarget(stack.STACK, world.lab)
+    (gateway,) = found.outputs().gateways
+    assert trace.grep(found, gateway, words) == []
+    assert trace.grep(found, gateway, [*words, "postfix/"]) != []

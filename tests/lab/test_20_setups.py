@@ -16,7 +16,7 @@ from lab.lab import Lab
 from lab.stories import STORIES
 from lab.stories.basics import JANE, mailbox
 from lab.stories.stage import Stage, refused
-from ops import lab_stack
+from ops.lab import stack
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def done(set_up: SetUp, *arguments: str) -> str:
 def up(set_up: SetUp, friend: Stranger) -> Stage:
     """The set-up after `pulumi up`, with its new tables in force."""
     done(set_up, "pulumi", "up", "--yes", "--skip-preview", "--stack=lab")
-    stage = Stage(Lab(set_up.key), lab_stack.outputs(Lab(set_up.key)), friend)
+    stage = Stage(Lab(set_up.key), stack.outputs(Lab(set_up.key)), friend)
     stage.run(stage.outputs["gateway"], "systemctl", "start", "mail-relay-tables.service")
     stage.run(stage.outputs["gateway"], "systemctl", "reload", "postfix.service")
     return stage
@@ -87,7 +87,7 @@ def quota(inbox: imaplib.IMAP4) -> tuple[int, int]:
 
 def mailboxes_come_and_go_without_touching_the_host(set_up: SetUp) -> None:
     lab, subject = Lab(set_up.key), send.unique("to the new one")
-    host = lab_stack.outputs(lab)["gateway"]["instanceId"]
+    host = stack.outputs(lab)["gateway"]["instanceId"]
     with stranger(lab) as friend:
         done(set_up, "users", "add", ANN)
         done(set_up, "mailboxes", "add", ANN, "--quota", "5")
@@ -122,18 +122,18 @@ def mailboxes_come_and_go_without_touching_the_host(set_up: SetUp) -> None:
 def a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole(set_up: SetUp) -> None:
     lab, subjects = Lab(set_up.key), [send.unique("kept"), send.unique("after the rebuild")]
     with stranger(lab) as friend:
-        stage = Stage(lab, lab_stack.outputs(lab), friend)
+        stage = Stage(lab, stack.outputs(lab), friend)
         stage.write(JANE, subjects[0])
         with mailbox(stage, JANE) as inbox:
             inbox.wait_for(subjects[0])
 
-        file = lab_stack.work_dir(lab) / "Pulumi.lab.yaml"
+        file = stack.work_dir(lab) / "Pulumi.lab.yaml"
         content = yaml.safe_load(file.read_text())
         content["config"]["mail-relay:gateway"]["dataVolumeGiB"] = 10
         content["config"]["mail-relay:messageSizeLimitMiB"] = 25
         file.write_text(yaml.safe_dump(content))
         done(set_up, "pulumi", "up", "--yes", "--skip-preview", "--stack=lab")
-        new = lab_stack.outputs(lab)
+        new = stack.outputs(lab)
         assert new["gateway"]["instanceId"] != stage.outputs["gateway"]["instanceId"]
         stage = Stage(lab, new, friend)
         stage.write(JANE, subjects[1])

@@ -15,9 +15,9 @@ from world import PROJECT
 
 from lab import control, send
 from lab.lab import Lab
-from ops import lab_stack
-from ops.stack_file import StackFile
-from ops.target import Target
+from ops.edit.stack_file import StackFile
+from ops.lab import region, stack
+from ops.lab.target import LabTarget
 
 LAB = Lab("test21")
 NAMES = ("one", "two")
@@ -42,14 +42,14 @@ def environments() -> Iterator[dict[str, Any]]:
     control.start(LAB, print)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: env("up", name, "--ttl=1h"), NAMES))
-    yield {name: lab_stack.outputs(LAB, f"env-{name}") for name in NAMES}
+    yield {name: stack.outputs(LAB, f"env-{name}") for name in NAMES}
     control.remove(LAB)
     assert control.remains(LAB) == []
 
 
 def internet(name: str) -> send.Internet:
     """A computer that trusts the environment's authority, as its own clients do."""
-    root = StackFile(Target(f"env-{name}", LAB)).settings().acme.root
+    root = StackFile(LabTarget(f"env-{name}", LAB)).settings().acme.root
     assert root
     return send.Internet(LAB, root)
 
@@ -102,7 +102,7 @@ def test_each_is_listed_with_its_zone_and_end(environments: dict[str, Any]) -> N
 
 def test_down_takes_one_away_and_the_other_goes_on(environments: dict[str, Any]) -> None:
     env("down", "one", "--yes")
-    left = lab_stack.leftovers(LAB)
+    left = region.leftovers(LAB)
     assert "hosted zone two.relay.example." in left
     assert not [thing for thing in left if "one.relay.example" in thing]
     two = environments["two"]
@@ -112,4 +112,4 @@ def test_down_takes_one_away_and_the_other_goes_on(environments: dict[str, Any])
 def test_after_the_last_nothing_is_left(environments: dict[str, Any]) -> None:
     env("down", "two", "--yes")
     assert env("list") == []
-    assert lab_stack.leftovers(LAB) == []
+    assert region.leftovers(LAB) == []

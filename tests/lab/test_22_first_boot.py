@@ -17,14 +17,16 @@ import pytest
 import yaml
 from world import PROJECT, wait_until
 
+from common.shell import attempt, run
 from lab import control, send
 from lab.access import entered, inside
 from lab.internet.services import mirrors
 from lab.lab import Lab
 from lab.machines.image import host_image
 from lab.region_client import RegionClient
-from lab.run import attempt, run
-from ops import lab_commands, lab_stack
+from ops.errors import StackError
+from ops.lab import up
+from ops.lab.region import client
 
 LAB = Lab("test22")
 HOST = "mail.relay.example"
@@ -110,7 +112,7 @@ class Gateway:
         instance = self.instance
         os.kill(int((self.directory / "leader").read_text()), signal.SIGKILL)
         with entered(LAB.namespace):
-            ec2 = lab_stack.client(LAB, "ec2")
+            ec2 = client(LAB, "ec2")
 
             def stopped() -> bool:
                 found = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
@@ -142,8 +144,8 @@ class Up(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.outputs = lab_commands.apply(LAB, self.file)
-        except lab_stack.StackError as error:
+            self.outputs = up.apply(LAB, self.file)
+        except StackError as error:
             self.failed = str(error)
 
     def ended(self) -> bool:
@@ -167,7 +169,7 @@ def region(method: str, path: str, body: Any) -> None:
 
 def iam(call: Callable[[Any], Any]) -> Any:
     with entered(LAB.namespace):
-        return call(lab_stack.client(LAB, "iam"))
+        return call(client(LAB, "iam"))
 
 
 def passes(outputs: dict[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from lab.internet.inbox.message import Message
 from lab.lab import Lab
 from lab.machines import network
 from lab.region_client import RegionClient
-from ops import lab_commands, lab_stack
+from ops.lab import region, up
 
 PROJECT = Path(__file__).resolve().parents[2]
 # the lab that tests share; another name lets two runs stand side by side
@@ -88,7 +88,7 @@ class World:
         """`pulumi up` with these settings."""
         file = self.lab.directory / "Pulumi.test.yaml"
         file.write_text(yaml.safe_dump({"config": config}))
-        self.outputs = lab_commands.apply(self.lab, file)
+        self.outputs = up.apply(self.lab, file)
 
     def pull_tables(self) -> None:
         """Have the hosts fetch their tables now, and wait until these serve."""
@@ -118,7 +118,7 @@ class World:
 
     def client(self, service: str) -> Any:
         """boto3, as the administrator; use it inside `self.network()`."""
-        return lab_stack.client(self.lab, service)
+        return region.client(self.lab, service)
 
     def network(self) -> Any:
         """The lab's internet, for this thread's sockets."""

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from certificates import root
 
+from ops.edit.stack_file import PREFIX, readable
 from ops.environments import mapping
 from ops.environments.make import make
 from ops.environments.mapping import Wanted, environment
-from ops.stack_file import PREFIX, readable
-from ops.target import Target
+from ops.target import AwsTarget
 from settings import Settings, SettingsError, read
 
 EXPIRES = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
@@ -211,7 +211,12 @@ def test_a_host_name_that_the_environment_makes_too_long_is_told_with_what_to_do
     authority.write_text(ROOT)
     with pytest.raises(SettingsError) as caught:
         make(
-            "pull-request-1234", timedelta(hours=4), source, authority, Target("unused"), wait=True
+            "pull-request-1234",
+            timedelta(hours=4),
+            source,
+            authority,
+            AwsTarget("unused"),
+            wait=True,
         )
     first, last = caught.value.lines
     long = "application-server-number-1.shop.example.pull-request-1234.relay.example"

@@ -8,7 +8,8 @@ from recorder import Recorder, declare, host_files
 
 from lab.internet import private_zones
 from lab.machines.state import PrivateZone
-from ops import hosts
+from ops import ssh
+from ops.outputs import Host
 
 SERVER, CLIENT = "mail.example.com", "client.example.com"
 NAT = "etc/nftables.d/nat.nft"
@@ -99,12 +100,11 @@ def test_the_gateways_name_alone_is_a_private_zone(graph: Recorder) -> None:
 
 
 def test_commands_reach_a_private_client_through_the_gateway() -> None:
-    private = {
-        "privateAddress": "10.20.1.4",
-        "ssh": "ssh -J admin@mail.example.com admin@10.20.1.4",
-    }
-    assert hosts._way(private) == ["-J", "admin@mail.example.com", "admin@10.20.1.4"]
-    assert hosts._way({"address": "203.0.113.1"}) == ["admin@203.0.113.1"]
+    known = {"name": CLIENT, "instance_id": "i-1", "tables": "", "status": ""}
+    jump = "ssh -J admin@mail.example.com admin@10.20.1.4"
+    private = Host(private_address="10.20.1.4", ssh=jump, **known)
+    assert ssh._way(private) == ["-J", "admin@mail.example.com", "admin@10.20.1.4"]
+    assert ssh._way(Host(address="203.0.113.1", **known)) == ["admin@203.0.113.1"]
 
 
 def test_the_labs_resolver_has_a_view_for_each_vpc() -> None:

@@ -10,7 +10,7 @@ from lab import tools
 from lab.control import LabError
 from lab.machines.network import Link
 from lab.machines.virtual import VirtualMachine
-from ops.lab_real_kernel import hosts
+from ops.lab.real_kernel import hosts
 from settings import Settings, read
 
 SETTINGS: Settings = read(

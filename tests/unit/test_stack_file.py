@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from lab.lab import Lab
-from ops import lab_stack, target
-from ops.stack_file import StackFile
+from ops import target
+from ops.edit.stack_file import StackFile
+from ops.lab import stack
 from settings import SettingsError
 
 TEXT = """\
@@ -42,7 +43,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def edited(file: Path, change: Change) -> str:
-    found = StackFile(target.Target("test"))
+    found = StackFile(target.AwsTarget("test"))
     change(found)
     found.save()
     return file.read_text()
@@ -126,7 +127,7 @@ def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change,
 def test_a_file_that_is_wrong_already_is_told_first(file: Path, text: str, said: str) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError) as caught:
-        StackFile(target.Target("test"))
+        StackFile(target.AwsTarget("test"))
     assert said in str(caught.value)
 
 
@@ -134,5 +135,5 @@ def test_the_lab_takes_a_zone_by_its_name_where_the_account_needs_its_id(tmp_pat
     source = tmp_path / "Pulumi.prod.yaml"
     zones = [{"name": "shop.example", "id": "Z0123456789"}, "relay.example"]
     source.write_text(yaml.safe_dump({"config": {"mail-relay:zones": zones, "a:b": "ü"}}))
-    taken = yaml.safe_load(lab_stack.adapted(Lab("none"), source))["config"]
+    taken = yaml.safe_load(stack.adapted(Lab("none"), source))["config"]
     assert taken == {"mail-relay:zones": [{"name": "shop.example"}, "relay.example"], "a:b": "ü"}

@@ -12,7 +12,7 @@ import pytest
 from verify_broken import ALL, Broken
 from verify_world import FACTS, OUTPUTS, PORTS, RIGHT, Hosts, Literal, Port, certificates, serving
 
-from ops.verify.expected import OutputsMissing, expected
+from ops.outputs import OutputsMissing, read
 from ops.verify.place import Place
 from ops.verify.result import Result
 from ops.verify.run import passing, verify
@@ -49,7 +49,7 @@ class Loopback:
                 return socket.create_connection(("127.0.0.1", there[port]), 5)
 
             place = Place(Literal(names), connect, self.trust, Hosts(facts))
-            return list(verify(expected(outputs), place))
+            return list(verify(read(outputs), place))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_right_world_has_no_error_no_warning_and_nothing_skipped(loopback: Loo
 
 
 def test_the_right_world_is_what_the_outputs_say() -> None:
-    for record in expected(OUTPUTS).records:
+    for record in read(OUTPUTS).records:
         assert sorted(RIGHT[f"{record.name} {record.kind}"]) == sorted(record.values)
 
 
@@ -195,9 +195,9 @@ def test_a_domain_that_says_it_is_a_public_suffix_signs_for_no_host_below_it(
 def test_outputs_of_an_older_program_are_an_error_that_says_what_to_do() -> None:
     older = {key: value for key, value in OUTPUTS.items() if key != "records"}
     with pytest.raises(OutputsMissing, match="run `pulumi up` once"):
-        expected(older)
+        read(older)
     with pytest.raises(OutputsMissing, match="records"):
-        expected({**OUTPUTS, "records": "shop.example. IN nonsense"})
+        read({**OUTPUTS, "records": "shop.example. IN nonsense"})
 
 
 @pytest.mark.parametrize(
@@ -215,4 +215,4 @@ def test_outputs_of_an_older_program_are_an_error_that_says_what_to_do() -> None
 def test_whether_a_domains_mail_passes_is_told_by_its_own_spf_and_dkim(
     changed: dict[str, Any], passes: dict[str, bool]
 ) -> None:
-    assert passing(expected(OUTPUTS), Literal({**RIGHT, **changed}), ["shop.example"]) == passes
+    assert passing(read(OUTPUTS), Literal({**RIGHT, **changed}), ["shop.example"]) == passes

@@ -16,8 +16,8 @@ from aiosmtpd.smtp import SMTP
 
 from agent.host_status import VERSION, parse
 from lab.internet.authority import Authority
+from ops.outputs import Host
 from ops.status import Written
-from ops.verify.expected import Host
 from ops.verify.hosts import NoAccess
 from ops.verify.names import Answer
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.shell import run
 from lab.access import inside
 from lab.internet.authority import Authority
 from lab.internet.files import certify, lay
@@ -18,7 +19,6 @@ from lab.internet.inbox.message import Message
 from lab.lab import Lab
 from lab.machines.machine import Machine
 from lab.machines.network import INBOX, RESOLVER, other
-from lab.run import run
 
 DOMAIN = "inbox.example"
 # Answers with what was found.

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.shell import attempt, run
 from lab.access import inside
 from lab.internet.authority import Authority
 from lab.internet.files import certify, lay
 from lab.lab import Lab
 from lab.machines.machine import Machine
 from lab.machines.network import RESOLVER, SMARTHOST, other
-from lab.run import attempt, run
 
 DOMAIN = "provider.example"
 HOST = f"smtp.{DOMAIN}"

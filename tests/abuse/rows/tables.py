@@ -27,11 +27,11 @@ def broken(change: Callable[[bytes], bytes]) -> Probe:
 
     def probe(place: Place) -> str:
         from lab.access import entered
-        from ops import lab_stack
+        from ops.lab import region
 
         name, key = _object(place)
         with entered(place.lab.namespace):
-            s3 = lab_stack.client(place.lab, "s3")
+            s3 = region.client(place.lab, "s3")
             right = s3.get_object(Bucket=name, Key=key)["Body"].read()
             s3.put_object(Bucket=name, Key=key, Body=change(right))
         try:
@@ -44,7 +44,7 @@ def broken(change: Callable[[bytes], bytes]) -> Probe:
             return f"nobody is served: {error}"
         finally:
             with entered(place.lab.namespace):
-                lab_stack.client(place.lab, "s3").put_object(Bucket=name, Key=key, Body=right)
+                region.client(place.lab, "s3").put_object(Bucket=name, Key=key, Body=right)
             place.shell(
                 "systemctl start postfix; systemctl reset-failed {UNIT}; systemctl start {UNIT}"
             )

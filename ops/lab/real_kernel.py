@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 from lab.control import LabError
-from lab.lab import Lab
 from lab.machines import virtual
 from lab.machines.image import architecture, virtual_image
 from lab.tools import missing
-from ops import lab_stack
-from ops.output import notes
-from ops.stack_file import StackFile
-from ops.target import Target
+from ops.edit.stack_file import StackFile
+from ops.lab.target import LabTarget
+from ops.terminal import notes
 from settings import Settings
 
 
@@ -24,13 +22,13 @@ def hosts(settings: Settings, given: Sequence[str]) -> list[str]:
     return names
 
 
-def choose(lab: Lab, given: Sequence[str]) -> None:
+def choose(target: LabTarget, given: Sequence[str]) -> None:
     """Have these hosts of the stack run so; all that it takes is there before the first starts."""
-    names = hosts(StackFile(Target(lab_stack.STACK, lab)).settings(), given)
+    names = hosts(StackFile(target).settings(), given)
     if architecture() != "amd64":
         raise LabError("--real-kernel plays EC2's x86 machines: it needs such a computer")
     if packages := missing(real_kernel=True):
         needs = " ".join(packages)
         raise LabError(f"--real-kernel: install what it needs: apt-get install {needs}")
     virtual_image(notes.print)
-    virtual.choose(lab, names)
+    virtual.choose(target.lab, names)

@@ -4,7 +4,8 @@ import secrets
 
 from lab.internet.smarthost import HOST, Smarthost
 from lab.lab import Lab
-from ops import lab_stack
+from ops.errors import StackError
+from ops.lab import stack
 from settings import Account, Settings, read
 
 PASSWORD_BYTES = 16
@@ -16,7 +17,7 @@ def open_accounts(lab: Lab) -> None:
     Passwords that the file lacks are the provider's to make; they are set as a user sets them. The
     same account keeps its password while the lab lasts.
     """
-    raw = lab_stack.raw_settings(lab)
+    raw = stack.raw_settings(lab)
     given = raw.get("smarthost")
     if not isinstance(given, dict) or given.get("host") != HOST:
         return
@@ -34,10 +35,10 @@ def open_accounts(lab: Lab) -> None:
     )
     for number in lacking:
         path = f"mail-relay:smarthost.accounts[{number}].password"
-        arguments = ("config", "set", "--secret", "--path", path, "--stack", lab_stack.STACK)
-        result = lab_stack.captured(lab, *arguments, text=accounts[number]["password"])
+        arguments = ("config", "set", "--secret", "--path", path, "--stack", stack.STACK)
+        result = stack.captured(lab, *arguments, text=accounts[number]["password"])
         if result.returncode != 0:
-            raise lab_stack.StackError((result.stderr or result.stdout).strip())
+            raise StackError((result.stderr or result.stdout).strip())
 
 
 def _senders(settings: Settings, account: Account) -> list[str]:

@@ -1,7 +1,6 @@
 """`relay lab ...`: the lab's commands."""
 
 import os
-import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -21,34 +20,23 @@ from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
 from lab.stories.stage import Stage, play
-from ops import account, hosts, lab_real_kernel, lab_smarthost, lab_stack
 from ops import status as status_
-from ops.output import notes, print_json, print_table, results, step
-from ops.settle.settle import settle
-from ops.stack_file import StackFile
-from ops.target import Target
+from ops.edit.stack_file import StackFile
+from ops.lab import region
+from ops.lab import stack as stack_
+from ops.lab import up as up_
+from ops.lab.target import LabTarget, lab_of
+from ops.options import Json
+from ops.outputs import Host, read
+from ops.terminal import notes, print_json, print_table, results, step
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
 ARRIVAL_SECONDS = 300
 
 Name = Annotated[str, typer.Option("--name", help="The lab's name: several can run side by side.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Host = Annotated[str, typer.Argument(help="gateway, inbox, smarthost, or a host's name.")]
-
-
-def _source(example: str | None, file: Path | None) -> Path:
-    if example and file:
-        raise control.LabError("give --example or --file, not both")
-    if example:
-        path = lab_stack.PROJECT / "examples" / f"Pulumi.{example}.yaml"
-        if not path.exists():
-            known = sorted(p.name.split(".")[1] for p in path.parent.glob("Pulumi.*.yaml"))
-            raise control.LabError(f"--example {example}: there is {', '.join(known) or 'none'}")
-        return path
-    path = file or lab_stack.PROJECT / "Pulumi.dev.yaml"
-    if not path.exists():
-        raise control.LabError(f"--file {path}: there is no such file")
-    return path
+HostName = Annotated[
+    str, typer.Argument(metavar="HOST", help="gateway, inbox, smarthost, or a host's name.")
+]
 
 
 @app.command()
@@ -74,54 +62,17 @@ def up(
     json: Json = False,
 ) -> None:
     """Start the lab, `pulumi up` the stack in it, and wait until its hosts serve."""
-    lab, started = Lab(name), time.monotonic()
-    source = _source(example, file)
+    lab, started = lab_of(name), time.monotonic()
+    source = up_.source(example, file)
     with step(f"lab {name}"):
-        if control.running(lab) and not lab_stack.settle(lab):
-            notes.print(
-                "the last `pulumi` here was cut off while it made things: settling its stack"
-            )
-            settle(Target(lab_stack.STACK, lab))
-        control.start(lab, notes.print)
-    outputs = apply(lab, source, block_port_25, real_kernel or ())
+        up_.start(lab)
+    outputs = up_.apply(lab, source, block_port_25, real_kernel or ())
     seconds = round(time.monotonic() - started, 1)
     result = {"lab": name, "seconds": seconds, **_shown(outputs)}
     if json:
         print_json(result)
     else:
         notes.print(f"Up in {seconds} s. Next: ./relay lab send --name {name}")
-
-
-def apply(
-    lab: Lab,
-    source: Path,
-    block_port_25: bool | None = None,
-    real_kernel: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Copy the stack file, make its zones, `pulumi up`; gives the outputs once all hosts serve."""
-    lab_stack.prepare(lab, source)
-    if real_kernel:
-        lab_real_kernel.choose(lab, real_kernel)
-    stack = lab_stack.STACK
-    with step("pulumi up, until the hosts serve"):
-        made = lab_stack.pulumi(lab, "stack", "select", "--create", stack, capture=True)
-        if made.returncode != 0:
-            raise lab_stack.StackError(made.stdout)
-        lab_smarthost.open_accounts(lab)
-        settings = StackFile(Target(stack, lab)).settings()
-        if settings.ssh.public_key:
-            lab_stack.take_laptops_key(lab)
-        lab_stack.make_zones(lab, settings.hosted_zones)
-        blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
-        lab_stack.block_port_25(lab, blocked)
-        Target(stack, lab).operate("up", "--yes", "--skip-preview", shown=host_progress)
-    return lab_stack.outputs(lab)
-
-
-def host_progress(line: str) -> str:
-    """What a line of `pulumi up` tells of a host, or ""; the rest is told by the result."""
-    found = re.search(r"\([\d.]+s\) .*?((?:[a-z0-9-]+\.)+[a-z0-9-]+: .+)", line)
-    return f"       {found[1]}\n" if found else ""
 
 
 def _shown(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -133,14 +84,14 @@ def send_(
     name: Name = "dev",
     stack: Annotated[
         str, typer.Option(help="Another stack in the lab, such as an environment's.")
-    ] = lab_stack.STACK,
+    ] = stack_.STACK,
     json: Json = False,
 ) -> None:
     """Send by every way in, and show what the receiving provider found."""
-    lab = Lab(name)
-    outputs = lab_stack.outputs(lab, stack)
-    internet = send.Internet(lab, StackFile(Target(stack, lab)).settings().acme.root)
-    with step("three messages to the inbox"):
+    lab = lab_of(name)
+    outputs = stack_.outputs(lab, stack)
+    internet = send.Internet(lab, StackFile(LabTarget(stack, lab)).settings().acme.root)
+    with step("three messages to the inbox"), up_.in_time():
         sent = send.three(internet, outputs)
         messages = [send.arrived(lab, item, ARRIVAL_SECONDS) for item in sent]
     rows = [
@@ -166,16 +117,16 @@ def send_(
 @app.command()
 def demo(name: Name = "dev", json: Json = False) -> None:
     """Play what the lab's set-up is for (`lab up --example`), with real mail."""
-    lab = Lab(name)
+    lab = lab_of(name)
     if not control.running(lab):
         raise control.LabError(f"the lab {name} is not up: ./relay lab up --name {name} --example")
-    key = lab_stack.example_of(lab)
+    key = stack_.example_of(lab)
     if key not in STORIES:
         known = ", ".join(STORIES)
         raise control.LabError(f"the lab {name} runs no example; start one with --example {known}")
     acts = []
     with stranger(lab) as friend:
-        for played in play(Stage(lab, lab_stack.outputs(lab), friend), STORIES[key]):
+        for played in play(Stage(lab, stack_.outputs(lab), friend), STORIES[key]):
             mark = "[green]ok[/green]    " if played.passed else "[red]failed[/red]"
             notes.print(f"{mark} {escape(played.act)} ({played.seconds} s)", soft_wrap=True)
             notes.print(f"       {played.seen}", style="dim", markup=False, soft_wrap=True)
@@ -189,7 +140,7 @@ def demo(name: Name = "dev", json: Json = False) -> None:
 @app.command()
 def status(name: Name = "dev", json: Json = False) -> None:
     """What runs, and where."""
-    lab = Lab(name)
+    lab = lab_of(name)
     result: dict[str, Any] = {"lab": name, "running": control.running(lab)}
     if not result["running"]:
         result["remains"] = control.remains(lab)
@@ -200,8 +151,9 @@ def status(name: Name = "dev", json: Json = False) -> None:
             results.print(f"left: {escape(what)}", soft_wrap=True)
         notes.print(f"The lab {name} is not up: ./relay lab up --name {name}")
         return
-    outputs = lab_stack.outputs(lab)
-    placed = hosts.all_of(outputs) if outputs else []
+    outputs = stack_.outputs(lab)
+    found = read(outputs) if outputs else None
+    placed = found.hosts if found else ()
     lacks = _lacks(lab, placed)
     missing = [f"{host}: {what}" for host, found in lacks.items() for what in found]
     result |= _shown(outputs)
@@ -212,10 +164,10 @@ def status(name: Name = "dev", json: Json = False) -> None:
         return
     rows = [
         {
-            "host": host["name"],
-            "address": host.get("address") or host["privateAddress"],
-            "instance": host["instanceId"],
-            "is": ", ".join(lacks[host["name"]]) or "serving",
+            "host": host.name,
+            "address": host.address or host.private_address,
+            "instance": host.instance_id,
+            "is": ", ".join(lacks[host.name]) or "serving",
         }
         for host in placed
     ]
@@ -224,19 +176,19 @@ def status(name: Name = "dev", json: Json = False) -> None:
     else:
         results.print(f"lab {name}: the stack is not up")
     results.print(f"Messages in the inbox: {result['messages']}")
-    if smarthost := outputs.get("smarthost"):
-        results.print(f"All mail leaves by {smarthost['host']}:{smarthost['port']}.")
+    if found and (smarthost := found.smarthost):
+        results.print(f"All mail leaves by {smarthost.host}:{smarthost.port}.")
 
 
-def _lacks(lab: Lab, placed: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _lacks(lab: Lab, placed: Sequence[Host]) -> dict[str, list[str]]:
     """What each host lacks to serve, by its own word."""
     found: dict[str, list[str]] = {}
-    with account.clients(Target(lab_stack.STACK, lab)) as client:
+    with region.clients(lab) as client:
         for host in placed:
             try:
-                found[host["name"]] = list(status_.read(client, host).status.missing)
+                found[host.name] = list(status_.read(client, host).status.missing)
             except status_.NoStatus as error:
-                found[host["name"]] = [str(error)]
+                found[host.name] = [str(error)]
     return found
 
 
@@ -246,8 +198,8 @@ def _machine(lab: Lab, host: str) -> str:
         return host
     if not control.running(lab):
         raise control.LabError(f"the lab {lab.name} is not up: ./relay lab up --name {lab.name}")
-    known = lab_stack.instances(lab)
-    gateway = StackFile(Target(lab_stack.STACK, lab)).settings().gateway.name
+    known = region.instances(lab)
+    gateway = StackFile(LabTarget(stack_.STACK, lab)).settings().gateway.name
     name = gateway if host == "gateway" else host
     if name not in known:
         there = ", ".join(["gateway", *known]) if known else "none: `pulumi up` has made none yet"
@@ -257,12 +209,12 @@ def _machine(lab: Lab, host: str) -> str:
 
 @app.command()
 def shell(
-    host: Host,
+    host: HostName,
     command: Annotated[list[str] | None, typer.Argument(help="A command instead.")] = None,
     name: Name = "dev",
 ) -> None:
     """A shell on a host, as its root; `laptop` is a computer outside AWS, new at each call."""
-    lab = Lab(name)
+    lab = lab_of(name)
     entry = laptop.shell(lab) if host == "laptop" else inside(lab, _machine(lab, host))
     argv = [*entry, *(command or ["bash", "-l"])]
     os.execvp(argv[0], argv)  # noqa: S606 (no shell in between)
@@ -270,12 +222,12 @@ def shell(
 
 @app.command()
 def logs(
-    host: Host,
+    host: HostName,
     name: Name = "dev",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on.")] = False,
 ) -> None:
     """A host's journal."""
-    lab = Lab(name)
+    lab = lab_of(name)
     command = ["journalctl", "--no-pager", "--lines=200", *(["--follow"] if follow else [])]
     argv = [*inside(lab, _machine(lab, host)), *command]
     raise typer.Exit(subprocess.run(argv, check=False).returncode)
@@ -283,21 +235,21 @@ def logs(
 
 def _destroy(lab: Lab) -> list[str]:
     """`pulumi destroy` of all stacks, environments too; what is left in the account."""
-    for stack in lab_stack.stacks(lab):
+    for stack in stack_.stacks(lab):
         arguments = ("destroy", "--yes", "--skip-preview", "--stack", stack)
-        result = lab_stack.pulumi(lab, *arguments, capture=True)
+        result = stack_.pulumi(lab, *arguments, capture=True)
         if result.returncode != 0:
             notes.print(result.stdout, markup=False)
-    return lab_stack.leftovers(lab)
+    return region.leftovers(lab)
 
 
 @app.command()
 def down(name: Name = "dev", json: Json = False) -> None:
     """`pulumi destroy`, then take the lab away and prove that nothing is left."""
-    lab = Lab(name)
+    lab = lab_of(name)
     left: list[str] = []
-    if control.running(lab) and lab_stack.work_dir(lab).exists():
-        if lab_stack.settle(lab):
+    if control.running(lab) and stack_.work_dir(lab).exists():
+        if stack_.settle(lab):
             with step("pulumi destroy"):
                 left += _destroy(lab)
         else:

@@ -11,18 +11,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
+
+from common.errors import RelayError
 
 VERSION = "3.259.0"
 # Set to "true", it makes `preview --json` write the engine's events, one a line.
 EVENTS = "PULUMI_ENABLE_STREAMING_JSON_PREVIEW"
-PROJECT = Path(__file__).resolve().parent.parent
-MODULE = PROJECT / "ops" / "engine"
+PROJECT = Path(__file__).resolve().parents[2]
+MODULE = Path(__file__).parent
 CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-relay"))
 
 
-class EngineMissing(Exception):
+class EngineMissing(RelayError):
     """There is no engine and none can be built here; names the official ways to install it."""
 
 
@@ -52,14 +53,8 @@ def engine() -> Path:
     return binary
 
 
-def install_plugins(home: Path) -> None:
-    """Make the lab's plug-ins be those that the engine finds in PULUMI_HOME."""
-    for kind, package in (("aws", "pulumi_aws"), ("cloudinit", "pulumi_cloudinit")):
-        folder = home / "plugins" / f"resource-{kind}-v{version(package)}"
-        _install(folder / f"pulumi-resource-{kind}", "lab.provider", kind)
-
-
-def _install(file: Path, module: str, argument: str) -> None:
+def install(file: Path, module: str, argument: str) -> None:
+    """Make a module of the project a plug-in of the engine's, as the file that the engine runs."""
     file.parent.mkdir(parents=True, exist_ok=True)
     python, project = shlex.quote(sys.executable), shlex.quote(str(PROJECT))
     command = f'exec {python} -m {module} {shlex.quote(argument)} "$@"'
@@ -72,7 +67,7 @@ def environment(home: Path, env: Mapping[str, str], program_dir: Path = PROJECT)
     state = home / "state"
     state.mkdir(parents=True, exist_ok=True)
     folder = home / "plugins" / f"language-python-v{VERSION}"
-    _install(folder / "pulumi-language-python", "ops.language_host", str(program_dir))
+    install(folder / "pulumi-language-python", "ops.language_host", str(program_dir))
     return {
         **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_") or k == EVENTS},
         "PULUMI_HOME": str(home),

@@ -1,16 +1,17 @@
-"""What ought to be, from the stack's outputs alone."""
+"""What a stack exports, typed: the one reader of what `components/stack.py` exports."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from mail import names, zonefile
 from mail.zonefile import RecordSet
+from ops.errors import StackError
 
 
-class OutputsMissing(Exception):
+class OutputsMissing(StackError):
     """The outputs are those of an older program; the text says what to do."""
 
 
@@ -29,10 +30,15 @@ class Host(_Model):
 
     name: str
     address: str = ""
+    private_address: str = ""
     ssh: str = ""
     instance_id: str
     tables: str
     status: str
+
+    def json_object(self) -> dict[str, Any]:
+        """As the stack exports it."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
 
 
 class Domain(_Model):
@@ -55,14 +61,22 @@ class Smarthost(_Model):
     port: int
 
 
-class Expected(_Model):
-    """A stack as its outputs tell it; `zones` has the name servers of each hosted zone,
-    `unreachable` the addresses that may be sent as and take no mail.
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, Mapping) else value
 
-    `acme_root` (PEM) is trusted for certificates, if given, instead of what the computer trusts.
+
+class Outputs(_Model):
+    """A stack as its outputs describe it.
+
+    `gateways` has one element for now: the output `gateway`. `zones` has the name servers of each
+    hosted zone, `passwords` that of each of `logins`, `unreachable` the addresses that may be sent
+    as and take no mail. `acme_root` (PEM) is trusted for certificates, if given, instead of what
+    the computer trusts.
     """
 
-    gateway: Host
+    gateways: Annotated[tuple[Host, ...], BeforeValidator(_several)] = Field(
+        validation_alias="gateway", min_length=1
+    )
     clients: tuple[Host, ...]
     operator: str
     domains: tuple[Domain, ...]
@@ -73,11 +87,20 @@ class Expected(_Model):
     mailboxes: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
     acme_root: str | None = None
+    logins: tuple[str, ...] = ()
+    passwords: dict[str, str] = Field(default_factory=dict, repr=False)
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        """All of them, the gateway first."""
-        return (self.gateway, *self.clients)
+        """All of them, the gateways first."""
+        return (*self.gateways, *self.clients)
+
+    def host(self, name: str) -> Host:
+        """One by its name, or the first gateway by `gateway`; StackError if there is none."""
+        known = {"gateway": self.gateways[0], **{host.name: host for host in self.hosts}}
+        if name not in known:
+            raise StackError(f"{name}: there is no such host; there is {', '.join(known)}")
+        return known[name]
 
     def record(self, name: str, kind: str) -> RecordSet | None:
         """The record set that ought to be at a name."""
@@ -88,10 +111,10 @@ class Expected(_Model):
         return max((z for z in self.zones if names.is_within(name, z)), key=len)
 
 
-def expected(outputs: Mapping[str, Any]) -> Expected:
-    """The outputs, read; OutputsMissing where an older program made them."""
+def read(outputs: Mapping[str, Any]) -> Outputs:
+    """The outputs as `pulumi stack output --json` has them; OutputsMissing if they are older."""
     try:
-        return Expected.model_validate(outputs)
+        return Outputs.model_validate(outputs)
     except ValidationError as error:
         detail = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in detail["loc"])

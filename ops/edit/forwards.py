@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ops import submission
-from ops.output import print_json, print_table
-from ops.settings_commands import Json, edit
-from ops.stack_file import StackFile
-from ops.target import LabOption, StackOption, target
+from ops.edit.common import edit
+from ops.edit.stack_file import StackFile
+from ops.options import Json, LabOption, StackOption, target
+from ops.terminal import print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")
 
@@ -68,7 +67,7 @@ def test(
     root = StackFile(found).settings().acme.root
     row: dict[str, Any] = {"address": address, "taken": False, "said": ""}
     try:
-        with submission.connect(found.lab, found.outputs()["gateway"], 25, root) as session:
+        with found.connect(found.outputs().gateways[0], 25, root) as session:
             session.mail("")
             code, text = session.rcpt(address)
             row |= {"taken": code == 250, "said": f"{code} {text.decode(errors='replace')}"}

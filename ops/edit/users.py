@@ -8,10 +8,13 @@ import typer
 
 from components.secrets import PASSWORD_BYTES
 from ops import status, submission
-from ops.output import print_json, print_table
-from ops.settings_commands import Json, PasswordStdin, SendAs, edit, password_from_stdin
-from ops.stack_file import StackFile
-from ops.target import LabOption, StackOption, target
+from ops.edit.common import PasswordStdin, SendAs, edit, password_from_stdin
+from ops.edit.stack_file import StackFile
+from ops.errors import StackError
+from ops.options import Json, LabOption, StackOption, target
+from ops.outputs import Host
+from ops.target import Target
+from ops.terminal import print_json, print_table
 from settings import PASSWORD, SettingsError
 from settings.limits import LoginLimits
 
@@ -88,10 +91,10 @@ def change(
 ) -> None:
     """Change what a login may send as, or its password."""
     if password_stdin and new_password:
-        raise SettingsError(["give --password-stdin or --new-password, not both"])
+        raise typer.BadParameter("give --password-stdin or --new-password, not both")
     if not (send_as or password_stdin or new_password):
-        raise SettingsError(
-            ["nothing to change: give --send-as, --password-stdin or --new-password"]
+        raise typer.BadParameter(
+            "nothing to change: give --send-as, --password-stdin or --new-password"
         )
 
     def make(file: StackFile) -> None:
@@ -127,24 +130,28 @@ def test(
     outputs = found.outputs()
     if password_stdin:
         password = password_from_stdin()
-    elif login in outputs["passwords"]:
-        password = outputs["passwords"][login]
+    elif login in outputs.passwords:
+        password = outputs.passwords[login]
     else:
-        known = ", ".join(outputs["passwords"]) or "none"
-        raise SettingsError([f"{login!r} is no login of the running stack; there is {known}"])
+        known = ", ".join(outputs.passwords) or "none"
+        raise StackError(f"{login!r} is no login of the running stack; there is {known}")
     root = StackFile(found).settings().acme.root
-    rows = [_try(found, outputs, port, root, login, password) for port in submission.PORTS]
+    rows = [
+        _try(found, gateway, port, root, login, password)
+        for gateway in outputs.gateways
+        for port in submission.PORTS
+    ]
     print_json(rows) if json else print_table(f"login {login}", rows)
     if not all(row["login"] == "taken" for row in rows):
         raise typer.Exit(1)
 
 
 def _try(
-    found: Any, outputs: Any, port: int, root: str | None, login: str, password: str
+    found: Target, gateway: Host, port: int, root: str | None, login: str, password: str
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"port": port, "tls": "", "mechanisms": "", "login": ""}
     try:
-        with submission.connect(found.lab, outputs["gateway"], port, root) as session:
+        with found.connect(gateway, port, root) as session:
             row["tls"] = session.sock.version()  # type: ignore[union-attr]
             row["mechanisms"] = session.esmtp_features.get("auth", "").strip()
             session.login(login, password)

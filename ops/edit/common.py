@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ops.output import notes
-from ops.stack_file import StackFile
-from ops.target import target
+from ops.edit.stack_file import StackFile
+from ops.options import target
+from ops.terminal import notes
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read a password from standard input.")
 ]

@@ -2,8 +2,10 @@
 
 import subprocess
 
+from common.errors import RelayError
 
-class ToolError(Exception):
+
+class ToolError(RelayError):
     """A command of the system failed; the text holds the command and what it said."""
 
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from ops.output import print_json, print_table
-from ops.settings_commands import Json, edit
-from ops.stack_file import StackFile
-from ops.target import LabOption, StackOption, target
+from ops.edit.common import edit
+from ops.edit.stack_file import StackFile
+from ops.options import Json, LabOption, StackOption, target
+from ops.terminal import print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Mail that stays on the gateway, and its quotas.")
 

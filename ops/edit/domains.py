@@ -4,12 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.output import print_json, print_table
-from ops.settings_commands import Json, edit
-from ops.stack_file import StackFile
-from ops.target import LabOption, StackOption, target
+from ops.edit.common import edit
+from ops.edit.stack_file import StackFile
+from ops.options import Json, LabOption, StackOption, target
+from ops.terminal import print_json, print_table
 from ops.verify import command as verify
-from settings import SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Domains that send, and what their records say.")
 
@@ -102,7 +101,7 @@ def change(
     """Change what a domain's records say."""
     values = _values(policy, reports, spf_all, terms, txt, ttl)
     if not values:
-        raise SettingsError(["nothing to change: see ./relay domains change --help"])
+        raise typer.BadParameter("nothing to change: see ./relay domains change --help")
     edit(stack, lab, f"{domain} is changed", lambda file: file.change("domains", domain, values))
 
 

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -39,7 +39,7 @@ class StackFile:
         self._yaml.indent(mapping=2, sequence=4, offset=2)
         try:
             self._content = self._yaml.load(target.file.read_text()) or CommentedMap()
-        except YAMLError as error:
+        except (YAMLError, UnicodeError) as error:
             raise SettingsError([f"{target.file.name} is no YAML: {error}"]) from None
         self._config = self._content.setdefault("config", CommentedMap())
         self.settings()
@@ -102,13 +102,6 @@ class StackFile:
         self.settings()
         with _replaced(self._target.file) as file, file.open("w") as output:
             self._yaml.dump(self._content, output)
-
-
-def edit(target: Target, change: Callable[[StackFile], None]) -> None:
-    """Change the stack's file as a whole."""
-    file = StackFile(target)
-    change(file)
-    file.save()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The stack in a lab: its settings, Pulumi's commands, its outputs, its zones.
 
-`python -m ops.lab_stack NAME ARGS...`, inside the lab's namespace, is `pulumi ARGS` there.
+`python -m ops.lab.stack NAME ARGS...`, inside the lab's namespace, is `pulumi ARGS` there.
 """
 
 import contextlib
@@ -11,18 +11,17 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import yaml
 
-from lab.access import entered
 from lab.internet import laptop
 from lab.lab import Lab
-from lab.region_client import RegionClient
 from ops import engine
+from ops.errors import StackError
+from ops.lab import plugins
 
 PROJECT = engine.PROJECT
 STACK = "lab"
@@ -30,10 +29,6 @@ PASSPHRASE_BYTES = 24
 # What Pulumi writes into a stack file with the first secret.
 _ZONES = "mail-relay:zones"
 _ENCRYPTED = {"encryptionsalt", "encryptedkey", "secretsprovider"}
-
-
-class StackError(Exception):
-    """A command of the stack failed; its own output said why."""
 
 
 def work_dir(lab: Lab) -> Path:
@@ -78,7 +73,7 @@ def adapted(lab: Lab, source: Path) -> str:
     try:
         text = source.read_text()
         content = yaml.safe_load(text) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise StackError(f"{source} cannot be read: {error}") from None
     if _ENCRYPTED & set(content):
         raise StackError(
@@ -109,43 +104,6 @@ def raw_settings(lab: Lab) -> dict[str, Any]:
     return {k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)}
 
 
-def block_port_25(lab: Lab, blocked: bool) -> None:
-    """Block port 25 out for the lab's account, as AWS does for each new one, or open it."""
-    with entered(lab.namespace):
-        RegionClient(lab.api_url).put("account/port-25", {"blocked": blocked})
-
-
-def client(lab: Lab, service: str) -> Any:
-    """A boto3 client of the lab's region, as the administrator; use it inside `entered`."""
-    return boto3.client(
-        service,
-        region_name="us-east-1",
-        endpoint_url=lab.api_url,
-        aws_access_key_id="lab",
-        aws_secret_access_key="lab",  # noqa: S106 (the region takes any)
-    )
-
-
-def instances(lab: Lab) -> dict[str, str]:
-    """The instances that run in the lab's region, by the names of their hosts."""
-    running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
-    with entered(lab.namespace):
-        found = client(lab, "ec2").describe_instances(Filters=running)["Reservations"]
-    tagged = [instance for reservation in found for instance in reservation["Instances"]]
-    names = {i["InstanceId"]: {t["Key"]: t["Value"] for t in i.get("Tags", [])} for i in tagged}
-    return {tags.get("Name", identity): identity for identity, tags in names.items()}
-
-
-def make_zones(lab: Lab, zones: Sequence[str]) -> None:
-    """The hosted zones that a user has before the first `up`."""
-    with entered(lab.namespace):
-        route53 = client(lab, "route53")
-        held = {zone["Name"] for zone in route53.list_hosted_zones()["HostedZones"]}
-        for zone in zones:
-            if f"{zone}." not in held:
-                route53.create_hosted_zone(Name=zone, CallerReference=secrets.token_hex(8))
-
-
 def take_laptops_key(lab: Lab, *options: str) -> None:
     """Let the lab's laptop in by SSH: nothing here has the private half of the user's own key."""
     arguments = ("config", "set", "--stack", STACK, "--path", "mail-relay:ssh.publicKey")
@@ -167,14 +125,11 @@ def pulumi(lab: Lab, *arguments: str, capture: bool = False) -> subprocess.Compl
     )
 
 
-def captured(
-    lab: Lab, *arguments: str, text: str = "", env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def captured(lab: Lab, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     """Run Pulumi in the lab with `text` as its standard input, its two outputs kept apart."""
     return subprocess.run(
         command(lab, *arguments),
         cwd=PROJECT,
-        env={**os.environ, **(env or {})},
         input=text,
         capture_output=True,
         text=True,
@@ -184,7 +139,7 @@ def captured(
 
 def command(lab: Lab, *arguments: str) -> list[str]:
     """The command line of `pulumi ARGUMENTS` in the lab."""
-    return lab.inside(sys.executable, "-m", "ops.lab_stack", lab.name, *arguments)
+    return lab.inside(sys.executable, "-m", "ops.lab.stack", lab.name, *arguments)
 
 
 def stacks(lab: Lab) -> list[str]:
@@ -232,17 +187,11 @@ def outputs(lab: Lab, stack: str = STACK) -> dict[str, Any]:
     return json.loads(result.stdout)
 
 
-def leftovers(lab: Lab) -> list[str]:
-    """What a user made that is still in the region's account."""
-    with entered(lab.namespace):
-        return RegionClient(lab.api_url).get("leftovers")
-
-
 def main() -> int:
     """Inside the lab's namespace: `pulumi ARGS`."""
     lab = Lab(sys.argv[1])
     home = lab.directory / "pulumi-home"
-    engine.install_plugins(home)
+    plugins.install(home)
     return engine.run(
         sys.argv[2:],
         work_dir=work_dir(lab),

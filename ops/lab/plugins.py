@@ -1,0 +1,13 @@
+"""The lab's plug-ins, in place of those that reach AWS."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from ops import engine
+
+
+def install(home: Path) -> None:
+    """Make them be those that the engine finds in PULUMI_HOME."""
+    for kind, package in (("aws", "pulumi_aws"), ("cloudinit", "pulumi_cloudinit")):
+        folder = home / "plugins" / f"resource-{kind}-v{version(package)}"
+        engine.install(folder / f"pulumi-resource-{kind}", "lab.provider", kind)

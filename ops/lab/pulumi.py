@@ -1,0 +1,26 @@
+"""`relay pulumi ...`."""
+
+from typing import Annotated
+
+import typer
+
+from lab.control import LabError
+from ops.lab import stack
+from ops.lab.target import lab_of
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def pulumi(
+    context: typer.Context,
+    lab: Annotated[str, typer.Option("--lab", help="The lab whose stack is meant.")] = "dev",
+) -> None:
+    """Pulumi's own commands on the stack of a lab, such as `./relay pulumi preview`."""
+    found = lab_of(lab)
+    if not stack.work_dir(found).exists():
+        raise LabError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
+    raise typer.Exit(stack.pulumi(found, *context.args).returncode)

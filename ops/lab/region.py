@@ -1,0 +1,69 @@
+"""A lab's region, as its account's administrator and as its owner see it."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+
+from lab.access import NotRunning, entered
+from lab.lab import Lab
+from lab.region_client import RegionClient
+from ops.account import Clients, aws_errors
+from ops.errors import StackError
+
+NAME = "us-east-1"
+
+
+def client(lab: Lab, service: str) -> Any:
+    """A boto3 client of the lab's region, as the administrator; use it inside `entered`."""
+    return boto3.client(
+        service,
+        region_name=NAME,
+        endpoint_url=lab.api_url,
+        aws_access_key_id="lab",
+        aws_secret_access_key="lab",  # noqa: S106 (the region takes any)
+    )
+
+
+@contextmanager
+def clients(lab: Lab) -> Iterator[Clients]:
+    """What makes clients; on the lab's internet meanwhile. StackError if the lab is not up."""
+    try:
+        with entered(lab.namespace), aws_errors():
+            yield lambda service: client(lab, service)
+    except NotRunning as error:
+        raise StackError(str(error)) from None
+
+
+def block_port_25(lab: Lab, blocked: bool) -> None:
+    """Block port 25 out for the lab's account, as AWS does for each new one, or open it."""
+    with entered(lab.namespace):
+        RegionClient(lab.api_url).put("account/port-25", {"blocked": blocked})
+
+
+def leftovers(lab: Lab) -> list[str]:
+    """What a user made that is still in the region's account."""
+    with entered(lab.namespace):
+        return RegionClient(lab.api_url).get("leftovers")
+
+
+def instances(lab: Lab) -> dict[str, str]:
+    """The instances that run in the lab's region, by the names of their hosts."""
+    running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    with clients(lab) as make:
+        found = make("ec2").describe_instances(Filters=running)["Reservations"]
+    tagged = [instance for reservation in found for instance in reservation["Instances"]]
+    names = {i["InstanceId"]: {t["Key"]: t["Value"] for t in i.get("Tags", [])} for i in tagged}
+    return {tags.get("Name", identity): identity for identity, tags in names.items()}
+
+
+def make_zones(lab: Lab, zones: Sequence[str]) -> None:
+    """The hosted zones that a user has before the first `up`."""
+    with clients(lab) as make:
+        route53 = make("route53")
+        held = {zone["Name"] for zone in route53.list_hosted_zones()["HostedZones"]}
+        for zone in zones:
+            if f"{zone}." not in held:
+                route53.create_hosted_zone(Name=zone, CallerReference=secrets.token_hex(8))

@@ -1,0 +1,213 @@
+"""A stack in a lab: Pulumi, the account, the internet and the hosts are the lab's."""
+
+import http.client
+import socket
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from smtplib import SMTP
+from typing import Any
+
+import typer
+import yaml
+
+from lab import control
+from lab.access import NotRunning, entered, inside
+from lab.internet import laptop
+from lab.lab import Lab
+from lab.machines.network import RESOLVER, SERVICES
+from lab.send import Internet as LabInternet
+from ops import on_host
+from ops.account import Clients
+from ops.edit.stack_file import PREFIX, readable
+from ops.errors import StackError
+from ops.lab import region, stack
+from ops.outputs import Host, Outputs
+from ops.target import Internet, Target, connect
+from ops.terminal import notes
+from ops.verify.names import Answer, Dns
+from settings import Settings, read
+
+
+@dataclass(frozen=True)
+class LabTarget(Target):
+    """A stack of a lab."""
+
+    stack: str
+    lab: Lab
+
+    @property
+    def file(self) -> Path:
+        return stack.work_dir(self.lab) / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def command(self) -> str:
+        return f"./relay pulumi --lab {self.lab.name}"
+
+    @property
+    def option(self) -> str:
+        return f"--stack {self.stack} --lab {self.lab.name}"
+
+    @property
+    def exports(self) -> Path:
+        return self.lab.directory / "exports"
+
+    @property
+    def region(self) -> str:
+        return region.NAME
+
+    @property
+    def aws_environment(self) -> str:
+        """None: AWS's own commands do not reach a lab."""
+        return ""
+
+    def argv(self, *arguments: str) -> list[str]:
+        return stack.command(self.lab, *arguments)
+
+    def beside(self, stack: str) -> "LabTarget":
+        return LabTarget(stack, self.lab)
+
+    def stacks(self) -> dict[str, str | None]:
+        if not control.running(self.lab):
+            name = self.lab.name
+            raise StackError(
+                f"the lab {name} is not up: ./relay env up NAME --lab {name} starts it"
+            )
+        return super().stacks()
+
+    @contextmanager
+    def account(self, provider: Mapping[str, Any] | None = None) -> Iterator[Clients]:
+        """The region takes any credentials; this thread is on the lab's internet meanwhile."""
+        with region.clients(self.lab) as client:
+            yield client
+
+    @contextmanager
+    def regions(self) -> Iterator[Callable[[str, str], Any]]:
+        with entered(self.lab.namespace):
+            yield lambda service, _: region.client(self.lab, service)
+
+    def internet(self, root: str | None = None) -> Internet:
+        """Each question and connection goes out from a computer on the lab's internet."""
+        place = f"{self.lab.namespace}-probe"
+
+        def from_there(address: str, port: int) -> socket.socket:
+            with entered(place):
+                return connect(address, port)
+
+        trust = LabInternet(self.lab, root).context()
+        return Internet(_LabNames(place, Dns(RESOLVER)), from_there, trust)
+
+    def https(self, host: str, seconds: float) -> http.client.HTTPSConnection:
+        return _Https(self.lab, host, seconds)
+
+    def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
+        return LabInternet(self.lab, root).connect(host.name, host.address, port)
+
+    def has_shell(self, outputs: Outputs) -> bool:
+        return True
+
+    def run_on(
+        self,
+        host: Host,
+        *command: str,
+        text: str = "",
+        fine: tuple[int, ...] = (0,),
+        seconds: float | None = None,
+    ) -> str:
+        try:
+            argv = [*inside(self.lab, host.instance_id), *command]
+        except NotRunning as error:
+            raise StackError(str(error)) from None
+        return on_host.output(host, on_host.ended(host, argv, text, seconds), fine)
+
+    def prepare(self, settings: Settings) -> None:
+        control.start(self.lab, notes.print)
+        with stack.alone(self.lab):
+            stack.make_place(self.lab)
+            region.make_zones(self.lab, settings.hosted_zones)
+
+    def adapted(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Without the id of a zone of another account; the lab's laptop is let in by SSH."""
+        found = dict(config)
+        if delegation := config.get(f"{PREFIX}delegation"):
+            kept = {key: value for key, value in delegation.items() if key != "parentId"}
+            found[f"{PREFIX}delegation"] = kept
+        if (ssh_ := config.get(f"{PREFIX}ssh")) and ssh_.get("publicKey"):
+            found[f"{PREFIX}ssh"] = {**ssh_, "publicKey": laptop.public_key(self.lab)}
+        return found
+
+    @contextmanager
+    def reviewed(self, given: Path | None) -> Iterator[Path]:
+        """One that is given, as `lab up` would take it."""
+        if given is None:
+            yield self.file
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / self.file.name
+            copy.write_text(stack.adapted(self.lab, given))
+            settings = read(readable(yaml.safe_load(copy.read_text()).get("config") or {}))
+            region.make_zones(self.lab, settings.hosted_zones)
+            if settings.ssh.public_key:
+                stack.take_laptops_key(self.lab, "--config-file", str(copy))
+            yield copy
+
+
+class _LabNames:
+    """DNS as a computer on the lab's internet sees it, wherever this thread is."""
+
+    def __init__(self, place: str, dns: Dns) -> None:
+        self._place, self._dns = place, dns
+
+    @property
+    def resolver(self) -> str:
+        return self._dns.resolver
+
+    def resolve(self, name: str, kind: str) -> Answer:
+        with entered(self._place):
+            return self._dns.resolve(name, kind)
+
+    def ask(self, server: str, name: str, kind: str) -> Answer:
+        with entered(self._place):
+            return self._dns.ask(server, name, kind)
+
+
+class _Https(http.client.HTTPSConnection):
+    """HTTPS with what the lab plays, under its true name."""
+
+    def __init__(self, lab: Lab, host: str, seconds: float) -> None:
+        self._lab = lab
+        root = lab.directory / "authority" / "root.pem"
+        self._tls = ssl.create_default_context(cafile=str(root))
+        super().__init__(host, timeout=seconds)
+
+    def connect(self) -> None:
+        with entered(self._lab.namespace):
+            plain = socket.create_connection((SERVICES, 443), self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def lab_of(name: str) -> Lab:
+    """The lab that an option names."""
+    try:
+        return Lab(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def named(lab: str) -> LabTarget:
+    """A lab's own stack, whether it is up or not."""
+    return LabTarget(stack.STACK, lab_of(lab))
+
+
+def running(name: str | None, lab: str) -> LabTarget:
+    """A stack of a lab that is up; StackError if there is none."""
+    found = LabTarget(name or stack.STACK, lab_of(lab))
+    if not control.running(found.lab):
+        raise StackError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
+    if not found.file.exists():
+        known = ", ".join(stack.stacks(found.lab)) or "none"
+        raise StackError(f"{found.stack}: there is no such stack in the lab; there is {known}")
+    return found

@@ -1,0 +1,85 @@
+"""Bringing a lab's stack up: its file, its zones, its accounts elsewhere, `pulumi up`."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from lab import control
+from lab.lab import Lab
+from ops import engine
+from ops.edit.stack_file import StackFile
+from ops.errors import StackError
+from ops.lab import real_kernel, region, smarthost, stack
+from ops.lab.target import LabTarget
+from ops.settle.settle import settle
+from ops.terminal import notes, step
+
+
+def source(example: str | None, file: Path | None) -> Path:
+    """The stack file that the options mean."""
+    if example and file:
+        raise typer.BadParameter("give --example or --file, not both")
+    if example:
+        path = engine.PROJECT / "examples" / f"Pulumi.{example}.yaml"
+        if not path.exists():
+            known = sorted(p.name.split(".")[1] for p in path.parent.glob("Pulumi.*.yaml"))
+            raise typer.BadParameter(f"--example {example}: there is {', '.join(known) or 'none'}")
+        return path
+    path = file or engine.PROJECT / "Pulumi.dev.yaml"
+    if not path.exists():
+        raise typer.BadParameter(f"--file {path}: there is no such file")
+    return path
+
+
+def start(lab: Lab) -> None:
+    """Start the lab, or go on with one whose last `pulumi` was cut off."""
+    if control.running(lab) and not stack.settle(lab):
+        notes.print("the last `pulumi` here was cut off while it made things: settling its stack")
+        settle(LabTarget(stack.STACK, lab))
+    control.start(lab, notes.print)
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    """What of the lab's own does not come in time is its user's to hear: LabError."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise control.LabError(str(error)) from None
+
+
+def apply(
+    lab: Lab,
+    source: Path,
+    block_port_25: bool | None = None,
+    kernels: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Copy the stack file, make its zones, `pulumi up`; gives the outputs once all hosts serve."""
+    stack.prepare(lab, source)
+    target = LabTarget(stack.STACK, lab)
+    if kernels:
+        real_kernel.choose(target, kernels)
+    with step("pulumi up, until the hosts serve"):
+        made = stack.pulumi(lab, "stack", "select", "--create", stack.STACK, capture=True)
+        if made.returncode != 0:
+            raise StackError(made.stdout)
+        with in_time():
+            smarthost.open_accounts(lab)
+        settings = StackFile(target).settings()
+        if settings.ssh.public_key:
+            stack.take_laptops_key(lab)
+        region.make_zones(lab, settings.hosted_zones)
+        blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
+        region.block_port_25(lab, blocked)
+        target.operate("up", "--yes", "--skip-preview", shown=host_progress)
+    return stack.outputs(lab)
+
+
+def host_progress(line: str) -> str:
+    """What a line of `pulumi up` tells of a host, or ""; the rest is told by the result."""
+    found = re.search(r"\([\d.]+s\) .*?((?:[a-z0-9-]+\.)+[a-z0-9-]+: .+)", line)
+    return f"       {found[1]}\n" if found else ""
