@@ -2,12 +2,14 @@
 
 import ctypes
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import RelayError
+from common.shell import ToolError
 from lab.lab import Lab
 
 INTO = Path(__file__).parent / "machines" / "into.py"
@@ -34,6 +36,36 @@ def inside(lab: Lab, machine: str) -> list[str]:
     return [*into, "env", "-i", path, "HOME=/root", "LC_ALL=C.UTF-8", f"TERM={_terminal()}"]
 
 
+def run(
+    lab: Lab,
+    machine: str,
+    *command: str,
+    stdin: str = "",
+    seconds: float | None = None,
+    check: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """A command on a machine, as its root, with its two outputs as text.
+
+    ToolError if it fails, unless it is not to be checked; subprocess.TimeoutExpired after so many
+    seconds.
+    """
+    result = subprocess.run(
+        [*inside(lab, machine), *command],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=seconds,
+    )
+    if check and result.returncode != 0:
+        said = (result.stderr or result.stdout).strip()
+        raise ToolError(
+            f"`{' '.join(command)}` on {machine} failed with {result.returncode}: {said}"
+        )
+    return result
+
+
 def _terminal() -> str:
     return os.environ.get("TERM", "dumb")
 
@@ -46,7 +78,7 @@ def _enter(descriptor: int) -> None:
 
 @contextmanager
 def entered(namespace: str) -> Iterator[None]:
-    """Sockets that this thread opens meanwhile are the namespace's, also afterwards."""
+    """Sockets that this thread opens inside the `with` belong to the namespace, and stay in it."""
     path = Path("/run/netns") / namespace
     if not path.exists():
         raise NotRunning(f"there is no network namespace {namespace}: is the lab up?")

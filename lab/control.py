@@ -7,27 +7,28 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from common.errors import RelayError
 from common.shell import attempt, run
 from lab.internet import services
-from lab.lab import HOME, Lab
+from lab.lab import Lab
 from lab.machines import network, routes
 from lab.machines.image import host_image, inbox_image
 from lab.tools import missing
+from lab.wait import within
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
 STOP_SECONDS = 150
+KILL_SECONDS = 30
 
 Progress = Callable[[str], None]
 
 
 class LabError(RelayError):
-    """The lab cannot do it; the text says what to do."""
+    """The lab cannot do what was asked; the text names the remedy."""
 
 
 def running(lab: Lab) -> bool:
@@ -62,11 +63,10 @@ def start(lab: Lab, progress: Progress) -> None:
             cwd=PROJECT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_SECONDS
-    while not (lab.directory / "ready").exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise LabError(f"the lab did not start; see {lab.directory}/daemon.log")
-        time.sleep(0.1)
+    ready = lab.directory / "ready"
+    within(START_SECONDS, lambda: ready.exists() or process.poll() is not None)
+    if not ready.exists():
+        raise LabError(f"the lab did not start; see {lab.directory}/daemon.log")
 
 
 def _daemon(lab: Lab) -> int | None:
@@ -82,15 +82,8 @@ def remove(lab: Lab) -> None:
     """Take everything away by the lab's name, in whatever state it is."""
     if (pid := _daemon(lab)) is not None:
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while _daemon(lab) is not None and time.monotonic() < deadline:
-            time.sleep(0.1)
-    deadline = time.monotonic() + 30
-    while (pids := _processes(lab)) and time.monotonic() < deadline:
-        for process in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        time.sleep(0.1)
+        within(STOP_SECONDS, lambda: _daemon(lab) is None)
+    within(KILL_SECONDS, lambda: not _kill(_processes(lab)))
     for mount in reversed(_mounts(lab)):
         attempt("umount", "--lazy", mount)
     for loop in _loops(lab):
@@ -105,8 +98,15 @@ def remove(lab: Lab) -> None:
     services.stop_package_cache_after_the_last_lab()
 
 
+def _kill(pids: list[int]) -> list[int]:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return pids
+
+
 def remains(lab: Lab) -> list[str]:
-    """What there is of the lab on this computer: empty once it is down."""
+    """Everything of the lab that exists on this computer; empty once the lab is down."""
     found = [f"namespace {name}" for name in _namespaces(lab)]
     found += [f"process {pid}" for pid in _processes(lab)]
     found += [f"mount {path}" for path in _mounts(lab)]
@@ -147,9 +147,3 @@ def _cgroups(lab: Lab) -> list[Path]:
     base = Path("/sys/fs/cgroup")
     patterns = (f"{lab.namespace}-*", f"*/{lab.namespace}-*")
     return [path for pattern in patterns for path in base.glob(pattern) if path.is_dir()]
-
-
-def labs() -> list[Lab]:
-    """Every lab that has left something here, by its directory."""
-    names = sorted(path.name for path in HOME.iterdir()) if HOME.exists() else []
-    return [Lab(name) for name in names]

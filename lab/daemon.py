@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -25,9 +24,11 @@ from lab.machines.network import Link
 from lab.machines.reconciler import Reconciler
 from lab.machines.state import RegionState
 from lab.region_client import RegionClient
+from lab.wait import until
 
 log = logging.getLogger("lab")
 PASS_SECONDS = 0.3
+START_SECONDS = 30
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -107,16 +108,16 @@ class Daemon:
         """Pebble makes a new root at each start; its management port shows it."""
         context = ssl.create_default_context(cafile=str(authority.certificate))
         url = f"https://localhost:{services.PEBBLE_MANAGEMENT_PORT}/roots/0"
-        deadline = time.monotonic() + 30
-        while True:
+
+        def root() -> str:
             self._check_services()
             try:
                 with urllib.request.urlopen(url, context=context, timeout=5) as answer:  # noqa: S310
                     return answer.read().decode()
             except urllib.error.URLError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+                return ""
+
+        return until(f"{url} answers", root, START_SECONDS)
 
     def _start_inbox(self, authority: Authority, trust: str) -> Machine:
         machine = inbox.machine(self.lab, image.inbox_image(log.info))

@@ -3,14 +3,14 @@
 import email
 import imaplib
 import socket
-import time
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
 
 from lab.access import entered
+from lab.internet.smtp import SMTP_SECONDS, Internet
 from lab.lab import Lab
-from lab.send import SMTP_SECONDS, Internet
+from lab.wait import until
 
 PORT = 993
 ARRIVAL_SECONDS = 60
@@ -40,11 +40,11 @@ class Imap(imaplib.IMAP4_SSL):
 
     def wait_for(self, subject: str, seconds: float = ARRIVAL_SECONDS) -> EmailMessage:
         """The message of this subject in INBOX; TimeoutError if it does not come."""
-        deadline = time.monotonic() + seconds
-        while not (found := self.numbers("INBOX", "SUBJECT", f'"{subject}"')):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"after {seconds:.0f} s {subject!r} is not in the mailbox")
-            time.sleep(0.2)
+        found = until(
+            f"{subject!r} is in the mailbox",
+            lambda: self.numbers("INBOX", "SUBJECT", f'"{subject}"'),
+            seconds,
+        )
         _, parts = self.fetch(found[0], "(BODY.PEEK[])")
         content: Any = parts[0]
         return email.message_from_bytes(content[1], policy=default)  # type: ignore[return-value]

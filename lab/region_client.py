@@ -1,11 +1,12 @@
-"""The lab's own door to its region: state for the machines, switches for the tests."""
+"""The control API's client: state for the machines, switches for the tests."""
 
 import json
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
+
+from lab.wait import until
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class RegionClient:
 
     def wait_until_up(self, seconds: float) -> None:
         """Return once the region answers."""
-        deadline = time.monotonic() + seconds
-        while True:
+
+        def answers() -> bool:
             try:
                 self.get("state")
-                return
             except (urllib.error.URLError, ConnectionError):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+                return False
+            return True
+
+        until(f"{self.url} answers", answers, seconds)

@@ -1,9 +1,6 @@
-"""Sending mail in a lab as its users do, and reading what became of it."""
+"""Sending mail in a lab as its users do, and reading the verdicts on it."""
 
 import re
-import smtplib
-import ssl
-import subprocess
 import time
 import uuid
 from dataclasses import dataclass
@@ -11,65 +8,14 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Any
 
-from lab.access import entered, inside
+from lab import access
 from lab.internet.inbox import DOMAIN as INBOX_DOMAIN
 from lab.internet.inbox import Inbox
 from lab.internet.inbox.message import Message
+from lab.internet.smtp import Internet
 from lab.lab import Lab
 
-PROBE_HELO = "laptop.isp.example"
-SMTP_SECONDS = 60
 RECIPIENT = f"me@{INBOX_DOMAIN}"
-
-
-@dataclass(frozen=True)
-class Internet:
-    """A computer on the lab's internet: what a stranger, or a user with a login, can do.
-
-    With a `root` (PEM), TLS trusts this one instead of all that the lab's machines trust.
-    """
-
-    lab: Lab
-    root: str | None = None
-
-    def context(self) -> ssl.SSLContext:
-        """TLS that checks names."""
-        bundle = self.lab.directory / "machines/inbox/root/etc/ssl/certs/ca-certificates.crt"
-        return ssl.create_default_context(cadata=self.root or bundle.read_text())
-
-    def connect(self, host: str, address: str, port: int, *, tls: bool = True) -> smtplib.SMTP:
-        """A session with a gateway: 465 is TLS from the start, on others STARTTLS unless told not.
-
-        The certificate is verified for `host`; `address` is what DNS gives for it.
-        """
-        with entered(f"{self.lab.namespace}-probe"):
-            session = _Smtp(address, port, self.context(), host, implicit=port == 465)
-        session.ehlo()
-        if tls and port != 465:
-            session.starttls(context=session.context)
-            session.ehlo()
-        return session
-
-
-class _Smtp(smtplib.SMTP):
-    """smtplib, connecting to an address while verifying a name."""
-
-    def __init__(
-        self, address: str, port: int, context: ssl.SSLContext, name: str, *, implicit: bool
-    ) -> None:
-        self.context, self._name, self._implicit = context, name, implicit
-        super().__init__(local_hostname=PROBE_HELO, timeout=SMTP_SECONDS)
-        self._host = name  # starttls verifies this
-        code, text = self.connect(address, port)
-        self._host = name
-        if code != 220:
-            raise smtplib.SMTPConnectError(code, text)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
-        plain = super()._get_socket(host, port, timeout)  # type: ignore[misc]
-        if self._implicit:
-            return self.context.wrap_socket(plain, server_hostname=self._name)
-        return plain
 
 
 def compose(sender: str, recipient: str, subject: str, body: str = "Hello.\n") -> EmailMessage:
@@ -84,7 +30,7 @@ def compose(sender: str, recipient: str, subject: str, body: str = "Hello.\n") -
 
 @dataclass(frozen=True)
 class Sent:
-    """One message that was handed in: how, and by what it is found again."""
+    """One message that was handed in: by which way, and with which subject it is found again."""
 
     via: str
     sender: str
@@ -102,8 +48,8 @@ def unique(text: str) -> str:
 def by_shell(lab: Lab, machine: str, sender: str, subject: str) -> Sent:
     """`mail -s ... -r ...` on a client host's shell."""
     started = time.time()
-    command = [*inside(lab, machine), "mail", "-s", subject, "-r", sender, RECIPIENT]
-    subprocess.run(command, input="Hello from the shell.\n", text=True, check=True)
+    command = ["mail", "-s", subject, "-r", sender, RECIPIENT]
+    access.run(lab, machine, *command, stdin="Hello from the shell.\n")
     return Sent("client's shell", sender, RECIPIENT, subject, started)
 
 
@@ -143,9 +89,9 @@ def arrived(lab: Lab, sent: Sent, seconds: float) -> Message:
 def hops(lab: Lab, sent: Sent, message: Message, outputs: dict[str, Any]) -> list[str]:
     """TLS of each hop: the version, and how far the sending side checked the receiving one.
 
-    The gateway hides how its users came (smtpd_hide_client_session), so the first hop is told by
-    the sender: its session, or the client host's log. Further ones are in Received headers, and
-    the gateway's log says what it thought of the certificate.
+    The gateway hides the sessions of its users (smtpd_hide_client_session), so the first hop is
+    known from the sender: its session, or the client host's log. Later hops are in Received
+    headers, and the gateway's log has its judgement of the receiver's certificate.
     """
     first = sent.tls or _log_level(lab, outputs["clients"][0], outputs["gateway"]["name"])
     level = _log_level(lab, outputs["gateway"], message.receivers[-1])
@@ -154,12 +100,11 @@ def hops(lab: Lab, sent: Sent, message: Message, outputs: dict[str, Any]) -> lis
 
 def _log_level(lab: Lab, host: dict[str, str], peer: str) -> str:
     """The last TLS session that a host had with a peer, such as "TLSv1.3 verified"."""
-    command = [*inside(lab, host["instanceId"]), "cat", "/var/log/mail.log"]
-    log = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
+    log = access.run(lab, host["instanceId"], "cat", "/var/log/mail.log").stdout
     pattern = (
         rf"(\w+) TLS connection (?:established|reused) to {re.escape(peer)}\[.*?: (TLS[v.\d]+)"
     )
-    found = re.findall(pattern, log.stdout)
+    found = re.findall(pattern, log)
     return f"{found[-1][1]} {found[-1][0].lower()}" if found else ""
 
 

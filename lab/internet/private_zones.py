@@ -10,7 +10,7 @@ FILE = "private-zones.conf"
 
 
 def configuration(zones: Sequence[PrivateZone]) -> str:
-    """unbound's views; a zone answers for all that is below its name (NXDOMAIN for what it lacks).
+    """unbound's views; a zone answers for every name below its own (NXDOMAIN for those it lacks).
 
     Other names are resolved as everywhere.
     """

@@ -14,7 +14,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from lab.internet import private_zones
@@ -22,6 +21,7 @@ from lab.internet.authority import Authority
 from lab.lab import API_PORT, HOME, Lab
 from lab.machines.image import CACHE
 from lab.machines.network import DNS, METADATA, RESOLVER, SERVICES
+from lab.wait import within
 
 ACME_NAME = "acme-v02.api.letsencrypt.org"
 STAGING_NAME = "acme-staging-v02.api.letsencrypt.org"
@@ -117,7 +117,7 @@ http {{
       proxy_pass http://127.0.0.1:{API_PORT};
       proxy_set_header Host $http_host;
     }}
-    # the lab's own door is for the lab alone
+    # the control API is for the lab alone
     location /_lab/ {{ return 404; }}
     location /moto-api/ {{ return 404; }}
   }}
@@ -126,7 +126,7 @@ http {{
     server_name {ROOTS_NAME};
     ssl_certificate {roots[0]};
     ssl_certificate_key {roots[1]};
-    # both roots that there are of this kind; what follows the prefix ends behind the "?"
+    # both staging roots by this prefix; the rest of their paths becomes a query, behind the "?"
     location /certs/staging/letsencrypt-stg-root- {{
       proxy_pass https://127.0.0.1:{STAGING_MANAGEMENT_PORT}/roots/0?;
     }}
@@ -148,7 +148,7 @@ http {{
 
 
 def _acme(authority: Authority, name: str, port: int) -> str:
-    """nginx's server for a pebble under the name of the one that it plays."""
+    """nginx's server for a pebble, under the true name of the ACME server that it plays."""
     chain, key = authority.issue(name)
     pebble = f"https://127.0.0.1:{port}"
     return f"""  server {{
@@ -279,9 +279,7 @@ def stop_package_cache_after_the_last_lab() -> None:
         if pid is None or (HOME.exists() and any(HOME.iterdir())):
             return
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 10
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        within(10, lambda: not Path(f"/proc/{pid}").exists())
 
 
 @contextlib.contextmanager

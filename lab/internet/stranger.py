@@ -1,4 +1,4 @@
-"""A stranger on the lab's internet; the domain's records say to refuse what is not signed."""
+"""A stranger on the lab's internet; the domain's DMARC policy has unsigned mail refused."""
 
 import uuid
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""What the API says, made real: hosts, addresses, security groups, disks."""
+"""Hosts, addresses, security groups and disks, made as the API describes them."""

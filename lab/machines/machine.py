@@ -5,12 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.shell import attempt, run
 from lab.machines.network import Link
+from lab.wait import within
 
 # A host is given as long to power off as systemd gives its slowest service.
 POWER_OFF_SECONDS = 90
@@ -82,7 +82,7 @@ class Machine:
             "--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
             "--resolv-conf=off",
             "--timezone=off",
-            # a console of its own, as EC2 gives: what is written to /dev/console ends in the log
+            # a console of its own, as on EC2: the log has everything written to /dev/console
             "--console=read-only",
             *(f"--bind={bind}" for bind in binds),
             *(f"--bind={disk.loop}:/dev/{disk.name}" for disk in self.disks.values()),
@@ -156,16 +156,19 @@ class Machine:
             attempt("nsenter", "-t", str(self.leader), "-m", "rm", "-rf", *gone)
 
     def power_off(self) -> None:
-        """Orderly shutdown; what does not end in time is killed, as AWS forces a stop."""
-        if self.process is None:
+        """Orderly shutdown; a machine that does not end in time is killed, as AWS forces a stop."""
+        if (process := self.process) is None:
             return
-        deadline = time.monotonic() + POWER_OFF_SECONDS
-        while self.process.poll() is None and time.monotonic() < deadline:
+
+        def ended() -> bool:
             if (leader := self.leader) is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(leader, signal.SIGRTMIN + 4)  # systemd: power off
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(15)
+                process.wait(15)
+            return process.poll() is not None
+
+        within(POWER_OFF_SECONDS, ended)
         self.kill()
 
     def kill(self) -> None:

@@ -156,17 +156,17 @@ def ruleset(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> str:
 
     Port 25 out is blocked as AWS does it: to every public address, whatever the groups say.
     """
-    lines = [
-        "flush ruleset",
-        "table inet lab {",
-    ]
+    lines = ["flush ruleset", "table inet lab {"]
     for interface, instance in machines:
         lines += _chain(f"out-{interface}", "daddr", instance.egress)
         lines += _chain(f"in-{interface}", "saddr", instance.ingress)
-    lines += [
-        "  chain forward {",
-        "    type filter hook forward priority 0; policy accept;",
-    ]
+    lines += [*_forward(machines, port_25_blocked), *_input(machines), "}"]
+    return "\n".join([*lines, *_elastic(machines)]) + "\n"
+
+
+def _forward(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> list[str]:
+    """What goes through the router: between machines, and to the internet and back."""
+    lines = ["  chain forward {", "    type filter hook forward priority 0; policy accept;"]
     for interface, instance in machines:
         lines += _checks(interface, instance)
     lines.append("    ct state established,related accept")
@@ -181,9 +181,12 @@ def ruleset(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> str:
             lines.append(f'    iifname "{interface}" {public} tcp dport 25 drop')
         lines.append(f'    iifname "{interface}" jump out-{interface}')
     lines += [f'    oifname "{interface}" jump in-{interface}' for interface, _ in machines]
-    # What the router itself answers is either link-local (no group filters that) or the internet.
-    lines += [
-        "  }",
+    return [*lines, "  }"]
+
+
+def _input(machines: list[tuple[str, Instance]]) -> list[str]:
+    """What the router answers: link-local, which no group filters, or as the internet."""
+    lines = [
         "  chain input {",
         "    type filter hook input priority 0; policy accept;",
         "    ct state established,related accept",
@@ -197,28 +200,30 @@ def ruleset(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> str:
             lines += [f"    {foreign} drop", f'    iifname "{interface}" jump out-{interface}']
         else:
             lines.append(f'    iifname "{interface}" drop')
-    lines += [
-        "  }",
-        "}",
+    return [*lines, "  }"]
+
+
+def _elastic(machines: list[tuple[str, Instance]]) -> list[str]:
+    """Elastic IPs to private addresses, and back."""
+    elastic = [(i.public_address, i) for _, i in machines if i.public_address and i.internet]
+    return [
         "table ip elastic {",
         "  chain prerouting {",
         "    type nat hook prerouting priority -100;",
-    ]
-    lines += [f'    iifname "{interface}" accept' for interface, i in machines if not i.internet]
-    elastic = [(i.public_address, i) for _, i in machines if i.public_address and i.internet]
-    lines += [f"    ip daddr {public} dnat to {i.private_address}" for public, i in elastic]
-    lines += [
+        *(f'    iifname "{interface}" accept' for interface, i in machines if not i.internet),
+        *(f"    ip daddr {public} dnat to {i.private_address}" for public, i in elastic),
         "  }",
         "  chain postrouting {",
         "    type nat hook postrouting priority 100;",
+        # The destination is the one before `dnat`: a neighbour's Elastic IP is outside the VPC, its
+        # private address inside.
+        *(
+            f"    ip saddr {i.private_address} ct original ip daddr != {i.vpc_cidr} snat to {own}"
+            for own, i in elastic
+        ),
+        "  }",
+        "}",
     ]
-    # By the address that the sender meant: a neighbour's Elastic IP is outside the VPC.
-    lines += [
-        f"    ip saddr {i.private_address} ct original ip daddr != {i.vpc_cidr} snat to {public}"
-        for public, i in elastic
-    ]
-    lines += ["  }", "}"]
-    return "\n".join(lines) + "\n"
 
 
 def _checks(interface: str, instance: Instance) -> list[str]:

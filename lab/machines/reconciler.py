@@ -1,4 +1,4 @@
-"""Makes machines, links, disks and rules be what the region's state says, again and again."""
+"""Brings machines, links, disks and rules to the region's state, again and again."""
 
 import logging
 import subprocess
@@ -21,7 +21,7 @@ GIB = 1024**3
 
 @dataclass
 class Host:
-    """A machine that is an instance: what was seen of it, and what is being done to it."""
+    """An instance's machine: the state that it is in, and the change under way."""
 
     instance: Instance
     machine: Machine
@@ -32,7 +32,7 @@ class Host:
 
 @dataclass
 class Reconciler:
-    """Owns the instances' machines. `stopped(id)` tells the region that one powered itself off."""
+    """Owns the instances' machines. `stopped(id)` reports to the region that one powered off."""
 
     lab: Lab
     image: Path
@@ -43,7 +43,7 @@ class Reconciler:
     port_25_blocked: bool = False
 
     def follow(self, state: RegionState) -> None:
-        """One pass; what must wait (an address or a disk still in use) is done by a later one."""
+        """One pass; a change whose address or disk is still in use is made by a later one."""
         self.port_25_blocked = state.port_25_blocked
         instances = {i.id: i for i in state.instances}
         wanted = {i.id: i for i in state.instances if i.state in ("pending", "running")}
@@ -162,16 +162,16 @@ class Reconciler:
             file = self.lab.directory / "volumes" / volume.id
             file.parent.mkdir(exist_ok=True)
             with file.open("ab") as disk:
-                disk.truncate(volume.size_gi_b * GIB)
+                disk.truncate(volume.size_gib * GIB)
             self.loops[volume.id] = run("losetup", "--find", "--show", str(file)).strip()
         return self.loops[volume.id]
 
     def _grow(self, volume: AttachedVolume) -> None:
         """A volume that was made larger is larger at once, also in the machine that has it."""
         file = self.lab.directory / "volumes" / volume.id
-        if file.stat().st_size < volume.size_gi_b * GIB:
+        if file.stat().st_size < volume.size_gib * GIB:
             with file.open("ab") as disk:
-                disk.truncate(volume.size_gi_b * GIB)
+                disk.truncate(volume.size_gib * GIB)
             run("losetup", "--set-capacity", self.loops[volume.id])
 
     def _forget_volumes(self, existing: set[str]) -> None:

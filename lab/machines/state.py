@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 
@@ -27,7 +27,7 @@ class AttachedVolume(_Model):
     """A data volume that is attached."""
 
     id: str
-    size_gi_b: int
+    size_gib: int = Field(alias="sizeGiB")
 
 
 class Instance(_Model):
@@ -59,7 +59,7 @@ class Volume(_Model):
     """A data volume that exists, attached or not."""
 
     id: str
-    size_gi_b: int
+    size_gib: int = Field(alias="sizeGiB")
 
 
 class PrivateZone(_Model):

@@ -11,7 +11,6 @@ import contextlib
 import json
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from common.shell import run
 from lab.lab import Lab
 from lab.machines.machine import POWER_OFF_SECONDS, Disk, Machine
 from lab.machines.qmp import Qmp, QmpError
+from lab.wait import within
 
 # The root partition begins where Debian's image has it, and has the id of image/virtual/etc/fstab.
 PARTUUID = "5a3b6f4e-1c8d-4f0a-9b57-2f1d0c6e8a91"
@@ -49,13 +49,14 @@ def accelerator(kernel: Path) -> list[str]:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + PROBE_SECONDS
-        works = False
-        while not works and probe.poll() is None and time.monotonic() < deadline:
-            works = b"Linux version" in Path(said.name).read_bytes()
-            time.sleep(0.05)
-        probe.kill()  # not waited for: one that hangs in the kernel would be waited for for ever
-    return KVM if works else TCG
+
+        def works() -> bool:
+            return b"Linux version" in Path(said.name).read_bytes()
+
+        within(PROBE_SECONDS, lambda: works() or probe.poll() is not None)
+        kvm = works()
+        probe.kill()  # and no wait: a probe that hangs in the kernel never ends
+    return KVM if kvm else TCG
 
 
 def hosts(lab: Lab) -> set[str]:
@@ -132,7 +133,7 @@ class VirtualMachine(Machine):
         (self.directory / "into.json").write_text(json.dumps(into))
 
     def firmware(self) -> list[str]:
-        """What EC2's firmware says (SMBIOS), and the key for commands: arguments of QEMU."""
+        """QEMU's arguments for SMBIOS as EC2's firmware has it, and for the key for commands."""
         digits = ("ec2" + self.name.removeprefix("i-")).ljust(32, "0")[:32]
         lengths = (8, 12, 16, 20, 32)
         uuid = "-".join(digits[a:b] for a, b in zip((0, *lengths), lengths, strict=False))
@@ -169,7 +170,7 @@ class VirtualMachine(Machine):
                 qemu.ask("blockdev-del", **{"node-name": _node(volume)})
 
     def power_off(self) -> None:
-        """The power button, as AWS presses it; what does not end in time is killed."""
+        """The power button, as AWS presses it; a machine that does not end in time is killed."""
         if self.process is not None and self.leader is not None:
             with contextlib.suppress(OSError, QmpError), Qmp(self._qmp) as qemu:
                 qemu.ask("system_powerdown")

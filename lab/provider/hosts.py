@@ -1,7 +1,6 @@
-"""Instances and what stands without them: interfaces, addresses, volumes."""
+"""Instances, and the interfaces, addresses and volumes that outlive them."""
 
 import base64
-import time
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,6 +9,7 @@ from lab.provider.imports import attachment_id
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
 from lab.provider.network import _first as first
 from lab.provider.network import retag, tags_of
+from lab.wait import until
 
 PTR_SECONDS = 60.0
 
@@ -29,7 +29,7 @@ def create_interface(c: Clients, p: Properties) -> str:
 
 
 def _check(c: Clients, interface: str, on: bool) -> None:
-    """Whether the interface takes only what is from it or for it."""
+    """Turn the source/destination check on or off."""
     c.ec2.modify_network_interface_attribute(
         NetworkInterfaceId=interface, SourceDestCheck={"Value": on}
     )
@@ -113,9 +113,7 @@ def read_pointer(c: Clients, i: str, _: Properties) -> Properties | None:
 
 def delete_pointer(c: Clients, i: str, p: Properties) -> None:
     forgiving(lambda: c.ec2.reset_address_attribute(AllocationId=i, Attribute="domain-name"))
-    deadline = time.monotonic() + PTR_SECONDS
-    while read_pointer(c, i, p) is not None and time.monotonic() < deadline:
-        time.sleep(0.5)
+    until("the reverse name is gone", lambda: read_pointer(c, i, p) is None, PTR_SECONDS)
 
 
 def create_instance(c: Clients, p: Properties) -> str:
@@ -131,7 +129,7 @@ def create_instance(c: Clients, p: Properties) -> str:
             {"DeviceIndex": 0, "NetworkInterfaceId": interface["networkInterfaceId"]}
         ]
     if p.get("userDataBase64"):
-        # boto3 encodes what it is given
+        # boto3 encodes it again
         arguments["UserData"] = base64.b64decode(p["userDataBase64"])
     if p.get("iamInstanceProfile"):
         arguments["IamInstanceProfile"] = {"Name": p["iamInstanceProfile"]}

@@ -14,7 +14,7 @@ Imported = tuple[str, Properties]
 
 
 class ImportRefused(Exception):
-    """The provider does not import such an id, or nothing of that type; says what it would say."""
+    """The provider does not import such an id, or nothing of that type; in the provider's words."""
 
 
 def imported(c: Clients, kind: str, identity: str) -> Imported:

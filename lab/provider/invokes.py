@@ -125,7 +125,7 @@ def get_records(c: Clients, p: Properties) -> Properties:
 
 
 def _record_set(held: Mapping[str, Any]) -> Properties:
-    """As the provider gives it: what the API does not say is absent.
+    """As the provider gives it: a property that the API does not give is absent.
 
     terraform-provider-aws, route53/records_data_source.go: null where there is nothing; the bridge
     leaves nulls out (pkg/convert/object.go).

@@ -1,6 +1,5 @@
-"""What a resource type is to the plug-in, and the clients that its functions use."""
+"""The plug-in's description of a resource type, and the clients that its functions use."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -80,10 +79,9 @@ Delete = Callable[[Clients, str, Properties], None]
 class Kind:
     """One resource type.
 
-    `create` gives the id, and puts into the properties what the API says only then. `read` gives
-    what the API holds, as properties, or None where the resource is gone; what it does not give
-    stays as it was. A change of an input in `replaces` makes a new one;
-    without `update`, a change of any does.
+    `create` gives the id, and adds to the properties those that the API gives only then. `read`
+    gives the properties that the API holds, or None where the resource is gone; all others stay as
+    they were. A change of an input in `replaces` makes a new resource; without `update`, any does.
     """
 
     inputs: frozenset[str]
@@ -96,7 +94,7 @@ class Kind:
     # pulumi-aws, provider/autonaming.go, unless its resources.go says otherwise
     longest_name: int = 255
     delete_before_replace: bool = False
-    # what a preview says against the inputs, beside unknown names
+    # the error of a preview about the inputs, apart from unknown names
     problem: Callable[[Properties], str | None] = lambda _: None
 
 
@@ -135,8 +133,3 @@ def forgiving(call: Callable[[], Any]) -> None:
     except ClientError as error:
         if not gone(error):
             raise
-
-
-def same_json(one: str, two: str) -> bool:
-    """Whether two JSON texts say the same: AWS gives policies back in its own spelling."""
-    return json.loads(one) == json.loads(two)

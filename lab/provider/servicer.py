@@ -1,7 +1,7 @@
 """The engine's side of the plug-in: its protocol, over the table of resource types."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -179,7 +179,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> Any:
-        """Make it; in a preview, what the API will say stays unknown."""
+        """Make it; in a preview, the API's outputs stay unknown."""
         kind = self._kind(request.urn, context)
         news = to_python(request.properties)
         if request.preview:
@@ -260,8 +260,3 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         except (ClientError, BotoCoreError, ImportRefused) as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise AssertionError from error
-
-
-def types() -> Mapping[str, Kind]:
-    """The resource types that the lab has."""
-    return KINDS

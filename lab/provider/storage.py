@@ -138,7 +138,7 @@ def _put_lifecycle(c: Clients, p: Properties) -> None:
 
 
 def _without_filter(p: Properties) -> str | None:
-    """The provider warns of it, and says that it will be an error: here it is one.
+    """The provider warns of it as a future error: here it is one already.
 
     terraform-provider-aws, s3/bucket_lifecycle_configuration.go.
     """

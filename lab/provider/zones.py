@@ -1,6 +1,5 @@
 """Route53: zones and record sets."""
 
-import time
 import uuid
 from typing import Any
 
@@ -89,9 +88,9 @@ def _change(c: Clients, action: str, p: Properties) -> None:
     }
     batch = {"Changes": [{"Action": action, "ResourceRecordSet": record_set}]}
     change = c.route53.change_resource_record_sets(HostedZoneId=p["zoneId"], ChangeBatch=batch)
-    identity = change["ChangeInfo"]["Id"]
-    while c.route53.get_change(Id=identity)["ChangeInfo"]["Status"] != "INSYNC":
-        time.sleep(1)
+    c.route53.get_waiter("resource_record_sets_changed").wait(
+        Id=change["ChangeInfo"]["Id"], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
 
 
 def create_record(c: Clients, p: Properties) -> str:
@@ -138,7 +137,7 @@ def update_record(c: Clients, _: str, __: Properties, new: Properties) -> None:
 
 
 def delete_record(c: Clients, _: str, p: Properties) -> None:
-    # what is there is deleted, even where somebody changed it by hand
+    # the record set is deleted as it is now, even if somebody changed it by hand
     found = held(c, p["zoneId"], p["name"], p["type"])
     if found is not None:
         batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": found}]}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
-from lab.region import dns_server, metadata, names
+from lab.region import dns_server, metadata
 from lab.region.app import Region
-from lab.region.rules import ec2
+from lab.region.memory import Memory
 
 
 def main() -> None:
@@ -24,18 +24,18 @@ def main() -> None:
     parser.add_argument("--ready", type=Path, help="a file to make when everything listens")
     parser.add_argument("--consoles", type=Path, help="the directory of the machines' consoles")
     given = parser.parse_args()
-    ec2.consoles.directory = given.consoles
+    memory = Memory(consoles=given.consoles)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    names.elsewhere.services = given.service_name
-    names.elsewhere.service_address = given.service_address
+    memory.names.services = given.service_name
+    memory.names.service_address = given.service_address
     if given.dns:
         address, _, port = given.dns.rpartition(":")
-        names.elsewhere.own_address = address
-        dns_server.serve(address, int(port))
+        memory.names.own_address = address
+        dns_server.serve(memory, address, int(port))
     if given.metadata:
         address, _, port = given.metadata.rpartition(":")
-        metadata.serve(address, int(port))
-    server = make_server("127.0.0.1", given.port, Region(), threaded=True)
+        metadata.serve(memory, address, int(port))
+    server = make_server("127.0.0.1", given.port, Region(memory), threaded=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if given.ready:
         given.ready.touch()

@@ -1,4 +1,4 @@
-"""The AWS API: our rules before moto, moto, and what has to follow after it."""
+"""The AWS API: our rules before moto, moto, and our corrections after it."""
 
 import io
 import re
@@ -11,8 +11,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.wrappers import Request, Response
 
 import lab.region.backends  # noqa: F401 (sets moto up before it loads)
-from lab.region import door
+from lab.region import control_api
 from lab.region.errors import ApiError, answer
+from lab.region.memory import Memory
 from lab.region.rules import account, ec2, permissions, route53, s3, ses
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
@@ -26,7 +27,8 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class Region:
     """The WSGI application. One request at a time: moto's backends know no locks."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
         self._moto: WsgiApp = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.RLock()
 
@@ -37,7 +39,7 @@ class Region:
         environ["wsgi.input"] = io.BytesIO(body)
         with self._lock:
             if request.path.startswith("/_lab/"):
-                return door.handle(request)(environ, start_response)
+                return control_api.handle(self._memory, request)(environ, start_response)
             credential = CREDENTIAL.search(request.headers.get("Authorization", ""))
             key, service = (credential[1], credential[3]) if credential else ("", "")
             try:
@@ -60,10 +62,10 @@ class Region:
             return self._route53(key, request, body, environ, start_response)
         if service == "s3":
             self._s3(key, request)
-        elif key in permissions.sessions:
+        elif key in self._memory.sessions:
             action = dict(parse_qsl(body.decode("latin-1"))).get("Action", request.method)
-            permissions.judge(key, f"{service}:{action}", "*", {})
-        if (content := account.answer(service, request, body)) is not None:
+            permissions.judge(self._memory, key, f"{service}:{action}", "*", {})
+        if (content := account.answer(self._memory, service, request, body)) is not None:
             return Response(content, content_type=JSON)(environ, start_response)
         result = list(self._moto(environ, start_response))
         if service == "ses":
@@ -75,19 +77,19 @@ class Region:
     ) -> Iterable[bytes]:
         parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
         action = parameters.get("Action", "")
-        permissions.judge(key, f"ec2:{action}", "*", {})
-        account.hold(action, parameters)
+        permissions.judge(self._memory, key, f"ec2:{action}", "*", {})
+        account.hold(self._memory, action, parameters)
         if action in ec2.INSTEAD:
-            content = ec2.INSTEAD[action](parameters)
+            content = ec2.INSTEAD[action](self._memory, parameters)
             return Response(content, content_type="text/xml")(environ, start_response)
         if action in ec2.BEFORE:
-            ec2.BEFORE[action](parameters)
+            ec2.BEFORE[action](self._memory, parameters)
             changed = urlencode(parameters).encode()
             environ["wsgi.input"] = io.BytesIO(changed)
             environ["CONTENT_LENGTH"] = str(len(changed))
         result = list(self._moto(environ, start_response))
         if action in ec2.AFTER:
-            ec2.AFTER[action](parameters)
+            ec2.AFTER[action](self._memory, parameters)
         return result
 
     def _route53(
@@ -109,18 +111,18 @@ class Region:
                 "route53:ChangeResourceRecordSetsActions": [action for action, _ in batch],
             }
             zone = f"arn:aws:route53:::hostedzone/{path[1]}"
-            permissions.judge(key, "route53:ChangeResourceRecordSets", zone, context)
+            permissions.judge(self._memory, key, "route53:ChangeResourceRecordSets", zone, context)
             content = route53.change(path[1], batch)
             return Response(content, content_type="text/xml")(environ, start_response)
         if "/change/" in request.path:
             identity = request.path.rpartition("/")[2]
             arn = f"arn:aws:route53:::change/{identity}"
-            permissions.judge(key, "route53:GetChange", arn, {})
+            permissions.judge(self._memory, key, "route53:GetChange", arn, {})
         elif request.path.rstrip("/").endswith("/hostedzone") and request.method == "GET":
-            permissions.judge(key, "route53:ListHostedZones", "*", {})
+            permissions.judge(self._memory, key, "route53:ListHostedZones", "*", {})
         else:
             arn = f"arn:aws:route53:::{request.path.removeprefix('/2013-04-01/')}"
-            permissions.judge(key, f"route53:{request.method}", arn, {})
+            permissions.judge(self._memory, key, f"route53:{request.method}", arn, {})
         return self._moto(environ, start_response)
 
     def _s3(self, key: str, request: Request) -> None:
@@ -131,6 +133,6 @@ class Region:
         if request.args and request.method == "GET" and not name:
             action = "ListBucket"
         arn = f"arn:aws:s3:::{bucket}/{name}" if name else f"arn:aws:s3:::{bucket}"
-        permissions.judge(key, f"s3:{action}", arn, {})
+        permissions.judge(self._memory, key, f"s3:{action}", arn, {})
         if request.method == "PUT" and not name and not request.query_string:
             s3.create_bucket(bucket)

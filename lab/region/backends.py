@@ -14,7 +14,7 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
 REGION = "us-east-1"
-# moto judges bucket policies without their conditions, so a Deny of what comes without TLS refuses
+# moto judges bucket policies without their conditions, so a Deny of requests without TLS refuses
 # everything. Roles are judged in rules/permissions.py; bucket policies are kept and not judged.
 setattr(FakeBucket, "get_permission", lambda *_: PermissionResult.NEUTRAL)  # noqa: B010
 

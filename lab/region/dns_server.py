@@ -7,6 +7,8 @@ negative answers (RFC 2308) are the zones' own, and caching is the resolver's.
 import socketserver
 import struct
 import threading
+from functools import partial
+from typing import Any
 
 import dns.exception
 import dns.flags
@@ -17,12 +19,13 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from lab.region.names import SOA, Found, elsewhere, lookup
+from lab.region.memory import Memory
+from lab.region.names import SOA, Found, lookup
 
 CHAIN = 8
 
 
-def respond(query: dns.message.Message) -> dns.message.Message:
+def respond(memory: Memory, query: dns.message.Message) -> dns.message.Message:
     """The answer to a query."""
     response = dns.message.make_response(query)
     if query.opcode() != dns.opcode.QUERY or len(query.question) != 1:
@@ -32,12 +35,12 @@ def respond(query: dns.message.Message) -> dns.message.Message:
     question = query.question[0]
     name = question.name
     kind = dns.rdatatype.to_text(question.rdtype)
-    if name.to_text().lower() in elsewhere.failing:
+    if name.to_text().lower() in memory.names.failing:
         response.set_rcode(dns.rcode.SERVFAIL)
         return response
     found, records = Found(".", [], False), []
     for _ in range(CHAIN):
-        found = lookup(name.to_text().lower())
+        found = lookup(memory, name.to_text().lower())
         records = [(t, v) for k, t, v in found.records if kind in (k, "ANY")]
         aliases = [(t, v) for k, t, v in found.records if k == "CNAME"]
         if records or not aliases or kind == "CNAME":
@@ -51,7 +54,7 @@ def respond(query: dns.message.Message) -> dns.message.Message:
         return response
     if not found.exists:
         response.set_rcode(dns.rcode.NXDOMAIN)
-    _negative(response, found)
+    _negative(memory, response, found)
     return response
 
 
@@ -64,8 +67,8 @@ def _add(
         response.answer.append(dns.rrset.from_text_list(name, ttl, "IN", kind, texts))
 
 
-def _negative(response: dns.message.Message, found: Found) -> None:
-    zone = lookup(found.zone) if found.zone not in (".", "in-addr.arpa.") else None
+def _negative(memory: Memory, response: dns.message.Message, found: Found) -> None:
+    zone = lookup(memory, found.zone) if found.zone not in (".", "in-addr.arpa.") else None
     soa = next(((t, v) for k, t, v in zone.records if k == "SOA"), None) if zone else None
     ttl, text = soa or (found.minimum, SOA.format(minimum=found.minimum))
     minimum = int(text.split()[-1])
@@ -73,6 +76,10 @@ def _negative(response: dns.message.Message, found: Found) -> None:
 
 
 class _Udp(socketserver.BaseRequestHandler):
+    def __init__(self, memory: Memory, *given: Any) -> None:
+        self.memory = memory
+        super().__init__(*given)
+
     def handle(self) -> None:
         data, socket = self.request
         try:
@@ -81,7 +88,7 @@ class _Udp(socketserver.BaseRequestHandler):
             return
         size = query.payload if query.edns >= 0 else 512
         try:
-            wire = respond(query).to_wire(max_size=size)
+            wire = respond(self.memory, query).to_wire(max_size=size)
         except dns.exception.TooBig:
             short = dns.message.make_response(query)
             short.flags |= dns.flags.TC | dns.flags.AA
@@ -92,10 +99,15 @@ class _Udp(socketserver.BaseRequestHandler):
 class _Tcp(socketserver.StreamRequestHandler):
     timeout = 10
 
+    def __init__(self, memory: Memory, *given: Any) -> None:
+        self.memory = memory
+        super().__init__(*given)
+
     def handle(self) -> None:
         while len(header := self.rfile.read(2)) == 2:
             (size,) = struct.unpack("!H", header)
-            wire = respond(dns.message.from_wire(self.rfile.read(size))).to_wire()
+            query = dns.message.from_wire(self.rfile.read(size))
+            wire = respond(self.memory, query).to_wire()
             self.wfile.write(struct.pack("!H", len(wire)) + wire)
 
 
@@ -109,7 +121,9 @@ class _TcpServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
 
 
-def serve(address: str, port: int) -> None:
+def serve(memory: Memory, address: str, port: int) -> None:
     """Listen on UDP and TCP, in threads of their own."""
-    for server in (_UdpServer((address, port), _Udp), _TcpServer((address, port), _Tcp)):
+    at = (address, port)
+    udp, tcp = _UdpServer(at, partial(_Udp, memory)), _TcpServer(at, partial(_Tcp, memory))
+    for server in (udp, tcp):
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -11,22 +11,20 @@ import secrets
 import socket
 import threading
 import time
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from lab.region import backends
-from lab.region.rules import permissions
+from lab.region.memory import Memory
 
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 (a header's name)
 LONGEST_TTL = 21_600
 SESSION_HOURS = 6
 
-_tokens: dict[str, tuple[str, float]] = {}
-_sessions: dict[str, dict[str, str]] = {}
 
-
-def tree(instance: Any) -> dict[str, Any]:
+def tree(memory: Memory, instance: Any) -> dict[str, Any]:
     """The categories of one instance; a folder is a dict."""
     interface = backends.primary_interface(instance)
     address = interface.private_ip_address
@@ -73,7 +71,7 @@ def tree(instance: Any) -> dict[str, Any]:
     if role := role_of(instance):
         found["iam"] = {
             "info": json.dumps({"Code": "Success", "InstanceProfileArn": profile_of(instance).arn}),
-            "security-credentials": {role: json.dumps(credentials(role))},
+            "security-credentials": {role: json.dumps(credentials(memory, role))},
         }
     return found
 
@@ -93,14 +91,14 @@ def role_of(instance: Any) -> str | None:
     return profile.roles[0].name if profile is not None and profile.roles else None
 
 
-def credentials(role: str) -> dict[str, str]:
+def credentials(memory: Memory, role: str) -> dict[str, str]:
     """A session of the role; renewed when half of its time is over."""
     now = datetime.datetime.now(datetime.UTC)
-    kept = _sessions.get(role)
+    kept = memory.credentials.get(role)
     half = datetime.timedelta(hours=SESSION_HOURS / 2)
     if kept is None or datetime.datetime.fromisoformat(kept["Expiration"]) - now < half:
         key = "ASIA" + secrets.token_hex(8).upper()
-        permissions.sessions[key] = role
+        memory.sessions[key] = role
         ends = now + datetime.timedelta(hours=SESSION_HOURS)
         kept = {
             "Code": "Success",
@@ -111,7 +109,7 @@ def credentials(role: str) -> dict[str, str]:
             "Token": secrets.token_urlsafe(64),
             "Expiration": ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
-        _sessions[role] = kept
+        memory.credentials[role] = kept
     return kept
 
 
@@ -135,7 +133,7 @@ def document(instance: Any) -> str:
     )
 
 
-def find(instance: Any, path: str) -> bytes | None:
+def find(memory: Memory, instance: Any, path: str) -> bytes | None:
     """The answer to a path such as /latest/meta-data/instance-id, or None."""
     parts = [part for part in path.split("/") if part]
     if not parts:
@@ -154,7 +152,7 @@ def find(instance: Any, path: str) -> bytes | None:
         return below.encode() if below else None
     if rest[0] != "meta-data":
         return None
-    node: Any = tree(instance)
+    node: Any = tree(memory, instance)
     for part in rest[1:]:
         if not isinstance(node, dict) or part not in node:
             return None
@@ -174,6 +172,10 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 30
+
+    def __init__(self, memory: Memory, *given: Any) -> None:
+        self.memory = memory
+        super().__init__(*given)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet: cloud-init asks a hundred times."""
@@ -211,7 +213,7 @@ class Handler(BaseHTTPRequestHandler):
         # the lab's router adds no hop between the service and the host
         self.connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
         token = secrets.token_urlsafe(40)
-        _tokens[token] = (instance.id, time.monotonic() + int(ttl))
+        self.memory.tokens[token] = (instance.id, time.monotonic() + int(ttl))
         return self._answer(200, token.encode(), **{TTL_HEADER: ttl})
 
     def do_GET(self) -> None:
@@ -224,17 +226,17 @@ class Handler(BaseHTTPRequestHandler):
         if token is None and required:
             return self._answer(401)
         if token is not None:
-            owner, ends = _tokens.get(token, ("", 0.0))
+            owner, ends = self.memory.tokens.get(token, ("", 0.0))
             if owner != instance.id or time.monotonic() > ends:
                 return self._answer(401)
-        found = find(instance, self.path)
+        found = find(self.memory, instance, self.path)
         return self._answer(404) if found is None else self._answer(200, found)
 
     do_HEAD = do_GET
 
 
-def serve(address: str, port: int) -> None:
+def serve(memory: Memory, address: str, port: int) -> None:
     """Listen, in a thread of its own."""
-    server = ThreadingHTTPServer((address, port), Handler)
+    server = ThreadingHTTPServer((address, port), partial(Handler, memory))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

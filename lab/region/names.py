@@ -1,35 +1,21 @@
-"""What names and addresses lead to: Route53's zones, Amazon's own names, the rest of the lab."""
+"""Names and their records: Route53's zones, Amazon's own names, the rest of the lab."""
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lab.region import backends
+from lab.region.memory import Memory
 from mail.txt import zone_file
 
 AMAZON_TTL = 60
 SOA = "ns.lab. hostmaster.lab. 1 7200 900 1209600 {minimum}"
 
 
-@dataclass
-class Elsewhere:
-    """Zones that others host, and services; all by name in lower case with the final dot."""
-
-    zones: dict[str, list[tuple[str, str, int, str]]] = field(default_factory=dict)
-    services: list[str] = field(default_factory=list)
-    service_address: str | None = None
-    own_address: str = "127.0.0.1"
-    withheld: set[str] = field(default_factory=set)
-    failing: set[str] = field(default_factory=set)
-
-
-elsewhere = Elsewhere()
-
-
-def put_zone(zone: str, records: list[list[Any]]) -> None:
+def put_zone(memory: Memory, zone: str, records: list[list[Any]]) -> None:
     """A zone that somebody else on the lab's internet hosts; PTR records go by address."""
-    elsewhere.zones[_absolute(zone)] = [
+    memory.names.zones[_absolute(zone)] = [
         (_reverse(name) if kind == "PTR" else _absolute(name), kind, int(ttl), value)
         for name, kind, ttl, value in records
     ]
@@ -70,15 +56,19 @@ def _on(value: Any) -> bool:
     return str(value).lower() == "true"
 
 
-def public_addresses(name: str) -> list[str]:
+def public_addresses(memory: Memory, name: str) -> list[str]:
     """The A records of a name."""
-    found = lookup(_absolute(name))
+    found = lookup(memory, _absolute(name))
     return [value for kind, _, value in found.records if kind == "A"]
 
 
 @dataclass
 class Found:
-    """Everything at a name: (type, TTL, value) each; `exists` also for names with others below."""
+    """The records at a name: (type, TTL in seconds, value) each.
+
+    `exists` is true as well of a name without records that has names below it (RFC 8020: NOERROR).
+    `minimum` is how long a negative answer may be cached, in seconds (RFC 2308).
+    """
 
     zone: str
     records: list[tuple[str, int, str]]
@@ -86,15 +76,15 @@ class Found:
     minimum: int = 900
 
 
-def lookup(name: str) -> Found:
-    """What there is at an absolute name in lower case."""
-    zones = [*public_zones(), *elsewhere.zones]
-    parent = _serving(name, zones)
-    if name in elsewhere.withheld:
+def lookup(memory: Memory, name: str) -> Found:
+    """The records at an absolute name in lower case."""
+    zones = [*public_zones(), *memory.names.zones]
+    parent = _serving(memory, name, zones)
+    if name in memory.names.withheld:
         return Found(parent or ".", [], False, 1)
     if parent is None:
-        return _infrastructure(name)
-    entries = _entries(parent)
+        return _infrastructure(memory, name)
+    entries = _entries(memory, parent)
     at = [(kind, ttl, value) for n, kind, ttl, value in entries if n == name]
     if not at:
         labels = name.split(".")
@@ -110,21 +100,21 @@ def lookup(name: str) -> Found:
     return Found(parent, at, exists)
 
 
-def _serving(name: str, zones: Sequence[str]) -> str | None:
+def _serving(memory: Memory, name: str, zones: Sequence[str]) -> str | None:
     """The zone that answers for a name: resolvers come down from the top as NS records lead."""
     above = sorted((z for z in zones if name == z or name.endswith("." + z)), key=len)
     found = above[0] if above else None
     for zone in above[1:]:
-        if any(n == zone and kind == "NS" for n, kind, *_ in _entries(str(found))):
+        if any(n == zone and kind == "NS" for n, kind, *_ in _entries(memory, str(found))):
             found = zone
     return found
 
 
-def _entries(zone: str) -> list[tuple[str, str, int, str]]:
+def _entries(memory: Memory, zone: str) -> list[tuple[str, str, int, str]]:
     hosted = public_zones().get(zone)
     if hosted is None:
         soa = (zone, "SOA", 300, SOA.format(minimum=300))
-        return [soa, (zone, "NS", 300, "ns.lab."), *elsewhere.zones[zone]]
+        return [soa, (zone, "NS", 300, "ns.lab."), *memory.names.zones[zone]]
     return records(hosted)
 
 
@@ -143,9 +133,9 @@ def records(hosted: Any) -> list[tuple[str, str, int, str]]:
     return entries
 
 
-def _infrastructure(name: str) -> Found:
-    """Names of nobody's zone: name servers, services, Amazon's names for addresses, reverse."""
-    own, service = elsewhere.own_address, elsewhere.service_address
+def _infrastructure(memory: Memory, name: str) -> Found:
+    """Names outside all zones: name servers, services, Amazon's names for addresses, reverse."""
+    own, service = memory.names.own_address, memory.names.service_address
     plain = name.rstrip(".")
     if name == ".":
         return Found(".", [("NS", 3600, "ns.lab."), ("SOA", 3600, SOA.format(minimum=60))], True)
@@ -155,10 +145,10 @@ def _infrastructure(name: str) -> Found:
         return Found(".", [("A", AMAZON_TTL, _dashed(plain, "ec2-"))], True)
     if plain.endswith(".ec2.internal") and plain.startswith("ip-"):
         return Found(".", [("A", AMAZON_TTL, _dashed(plain, "ip-"))], True)
-    if service and (plain in elsewhere.services or plain.endswith("amazonaws.com")):
+    if service and (plain in memory.names.services or plain.endswith("amazonaws.com")):
         return Found(".", [("A", AMAZON_TTL, service)], True)
     if name.endswith(".in-addr.arpa."):
-        return _pointer(name)
+        return _pointer(memory, name)
     return Found(".", [], False, 60)
 
 
@@ -166,16 +156,14 @@ def _dashed(name: str, prefix: str) -> str:
     return name.removeprefix(prefix).partition(".")[0].replace("-", ".")
 
 
-def _pointer(name: str) -> Found:
-    from lab.region.rules.ec2 import pointers
-
+def _pointer(memory: Memory, name: str) -> Found:
     address = ".".join(reversed(name.removesuffix(".in-addr.arpa.").split(".")))
     for elastic in backends.ec2().addresses:
         if elastic.public_ip == address:
             own = f"ec2-{address.replace('.', '-')}.compute-1.amazonaws.com"
-            target = pointers.get(elastic.allocation_id, own)
+            target = memory.pointers.get(elastic.allocation_id, own)
             return Found("in-addr.arpa.", [("PTR", 300, f"{target}.")], True)
-    for records in elsewhere.zones.values():
+    for records in memory.names.zones.values():
         at = [(k, t, v) for n, k, t, v in records if n == name]
         if at:
             return Found("in-addr.arpa.", at, True)

@@ -10,6 +10,7 @@ from lab import send
 from lab.access import entered
 from lab.imap import Imap
 from lab.internet import laptop
+from lab.internet.smtp import Internet
 from lab.machines.network import DNS
 from lab.stories.stage import Stage, Unexpected, expect, refused, unsigned
 
@@ -132,7 +133,7 @@ def each_port_says_what_it_offers(stage: Stage) -> str:
 
 def _session(stage: Stage, port: int, tls: bool) -> smtplib.SMTP:
     gateway = stage.outputs["gateway"]
-    return send.Internet(stage.lab).connect(HOST, gateway["address"], port, tls=tls)
+    return Internet(stage.lab).connect(HOST, gateway["address"], port, tls=tls)
 
 
 def nobody_is_told_who_is_here(stage: Stage) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 from lab import send
 from lab.internet.inbox import VERIFIER
 from lab.internet.smarthost import HOST, Smarthost
+from lab.internet.smtp import Internet
 from lab.machines.network import INBOX, SMARTHOST
 from lab.stories import sendas
-from lab.stories.stage import Stage, expect, refused, until
+from lab.stories.stage import Stage, expect, refused
+from lab.wait import until
 
 MAILBOX = "you@inbox.example"
 # Each sender, and the account that its mail leaves by.
@@ -86,7 +88,7 @@ def each_sender_has_its_account(stage: Stage) -> str:
 def the_provider_holds_accounts_to_their_senders(stage: Stage) -> str:
     """The account of one domain may not send as the other: the right one was used above."""
     account, passwords = SENDERS["info@example.com"], Smarthost(stage.lab).passwords()
-    with send.Internet(stage.lab).connect(HOST, SMARTHOST, 587) as session:
+    with Internet(stage.lab).connect(HOST, SMARTHOST, 587) as session:
         session.login(account, passwords[account])
         message = send.compose(SALES, send.RECIPIENT, "x")
         return refused(lambda: session.send_message(message), 553)
@@ -94,7 +96,7 @@ def the_provider_holds_accounts_to_their_senders(stage: Stage) -> str:
 
 def only_the_mechanisms_that_are_set(stage: Stage) -> str:
     """The provider offers CRAM-MD5 too; the gateway uses PLAIN, inside verified TLS."""
-    with send.Internet(stage.lab).connect(HOST, SMARTHOST, 587) as session:
+    with Internet(stage.lab).connect(HOST, SMARTHOST, 587) as session:
         offered = session.esmtp_features["auth"].split()
     expect("CRAM-MD5" in offered, f"offered is {offered}")
     clients = [x for x in Smarthost(stage.lab).log().splitlines() if "client=mail.example" in x]

@@ -3,7 +3,6 @@
 import imaplib
 import smtplib
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,16 +12,17 @@ from typing import Any
 
 import dns.resolver
 
-from lab import send
-from lab.access import entered, inside
+from common.shell import ToolError
+from lab import access, send
+from lab.access import entered
 from lab.internet.inbox import Inbox
 from lab.internet.inbox.message import Message
+from lab.internet.smtp import Internet
 from lab.internet.stranger import Stranger
 from lab.lab import Lab
 from lab.machines.network import RESOLVER
 
 FILTERED_SECONDS = 1.0
-EFFECT_SECONDS = 180.0
 
 
 class Unexpected(Exception):
@@ -45,7 +45,7 @@ class Stage:
     def connect(self, port: int, login: str | None = None) -> smtplib.SMTP:
         """SMTP with the gateway from the internet, TLS verified; logged in if asked."""
         gateway = self.outputs["gateway"]
-        session = send.Internet(self.lab).connect(gateway["name"], gateway["address"], port)
+        session = Internet(self.lab).connect(gateway["name"], gateway["address"], port)
         if login:
             session.login(login, self.outputs["passwords"][login])
         return session
@@ -104,17 +104,9 @@ class Stage:
                 return False
         return True
 
-    def run(self, host: dict[str, str], *command: str, text: str | None = None) -> str:
+    def run(self, host: dict[str, str], *command: str, text: str = "") -> str:
         """A command on a host, as its root; its output."""
-        result = subprocess.run(
-            [*inside(self.lab, host["instanceId"]), *command],
-            capture_output=True,
-            text=True,
-            input=text,
-            check=False,
-        )
-        expect(result.returncode == 0, result.stdout + result.stderr)
-        return result.stdout
+        return access.run(self.lab, host["instanceId"], *command, stdin=text).stdout
 
 
 Act = Callable[[Stage], str]
@@ -138,7 +130,7 @@ def play(stage: Stage, acts: Sequence[Act]) -> Iterator[Played]:
         try:
             seen, passed = act(stage), True
         # smtplib's errors are OSErrors, imaplib's are not
-        except (Unexpected, TimeoutError, OSError, imaplib.IMAP4.error) as error:
+        except (Unexpected, ToolError, OSError, imaplib.IMAP4.error) as error:
             seen, passed = f"{type(error).__name__}: {error}", False
         yield Played(sentence, passed, seen, round(time.monotonic() - started, 1))
 
@@ -147,16 +139,6 @@ def expect(condition: bool, otherwise: str) -> None:
     """Unexpected, with what was seen, unless it is so."""
     if not condition:
         raise Unexpected(otherwise)
-
-
-def until(what: str, condition: Callable[[], Any], seconds: float = EFFECT_SECONDS) -> Any:
-    """The condition's value once it is true; TimeoutError names what did not come."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
-        time.sleep(0.5)
-    return value
 
 
 def refused(attempt: Callable[[], object], *codes: int) -> str:

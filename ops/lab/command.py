@@ -16,6 +16,7 @@ from lab.access import inside
 from lab.internet import laptop
 from lab.internet.inbox import Inbox
 from lab.internet.smarthost import Smarthost
+from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
 from lab.lab import Lab
 from lab.stories import STORIES
@@ -90,7 +91,7 @@ def send_(
     """Send by every way in, and show what the receiving provider found."""
     lab = lab_of(name)
     outputs = stack_.outputs(lab, stack)
-    internet = send.Internet(lab, StackFile(LabTarget(stack, lab)).settings().acme.root)
+    internet = Internet(lab, StackFile(LabTarget(stack, lab)).settings().acme.root)
     with step("three messages to the inbox"), up_.in_time():
         sent = send.three(internet, outputs)
         messages = [send.arrived(lab, item, ARRIVAL_SECONDS) for item in sent]

@@ -4,15 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mail import dmarc, spf
+from mail.queue import LIFETIME
 from ops.review import access
 from ops.review.change import Change
 from ops.review.preview import STAYING, Step, record_set
 from ops.review.say import code, listed
 from ops.review.selectors import published
 from settings import MailDomain, Settings
-
-# Days that a message may wait in a queue: Postfix's maximal_queue_lifetime, as set on the hosts.
-QUEUE_DAYS = 5
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def _removed_domains(change: Change) -> Iterator[Warn]:
     for name in (n for n, op in change.domains.items() if op == "delete"):
         yield Warn(
             "domain-removed",
-            f"Mail of {name} may be queued, for up to {QUEUE_DAYS} days: without its records it "
+            f"Mail of {name} may be queued, for up to {LIFETIME.days} days: without its records it "
             "fails SPF, DKIM and DMARC. Take its logins and clients away first, and the domain "
             "when no queue has mail of it.",
         )
@@ -131,7 +129,7 @@ def _keys(change: Change) -> Iterator[Warn]:
             yield Warn(
                 "key-removed",
                 f"{_selectors(gone)} of {domain} is given up: mail signed with it may be in "
-                f"queues, here and at receivers, for up to {QUEUE_DAYS} days after the gateway "
+                f"queues, here and at receivers, for up to {LIFETIME.days} days after the gateway "
                 "last used it. `./relay rotate` takes this step when it is safe.",
             )
         elif gone:

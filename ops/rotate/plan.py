@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mail import dkim
+from mail.queue import LIFETIME
 from settings import MailDomain
 
-# Mail that was signed just before the switch waits for as long as a queue keeps it: five days here
-# (maximal_queue_lifetime), and at a receiver that forwards it again. Two days more are margin.
-WAIT = datetime.timedelta(days=7)
+# Mail that was signed just before the switch waits for as long as a queue keeps it: here, and at a
+# receiver that forwards it again. Two days more are margin.
+WAIT = LIFETIME + datetime.timedelta(days=2)
 EVERY = datetime.timedelta(days=180)
 
 Kind = Literal["publish", "retire", "remove"]

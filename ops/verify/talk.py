@@ -11,7 +11,7 @@ from ops.outputs import Host
 SMTP, SUBMISSION, SUBMISSIONS, IMAPS = 25, 587, 465, 993
 SECONDS = 20.0
 OURSELVES = "[127.0.0.1]"  # an address literal (RFC 5321, 4.1.3); the gateway asks no more of it
-READY, CLOSING = 220, 421
+READY = 220
 
 # A TCP connection with an address and a port; OSError where there is none.
 Connect = Callable[[str, int], socket.socket]

@@ -4,8 +4,6 @@ import itertools
 import json
 import os
 import socket
-import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +15,15 @@ import dkim as dkimpy
 
 from abuse.talk import Talk
 from common.shell import run
-from lab import send
-from lab.access import entered, inside
+from lab import access, send
+from lab.access import entered
 from lab.internet.inbox import Inbox
 from lab.internet.inbox.message import Message
+from lab.internet.smtp import Internet
 from lab.internet.stranger import SELECTOR, put_zone
 from lab.lab import Lab
 from lab.machines.network import OTHERS_CIDR, PROBE, other
+from lab.wait import within
 from mail import dkim, txt
 from ops.edit.stack_file import StackFile
 from ops.lab import region, stack
@@ -95,7 +95,7 @@ class Place:
 
     def talk(self, port: int, source: str = "") -> Talk:
         """A connection that has read no greeting yet; TLS from the start on 465."""
-        context = send.Internet(self.lab).context()
+        context = Internet(self.lab).context()
         talk = Talk(self.plain(port, source), context, self.gateway["name"])
         if port == 465:
             talk.secure()
@@ -143,17 +143,10 @@ class Place:
     def run(self, *command: str, host: str = "gateway", text: str = "") -> str:
         """What a command says on a host as its root, errors too, whatever becomes of it."""
         machine = self.gateway if host == "gateway" else self._client(host)
-        result = subprocess.run(
-            [*inside(self.lab, machine["instanceId"]), *command],
-            input=text,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=180,
-        )
-        return result.stdout.strip()
+        both = ("sh", "-c", 'exec "$@" 2>&1', "sh", *command)
+        identity = machine["instanceId"]
+        result = access.run(self.lab, identity, *both, stdin=text, seconds=180, check=False)
+        return (result.stdout + result.stderr).strip()
 
     def shell(self, script: str, host: str = "gateway") -> str:
         """`run` for a shell's script."""
@@ -181,15 +174,13 @@ class Place:
 
     def arrived(self, token: str, seconds: float = ARRIVAL_SECONDS) -> Message | str | None:
         """The message with this word in it: from the inbox, or as text from a mailbox; or None."""
-        deadline = time.monotonic() + seconds
-        while True:
-            if found := self.in_inbox(token):
-                return found[0]
-            if "mailboxes" in self.features and (kept := self.in_mailboxes(token)):
-                return kept
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(0.2)
+
+        def found() -> Message | str | None:
+            if messages := self.in_inbox(token):
+                return messages[0]
+            return (self.in_mailboxes(token) if "mailboxes" in self.features else "") or None
+
+        return within(seconds, found)
 
     def in_inbox(self, token: str) -> list[Message]:
         """The messages in the inbox that have a word."""

@@ -1,7 +1,6 @@
 """What rows are tried with: each function here makes a probe, from text with a set-up's names."""
 
 import re
-import time
 from collections.abc import Callable
 from email.utils import formatdate
 
@@ -281,13 +280,3 @@ def reaches(port: int, host: str = "gateway") -> Probe:
         return "open"
 
     return probe
-
-
-def until(condition: Callable[[], object], seconds: float, every: float = 0.5) -> bool:
-    """Whether something comes true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(every)
-    return True

@@ -10,18 +10,20 @@ from pathlib import Path
 from abuse.place import Place
 from abuse.row import Mutant
 from lab.access import entered
+from lab.wait import until
 from ops.lab import region
 
 KEPT = "/run/battery"
 CONFIGURATION = ("/etc/postfix/main.cf", "/etc/postfix/master.cf")
 SETTLE_SECONDS = 0.5
-ACCOUNT_SECONDS = 3.0
+NETWORK_SECONDS = 30.0
 EVERYBODY = {
     "IpProtocol": "tcp",
     "FromPort": 1,
     "ToPort": 65000,
     "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
 }
+OPEN = "dport 1-65000 return"  # the same as a rule of the lab's network
 # replaces the pattern $2 by $3 in the file $1, which must have it
 EDIT = """
 import re, sys
@@ -75,7 +77,9 @@ def _account(place: Place, mutant: Mutant) -> Iterator[None]:
                     )
                 else:
                     iam.delete_role_policy(RoleName=role, PolicyName="battery")
-        time.sleep(ACCOUNT_SECONDS)
+        if mutant.opens_groups:  # a role's policy counts at once, the network follows the groups
+            rules = place.lab.directory / "rules.nft"
+            until("the groups count", lambda: (OPEN in rules.read_text()) is on, NETWORK_SECONDS)
 
     each(True)
     try:

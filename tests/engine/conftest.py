@@ -5,16 +5,18 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import language as language_host
 import pytest
 import yaml
 from stacks import PROJECT, Region, Stack, credentials
+
+from lab.wait import until
 
 START_SECONDS = 60
 
@@ -47,16 +49,17 @@ def region(tmp_path_factory: pytest.TempPathFactory, language: str) -> Iterator[
 def _started(directory: Path) -> tuple[subprocess.Popen[bytes], int, int]:
     """A region that listens, and its ports; another process may take a free one first."""
     ready, log = directory / "ready", directory / "log"
-    deadline = time.monotonic() + START_SECONDS
     while True:
         port, dns_port = _free_port(), _free_port()
         command = [sys.executable, "-m", "lab.region", f"--port={port}", f"--ready={ready}"]
         command.append(f"--dns=127.0.0.1:{dns_port}")
         with log.open("wb") as output:
             process = subprocess.Popen(command, cwd=PROJECT, stdout=output, stderr=output)
-        while process.poll() is None and not ready.exists():
-            assert time.monotonic() < deadline, "the region did not start"
-            time.sleep(0.05)
+        until(
+            "the region is ready",
+            partial(lambda region: ready.exists() or region.poll() is not None, process),
+            START_SECONDS,
+        )
         if process.poll() is None:
             return process, port, dns_port
         assert "in use" in log.read_text(), log.read_text()

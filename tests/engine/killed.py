@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from stacks import Stack, credentials
 
+from lab.wait import until
 from ops.errors import StackError
 from ops.leftovers.find import Stack as Account
 from ops.leftovers.find import find
@@ -79,11 +79,13 @@ def up_killed(
 
 def until_quiet(stack: Stack) -> None:
     """Wait for calls that were under way: the tests' plug-in outlives the engine."""
-    before, deadline = None, time.monotonic() + 30
-    while (now := stack.region.door.get("leftovers")) != before:
-        assert time.monotonic() < deadline
-        before = now
-        time.sleep(0.2)
+    seen: list[object] = [None]
+
+    def quiet() -> bool:
+        seen.append(stack.region.control.get("leftovers"))
+        return seen[-1] == seen[-2]
+
+    until("nothing more is made", quiet, 30)
 
 
 def settings_of(config: dict[str, Any]) -> Any:

@@ -33,7 +33,7 @@ class Region:
     dns_port: int
 
     @property
-    def door(self) -> RegionClient:
+    def control(self) -> RegionClient:
         return RegionClient(self.url)
 
     def client(self, service: str) -> Any:

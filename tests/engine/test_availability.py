@@ -13,7 +13,7 @@ TYPES = ["t4g.small", "t4g.micro"]
 
 def account(stack: Stack, **differences: Any) -> None:
     """How the account's zones differ from AWS's usual ones."""
-    stack.region.door.put("availability-zones", differences)
+    stack.region.control.put("availability-zones", differences)
 
 
 def with_network(**network: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_01_no_zone_with_every_type_stops_the_preview(stack: Stack) -> None:
     said = refused(stack, config())
     assert f"no availability zone of us-east-1 ({', '.join(ORDINARY)}) offers every" in said
     assert "t4g.small is in us-east-1b; t4g.micro is in us-east-1c. Choose other types" in said
-    assert stack.region.door.get("leftovers") == []
+    assert stack.region.control.get("leftovers") == []
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,14 @@ def test_08_a_deprecated_image_is_still_found(stack: Stack) -> None:
     account(stack)
     stack.write(config())
     stack.up()
-    stack.region.door.put("images/day", {"date": "2027-11-18"})
+    stack.region.control.put("images/day", {"date": "2027-11-18"})
     name = {"Name": "name", "Values": ["debian-13-arm64-20251117-2299"]}
     call = stack.region.client("ec2").describe_images
     assert call(Filters=[name])["Images"] == []
     assert len(call(Filters=[name], IncludeDeprecated=True)["Images"]) == 1
     code, said = stack.pulumi("preview", "--expect-no-changes", "--stack=test")
     assert code == 0, said
-    stack.region.door.put("images/day", {"date": None})
+    stack.region.control.put("images/day", {"date": None})
 
 
 def test_09_an_image_that_is_not_there_is_named(stack: Stack) -> None:

@@ -85,17 +85,17 @@ def record(stack: Stack, *of: str) -> Iterator[None]:
 
 @contextmanager
 def quota(stack: Stack, code: str, value: int, usual: int) -> Iterator[None]:
-    stack.region.door.put(f"account/quotas/{code}", {"value": value})
+    stack.region.control.put(f"account/quotas/{code}", {"value": value})
     yield
-    stack.region.door.put(f"account/quotas/{code}", {"value": usual})
+    stack.region.control.put(f"account/quotas/{code}", {"value": usual})
 
 
 def test_01_an_account_with_its_zones_is_ready(stack: Stack) -> None:
-    before = stack.region.door.get("leftovers")
+    before = stack.region.control.get("leftovers")
     results = found(stack)
     assert codes(results) == []
     assert [r.check for r in results if r.skipped] == ["port-25"]
-    assert stack.region.door.get("leftovers") == before
+    assert stack.region.control.get("leftovers") == before
     assert next(r.seen for r in results if r.subject == "vCPUs") == [
         "0 in use, 4 more for the stack",
         "32 allowed",
@@ -172,7 +172,7 @@ def test_06_with_amazon_ses_its_sandbox_and_its_identities_are_looked_at(stack: 
         "mailboxes": [{"address": "me@shop.example"}],
     }
     assert codes(found(stack, **given)) == ["ses-sandbox"]
-    stack.region.door.put("account/ses", {"production": True})
+    stack.region.control.put("account/ses", {"production": True})
     assert codes(found(stack, **given)) == []
     ses = stack.region.client("sesv2")
     ses.create_email_identity(EmailIdentity="shop.example")
@@ -181,19 +181,19 @@ def test_06_with_amazon_ses_its_sandbox_and_its_identities_are_looked_at(stack: 
 
 
 def test_07_zones_that_lack_an_instance_type_are_told(stack: Stack) -> None:
-    door, ec2 = stack.region.door, stack.region.client("ec2")
+    control, ec2 = stack.region.control, stack.region.client("ec2")
     names = [z["ZoneName"] for z in ec2.describe_availability_zones()["AvailabilityZones"]]
     offers: dict[str, list[str]] = {name: ["t4g.small"] for name in names}
     local = "us-east-1-atl-2a"
     both = ["t4g.small", "t4g.micro"]
-    door.put("availability-zones", {"offers": {**offers, local: both}, "local": [local]})
+    control.put("availability-zones", {"offers": {**offers, local: both}, "local": [local]})
     assert codes(found(stack)) == ["type-missing"]
-    door.put("availability-zones", {"offers": {**offers, names[0]: ["t4g.micro"]}})
+    control.put("availability-zones", {"offers": {**offers, names[0]: ["t4g.micro"]}})
     assert codes(found(stack)) == ["types-apart"]
-    door.put("availability-zones", {"offers": {**offers, names[0]: both}})
+    control.put("availability-zones", {"offers": {**offers, names[0]: both}})
     assert codes(found(stack)) == []
     assert codes(found(stack, network={"zone": names[1]})) == ["zone-unfit"]
-    door.put("availability-zones", {})
+    control.put("availability-zones", {})
 
 
 def test_08_the_command_that_is_told_hands_a_record_to_the_stack(stack: Stack) -> None:

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from stacks import PRIVATE_KEY, PROJECT, Region, credentials
 
 from lab.internet.authority import Authority
+from lab.wait import until
 from ops import engine
 from ops.lab import plugins
 
@@ -118,7 +118,7 @@ def elsewhere(checkout: Checkout, request: pytest.FixtureRequest) -> Iterator[Ch
 
 
 def left(region: Region) -> list[str]:
-    return region.door.get("leftovers")
+    return region.control.get("leftovers")
 
 
 def test_01_an_environment_is_made_beside_the_dev_stacks_zones(checkout: Checkout) -> None:
@@ -181,11 +181,12 @@ def killed(checkout: Checkout, made: str) -> None:
     """`env up two`, killed with all its processes as soon as there is such a thing."""
     null = subprocess.DEVNULL
     process = checkout.start(*checkout.up("two"), stdout=null, stderr=null, start_new_session=True)
-    deadline = time.monotonic() + 120
-    while not any(thing.startswith(made) for thing in left(checkout.region)):
+
+    def begun() -> bool:
         assert process.poll() is None
-        assert time.monotonic() < deadline, "nothing was made"
-        time.sleep(0.02)
+        return any(thing.startswith(made) for thing in left(checkout.region))
+
+    until("something is made", begun, 120, every=0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert left(checkout.region)

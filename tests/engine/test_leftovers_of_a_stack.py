@@ -71,7 +71,7 @@ def test_01_of_a_stack_that_is_up_everything_is_found_and_nothing_is_left(stack:
         "role": 2,
         "record": 13,
     }
-    records = [item for item in stack.region.door.get("leftovers") if "record set" in item]
+    records = [item for item in stack.region.control.get("leftovers") if "record set" in item]
     assert len(records) == counts["record"]
 
 
@@ -93,7 +93,17 @@ def test_03_after_destroy_nothing_is_left(stack: Stack) -> None:
 
 def orphans(stack: Stack) -> set[tuple[str, str]]:
     """One of each kind, made by hand with the stack's tags or names; (what, id or name)."""
-    ec2, iam, s3 = (stack.region.client(service) for service in ("ec2", "iam", "s3"))
+    network = orphaned_network(stack)
+    return {
+        *network.items(),
+        *orphaned_host(stack, network),
+        *orphaned_roles_and_bucket(stack),
+        *orphaned_names(stack, network["VPC"]),
+    }
+
+
+def orphaned_network(stack: Stack) -> dict[str, str]:
+    ec2 = stack.region.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tagged("vpc"))["Vpc"]["VpcId"]
     gateway = ec2.create_internet_gateway(TagSpecifications=tagged("internet-gateway"))
     gateway_id = gateway["InternetGateway"]["InternetGatewayId"]
@@ -114,6 +124,18 @@ def orphans(stack: Stack) -> set[tuple[str, str]]:
     interface = ec2.create_network_interface(
         SubnetId=subnet, Groups=[group], TagSpecifications=tagged("network-interface")
     )["NetworkInterface"]["NetworkInterfaceId"]
+    return {
+        "VPC": vpc,
+        "internet gateway": gateway_id,
+        "subnet": subnet,
+        "route table": table["RouteTable"]["RouteTableId"],
+        "security group": group,
+        "network interface": interface,
+    }
+
+
+def orphaned_host(stack: Stack, network: dict[str, str]) -> set[tuple[str, str]]:
+    ec2, interface = stack.region.client("ec2"), network["network interface"]
     volume = ec2.create_volume(
         AvailabilityZone="us-east-1a", Size=8, TagSpecifications=tagged("volume")
     )["VolumeId"]
@@ -134,6 +156,17 @@ def orphans(stack: Stack) -> set[tuple[str, str]]:
         NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": interface}],
         TagSpecifications=tagged("instance"),
     )["Instances"][0]["InstanceId"]
+    return {
+        ("volume", volume),
+        ("snapshot", snapshot["SnapshotId"]),
+        ("elastic IP", address["AllocationId"]),
+        ("instance", instance),
+        ("record", "mail.relay.example A"),
+    }
+
+
+def orphaned_roles_and_bucket(stack: Stack) -> set[tuple[str, str]]:
+    iam, s3 = stack.region.client("iam"), stack.region.client("s3")
     role, profile = "mail.relay.example-0a1b2c3", "mail.relay.example-4d5e6f7"
     iam.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST, Tags=OURS)
     iam.put_role_policy(RoleName=role, PolicyName="tables", PolicyDocument=POLICY)
@@ -145,6 +178,10 @@ def orphans(stack: Stack) -> set[tuple[str, str]]:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=bucket, Key="gateway.json", Body=b"{}")
     s3.delete_object(Bucket=bucket, Key="gateway.json")
+    return {("role", role), ("instance profile", profile), ("bucket", bucket)}
+
+
+def orphaned_names(stack: Stack, vpc: str) -> set[tuple[str, str]]:
     route53 = stack.region.client("route53")
     private = route53.create_hosted_zone(
         Name="mail.relay.example",
@@ -163,24 +200,8 @@ def orphans(stack: Stack) -> set[tuple[str, str]]:
     }
     for (name, kind), value in ours.items():
         put(stack, name, kind, value)
-    return {
-        ("VPC", vpc),
-        ("internet gateway", gateway_id),
-        ("subnet", subnet),
-        ("route table", table["RouteTable"]["RouteTableId"]),
-        ("security group", group),
-        ("network interface", interface),
-        ("volume", volume),
-        ("snapshot", snapshot["SnapshotId"]),
-        ("elastic IP", address["AllocationId"]),
-        ("instance", instance),
-        ("role", role),
-        ("instance profile", profile),
-        ("bucket", bucket),
-        ("private hosted zone", private),
-        ("record", "mail.relay.example A"),
-        *(("record", f"{name} {kind}") for name, kind in ours),
-    }
+    records = {("record", f"{name} {kind}") for name, kind in ours}
+    return {("private hosted zone", private), *records}
 
 
 def of_others(stack: Stack) -> None:
@@ -221,6 +242,6 @@ def test_05_the_commands_that_are_told_remove_it_all(
     for item in left(stack):
         aws.run(item.remove, stack.region.client)
     assert left(stack) == []
-    others = stack.region.door.get("leftovers")
+    others = stack.region.control.get("leftovers")
     assert len([item for item in others if item.startswith("record set")]) == 4
     assert {item.split()[0] for item in others} == {"volume", "elastic", "role", "record"}

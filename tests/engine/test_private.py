@@ -27,7 +27,7 @@ def handson(region: Region, tmp_path_factory: pytest.TempPathFactory) -> Stack:
 
 def machine(stack: Stack, host: dict[str, Any]) -> dict[str, Any]:
     """A host as the machines' side sees it."""
-    instances = stack.region.door.get("state")["instances"]
+    instances = stack.region.control.get("state")["instances"]
     (found,) = [i for i in instances if i["id"] == host["instanceId"]]
     return found
 
@@ -45,7 +45,7 @@ def test_01_the_client_goes_out_through_the_server(handson: Stack) -> None:
 
 
 def test_02_the_private_zone_is_seen_by_its_vpc(handson: Stack) -> None:
-    (zone,) = handson.region.door.get("state")["privateZones"]
+    (zone,) = handson.region.control.get("state")["privateZones"]
     assert (zone["name"], zone["networks"]) == (f"{SERVER}.", ["10.20.0.0/16"])
     server = handson.outputs()["gateway"]["privateAddress"]
     assert [f"{SERVER}.", "A", 300, server] in zone["records"]
@@ -62,7 +62,7 @@ def test_04_a_client_becomes_public_and_private_again(handson: Stack) -> None:
     client = outputs["clients"][0]
     assert machine(handson, client)["publicAddress"] == client["address"]
     assert machine(handson, outputs["gateway"])["forwards"] is False
-    assert handson.region.door.get("state")["privateZones"] == []
+    assert handson.region.control.get("state")["privateZones"] == []
     handson.write(config(private=True))
     handson.up()
     assert "address" not in handson.outputs()["clients"][0]
@@ -71,4 +71,4 @@ def test_04_a_client_becomes_public_and_private_again(handson: Stack) -> None:
 def test_05_destroy_leaves_nothing(handson: Stack) -> None:
     code, said = handson.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
     assert code == 0, said
-    assert handson.region.door.get("leftovers") == []
+    assert handson.region.control.get("leftovers") == []

@@ -23,7 +23,7 @@ def records(stack: Stack, zone: str) -> dict[tuple[str, str], list[str]]:
 
 
 def instances(stack: Stack) -> set[str]:
-    state = stack.region.door.get("state")
+    state = stack.region.control.get("state")
     return {i["id"] for i in state["instances"] if i["state"] == "running"}
 
 
@@ -58,7 +58,7 @@ def test_02_up_makes_hosts_and_records(stack: Stack) -> None:
     assert len(outputs["passwords"]["me@shop.example"]) >= 24
     (state,) = [
         i
-        for i in stack.region.door.get("state")["instances"]
+        for i in stack.region.control.get("state")["instances"]
         if i["id"] == outputs["gateway"]["instanceId"]
     ]
     assert state["publicAddress"] == address
@@ -228,7 +228,7 @@ def test_13_destroy_leaves_nothing(stack: Stack) -> None:
     stack.write(config())
     code, said = stack.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
     assert code == 0, said
-    assert stack.region.door.get("leftovers") == []
+    assert stack.region.control.get("leftovers") == []
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ PUT_AGAIN = (
 def destroyed(stack: Stack) -> None:
     code, said = stack.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
     assert code == 0, said
-    assert stack.region.door.get("leftovers") == []
+    assert stack.region.control.get("leftovers") == []
 
 
 def settled(here: Here) -> Settlement:

@@ -6,13 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from test_env_command import Checkout, checkout, left
 
+from lab.wait import until
 from ops import engine
 from ops.errors import StackError
 from ops.settle import plugins
@@ -67,11 +67,12 @@ def test_03_after_a_kill_one_command_is_enough(user: Checkout) -> None:
     up = (pulumi, "up", "--yes", "--skip-preview", STACK)
     null = subprocess.DEVNULL
     process = user.start(*up, stdout=null, stderr=null, start_new_session=True)
-    deadline = time.monotonic() + 120
-    while not any(thing.startswith("elastic") for thing in left(user.region)):
+
+    def begun() -> bool:
         assert process.poll() is None
-        assert time.monotonic() < deadline, "nothing was made"
-        time.sleep(0.02)
+        return any(thing.startswith("elastic") for thing in left(user.region))
+
+    until("something is made", begun, 120, every=0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 

@@ -91,8 +91,10 @@ def test_03_ses_gets_identities_dkim_records_and_a_login(stack: Stack) -> None:
     found = list(find(Account("mail-relay", "test", settings, stack.region.client)))
     assert [item for item in found if item.id not in in_state(said)] == []
     # of all that the region itself counts, nothing is missed
-    for what, door in (("user", "user "), ("SES identity", "SES"), ("record", "record set")):
-        there = [thing for thing in stack.region.door.get("leftovers") if thing.startswith(door)]
+    for what, start in (("user", "user "), ("SES identity", "SES"), ("record", "record set")):
+        there = [
+            thing for thing in stack.region.control.get("leftovers") if thing.startswith(start)
+        ]
         assert len([item for item in found if item.what == what]) == len(there) > 0
     stack.up("--expect-no-changes")
     code, said = stack.pulumi("refresh", "--yes", "--skip-preview", "--stack=test")
@@ -105,11 +107,11 @@ def test_04_without_ses_nothing_of_it_is_left(stack: Stack) -> None:
     stack.write(yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"])
     stack.up()
     assert len(instances(stack) - before) == 1  # the gateway is made anew, its client stays
-    left = stack.region.door.get("leftovers")
+    left = stack.region.control.get("leftovers")
     assert [thing for thing in left if thing.startswith(("user", "SES identity"))] == []
     code, said = stack.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
     assert code == 0, said
-    assert stack.region.door.get("leftovers") == []
+    assert stack.region.control.get("leftovers") == []
 
 
 def test_06_an_identity_that_ses_has_already_is_found_first_and_can_be_taken_over(

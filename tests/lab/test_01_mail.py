@@ -4,10 +4,11 @@ import pytest
 from world import CLIENT, GATEWAY, LOGIN, World
 
 from lab import send
+from lab.internet.smtp import Internet
 
 
 def test_mail_from_every_way_in_arrives_and_passes(world: World) -> None:
-    sent = send.three(send.Internet(world.lab), world.outputs)
+    sent = send.three(Internet(world.lab), world.outputs)
     assert [s.via for s in sent] == ["client's shell", "login on 587", "login on 465"]
     for item in sent:
         message = send.arrived(world.lab, item, 120)

@@ -11,11 +11,12 @@ from world import World
 from lab import send
 from lab.access import entered
 from lab.internet.inbox.message import Verdict
+from lab.internet.smtp import PROBE_HELO
 from lab.machines.network import INBOX, PROBE
 from mail import dkim
 
 DOMAIN = "probe.example"
-HOST = send.PROBE_HELO
+HOST = PROBE_HELO
 KEY, OTHER_KEY = dkim.generate(), dkim.generate()
 
 

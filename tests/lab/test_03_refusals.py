@@ -11,6 +11,7 @@ from world import GATEWAY, LOGIN, OTHER_LOGIN, World
 
 from lab import send
 from lab.access import entered
+from lab.internet.smtp import Internet
 
 STRANGER = "someone@inbox.example"
 
@@ -150,7 +151,7 @@ def test_a_bare_newline_is_refused(world: World) -> None:
 
 
 def test_old_tls_is_refused(world: World) -> None:
-    context = send.Internet(world.lab).context()
+    context = Internet(world.lab).context()
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")

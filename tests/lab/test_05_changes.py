@@ -7,9 +7,10 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from world import CLIENT, GATEWAY, LOGIN, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, World
 
 from lab import send
+from lab.wait import until
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def logs_in(world: World, login: str, password: str) -> bool:
 
 def wait_for_login(world: World, login: str, password: str, wanted: bool = True) -> None:
     what = f"{login} is {'taken' if wanted else 'refused'}"
-    wait_until(what, lambda: logs_in(world, login, password) is wanted, every=3)
+    until(what, lambda: logs_in(world, login, password) is wanted, every=3)
 
 
 def unused_domain() -> str:
@@ -56,7 +57,7 @@ def test_a_domain_is_added_used_and_removed(world: World, same_hosts: None) -> N
             return ""
         return subject
 
-    subject = wait_until("mail of the new domain is signed", accepted, every=3)
+    subject = until("mail of the new domain is signed", accepted, every=3)
     assert world.arrived(subject).verdict.passes()
 
     world.apply(world.settings())
@@ -88,7 +89,7 @@ def test_what_a_login_may_send_as_is_changed(world: World, same_hosts: None) -> 
             return ""
         return subject
 
-    assert world.arrived(wait_until("it may send as sales", sent, every=3)).verdict.passes()
+    assert world.arrived(until("it may send as sales", sent, every=3)).verdict.passes()
 
 
 def test_mail_waits_until_its_key_is_visible(world: World, same_hosts: None) -> None:
@@ -113,12 +114,12 @@ def test_mail_waits_until_its_key_is_visible(world: World, same_hosts: None) -> 
                 return error.smtp_code == 451
             raise AssertionError("mail left before its key was visible")
 
-        wait_until("a sender is told to wait", told_to_wait, every=3)
+        until("a sender is told to wait", told_to_wait, every=3)
         journal = world.run(GATEWAY, "journalctl", "-u", "mail-relay-tables", "-o", "cat")
         assert f"{domain}: no selector is visible" in journal
         subject = send.unique("early")
         send.by_shell(world.lab, world.machine(CLIENT), f"app@{domain}", subject)
-        wait_until(
+        until(
             "the mail waits in the client's queue",
             lambda: re.search("to=<me@inbox.example>.*status=deferred.*451", world.log(CLIENT)),
         )
@@ -130,13 +131,13 @@ def test_mail_waits_until_its_key_is_visible(world: World, same_hosts: None) -> 
         table = world.run(GATEWAY, "cat", "/srv/mail/tables/current/SigningTable")
         return domain in table
 
-    wait_until("the gateway has seen the key", signing)
+    until("the gateway has seen the key", signing)
 
     def here() -> bool:
         world.run(CLIENT, "postqueue", "-f")
         return any(m.subject == subject for m in world.inbox.messages())
 
-    wait_until("the mail has gone", here)
+    until("the mail has gone", here)
     assert world.arrived(subject).verdict.passes()
 
 
@@ -157,7 +158,7 @@ def test_with_opendkim_stopped_nothing_leaves_unsigned(world: World) -> None:
             return False
         return True
 
-    wait_until("mail is taken again", accepted, every=3)
+    until("mail is taken again", accepted, every=3)
     assert world.arrived(subject).verdict.passes()
 
 
@@ -189,14 +190,14 @@ def test_a_bad_tables_object_leaves_the_last_good_one_serving(
     try:
         world.run(GATEWAY, *fetch, check=False)
         journal = ["journalctl", "-u", "mail-relay-tables", "-o", "cat", "-n", "20"]
-        wait_until("the journal says why", lambda: why in world.run(GATEWAY, *journal), 60)
+        until("the journal says why", lambda: why in world.run(GATEWAY, *journal), 60)
         subject = send.unique("all the same")
         world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
         assert world.arrived(subject).verdict.passes()
     finally:
         with world.network():
             world.client("s3").put_object(Bucket=name, Key="gateway.json", Body=good)
-        wait_until(
+        until(
             "the good tables are taken again",
             lambda: (
                 world.run(GATEWAY, *fetch, check=False) == "" and not world.failed_units(GATEWAY)

@@ -5,9 +5,10 @@ import ssl
 
 import pytest
 from outside import by_provider, hand_in, letter
-from world import CLIENT, GATEWAY, LOGIN, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, World
 
 from lab import send
+from lab.wait import until
 
 BOOT_SECONDS = 240
 MESSAGES = 200
@@ -33,10 +34,10 @@ def test_a_reboot_changes_nothing(world: World, host: str) -> None:
         world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
     with world.network():
         world.client("ec2").reboot_instances(InstanceIds=[world.machine(host)])
-    wait_until("the host is another boot", lambda: world.leader(host) not in ("", leader), 120)
-    wait_until("the host serves", lambda: world.serves(host), BOOT_SECONDS, every=1)
+    until("the host is another boot", lambda: world.leader(host) not in ("", leader), 120)
+    until("the host serves", lambda: world.serves(host), BOOT_SECONDS, every=1)
     assert world.failed_units(host) == ""
-    wait_until("everything is as before", lambda: condition(world, host) == before, 60, every=2)
+    until("everything is as before", lambda: condition(world, host) == before, 60, every=2)
     subject = send.unique("after the reboot")
     send.by_shell(world.lab, world.machine(CLIENT), "app@shop.example", subject)
     world.inbox.defer_everything(False)
@@ -51,7 +52,7 @@ def flush(world: World) -> None:
         world.run(GATEWAY, "postqueue", "-f")
         return world.queue() == ""
 
-    wait_until("the queue is empty", flushed, 300, every=3)
+    until("the queue is empty", flushed, 300, every=3)
 
 
 def certificate(world: World) -> bytes:

@@ -7,10 +7,11 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from world import GATEWAY, LOGIN, PROJECT, SHARED, World, wait_until
+from world import GATEWAY, LOGIN, PROJECT, SHARED, World
 
 from lab import control, send
 from lab.lab import Lab
+from lab.wait import until
 from ops.lab import region
 
 SECOND = Lab("test2")
@@ -61,13 +62,13 @@ def test_send_tells_what_became_of_three_messages(world: World) -> None:
 def test_a_blocked_port_25_keeps_mail_until_aws_opens_it(world: World) -> None:
     region.block_port_25(world.lab, True)
     try:
-        wait_until("port 25 is blocked", lambda: "tcp dport 25 drop" in rules(world))
+        until("port 25 is blocked", lambda: "tcp dport 25 drop" in rules(world))
         subject = send.unique("from a new account")
         world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
-        wait_until("it waits", lambda: "Connection timed out" in world.queue(GATEWAY))
+        until("it waits", lambda: "Connection timed out" in world.queue(GATEWAY))
     finally:
         region.block_port_25(world.lab, False)
-    wait_until("port 25 is open", lambda: "tcp dport 25 drop" not in rules(world))
+    until("port 25 is open", lambda: "tcp dport 25 drop" not in rules(world))
     world.run(GATEWAY, "postqueue", "-f")
     assert world.arrived(subject).verdict.passes()
 
@@ -106,7 +107,7 @@ def test_a_killed_up_is_finished_by_up_beside_another_lab(world: World, second: 
     )
     # the first machine is being made: Pulumi is in the middle of its work
     machines = second.directory / "machines"
-    wait_until("a host of the second lab", lambda: list(machines.glob("i-*")))
+    until("a host of the second lab", lambda: list(machines.glob("i-*")))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -133,7 +134,7 @@ def test_down_finishes_what_an_interrupted_up_left(world: World, second: Lab) ->
         start_new_session=True,
     )
     machines = second.directory / "machines"
-    wait_until("a host of the second lab", lambda: list(machines.glob("i-*")))
+    until("a host of the second lab", lambda: list(machines.glob("i-*")))
     os.killpg(process.pid, signal.SIGINT)  # Ctrl-C reaches the whole foreground group
     _, said = process.communicate(timeout=120)
     assert process.returncode != 0

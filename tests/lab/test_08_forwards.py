@@ -3,11 +3,12 @@
 import pytest
 from outside import answer, by_provider, converse, letter, records_of_ours, signed
 from test_12_hard_mail import receiver
-from world import GATEWAY, World, wait_until
+from world import GATEWAY, World
 
 from lab import send
 from lab.internet.stranger import SELECTOR, Stranger
 from lab.machines.network import PROBE
+from lab.wait import until
 from mail import dkim, txt
 
 pytestmark = pytest.mark.usefixtures("unhurried")
@@ -118,7 +119,7 @@ def test_one_reader_gets_one_copy_whatever_is_behind_the_plus(
         code, text = converse(session, recipients, content, friend.address)
     assert code == 250, text
     done = f"{text.split()[-1]}: removed"
-    wait_until("all copies have left", lambda: done in world.log(GATEWAY))
+    until("all copies have left", lambda: done in world.log(GATEWAY))
     found = sorted(
         m.recipient for m in world.inbox.wait_for(lambda m: m.subject == subject, count=3)
     )

@@ -5,10 +5,11 @@ import smtplib
 
 import pytest
 from outside import answer, by_provider, converse, domain, letter
-from world import GATEWAY, World, wait_until
+from world import GATEWAY, World
 
 from lab import send
 from lab.internet.stranger import Stranger
+from lab.wait import until
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -19,7 +20,7 @@ GONE = "gone@shop.example"
 def ended_here(world: World, queue_id: str, subject: str) -> None:
     """The message was thrown away on the gateway, and nothing of it is in the inbox."""
     line = rf"{queue_id}: to=<nobounce@nobody\.invalid>, orig_to=<nobounce\S*>.*status=sent"
-    wait_until("it has ended here", lambda: re.search(line, world.log(GATEWAY)))
+    until("it has ended here", lambda: re.search(line, world.log(GATEWAY)))
     assert [m.recipient for m in world.inbox.messages() if subject in m.raw] == []
 
 
@@ -29,7 +30,7 @@ def test_a_refused_forward_is_not_told_to_a_forged_sender(world: World) -> None:
         code, text = answer(world, GONE, letter(f"From: x@{spammer}", subject), VICTIM)
     assert code == 250
     notice = rf"{text.split()[-1]}: sender non-delivery notification: (\w+)"
-    found = wait_until("there is a notice", lambda: re.search(notice, world.log(GATEWAY)))
+    found = until("there is a notice", lambda: re.search(notice, world.log(GATEWAY)))
     ended_here(world, found[1], subject)
 
 
@@ -38,14 +39,14 @@ def test_trace_shows_what_became_of_it(world: World) -> None:
     with domain(world, policy="") as spammer:
         _, text = answer(world, GONE, letter(f"From: x@{spammer}", subject), VICTIM)
     queue_id = text.split()[-1]
-    wait_until(
+    until(
         "the refusal is in the log",
         lambda: re.search(
             rf"{queue_id}: to=<\S+>, orig_to=<{GONE}>.*status=bounced", world.log(GATEWAY)
         ),
     )
     note = f"{queue_id}: the sender <{VICTIM}> is not proved"
-    wait_until("the guard's note is there", lambda: note in world.log(GATEWAY))
+    until("the guard's note is there", lambda: note in world.log(GATEWAY))
 
 
 def test_a_forward_shows_the_target_who_the_sender_said_to_be(world: World) -> None:

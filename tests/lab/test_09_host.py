@@ -1,9 +1,10 @@
 """What a host does by itself: rotate its logs, update itself, know its name, start again."""
 
 import pytest
-from world import CLIENT, GATEWAY, LOGIN, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, World
 
 from lab import send
+from lab.wait import until
 
 HOSTS = [GATEWAY, CLIENT]
 
@@ -18,7 +19,7 @@ def test_logs_are_rotated_and_go_on(world: World, host: str) -> None:
     world.run(host, "logrotate", "--force", "/etc/logrotate.conf")
     assert world.run(host, "ls", "/var/log/mail.log.1.gz").strip()
     world.run(host, "postfix", "reload")
-    wait_until("the new log is written", lambda: "postfix" in world.log(host), 30)
+    until("the new log is written", lambda: "postfix" in world.log(host), 30)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -45,12 +46,12 @@ def test_a_host_knows_its_name(world: World, host: str) -> None:
 def test_a_service_that_dies_comes_back(world: World, unit: str) -> None:
     """Mail waits meanwhile (4xx); nothing is refused for good and nothing leaves unsigned."""
     world.run(GATEWAY, "systemctl", "kill", "--signal=KILL", unit)
-    wait_until(
+    until(
         f"{unit} runs again",
         lambda: world.run(GATEWAY, "systemctl", "is-active", unit, check=False).strip() == "active",
         60,
     )
-    wait_until("mail is taken again", lambda: _sent(world), every=3)
+    until("mail is taken again", lambda: _sent(world), every=3)
     assert world.failed_units(GATEWAY) == ""
 
 

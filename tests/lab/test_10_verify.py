@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 from test_07_lab import relay
-from world import CLIENT, GATEWAY, PROJECT, World, wait_until
+from world import CLIENT, GATEWAY, PROJECT, World
+
+from lab.wait import until
 
 
 def verify(world: World, *arguments: str) -> dict[str, Any]:
@@ -138,7 +140,7 @@ def way_out_closed(world: World) -> Iterator[None]:
     try:
         rules = world.lab.directory / "rules.nft"
         out = f"  chain out-m-{world.machine(GATEWAY).removeprefix('i-')[:8]} {{"
-        wait_until(
+        until(
             "the rule is gone",
             lambda: "dport 25-25" not in rules.read_text().partition(out)[2].partition("}")[0],
         )
@@ -214,7 +216,7 @@ def test_a_review_looks_whether_mail_passes_before_dmarc_is_tightened(
 
 
 def test_all_is_well_again(world: World) -> None:
-    wait_until("nothing is wrong", lambda: codes(verify(world)) == set(), 60, every=2)
+    until("nothing is wrong", lambda: codes(verify(world)) == set(), 60, every=2)
     assert world.failed_units(GATEWAY) == world.failed_units(CLIENT) == ""
 
 

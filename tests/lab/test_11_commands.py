@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, PROJECT, SHARED, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, PROJECT, SHARED, World
 
 from lab import send
 from lab.internet.stranger import stranger
+from lab.wait import until
 from ops import trace
 from ops.lab import stack
 from ops.lab.target import LabTarget
@@ -134,7 +135,7 @@ def test_mail_that_waits_is_listed_held_released_flushed_and_deleted(world: Worl
     try:
         for number in range(2):
             world.submit(send.compose(LOGIN, send.RECIPIENT, send.unique(f"waits {number}")))
-        rows = wait_until(
+        rows = until(
             "two messages wait, and why",
             lambda: [
                 row
@@ -161,7 +162,7 @@ def test_mail_that_waits_is_listed_held_released_flushed_and_deleted(world: Worl
         world.inbox.defer_everything(False)
     done("queue", "release", kept["id"])
     done("queue", "flush", kept["id"])
-    wait_until("it has gone", lambda: waiting(kept["id"]) == [])
+    until("it has gone", lambda: waiting(kept["id"]) == [])
     (message,) = json.loads(done("trace", kept["id"], "--json"))
     assert [attempt["status"][:4] for attempt in message["attempts"]][-1] == "sent"
     assert len(message["attempts"]) >= 2
@@ -173,9 +174,7 @@ def test_what_hosts_write_tells_what_waits_without_a_shell(world: World) -> None
     try:
         subject = send.unique("waits")
         world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
-        wait_until(
-            "it waits", lambda: "450" in world.queue(GATEWAY) or "451" in world.queue(GATEWAY)
-        )
+        until("it waits", lambda: "450" in world.queue(GATEWAY) or "451" in world.queue(GATEWAY))
         world.run(GATEWAY, "systemctl", "restart", "mail-relay-status.service")
         rows = {
             row["host"]: row for row in json.loads(done("queue", "list", "--summary", "--json"))
@@ -211,7 +210,7 @@ def test_a_message_is_traced_from_the_clients_shell_to_the_inbox(world: World) -
         found = json.loads(result.stdout)
         return found if [len(m["attempts"]) for m in found] == [1, 1] else []
 
-    client, gateway = wait_until("both hosts have told", traced)
+    client, gateway = until("both hosts have told", traced)
     assert (client["host"], gateway["host"]) == (CLIENT, GATEWAY)
     assert client["message_id"] == gateway["message_id"]
     assert gateway["login"] == f"relay@{CLIENT}"
@@ -228,9 +227,7 @@ def traced(what: str) -> list[dict[str, Any]]:
 
 def told(what: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The last message of a word that is as it should be, once the log tells."""
-    found = wait_until(
-        f"the log tells of {what}", lambda: [m for m in traced(what) if condition(m)], 30
-    )
+    found = until(f"the log tells of {what}", lambda: [m for m in traced(what) if condition(m)], 30)
     return found[-1]
 
 
@@ -280,7 +277,7 @@ def test_a_message_id_without_brackets_joins_both_hosts(world: World) -> None:
     world.run(
         CLIENT, "sh", "-c", f"printf '{text}' | sendmail -f app@shop.example me@inbox.example"
     )
-    hosts = wait_until(
+    hosts = until(
         "both hosts tell",
         lambda: [h for h in [{m["host"] for m in traced(identity)}] if len(h) == 2],
     )

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from email.policy import SMTP
 
 import pytest
-from world import GATEWAY, LOGIN, OTHER_LOGIN, World, wait_until
+from world import GATEWAY, LOGIN, OTHER_LOGIN, World
 
 from lab import send
+from lab.wait import until
 
 LINE_OCTETS = 998  # RFC 5322, 2.1.1
 
@@ -142,7 +143,7 @@ def test_mail_passes_a_receiver_that_says_later_first(world: World) -> None:
     subject = send.unique("greylisted")
     with receiver(world, grey):
         world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
-        wait_until("the gateway was told later", lambda: "Greylisted" in world.queue())
+        until("the gateway was told later", lambda: "Greylisted" in world.queue())
     world.run(GATEWAY, "postqueue", "-f")
     assert world.arrived(subject).verdict.passes()
 
@@ -170,7 +171,7 @@ def test_a_renewed_certificate_is_picked_up_with_connections_open(world: World) 
     before, subject = serial(), send.unique("over the renewal")
     with world.session(587, login=LOGIN) as session:
         world.run(GATEWAY, "certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew")
-        wait_until("the new certificate is shown", lambda: serial() != before, 60, every=1)
+        until("the new certificate is shown", lambda: serial() != before, 60, every=1)
         session.send_message(send.compose(LOGIN, send.RECIPIENT, subject))
     assert world.arrived(subject).verdict.passes()
     assert world.failed_units(GATEWAY) == ""

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from world import GATEWAY, PROJECT, SHARED, World, wait_until
+from world import GATEWAY, PROJECT, SHARED, World
 
 from lab import send
+from lab.wait import until
 from mail import dkim
 
 BOOT_SECONDS = 240
@@ -79,11 +80,11 @@ def lose_power(world: World) -> None:
             answer = world.client("ec2").describe_instances(InstanceIds=[instance])
         return answer["Reservations"][0]["Instances"][0]["State"]["Name"] == "stopped"
 
-    wait_until("the region knows", stopped, 60)
+    until("the region knows", stopped, 60)
     with world.network():
         world.client("ec2").start_instances(InstanceIds=[instance])
-    wait_until("another boot", lambda: world.leader(GATEWAY) not in ("", leader), 60)
-    wait_until("the gateway serves", lambda: world.serves(GATEWAY), BOOT_SECONDS, every=1)
+    until("another boot", lambda: world.leader(GATEWAY) not in ("", leader), 60)
+    until("the gateway serves", lambda: world.serves(GATEWAY), BOOT_SECONDS, every=1)
 
 
 def signs_with(world: World, domain: str) -> str:
@@ -101,7 +102,7 @@ def domain(world: World) -> Iterator[str]:
     settings["mail-relay:logins"].append({"address": f"me@{name}"})
     world.apply(settings)
     world.pull_tables()
-    wait_until("the gateway signs", lambda: signs_with(world, name) == "s1")
+    until("the gateway signs", lambda: signs_with(world, name) == "s1")
     yield name
     world.apply(world.settings())
     world.pull_tables()
@@ -118,7 +119,7 @@ def test_a_key_is_turned_over_and_nothing_fails(world: World, domain: str) -> No
         return [r["Value"] for s in sets if s["Name"] == name for r in s["ResourceRecords"]]
 
     with Load(world, f"me@{domain}") as load:
-        wait_until("mail flows", lambda: len(load.taken) > 3)
+        until("mail flows", lambda: len(load.taken) > 3)
         assert rotate(domain, "--dry-run")["did"].startswith("s2 is added")
         assert rotate(domain)["did"].startswith("s2 is added")
         world.region.call("PUT", "dns/withhold", {"names": [dkim.name("s2", domain)]})
@@ -132,8 +133,8 @@ def test_a_key_is_turned_over_and_nothing_fails(world: World, domain: str) -> No
             assert f"{GATEWAY} signs {domain} with s1 still" in refused
         finally:
             world.region.call("DELETE", "dns/withhold")
-        wait_until("the gateway has switched", lambda: signs_with(world, domain) == "s2")
-        wait_until(
+        until("the gateway has switched", lambda: signs_with(world, domain) == "s2")
+        until(
             "the old one may go",
             lambda: relay("rotate", f"--domain={domain}", "--wait=0s", "--dry-run").returncode == 0,
         )
@@ -148,7 +149,7 @@ def test_a_key_is_turned_over_and_nothing_fails(world: World, domain: str) -> No
         up()
         assert record("s1") == []
         sent = len(load.taken)
-        wait_until("mail flows after it all", lambda: len(load.taken) > sent + 3)
+        until("mail flows after it all", lambda: len(load.taken) > sent + 3)
     found = world.inbox.wait_for(
         lambda m: m.subject.startswith(load.subject), count=len(load.taken)
     )

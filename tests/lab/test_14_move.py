@@ -19,13 +19,14 @@ import dns.resolver
 import pytest
 from ruamel.yaml import YAML
 from test_11_commands import applied, done, file, relay
-from world import GATEWAY, LOGIN, World, wait_until
+from world import GATEWAY, LOGIN, World
 
 from lab import send
 from lab.access import entered
 from lab.internet.inbox.message import Message
 from lab.internet.stranger import Stranger, put_zone, stranger
 from lab.machines.network import INBOX, PROBE, RESOLVER
+from lab.wait import until
 from mail import dkim, txt
 
 OLD = "old-server.example"
@@ -150,7 +151,7 @@ def write(world: World, friend: Stranger) -> str:
 def test_a_domain_moves_without_a_message_lost(world: World, old: Elsewhere, file: str) -> None:
     with stranger(world.lab) as friend:
         assert old.send().verdict.passes()
-        wait_until("the old server takes mail", lambda: old.has(write(world, friend)))
+        until("the old server takes mail", lambda: old.has(write(world, friend)))
 
         # send from both
         terms = ("--spf", "gateways", "--spf", f"include:_spf.{OLD}", "--txt", "verification=1")
@@ -160,7 +161,7 @@ def test_a_domain_moves_without_a_message_lost(world: World, old: Elsewhere, fil
         done("verify", "--domain", DOMAIN)
         assert old.send().verdict.passes()
         assert ours(world).verdict.passes()
-        wait_until("mail is at the old server", lambda: old.has(write(world, friend)))
+        until("mail is at the old server", lambda: old.has(write(world, friend)))
 
         # receive here
         done("forwards", "add", INFO, "me@inbox.example")
@@ -168,7 +169,7 @@ def test_a_domain_moves_without_a_message_lost(world: World, old: Elsewhere, fil
         setting(file, lambda entry: entry.update(mx=both))
         assert taken_over(world) == {f"{DOMAIN}-MX"}
         done("forwards", "test", INFO)
-        wait_until("mail is still at the old server", lambda: old.has(write(world, friend)))
+        until("mail is still at the old server", lambda: old.has(write(world, friend)))
         setting(file, lambda entry: entry.pop("mx"))
         assert taken_over(world) == set()
         assert world.arrived(write(world, friend)).recipient == "me@inbox.example"

@@ -6,9 +6,10 @@ A container has no AppArmor of its own. A set-up that a profile would stop must 
 import json
 
 import pytest
-from world import CLIENT, GATEWAY, World, wait_until
+from world import CLIENT, GATEWAY, World
 
 from lab.machines.image import architecture, ec2_packages
+from lab.wait import until
 
 PROFILES = "/etc/apparmor.d"
 DROP_IN = "zz-apparmor.conf"
@@ -62,4 +63,4 @@ def test_a_rebuilt_host_takes_the_stacks_secret_although_its_tables_are_as_they_
     world.run(GATEWAY, "systemctl", "start", "mail-relay-tables.service")
     assert world.run(GATEWAY, "cat", "/etc/postsrsd.secret").strip() == wanted
     assert world.run(GATEWAY, "stat", "-c", "%a %U", "/etc/postsrsd.secret").strip() == "600 root"
-    wait_until("postsrsd has been started again", lambda: world.run(GATEWAY, *show) != before)
+    until("postsrsd has been started again", lambda: world.run(GATEWAY, *show) != before)

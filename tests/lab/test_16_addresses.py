@@ -4,10 +4,11 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from world import GATEWAY, World, wait_until
+from world import GATEWAY, World
 
 from lab import send
 from lab.internet.stranger import Stranger, stranger
+from lab.wait import until
 
 LOCAL = ["o'brien", "$home", "{a|b}", "jane+mail_relay", "x#y", "`id`", "a=b/c", "~me*?", "+plus"]
 
@@ -59,7 +60,7 @@ def test_an_odd_login_sends_as_its_own_address(odd: World) -> None:
 def test_a_selector_with_dots_signs(odd: World) -> None:
     address = f"a@{DOMAIN}"
     table = "/srv/mail/tables/current/KeyTable"
-    wait_until("its key is visible", lambda: DOMAIN in odd.run(GATEWAY, "cat", table), every=3)
+    until("its key is visible", lambda: DOMAIN in odd.run(GATEWAY, "cat", table), every=3)
     subject = send.unique("by a dotted selector")
     odd.submit(send.compose(address, send.RECIPIENT, subject), LOGIN, address)
     message = odd.arrived(subject)

@@ -11,9 +11,10 @@ import pytest
 from test_05_changes import logs_in, same_hosts, wait_for_login
 from test_10_verify import codes, verify
 from test_13_rotate import lose_power
-from world import GATEWAY, LOGIN, World, wait_until
+from world import GATEWAY, LOGIN, World
 
 from lab import send
+from lab.wait import until
 from mail import dkim
 
 __all__ = ["same_hosts"]
@@ -53,14 +54,14 @@ def installed(world: World) -> str:
     "tear", [":", "head -c 300 /dev/zero"], ids=["every file is empty", "every file is of zeros"]
 )
 def test_what_the_power_left_torn_is_whole_within_two_minutes(world: World, tear: str) -> None:
-    wait_until("the agent is well", lambda: is_well(world))
+    until("the agent is well", lambda: is_well(world))
     before = installed(world)
     find = f"find {TABLES}/*.json {TABLES}/current/ /etc/postsrsd.secret -type f"
     world.run(GATEWAY, "sh", "-c", f'for file in $({find}); do {tear} >"$file"; done')
     lose_power(world)
-    wait_until("it is whole", lambda: installed(world) == before, HEALED_SECONDS, every=2)
-    wait_until("mail passes", lambda: passes(world, "healed"), HEALED_SECONDS, every=3)
-    wait_until("the agent is well", lambda: is_well(world))
+    until("it is whole", lambda: installed(world) == before, HEALED_SECONDS, every=2)
+    until("mail passes", lambda: passes(world, "healed"), HEALED_SECONDS, every=3)
+    until("the agent is well", lambda: is_well(world))
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def test_a_change_of_which_nobody_was_told_is_told_at_the_next_look(
         look(world)
         assert AGENT in world.failed_units(GATEWAY)
         assert new in world.run(GATEWAY, "cat", f"{TABLES}/current/sender_logins")
-    wait_until("the new login sends", lambda: passes(world, "told", new), 90, every=3)
+    until("the new login sends", lambda: passes(world, "told", new), 90, every=3)
     assert is_well(world)
 
 
@@ -125,7 +126,7 @@ def bucket(world: World) -> Iterator[tuple[Any, str, bytes]]:
     finally:
         with world.network():
             s3.put_object(Bucket=name, Key="gateway.json", Body=good)
-        wait_until("the agent is well", lambda: is_well(world))
+        until("the agent is well", lambda: is_well(world))
 
 
 def test_tables_that_are_gone_or_others_are_told_by_verify(world: World) -> None:
@@ -171,7 +172,7 @@ def test_a_role_that_may_read_no_tables_is_an_error_after_some_minutes(world: Wo
     finally:
         with world.network():
             iam.delete_role_policy(RoleName=role, PolicyName="deny")
-        wait_until("the agent is well", lambda: is_well(world))
+        until("the agent is well", lambda: is_well(world))
     assert codes(verify(world)) == set()
 
 
@@ -196,7 +197,7 @@ def test_a_user_name_may_be_spelled_with_capitals(
                 assert world.arrived(subject).verdict.passes()
             return code
 
-    wait_until("AUTH is answered", lambda: answer(world.password()) == 235, every=5)
+    until("AUTH is answered", lambda: answer(world.password()) == 235, every=5)
     assert answer("-not-the-password-") in (535, 450)
 
 

@@ -18,10 +18,11 @@ from authors.corpus import legitimate
 from authors.fuzz import Fuzz
 from authors.readers import all_readers
 from sink import sink
-from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, World
 
 from lab import send
 from lab.internet.stranger import stranger
+from lab.wait import until
 from mail import dkim
 
 FUZZ_MESSAGES = int(os.environ.get("MAIL_RELAY_FUZZ", "1000"))
@@ -107,7 +108,7 @@ def test_who_is_refused_is_told_why_and_so_is_the_log(
     assert said[:1] == "5", said
     assert re.search(why, said)
     if "character" not in why:
-        wait_until("the log says why", lambda: why in world.log(GATEWAY), 30)
+        until("the log says why", lambda: why in world.log(GATEWAY), 30)
 
 
 def test_a_from_field_that_would_cost_seconds_is_answered_at_once(world: World) -> None:
@@ -141,7 +142,7 @@ def test_no_reader_sees_an_author_whom_the_login_may_not_be(world: World) -> Non
             list(pool.map(talk, [far.domain] * 6))
         taken = {n for n, text in said.items() if text[:3] == "250"}
         wanted = {f"n{number}@{far.domain}" for number in taken}
-        wait_until("all that was taken has left", lambda: wanted <= got.messages.keys(), 300)
+        until("all that was taken has left", lambda: wanted <= got.messages.keys(), 300)
         left = dict(got.messages)
     print(Counter(re.sub(r"[\w.+-]+@\S+", "@", text)[:60] for text in said.values()))
     assert {text[:1] for text in said.values()} <= {"2", "5"}
@@ -227,7 +228,7 @@ def test_the_gateways_own_users_write_as_themselves(
     if arrives:
         assert world.arrived(subject).verdict.passes(), said
         return
-    wait_until("the queue is empty", lambda: world.queue() == "")
+    until("the queue is empty", lambda: world.queue() == "")
     assert [m for m in world.inbox.messages() if m.subject == subject] == []
 
 
@@ -320,11 +321,11 @@ def test_a_guard_that_is_killed_comes_back(world: World) -> None:
     for _ in range(8):
         before = world.run(GATEWAY, *show).strip()
         world.run(GATEWAY, "kill", "-9", before)
-        wait_until(
+        until(
             "there is another guard",
             lambda before=before: world.run(GATEWAY, *show).strip() not in ("0", before),
         )
-    wait_until(
+    until(
         "it serves",
         lambda: world.run(GATEWAY, "systemctl", "is-active", GUARD, check=False).strip()
         == "active",
@@ -367,7 +368,7 @@ def test_a_large_header_is_signed_or_refused_for_good(world: World, octets: int,
             said = answer(session, message, f"reader@{far.domain}")
         assert said.startswith(code)
         if code == "250":
-            wait_until("it has left", lambda: got.messages)
+            until("it has left", lambda: got.messages)
             (found,) = got.messages.values()
             assert signed(world, found)
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from world import CLIENT, GATEWAY, LOGIN, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, World
 
 from lab import send
+from lab.wait import until
 
 TOLD = "/var/lib/mail-relay/told"
 DAEMONS = [
@@ -57,11 +58,11 @@ def test_a_daemon_that_ends_again_and_again_comes_back(
     """systemd gives a unit up after five starts in ten seconds unless it is told not to."""
     pid = "0"
     for _ in range(6):
-        pid = wait_until(f"{unit} runs", partial(other_pid, world, host, unit, pid), 180)
+        pid = until(f"{unit} runs", partial(other_pid, world, host, unit, pid), 180)
         world.run(host, "kill", "-KILL", pid)
-    wait_until(f"{unit} is back", lambda: shown(world, host, unit, "ActiveState") == "active", 180)
+    until(f"{unit} is back", lambda: shown(world, host, unit, "ActiveState") == "active", 180)
     assert world.failed_units(host) == ""
-    wait_until("it is noted that this was told", lambda: told_of(world, host, unit), 180)
+    until("it is noted that this was told", lambda: told_of(world, host, unit), 180)
 
 
 def other_pid(world: World, host: str, unit: str, killed: str) -> str:
@@ -107,14 +108,20 @@ def test_a_crash_of_postfix_loses_nothing_and_the_operator_hears_of_it_once(
     world.submit(send.compose(LOGIN, send.RECIPIENT, before))
     pid, unit = "0", "postfix.service"
     for _ in range(2):
-        pid = wait_until("it runs", partial(other_pid, world, GATEWAY, unit, pid), 60)
+        pid = until("it runs", partial(other_pid, world, GATEWAY, unit, pid), 60)
         world.run(GATEWAY, "kill", "-KILL", pid)
-        wait_until("Postfix is back", lambda: answers(world), 60, 1)
+        until("Postfix is back", lambda: answers(world), 60, 1)
     after = send.unique("after")
     world.submit(send.compose(LOGIN, send.RECIPIENT, after))
     assert world.arrived(before).verdict.passes()
     assert world.arrived(after).verdict.passes()
-    time.sleep(5)
+    until("it is another process", partial(other_pid, world, GATEWAY, unit, pid), 60)
+    told_by = f"mail-relay-tell@{unit}.service"
+    until(
+        "nobody is being told",
+        lambda: shown(world, GATEWAY, told_by, "ActiveState") in ("inactive", "failed"),
+    )
+    world.all_left(world.operator)
     said = told(world, "postfix.service", GATEWAY, begun)
     assert "killed" in said
     assert "It runs again" in said
@@ -169,7 +176,7 @@ def reaches_metadata(world: World, host: str, user: str) -> bool:
 def test_mail_is_in_one_log_and_the_journal_is_bounded(world: World, host: str) -> None:
     word = send.unique("one log").replace(" ", "-")
     world.run(host, "logger", "-p", "mail.info", word)
-    wait_until("it is logged", lambda: word in world.log(host), 10)
+    until("it is logged", lambda: word in world.log(host), 10)
     assert word not in (world.root(host) / "var/log/syslog").read_text(errors="replace")
     said = world.run(host, "systemd-analyze", "cat-config", "systemd/journald.conf")
     assert "SystemMaxUse=300M" in said

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from elsewhere import addresses, login, session
 from test_17_floods import GUESSED, forgive
-from world import CLIENT, GATEWAY, LOGIN, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, World
 
 from lab import send
 from lab.access import entered
+from lab.wait import until
 
 ATTACKERS = 10
 SECONDS = 30  # a person does not wait longer for a mail program
@@ -141,7 +142,7 @@ def test_a_clients_burst_goes_at_no_less_than_half_the_gateways_own_pace(world: 
     begun = time.monotonic()
     world.run(CLIENT, "postfix", "reload")
     world.run(CLIENT, "postqueue", "-f")
-    wait_until("all is handed over", lambda: not world.queue(CLIENT), 600, 0.5)
+    until("all is handed over", lambda: not world.queue(CLIENT), 600, 0.5)
     by_client = BURST / (time.monotonic() - begun)
     said = world.log(CLIENT)[before:]
     assert "rate limit" not in said

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from world import PROJECT
 
-from lab import control, send
+from lab import control
+from lab.internet.smtp import Internet
 from lab.lab import Lab
 from ops.edit.stack_file import StackFile
 from ops.lab import region, stack
@@ -47,11 +48,11 @@ def environments() -> Iterator[dict[str, Any]]:
     assert control.remains(LAB) == []
 
 
-def internet(name: str) -> send.Internet:
+def internet(name: str) -> Internet:
     """A computer that trusts the environment's authority, as its own clients do."""
     root = StackFile(LabTarget(f"env-{name}", LAB)).settings().acme.root
     assert root
-    return send.Internet(LAB, root)
+    return Internet(LAB, root)
 
 
 def login(name: str, outputs: dict[str, Any], password: str) -> None:
@@ -88,7 +89,7 @@ def test_nobody_trusts_their_certificates_who_was_not_told_to(
 ) -> None:
     gateway = environments["one"]["gateway"]
     with pytest.raises(OSError, match="certificate verify failed"):
-        send.Internet(LAB).connect(gateway["name"], gateway["address"], 465)
+        Internet(LAB).connect(gateway["name"], gateway["address"], 465)
 
 
 def test_each_is_listed_with_its_zone_and_end(environments: dict[str, Any]) -> None:

@@ -15,15 +15,16 @@ from typing import Any
 
 import pytest
 import yaml
-from world import PROJECT, wait_until
+from world import PROJECT
 
-from common.shell import attempt, run
-from lab import control, send
-from lab.access import entered, inside
+from lab import access, control, send
+from lab.access import entered
 from lab.internet.services import mirrors
+from lab.internet.smtp import Internet
 from lab.lab import Lab
 from lab.machines.image import host_image
 from lab.region_client import RegionClient
+from lab.wait import until
 from ops.errors import StackError
 from ops.lab import up
 from ops.lab.region import client
@@ -75,12 +76,14 @@ class Gateway:
         return file.read_text(errors="replace") if file.exists() else ""
 
     def run(self, *command: str) -> str:
-        return run(*inside(LAB, self.instance), *command)
+        return access.run(LAB, self.instance, *command).stdout
 
     def has(self, path: str) -> bool:
         """Whether a running host has a file, on whatever it is mounted."""
         running = (self.directory / "leader").exists() and (self.directory / "leader").read_text()
-        return bool(running) and attempt(*inside(LAB, self.instance), "test", "-e", path)
+        if not running:
+            return False
+        return access.run(LAB, self.instance, "test", "-e", path, check=False).returncode == 0
 
     def said(self, text: str) -> bool:
         """Whether the console has it: what EC2 shows as console output."""
@@ -118,7 +121,7 @@ class Gateway:
                 found = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
                 return found[0]["Instances"][0]["State"]["Name"] == "stopped"
 
-            wait_until("the instance is stopped", stopped, 60)
+            until("the instance is stopped", stopped, 60)
             ec2.start_instances(InstanceIds=[instance])
 
 
@@ -177,7 +180,7 @@ def passes(outputs: dict[str, Any]) -> bool:
     login = outputs["logins"][0]
     subject = send.unique("after the first boot")
     sent = send.by_login(
-        send.Internet(LAB), outputs["gateway"], 587, login, outputs["passwords"][login], subject
+        Internet(LAB), outputs["gateway"], 587, login, outputs["passwords"][login], subject
     )
     return send.arrived(LAB, sent, 120).verdict.passes()
 
@@ -188,29 +191,29 @@ def test_what_is_late_is_waited_for_and_told_on_the_console(gateway: Gateway) ->
     region("PUT", "account/attachments", {"held": True})
     up = Up("ops@inbox.example")
     up.start()
-    wait_until("the role", lambda: iam(lambda c: c.list_roles()["Roles"]), 120)
+    until("the role", lambda: iam(lambda c: c.list_roles()["Roles"]), 120)
     (role,) = iam(lambda c: c.list_roles()["Roles"])
     late = {"RoleName": role["RoleName"], "PolicyName": "late"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [DENY]})
     iam(lambda c: c.put_role_policy(**late, PolicyDocument=policy))
-    wait_until("an instance", lambda: gateway.instance, 120)
+    until("an instance", lambda: gateway.instance, 120)
     refused = "cannot be fetched yet: An error occurred (AccessDenied)"
-    wait_until("it is refused its files", lambda: gateway.said(refused), BOOT_SECONDS)
+    until("it is refused its files", lambda: gateway.said(refused), BOOT_SECONDS)
     iam(lambda c: c.delete_role_policy(**late))
 
-    wait_until("it waits for its volume", lambda: gateway.step() == "data volume", BOOT_SECONDS)
+    until("it waits for its volume", lambda: gateway.step() == "data volume", BOOT_SECONDS)
     names = mirrors(host_image(print))
     region("PUT", "dns/withhold", {"names": names})
     region("PUT", "account/attachments", {"held": False})
 
-    wait_until("it finds no mirror", lambda: gateway.said("Could not resolve"), BOOT_SECONDS)
-    command = [*inside(LAB, gateway.instance), "python3", "-c", LOCK]
-    lock = threading.Thread(target=attempt, args=command)
+    until("it finds no mirror", lambda: gateway.said("Could not resolve"), BOOT_SECONDS)
+    command = (LAB, gateway.instance, "python3", "-c", LOCK)
+    lock = threading.Thread(target=access.run, args=command, kwargs={"check": False})
     lock.start()
-    wait_until("the lock is held", lambda: gateway.has("/run/lock-is-held"))
+    until("the lock is held", lambda: gateway.has("/run/lock-is-held"))
     region("DELETE", "dns/withhold", {})
     waits = "frontend lock was locked"
-    wait_until(
+    until(
         "it waits for the lock",
         lambda: waits in gateway.run("journalctl", "-o", "cat", "-u", "mail-relay-setup"),
         BOOT_SECONDS,
@@ -218,7 +221,7 @@ def test_what_is_late_is_waited_for_and_told_on_the_console(gateway: Gateway) ->
     gateway.run("rm", "/run/lock-is-held")
     lock.join()
 
-    wait_until("the up ends", up.ended, BOOT_SECONDS)
+    until("the up ends", up.ended, BOOT_SECONDS)
     up.join()
     assert gateway.run("systemctl", "--failed", "--plain", "--no-legend").strip() == ""
     assert passes(up.outputs)
@@ -229,17 +232,17 @@ def test_the_power_is_cut_ten_times_and_the_host_serves_in_the_end(gateway: Gate
     up = Up("another@inbox.example")
     before = gateway.instance
     up.start()
-    wait_until("another instance", lambda: gateway.instance not in ("", before), 180)
+    until("another instance", lambda: gateway.instance not in ("", before), 180)
     done = 0
     for moment in MOMENTS:
         try:
-            wait_until(moment, partial(gateway.is_at, moment, done), BOOT_SECONDS)
+            until(moment, partial(gateway.is_at, moment, done), BOOT_SECONDS)
         except TimeoutError:
             print(gateway.journal())
             raise
         done = gateway.dpkg_lines()
         gateway.cut_the_power()
-    wait_until("the up ends", up.ended, BOOT_SECONDS)
+    until("the up ends", up.ended, BOOT_SECONDS)
     up.join()
     assert gateway.run("systemctl", "--failed", "--plain", "--no-legend").strip() == ""
     assert passes(up.outputs)

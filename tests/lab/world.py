@@ -1,11 +1,9 @@
-"""The shared lab as tests see it: hosts, mail, settings, and waiting for conditions."""
+"""The shared lab as tests see it: hosts, mail and settings."""
 
 import copy
 import os
 import smtplib
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -13,13 +11,15 @@ from typing import Any
 
 import yaml
 
-from lab import control, send
-from lab.access import entered, inside
+from lab import access, control
+from lab.access import entered
 from lab.internet.inbox import Inbox
 from lab.internet.inbox.message import Message
+from lab.internet.smtp import Internet
 from lab.lab import Lab
 from lab.machines import network
 from lab.region_client import RegionClient
+from lab.wait import until
 from ops.lab import region, up
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -32,21 +32,6 @@ UNITS = {
     GATEWAY: ("postfix.service", "opendkim.service", "mail-relay-tables.timer"),
     CLIENT: ("postfix.service", "mail-relay-tables.timer"),
 }
-# Hosts look for new tables twice a minute, and a domain's new records may be cached as missing.
-EFFECT_SECONDS = 120
-
-
-def wait_until(
-    what: str, condition: Callable[[], Any], seconds: float = EFFECT_SECONDS, every: float = 0.2
-) -> Any:
-    """The condition's value once it is true; TimeoutError names what did not come."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if value := condition():
-            return value
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
-        time.sleep(every)
 
 
 @dataclass
@@ -107,9 +92,9 @@ class World:
             self.run(host, "systemctl", "reload", "postfix.service")
 
     @property
-    def region(self) -> "Door":
-        """The lab's own door to its region."""
-        return Door(self.lab)
+    def region(self) -> "ControlApi":
+        """The region's control API."""
+        return ControlApi(self.lab)
 
     @property
     def inbox(self) -> Inbox:
@@ -141,14 +126,8 @@ class World:
 
     def run(self, host: str, *command: str, check: bool = True) -> str:
         """A command on a host as its root; its output."""
-        result = subprocess.run(
-            [*inside(self.lab, self.machine(host)), *command],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=self.command_seconds,
-        )
-        assert not check or result.returncode == 0, result.stdout + result.stderr
+        machine, seconds = self.machine(host), self.command_seconds
+        result = access.run(self.lab, machine, *command, seconds=seconds, check=check)
         return result.stdout + ("" if check else result.stderr)
 
     def log(self, host: str) -> str:
@@ -174,7 +153,7 @@ class World:
     def session(self, port: int, *, tls: bool = True, login: str | None = None) -> Any:
         """SMTP with the gateway from the internet, logged in if asked."""
         gateway = self.outputs["gateway"]
-        internet = send.Internet(self.lab)
+        internet = Internet(self.lab)
         session = internet.connect(GATEWAY, gateway["address"], port, tls=tls)
         if login:
             assert self.authenticates(session, login, self.password(login)), login
@@ -193,7 +172,7 @@ class World:
                 return "" if error.smtp_code == 450 else "no"
             return "yes"
 
-        return wait_until("the gateway answers AUTH", answer, every=5) == "yes"
+        return until("the gateway answers AUTH", answer, every=5) == "yes"
 
     def submit(self, message: EmailMessage, login: str = LOGIN, sender: str | None = None) -> None:
         """Hand a message in by 587."""
@@ -203,6 +182,11 @@ class World:
     def arrived(self, subject: str, seconds: float = 120) -> Message:
         """The message with this subject, in the inbox."""
         return self.inbox.wait_for(lambda m: m.subject == subject, seconds=seconds)[0]
+
+    def all_left(self, recipient: str) -> None:
+        """Wait until all that the gateway has for somebody elsewhere is in the inbox."""
+        until("it has left the gateway", lambda: recipient not in self.queue())
+        until("the inbox has it", lambda: recipient not in self.inbox.run("postqueue", "-p"))
 
     def flush_resolver(self) -> None:
         """What a test changed of somebody else's zone counts at once."""
@@ -217,7 +201,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Door:
+class ControlApi:
     """RegionClient, called from inside the lab's namespace."""
 
     lab: Lab

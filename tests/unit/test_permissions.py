@@ -8,6 +8,7 @@ import pytest
 
 from lab.region import backends
 from lab.region.errors import ApiError
+from lab.region.memory import Memory
 from lab.region.rules import permissions
 
 OBJECT = "arn:aws:s3:::tables/gateway.json"
@@ -17,15 +18,13 @@ OBJECT = "arn:aws:s3:::tables/gateway.json"
 def role() -> Iterator[Any]:
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     made = backends.iam().create_role("host", trust, "/", None, "", {}, 3600)
-    permissions.sessions["KEY"] = "host"
     yield made
-    del permissions.sessions["KEY"]
     backends.iam().roles.clear()
 
 
 def allowed(action: str = "s3:GetObject") -> bool:
     try:
-        permissions.judge("KEY", action, OBJECT, {})
+        permissions.judge(Memory(sessions={"KEY": "host"}), "KEY", action, OBJECT, {})
     except ApiError as error:
         assert error.code == "AccessDenied"
         return False

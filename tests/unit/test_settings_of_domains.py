@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from test_settings import changed, lines  # pyright: ignore[reportMissingImports]
+from raw_settings import changed, lines
 
 from mail import dmarc, spf
 from settings import SettingsError, read

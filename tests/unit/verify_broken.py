@@ -206,7 +206,6 @@ DMARC = [
 ]
 
 LOGIN = ("AUTH PLAIN LOGIN",)
-P25, P587, P465 = (f"{GATEWAY}:{number}" for number in (25, 587, 465))
 
 
 def _port(code: str, number: int, remedy: str, port: Port | str | None) -> Broken:

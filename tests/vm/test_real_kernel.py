@@ -5,9 +5,10 @@ what the kernel has denied and at which unit has failed.
 """
 
 import pytest
-from world import CLIENT, GATEWAY, LOGIN, World, wait_until
+from world import CLIENT, GATEWAY, LOGIN, World
 
 from lab import send
+from lab.wait import until
 
 HOSTS = [GATEWAY, CLIENT]
 SERVING_SECONDS = 90 * 60
@@ -24,7 +25,7 @@ def serves(world: World, host: str) -> bool:
 
 
 def wait_for(world: World, host: str, seconds: float) -> None:
-    wait_until(f"{host} serves", lambda: serves(world, host), seconds, every=10)
+    until(f"{host} serves", lambda: serves(world, host), seconds, every=10)
 
 
 def assert_well(world: World, host: str) -> None:
@@ -82,7 +83,7 @@ def boot_id(world: World, host: str) -> str:
 def test_a_reboot_changes_nothing(world: World) -> None:
     before = boot_id(world, GATEWAY)
     world.run(GATEWAY, "systemctl", "reboot", check=False)
-    wait_until(
+    until(
         "the gateway has booted again",
         lambda: len(now := boot_id(world, GATEWAY)) == len(before) and now != before,
         BOOT_SECONDS,
@@ -111,7 +112,7 @@ def test_a_rebuild_loses_nothing_of_what_is_queued(world: World) -> None:
         world.run(GATEWAY, "postqueue", "-f")
         return world.queue() == ""
 
-    wait_until("the queue is empty", all_arrived, ARRIVAL_SECONDS, every=15)
+    until("the queue is empty", all_arrived, ARRIVAL_SECONDS, every=15)
     found = world.inbox.wait_for(lambda m: m.subject.startswith(subject), count=QUEUED)
     assert sorted(m.subject for m in found) == sorted(f"{subject} {n}" for n in range(QUEUED))
     assert [m.subject for m in found if not m.verdict.passes()] == []

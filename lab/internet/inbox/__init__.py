@@ -6,22 +6,22 @@ program `judge` (dkimpy, pyspf, authheaders) judges again at delivery and keeps 
 """
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.shell import run
-from lab.access import inside
+from lab import access
 from lab.internet.authority import Authority
 from lab.internet.files import certify, lay
 from lab.internet.inbox.message import Message
 from lab.lab import Lab
 from lab.machines.machine import Machine
 from lab.machines.network import INBOX, RESOLVER, other
+from lab.wait import within
 
 DOMAIN = "inbox.example"
-# Answers with what was found.
+# This address answers each message with the verdicts on it.
 VERIFIER = f"check-auth@{DOMAIN}"
 HOST = "mx.inbox.example"
 MESSAGES = "var/lib/inbox"
@@ -34,7 +34,7 @@ with smtplib.SMTP(sys.argv[1], local_hostname=sys.argv[2]) as session:
     session.sendmail(sys.argv[3], sys.argv[4:], sys.stdin.read())
 """
 
-# What the provider's own zone holds; its address has a matching PTR.
+# The records of the provider's own zone; its address has a matching PTR.
 RECORDS = [
     [DOMAIN, "MX", 300, f"10 {HOST}."],
     [DOMAIN, "TXT", 300, '"v=spf1 mx -all"'],
@@ -83,28 +83,26 @@ class Inbox:
         count: int = 1,
         seconds: float = 120,
     ) -> list[Message]:
-        """The first `count` messages that are wanted; TimeoutError tells what else was there."""
-        deadline = time.monotonic() + seconds
-        while True:
-            messages = self.messages()
-            found = [message for message in messages if wanted(message)]
-            if len(found) >= count:
-                return found
-            if time.monotonic() > deadline:
-                others = [f"{m.sender} -> {m.recipient}: {m.subject}" for m in messages[-10:]]
-                raise TimeoutError(
-                    f"{len(found)} of {count} messages after {seconds:.0f} s; there are {others}"
-                )
-            time.sleep(0.1)
+        """The first `count` messages that are wanted; TimeoutError lists others."""
+
+        def found() -> list[Message]:
+            return [message for message in self.messages() if wanted(message)]
+
+        if within(seconds, lambda: len(found()) >= count):
+            return found()
+        others = [f"{m.sender} -> {m.recipient}: {m.subject}" for m in self.messages()[-10:]]
+        raise TimeoutError(
+            f"{len(found())} of {count} messages after {seconds:.0f} s; there are {others}"
+        )
 
     def run(self, *command: str) -> str:
         """Run a command on the provider's machine, as its operator."""
-        return run(*inside(self.lab, "inbox"), *command)
+        return access.run(self.lab, "inbox", *command).stdout
 
     def write(self, gateway: str, sender: str, recipient: str, content: bytes) -> None:
         """A message of one of its users to somebody at the gateway of this address."""
         program = ["python3", "-c", HAND_IN, gateway, HOST, sender, recipient]
-        run(*inside(self.lab, "inbox"), *program, stdin=content.decode("ascii"))
+        access.run(self.lab, "inbox", *program, stdin=content.decode("ascii"))
 
     def defer_everything(self, on: bool) -> None:
         """Answer 450 to every recipient, as a provider that is overloaded or does not trust yet."""

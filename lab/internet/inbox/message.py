@@ -1,4 +1,4 @@
-"""A message as the provider keeps it: what was said by whom, and what both judges found."""
+"""A message as the provider keeps it: its SMTP session, and the verdicts of both judges."""
 
 import email
 import email.policy
@@ -50,7 +50,7 @@ class Message(BaseModel):
 
     @property
     def verdict(self) -> Verdict:
-        """What both judges say; where they differ, the field reads "python/milter"."""
+        """The verdicts of both judges; where they differ, the field reads "python/milter"."""
         first, second = self.verdicts["python"], self.verdicts["milter"]
         both = {
             field: a if a == b else f"{a}/{b}"

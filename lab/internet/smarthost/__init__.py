@@ -5,19 +5,19 @@ is started for such stacks only (lab/daemon.py watches for the file of accounts)
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.shell import attempt, run
-from lab.access import inside
+from common.shell import run
+from lab import access
 from lab.internet.authority import Authority
 from lab.internet.files import certify, lay
 from lab.lab import Lab
 from lab.machines.machine import Machine
 from lab.machines.network import RESOLVER, SMARTHOST, other
+from lab.wait import until
 
 DOMAIN = "provider.example"
 HOST = f"smtp.{DOMAIN}"
@@ -84,15 +84,15 @@ class Smarthost:
         self.run("saslpasswd2", *arguments, text=password)
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
         leader = self.lab.directory / "machines" / NAME / "leader"
-        while not (leader.exists() and leader.read_text() and self._serves()):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{HOST} did not start; see {self.lab.directory}/daemon.log")
-            time.sleep(0.2)
+        until(
+            f"{HOST} serves (see {self.lab.directory}/daemon.log)",
+            lambda: leader.exists() and leader.read_text() and self._serves(),
+            START_SECONDS,
+        )
 
     def _serves(self) -> bool:
-        return attempt(*inside(self.lab, NAME), "postfix", "status")
+        return access.run(self.lab, NAME, "postfix", "status", check=False).returncode == 0
 
     def serve(self, on: bool) -> None:
         """Start or stop its Postfix."""
@@ -114,9 +114,9 @@ class Smarthost:
             self.run("cp", "-a", "/root/key.pem", "/root/chain.pem", folder)
             self.run("postfix", "reload")
 
-    def run(self, *command: str, text: str | None = None) -> str:
+    def run(self, *command: str, text: str = "") -> str:
         """Run a command on the provider's machine, as its owner."""
-        return run(*inside(self.lab, NAME), *command, stdin=text)
+        return access.run(self.lab, NAME, *command, stdin=text).stdout
 
     def log(self) -> str:
         """Its mail log."""

@@ -1,4 +1,4 @@
-"""What AWS allows the account: told by APIs that moto lacks, and held by those that make things."""
+"""The account's limits: the APIs that list them, which moto lacks, and the checks of calls."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from werkzeug.wrappers import Request
 
 from lab.region import backends
 from lab.region.errors import REQUEST_ID, ApiError
+from lab.region.memory import Memory
 
 Parameters = dict[str, str]
 ADDRESSES, STANDARD_VCPUS, VPCS = "L-0263D0A3", "L-1216C47A", "L-F678F1CE"
@@ -21,28 +22,31 @@ NAMES = {
 }
 STANDARD = re.compile(r"(?!inf|trn|hpc|mac|dl)[acdhimrtz]")
 # AWS gives a new account 5 of each; several stacks of the lab may run at once, so 32 vCPUs here.
-quotas: dict[str, int] = {ADDRESSES: 5, STANDARD_VCPUS: 32, VPCS: 5}
-# Whether Amazon SES has let the account out of its sandbox.
-ses = {"production": False}
+QUOTAS: Mapping[str, float] = {ADDRESSES: 5, STANDARD_VCPUS: 32, VPCS: 5}
 
 
-def hold(action: str, parameters: Parameters) -> None:
-    """Refuse what would be more than the account may have."""
+def hold(memory: Memory, action: str, parameters: Parameters) -> None:
+    """Refuse a call that would exceed a quota."""
     if action in _HELD:
-        _HELD[action](parameters)
+        _HELD[action](memory, parameters)
 
 
-def _allocate_address(_: Parameters) -> None:
-    if len(backends.ec2().addresses) >= quotas[ADDRESSES]:
+def quota(memory: Memory, code: str) -> float:
+    """The account's quota by its code."""
+    return memory.quotas.get(code, QUOTAS[code])
+
+
+def _allocate_address(memory: Memory, _: Parameters) -> None:
+    if len(backends.ec2().addresses) >= quota(memory, ADDRESSES):
         raise ApiError("AddressLimitExceeded", "The maximum number of addresses has been reached.")
 
 
-def _create_vpc(_: Parameters) -> None:
-    if len(backends.ec2().vpcs) >= quotas[VPCS]:
+def _create_vpc(memory: Memory, _: Parameters) -> None:
+    if len(backends.ec2().vpcs) >= quota(memory, VPCS):
         raise ApiError("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
 
 
-def _run_instances(parameters: Parameters) -> None:
+def _run_instances(memory: Memory, parameters: Parameters) -> None:
     """The words are AWS's: https://github.com/StreisandEffect/streisand/issues/1715."""
     running = [i for i in backends.instances() if i._state.name in ("pending", "running")]
     kinds = [instance.instance_type for instance in running] + [parameters.get("InstanceType", "")]
@@ -51,24 +55,25 @@ def _run_instances(parameters: Parameters) -> None:
         for kind in kinds
         if STANDARD.match(kind) and kind in INSTANCE_TYPES
     )
-    if STANDARD.match(kinds[-1]) and used > quotas[STANDARD_VCPUS]:
+    allowed = quota(memory, STANDARD_VCPUS)
+    if STANDARD.match(kinds[-1]) and used > allowed:
         raise ApiError(
             "VcpuLimitExceeded",
             "You have requested more vCPU capacity than your current vCPU limit of "
-            f"{quotas[STANDARD_VCPUS]} allows for the instance bucket that the specified instance "
+            f"{allowed:g} allows for the instance bucket that the specified instance "
             "type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request "
             "an adjustment to this limit.",
         )
 
 
-_HELD: Mapping[str, Callable[[Parameters], None]] = {
+_HELD: Mapping[str, Callable[[Memory, Parameters], None]] = {
     "AllocateAddress": _allocate_address,
     "CreateVpc": _create_vpc,
     "RunInstances": _run_instances,
 }
 
 
-def allowed_images(_: Parameters) -> str:
+def allowed_images(_: Memory, __: Parameters) -> str:
     """GetAllowedImagesSettings of an account that never turned it on."""
     name = "GetAllowedImagesSettingsResponse"
     return (
@@ -78,16 +83,16 @@ def allowed_images(_: Parameters) -> str:
     )
 
 
-def answer(service: str, request: Request, body: bytes) -> str | None:
+def answer(memory: Memory, service: str, request: Request, body: bytes) -> str | None:
     """The JSON that Service Quotas, or SES of its own account, answers; None for all else."""
     if service == "servicequotas":
-        return _quota(json.loads(body or b"{}"))
+        return _quota(memory, json.loads(body or b"{}"))
     if service == "ses" and (request.method, request.path) == ("GET", "/v2/email/account"):
-        return _ses()
+        return _ses(memory.ses_production)
     return None
 
 
-def _quota(given: Mapping[str, str]) -> str:
+def _quota(memory: Memory, given: Mapping[str, str]) -> str:
     """GetServiceQuota and GetAWSDefaultServiceQuota, of the quotas that the lab holds."""
     service, code = given.get("ServiceCode", ""), given.get("QuotaCode", "")
     if (service, code) not in NAMES:
@@ -96,22 +101,21 @@ def _quota(given: Mapping[str, str]) -> str:
             "The request failed because the specified service quota does not exist.",
         )
     arn = f"arn:aws:servicequotas:{backends.REGION}:{backends.ACCOUNT}:{service}/{code}"
-    quota = {
+    found = {
         "ServiceCode": service,
         "QuotaArn": arn,
         "QuotaCode": code,
         "QuotaName": NAMES[service, code],
-        "Value": float(quotas[code]),
+        "Value": float(quota(memory, code)),
         "Unit": "None",
         "Adjustable": True,
         "GlobalQuota": False,
     }
-    return json.dumps({"Quota": quota})
+    return json.dumps({"Quota": found})
 
 
-def _ses() -> str:
+def _ses(production: bool) -> str:
     """GetAccount, of an account that sends nothing."""
-    production = ses["production"]
     return json.dumps(
         {
             "EnforcementStatus": "HEALTHY",

@@ -5,47 +5,23 @@ is different in its account.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 from xml.sax.saxutils import escape
 
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
 from lab.region import backends
 from lab.region.errors import REQUEST_ID, ApiError
+from lab.region.memory import Memory
 
 Parameters = dict[str, str]
 ORDINARY = "availability-zone"
 
 
-@dataclass
-class Differences:
-    """What is not as moto has it.
-
-    `local` are Local Zones that the account has opted in to, `gone` are zones that AWS no longer
-    lists, `states` and `offers` (instance types) are by zone.
-    """
-
-    local: list[str] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    states: dict[str, str] = field(default_factory=dict)
-    offers: dict[str, list[str]] = field(default_factory=dict)
-
-
-differences = Differences()
-
-
-def change(given: Mapping[str, Any]) -> None:
-    """Another set of differences; what is not named is as moto has it."""
-    global differences
-    differences = Differences(**given)
-
-
-def _zones() -> list[dict[str, str]]:
+def _zones(memory: Memory) -> list[dict[str, str]]:
     found = [
         {
             "zoneName": zone.name,
-            "zoneState": differences.states.get(zone.name, zone.state),
+            "zoneState": memory.zones.states.get(zone.name, zone.state),
             "regionName": backends.REGION,
             "zoneId": zone.zone_id,
             "optInStatus": "opt-in-not-required",
@@ -53,19 +29,19 @@ def _zones() -> list[dict[str, str]]:
             "zoneType": ORDINARY,
         }
         for zone in backends.ec2().describe_availability_zones()
-        if zone.name not in differences.gone
+        if zone.name not in memory.zones.gone
     ]
     found += [
         {
             "zoneName": name,
-            "zoneState": differences.states.get(name, "available"),
+            "zoneState": memory.zones.states.get(name, "available"),
             "regionName": backends.REGION,
             "zoneId": f"{name}-id",
             "optInStatus": "opted-in",
             "groupName": name[:-1],
             "zoneType": "local-zone",
         }
-        for name in differences.local
+        for name in memory.zones.local
     ]
     return found
 
@@ -100,9 +76,9 @@ def _answer(action: str, field_name: str, items: Iterable[Mapping[str, str]]) ->
     )
 
 
-def describe_availability_zones(parameters: Parameters) -> str:
+def describe_availability_zones(memory: Memory, parameters: Parameters) -> str:
     """Local Zones too, unless a filter leaves them out."""
-    zones = _zones()
+    zones = _zones(memory)
     for name, values in _filters(parameters):
         if name not in FILTERS:
             raise ApiError("InvalidParameterValue", f"The filter '{name}' is invalid")
@@ -110,32 +86,32 @@ def describe_availability_zones(parameters: Parameters) -> str:
     return _answer("DescribeAvailabilityZones", "availabilityZoneInfo", zones)
 
 
-def _offered(zone: str) -> list[str]:
-    if zone in differences.offers:
-        return differences.offers[zone]
+def _offered(memory: Memory, zone: str) -> list[str]:
+    if zone in memory.zones.offers:
+        return memory.zones.offers[zone]
     listed = INSTANCE_TYPE_OFFERINGS[ORDINARY][backends.REGION]
     return [one["InstanceType"] for one in listed if one["Location"] == zone]
 
 
-def describe_instance_type_offerings(parameters: Parameters) -> str:
-    """What each zone of the account offers; only by zone, and whole (no pages)."""
+def describe_instance_type_offerings(memory: Memory, parameters: Parameters) -> str:
+    """Instance types by zone of the account; LocationType is the zone only, in one page."""
     if parameters.get("LocationType") != ORDINARY:
         raise ApiError("InvalidParameterValue", f"the lab knows LocationType {ORDINARY} only")
     wanted = dict(_filters(parameters))
     items = [
         {"instanceType": kind, "locationType": ORDINARY, "location": zone["zoneName"]}
-        for zone in _zones()
-        for kind in _offered(zone["zoneName"])
+        for zone in _zones(memory)
+        for kind in _offered(memory, zone["zoneName"])
         if kind in wanted.get("instance-type", [kind])
         and zone["zoneName"] in wanted.get("location", [zone["zoneName"]])
     ]
     return _answer("DescribeInstanceTypeOfferings", "instanceTypeOfferingSet", items)
 
 
-def require(kind: str, zone: str) -> None:
+def require(memory: Memory, kind: str, zone: str) -> None:
     """An instance starts only where its type is offered."""
-    if kind not in _offered(zone):
-        others = [z["zoneName"] for z in _zones() if kind in _offered(z["zoneName"])]
+    if kind not in _offered(memory, zone):
+        others = [z["zoneName"] for z in _zones(memory) if kind in _offered(memory, z["zoneName"])]
         raise ApiError(
             "Unsupported",
             f"Your requested instance type ({kind}) is not supported in your requested Availability"
@@ -144,7 +120,7 @@ def require(kind: str, zone: str) -> None:
         )
 
 
-INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
+INSTEAD: Mapping[str, Callable[[Memory, Parameters], str]] = {
     "DescribeAvailabilityZones": describe_availability_zones,
     "DescribeInstanceTypeOfferings": describe_instance_type_offerings,
 }

@@ -4,8 +4,6 @@ import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -13,30 +11,17 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from lab.region import backends, names
 from lab.region.errors import REQUEST_ID, ApiError
+from lab.region.memory import Memory
 from lab.region.rules import account, availability, images
 
 Parameters = dict[str, str]
 USER_DATA_LIMIT = 16_384
 ELASTIC = ipaddress.ip_network("203.0.113.0/24")
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+CONSOLE_BYTES = 65_536  # the end of the log that EC2 keeps
 
 
-@dataclass
-class Consoles:
-    """Where machines write to: a directory for each instance, with its console.log."""
-
-    directory: Path | None = None
-
-
-consoles = Consoles()
-CONSOLE_BYTES = 65_536  # what EC2 keeps of it
-# Elastic IP -> its reverse name; moto has nothing like it.
-pointers: dict[str, str] = {}
-# instance -> how often it was started, for whoever follows the API
-boots: dict[str, int] = {}
-
-
-def run_instances(parameters: Parameters) -> None:
+def run_instances(memory: Memory, parameters: Parameters) -> None:
     """Limits on user data, architecture, metadata options, addresses."""
     data = base64.b64decode(parameters.get("UserData", ""))
     if len(data) > USER_DATA_LIMIT:
@@ -64,26 +49,20 @@ def run_instances(parameters: Parameters) -> None:
         found = backends.ec2().get_network_interface(interface)
         if found.instance is not None and found.instance._state.name != "terminated":
             raise ApiError("InvalidNetworkInterface.InUse", f"Interface: [{interface}] in use.")
-        availability.require(kind, found.subnet.availability_zone)
-
-
-def after_run_instances(_: Parameters) -> None:
-    """Interfaces that stood before the launch outlive the instance."""
-    for instance in backends.instances():
-        boots.setdefault(instance.id, 1)
+        availability.require(memory, kind, found.subnet.availability_zone)
 
 
 def _identities(parameters: Parameters) -> list[str]:
     return [v for k, v in parameters.items() if k.startswith("InstanceId.")]
 
 
-def count_boot(parameters: Parameters) -> None:
+def count_boot(memory: Memory, parameters: Parameters) -> None:
     """StartInstances, RebootInstances."""
     for identity in _identities(parameters):
-        boots[identity] = boots.get(identity, 1) + 1
+        memory.boots[identity] = memory.boots.get(identity, 1) + 1
 
 
-def after_terminate(parameters: Parameters) -> None:
+def after_terminate(_: Memory, parameters: Parameters) -> None:
     """Standing interfaces and data volumes are free again."""
     for instance in backends.instances():
         if instance.id not in _identities(parameters) or instance._state.name != "terminated":
@@ -96,13 +75,13 @@ def after_terminate(parameters: Parameters) -> None:
                 volume.attachment = None
 
 
-def allocate_address(parameters: Parameters) -> None:
+def allocate_address(_: Memory, parameters: Parameters) -> None:
     """Addresses of the lab's range."""
     used = {a.public_ip for a in backends.ec2().addresses}
     parameters["Address"] = next(str(a) for a in ELASTIC.hosts() if str(a) not in used)
 
 
-def associate_address(parameters: Parameters) -> None:
+def associate_address(_: Memory, parameters: Parameters) -> None:
     """An address works in a VPC only that has an internet gateway."""
     interface_id = parameters.get("NetworkInterfaceId")
     if not interface_id:
@@ -116,7 +95,7 @@ def associate_address(parameters: Parameters) -> None:
         )
 
 
-def release_address(parameters: Parameters) -> None:
+def release_address(memory: Memory, parameters: Parameters) -> None:
     """Neither while it is in use nor while it has a reverse name."""
     address = _address(parameters)
     if address.eni is not None:
@@ -124,7 +103,7 @@ def release_address(parameters: Parameters) -> None:
             "InvalidIPAddress.InUse",
             f"Address {address.public_ip} is in use.",
         )
-    if address.allocation_id in pointers:
+    if address.allocation_id in memory.pointers:
         raise ApiError(
             "InvalidAddress.PtrSet",
             f"The address {address.public_ip} with allocation id {address.allocation_id} cannot be "
@@ -140,41 +119,41 @@ def _address(parameters: Parameters) -> Any:
     raise ApiError("InvalidAllocationID.NotFound", f"The allocation ID '{identity}' does not exist")
 
 
-def modify_address_attribute(parameters: Parameters) -> str:
+def modify_address_attribute(memory: Memory, parameters: Parameters) -> str:
     """The PTR of an address, once the name leads to it."""
     address = _address(parameters)
     name = parameters.get("DomainName", "").rstrip(".")
-    if address.public_ip not in names.public_addresses(name):
+    if address.public_ip not in names.public_addresses(memory, name):
         raise ApiError(
             "InvalidParameterValue",
             f"The domain name {name} does not resolve to the address {address.public_ip}: create "
             "an A record for it first",
         )
-    pointers[address.allocation_id] = name
-    return _attribute("ModifyAddressAttributeResponse", [address], single=True)
+    memory.pointers[address.allocation_id] = name
+    return _attribute(memory, "ModifyAddressAttributeResponse", [address], single=True)
 
 
-def reset_address_attribute(parameters: Parameters) -> str:
+def reset_address_attribute(memory: Memory, parameters: Parameters) -> str:
     """Back to Amazon's own name."""
     address = _address(parameters)
-    pointers.pop(address.allocation_id, None)
-    return _attribute("ResetAddressAttributeResponse", [address], single=True)
+    memory.pointers.pop(address.allocation_id, None)
+    return _attribute(memory, "ResetAddressAttributeResponse", [address], single=True)
 
 
-def describe_addresses_attribute(parameters: Parameters) -> str:
+def describe_addresses_attribute(memory: Memory, parameters: Parameters) -> str:
     """The reverse names of the addresses asked for."""
     wanted = [v for k, v in parameters.items() if k.startswith("AllocationId.")]
     chosen = [_address({"AllocationId": identity}) for identity in wanted]
-    return _attribute("DescribeAddressesAttributeResponse", chosen, single=False)
+    return _attribute(memory, "DescribeAddressesAttributeResponse", chosen, single=False)
 
 
-def _attribute(name: str, addresses: list[Any], *, single: bool) -> str:
+def _attribute(memory: Memory, name: str, addresses: list[Any], *, single: bool) -> str:
     items = "".join(
         ("" if single else "<item>")
         + f"<publicIp>{a.public_ip}</publicIp><allocationId>{a.allocation_id}</allocationId>"
         + (
-            f"<ptrRecord>{escape(pointers[a.allocation_id])}.</ptrRecord>"
-            if a.allocation_id in pointers
+            f"<ptrRecord>{escape(memory.pointers[a.allocation_id])}.</ptrRecord>"
+            if a.allocation_id in memory.pointers
             else ""
         )
         + ("" if single else "</item>")
@@ -187,13 +166,13 @@ def _attribute(name: str, addresses: list[Any], *, single: bool) -> str:
     )
 
 
-def get_console_output(parameters: Parameters) -> str:
-    """The end of what a machine wrote to its console; as on Nitro, the latest at any time."""
+def get_console_output(memory: Memory, parameters: Parameters) -> str:
+    """The end of a machine's console log; as on Nitro, the latest at any time."""
     identity = parameters.get("InstanceId", "")
     if identity not in [instance.id for instance in backends.instances()]:
         text = f"The instance ID '{identity}' does not exist"
         raise ApiError("InvalidInstanceID.NotFound", text)
-    file = consoles.directory and consoles.directory / identity / "console.log"
+    file = memory.consoles and memory.consoles / identity / "console.log"
     content = file.read_bytes()[-CONSOLE_BYTES:] if file and file.exists() else b""
     return (
         '<GetConsoleOutputResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
@@ -202,7 +181,7 @@ def get_console_output(parameters: Parameters) -> str:
     )
 
 
-def create_security_group(parameters: Parameters) -> None:
+def create_security_group(_: Memory, parameters: Parameters) -> None:
     """Characters of the description, and names that look like ids."""
     if not DESCRIPTION.fullmatch(parameters.get("GroupDescription", "")):
         raise ApiError(
@@ -214,7 +193,7 @@ def create_security_group(parameters: Parameters) -> None:
         raise ApiError("InvalidParameterValue", "Group names may not be in the format sg-*.")
 
 
-def authorize(parameters: Parameters) -> None:
+def authorize(_: Memory, parameters: Parameters) -> None:
     """Ports in order, networks without host bits."""
     for key, value in parameters.items():
         if key.endswith(".CidrIp"):
@@ -237,7 +216,7 @@ def _depends(kind: str, identity: str, why: str) -> ApiError:
     return ApiError("DependencyViolation", f"{kind} {identity} {why}")
 
 
-def delete_security_group(parameters: Parameters) -> None:
+def delete_security_group(_: Memory, parameters: Parameters) -> None:
     """Not while an interface has it."""
     identity = parameters.get("GroupId", "")
     for interface in backends.ec2().enis.values():
@@ -245,14 +224,14 @@ def delete_security_group(parameters: Parameters) -> None:
             raise _depends("resource", identity, "has a dependent object")
 
 
-def delete_subnet(parameters: Parameters) -> None:
+def delete_subnet(_: Memory, parameters: Parameters) -> None:
     """Not while an interface is in it."""
     identity = parameters.get("SubnetId", "")
     if any(i.subnet.id == identity for i in backends.ec2().enis.values()):
         raise _depends("The subnet", f"'{identity}'", "has dependencies and cannot be deleted.")
 
 
-def delete_vpc(parameters: Parameters) -> None:
+def delete_vpc(_: Memory, parameters: Parameters) -> None:
     """Not while it has anything of its own."""
     identity = parameters.get("VpcId", "")
     ec2 = backends.ec2()
@@ -265,7 +244,7 @@ def delete_vpc(parameters: Parameters) -> None:
         raise _depends("The vpc", f"'{identity}'", "has dependencies and cannot be deleted.")
 
 
-def detach_internet_gateway(parameters: Parameters) -> None:
+def detach_internet_gateway(_: Memory, parameters: Parameters) -> None:
     """Not while an address of its VPC is in use."""
     vpc = parameters.get("VpcId", "")
     for address in backends.ec2().addresses:
@@ -277,7 +256,7 @@ def detach_internet_gateway(parameters: Parameters) -> None:
             )
 
 
-def create_network_interface(parameters: Parameters) -> None:
+def create_network_interface(_: Memory, parameters: Parameters) -> None:
     """An address of the subnet that is neither reserved nor taken."""
     wanted = parameters.get("PrivateIpAddress") or parameters.get(
         "PrivateIpAddresses.1.PrivateIpAddress"
@@ -303,7 +282,7 @@ def create_network_interface(parameters: Parameters) -> None:
         raise ApiError("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
 
 
-def create_route(parameters: Parameters) -> None:
+def create_route(_: Memory, parameters: Parameters) -> None:
     """A route leads to an interface of its own VPC."""
     interface, table = parameters.get("NetworkInterfaceId"), parameters["RouteTableId"]
     if interface:
@@ -316,7 +295,7 @@ def create_route(parameters: Parameters) -> None:
             )
 
 
-def after_associate(_: Parameters) -> None:
+def after_associate(_: Memory, __: Parameters) -> None:
     """moto forgets which interface an address left."""
     used = {a.eni.id for a in backends.ec2().addresses if a.eni is not None}
     for interface in backends.ec2().enis.values():
@@ -324,14 +303,14 @@ def after_associate(_: Parameters) -> None:
             interface.public_ip = None
 
 
-def modify_volume(parameters: Parameters) -> None:
+def modify_volume(_: Memory, parameters: Parameters) -> None:
     """A volume only grows."""
     volume = backends.ec2().volumes.get(parameters.get("VolumeId", ""))
     if volume is not None and int(parameters.get("Size") or volume.size) < volume.size:
         raise ApiError("InvalidParameterValue", "New size cannot be smaller than existing size")
 
 
-BEFORE: Mapping[str, Callable[[Parameters], None]] = {
+BEFORE: Mapping[str, Callable[[Memory, Parameters], None]] = {
     "DescribeImages": images.describe_images,
     "RunInstances": run_instances,
     "AllocateAddress": allocate_address,
@@ -348,7 +327,7 @@ BEFORE: Mapping[str, Callable[[Parameters], None]] = {
     "CreateRoute": create_route,
     "ModifyVolume": modify_volume,
 }
-INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
+INSTEAD: Mapping[str, Callable[[Memory, Parameters], str]] = {
     **availability.INSTEAD,
     "ModifyAddressAttribute": modify_address_attribute,
     "ResetAddressAttribute": reset_address_attribute,
@@ -356,8 +335,7 @@ INSTEAD: Mapping[str, Callable[[Parameters], str]] = {
     "GetConsoleOutput": get_console_output,
     "GetAllowedImagesSettings": account.allowed_images,
 }
-AFTER: Mapping[str, Callable[[Parameters], None]] = {
-    "RunInstances": after_run_instances,
+AFTER: Mapping[str, Callable[[Memory, Parameters], None]] = {
     "StartInstances": count_boot,
     "RebootInstances": count_boot,
     "TerminateInstances": after_terminate,

@@ -7,26 +7,18 @@ only by its id, or if asked for.
 from datetime import UTC, datetime, timedelta
 
 from lab.region import backends
+from lab.region.memory import Memory
 
 Parameters = dict[str, str]
 LIFE = timedelta(days=2 * 365)
 
-# The day that images are judged by, unless it is today.
-day: datetime | None = None
 
-
-def set_day(date: str | None) -> None:
-    """Judge images as of a day (ISO 8601), or again as of today."""
-    global day
-    day = datetime.fromisoformat(date).replace(tzinfo=UTC) if date else None
-
-
-def describe_images(parameters: Parameters) -> None:
+def describe_images(memory: Memory, parameters: Parameters) -> None:
     """Leave deprecated images out by one more filter."""
     by_id = any(key.startswith("ImageId.") for key in parameters)
     if by_id or parameters.get("IncludeDeprecated") == "true":
         return
-    now = day or datetime.now(UTC)
+    now = memory.images_day or datetime.now(UTC)
     shown = [
         image.id
         for image in backends.ec2().amis.values()

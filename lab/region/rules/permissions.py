@@ -1,4 +1,4 @@
-"""What a role may do, judged by its inline policies; moto judges few services rightly.
+"""A role's permissions by its inline policies; moto judges few services rightly.
 
 Only keys that the metadata service gave out are a role's; every other key is the administrator's.
 """
@@ -11,16 +11,14 @@ from urllib.parse import unquote
 
 from lab.region import backends
 from lab.region.errors import ApiError
-
-# access key -> role, for the sessions that the metadata service handed out
-sessions: dict[str, str] = {}
+from lab.region.memory import Memory
 
 Context = Mapping[str, list[str]]
 
 
-def judge(key: str, action: str, resource: str, context: Context) -> None:
+def judge(memory: Memory, key: str, action: str, resource: str, context: Context) -> None:
     """Raise AccessDenied unless an Allow matches and no Deny does."""
-    role_name = sessions.get(key)
+    role_name = memory.sessions.get(key)
     if role_name is None:
         return
     roles = {role.name: role for role in backends.iam().roles.values()}

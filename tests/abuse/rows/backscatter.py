@@ -4,8 +4,9 @@ import re
 
 from abuse.mutants import port_25
 from abuse.place import Place, token
-from abuse.probes import content, hand_over, is_refusal, until
+from abuse.probes import content, hand_over, is_refusal
 from abuse.row import Mutant, Probe, refused, rows
+from lab.wait import within
 
 SPOKEN = Mutant(
     "forwarded mail that is refused comes back to whoever it names",
@@ -31,7 +32,7 @@ def returned(
             return said
         found = re.search(r"queued as (\w+)", said)
         number = found[1] if found else "none"
-        if not until(lambda: f"{number}: removed" in place.log(), 30):
+        if not within(30, lambda: f"{number}: removed" in place.log()):
             return f"{said}; it still waits"
         own = [line for line in place.log().splitlines() if f" {number}: " in line]
         notices = [line.rpartition(": ")[2] for line in own if "notification: " in line]
@@ -47,7 +48,7 @@ def _where(place: Place, notice: str) -> str:
         lines = place.log().splitlines()
         return [line for line in lines if f" {notice}: to=<" in line]
 
-    if not until(tried, 20):
+    if not within(20, tried):
         return f"a notice is on its way: {notice}"
     ended = all("relay=none" in line and "status=sent" in line for line in tried())
     return "250 no notice" if ended else f"a notice left: {tried()[0]}"

@@ -1,12 +1,13 @@
 """Daemons that die, a full disk, a resolver that is dead: what serves again, and what is said."""
 
-import time
 from collections.abc import Callable
+from functools import partial
 
 from abuse.mutants import submission
 from abuse.place import Place, token
-from abuse.probes import content, hand_over, on_host, until
+from abuse.probes import content, hand_over, on_host
 from abuse.row import Mutant, Probe, refused, rows, served
+from lab.wait import within
 
 DAEMONS = {
     "postfix": "postfix",
@@ -41,21 +42,26 @@ START_LIMIT = Mutant(
 )
 
 
-def _kill(place: Place, unit: str) -> None:
-    place.shell(f"kill -9 $(systemctl show -P MainPID {unit})")
+def _process(place: Place, unit: str) -> str:
+    """The unit's main process; "0" if it has none."""
+    return place.shell(f"systemctl show -P MainPID {unit}")
+
+
+def _lives(place: Place, unit: str, killed: str) -> bool:
+    """Whether the unit runs in another process than the one that was killed."""
+    return _process(place, unit) not in ("0", killed) and _runs(place, unit)
 
 
 def killed(unit: str) -> Probe:
     """SIGKILL, as an out-of-memory kill; whether it is back and mail passes both ways."""
 
     def probe(place: Place) -> str:
-        before = place.shell(f"systemctl show -P MainPID {unit}")
+        before = _process(place, unit)
         if before == "0":
             return "it does not run"
-        _kill(place, unit)
+        place.shell(f"kill -9 {before}")
         place.hang_up()
-        time.sleep(0.5)
-        if not until(lambda: _runs(place, unit), BACK_SECONDS):
+        if not within(BACK_SECONDS, lambda: _lives(place, unit, before)):
             return "it stays dead: " + place.shell(f"systemctl is-active {unit}")
         return _both_ways(place)
 
@@ -66,13 +72,14 @@ def killed_often(unit: str, times: int = 7) -> Probe:
     """SIGKILL as soon as it is back, several times; whether it is back in a minute."""
 
     def probe(place: Place) -> str:
+        killed = ""
         for _ in range(times):
-            if not until(lambda: _runs(place, unit), 15, 0.1):
+            if not within(15, partial(_lives, place, unit, killed), 0.1):
                 return "it stays dead: " + place.shell(f"systemctl is-active {unit}")
-            _kill(place, unit)
-            time.sleep(0.2)
+            killed = _process(place, unit)
+            place.shell(f"kill -9 {killed}")
         place.hang_up()
-        if not until(lambda: _runs(place, unit), 60):
+        if not within(60, partial(_lives, place, unit, killed)):
             return "it stays dead: " + place.shell(f"systemctl is-active {unit}")
         return _both_ways(place)
 
@@ -94,7 +101,7 @@ def _both_ways(place: Place, seconds: float = 30) -> str:
             said[:] = [repr(error), ""]
         return all(text.startswith("250") for text in said)
 
-    return said[0] if until(served_, seconds, 1) else f"not served: {' / '.join(said)}"
+    return said[0] if within(seconds, served_, 1) else f"not served: {' / '.join(said)}"
 
 
 def _inbound(place: Place) -> str:
@@ -122,8 +129,8 @@ def stopped(unit: str, way: Callable[[Place], str]) -> Probe:
         finally:
             place.shell(f"systemctl start {unit}")
             place.hang_up()
-            until(lambda: _runs(place, unit), 15)
-            time.sleep(1)
+            within(15, lambda: _runs(place, unit))
+            _both_ways(place, 15)
 
     return probe
 

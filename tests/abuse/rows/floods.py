@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 from abuse.mutants import submission
 from abuse.place import Place, token
-from abuse.probes import content, hand_over, until
+from abuse.probes import content, hand_over
 from abuse.row import Mutant, Probe, rows, served
 from abuse.talk import CLOSED, Talk
+from lab.wait import within
 
 GOOD_SECONDS = 20.0
+FLOOD_SECONDS = 3.0
 PATIENT = Mutant(
     "whoever is connected may stay, however many come",
     main={
@@ -46,22 +48,19 @@ PATIENT = Mutant(
 Attack = Callable[[Place, Talk, threading.Event], None]
 
 
-def idle(_: Place, talk: Talk, end: threading.Event) -> None:
+def idle(_: Place, __: Talk, end: threading.Event) -> None:
     """Connected, and silent."""
-    talk.reply()
     end.wait(60)
 
 
 def drip(_: Place, talk: Talk, end: threading.Event) -> None:
     """An octet every second."""
-    talk.reply()
     while not end.wait(1) and not talk.closed:
         talk.send(b"E")
 
 
 def drip_data(place: Place, talk: Talk, end: threading.Event) -> None:
     """A message that never ends, an octet every second."""
-    talk.reply()
     talk.say("EHLO x.example")
     talk.say(f"MAIL FROM:<{place.names['friend']}>")
     talk.say(f"RCPT TO:<{place.names['taken']}>")
@@ -72,14 +71,12 @@ def drip_data(place: Place, talk: Talk, end: threading.Event) -> None:
 
 def chatter(_: Place, talk: Talk, end: threading.Event) -> None:
     """Commands that do nothing, as fast as they are answered."""
-    talk.reply()
     while not end.is_set() and talk.say("NOOP") != CLOSED:
         end.wait(0.05)
 
 
 def guesses(place: Place, talk: Talk, end: threading.Event) -> None:
     """Recipients, one after another."""
-    talk.reply()
     talk.say("EHLO x.example")
     talk.say(f"MAIL FROM:<{place.names['friend']}>")
     number = 0
@@ -94,10 +91,12 @@ def guesses(place: Place, talk: Talk, end: threading.Event) -> None:
 def flood(place: Place, port: int, attack: Attack, sources: int, each: int) -> Iterator[None]:
     """So many connections from so many addresses, each with its attack, until the end."""
     end = threading.Event()
+    greeted: list[str] = []
 
     def one(source: str) -> None:
         try:
             with place.talk(port, source) as talk:
+                greeted.append(talk.reply())
                 attack(place, talk, end)
         except OSError:
             end.wait(1)
@@ -110,14 +109,16 @@ def flood(place: Place, port: int, attack: Attack, sources: int, each: int) -> I
     ]
     for thread in threads:
         thread.start()
-    time.sleep(3)
+    # who is one too many gets no greeting
+    within(FLOOD_SECONDS, lambda: len(greeted) == len(threads))
     try:
         yield
     finally:
         end.set()
         for thread in threads:
             thread.join(5)
-        time.sleep(1)
+        connected = f"ss -Hnt state established '( sport = :{port} )'"
+        within(FLOOD_SECONDS, lambda: not any(a in place.shell(connected) for a in addresses))
 
 
 def beside(port: int, attack: Attack, sources: int = 4, each: int = 40) -> Probe:
@@ -165,7 +166,7 @@ def guesser(port: int) -> Probe:
         source, ours = place.attacker(), place.names["ours"]
         for number in range(12):
             _guess(place, port, source, f"name{number}@{ours}", "password")
-        shut = until(lambda: _guess(place, port, source, "x", "x").startswith("shut out"), 25, 2)
+        shut = within(25, lambda: _guess(place, port, source, "x", "x").startswith("shut out"), 2)
         if not shut:
             return "it may go on guessing"
         login, password = place.names["login"], place.password()
@@ -181,7 +182,8 @@ def office(place: Place) -> str:
     source, colleague = place.attacker(), place.names["colleague"]
     for _ in range(10):
         _guess(place, 587, source, place.names["login"], "forgotten")
-    time.sleep(5)
+    # "slowed", or "banned" by a mutant: one of nftables' sets has the address
+    within(25, lambda: f"{source} " in place.shell("nft list table ip guessing"))
     return _guess(place, 587, source, colleague, place.password(colleague))
 
 
@@ -198,7 +200,7 @@ def burst(count: int) -> Probe:
         )
         started = time.monotonic()
         place.shell(script, "client")
-        sent = until(lambda: _left(place, word) >= count, count / 5, 1)
+        sent = within(count / 5, lambda: _left(place, word) >= count, 1)
         took = time.monotonic() - started
         return f"{'250' if sent else 'only'} {_left(place, word)} of {count} in {took:.0f} s"
 

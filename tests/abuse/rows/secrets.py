@@ -6,7 +6,6 @@ from abuse.place import Place
 from abuse.probes import on_host
 from abuse.row import Mutant, Probe, refused, rows
 
-ROLE = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 TOKEN = "http://169.254.169.254/latest/api/token"
 OPEN_METADATA = Mutant(
     "every user reaches the metadata service",

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 
 from abuse.place import Place
-from abuse.probes import until
 from abuse.row import Mutant, Probe, rows, served
+from lab.wait import within
 
 UNIT = "mail-relay-tables.service"
 TRUSTING = Mutant(
@@ -35,7 +35,7 @@ def broken(change: Callable[[bytes], bytes]) -> Probe:
             right = s3.get_object(Bucket=name, Key=key)["Body"].read()
             s3.put_object(Bucket=name, Key=key, Body=change(right))
         try:
-            said = place.shell("systemctl reset-failed {UNIT}; systemctl start {UNIT}; echo")
+            said = place.shell(f"systemctl reset-failed {UNIT}; systemctl start {UNIT}; echo")
             state = place.shell(f"systemctl is-failed {UNIT}")
             place.hang_up()
             served_ = place.session().say("MAIL FROM:<" + place.names["login"] + ">")
@@ -46,9 +46,9 @@ def broken(change: Callable[[bytes], bytes]) -> Probe:
             with entered(place.lab.namespace):
                 region.client(place.lab, "s3").put_object(Bucket=name, Key=key, Body=right)
             place.shell(
-                "systemctl start postfix; systemctl reset-failed {UNIT}; systemctl start {UNIT}"
+                f"systemctl start postfix; systemctl reset-failed {UNIT}; systemctl start {UNIT}"
             )
-            until(lambda: "active" in place.shell("systemctl is-active postfix"), 10)
+            within(10, lambda: place.shell("systemctl is-active postfix") == "active")
 
     return probe
 

@@ -6,7 +6,7 @@ from abuse.mutants import SUBMISSION
 from abuse.place import Place
 from abuse.row import Mutant, Probe, refused, rows, served
 from abuse.talk import Talk
-from lab import send
+from lab.internet.smtp import Internet
 
 PORTS = (25, 587, 465)
 OLD = Mutant(
@@ -96,7 +96,7 @@ def anonymous(port: int) -> Probe:
 
 def verified(port: int) -> Probe:
     """A session of a client that verifies the name."""
-    return lambda place: _tls(place, port, send.Internet(place.lab).context())
+    return lambda place: _tls(place, port, Internet(place.lab).context())
 
 
 OLD_VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1}

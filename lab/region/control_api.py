@@ -1,79 +1,67 @@
-"""The lab's own door, /_lab/...: the state for the machines, switches for tests, what is left."""
+"""The control API, /_lab/...: the state for the machines, switches for tests, leftovers."""
 
 import json
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
 from lab.region import backends, names
-from lab.region.rules import account as allowed
-from lab.region.rules import availability, images
-from lab.region.rules import ec2 as rules
+from lab.region.memory import Memory, ZoneDifferences
 
 
-@dataclass
-class Account:
-    """What AWS has decided about the account, or is slow at, and shows in no API."""
-
-    port_25_blocked: bool = False
-    attachments_held: bool = False
-
-
-account = Account()
-
-
-def handle(request: Request) -> Response:
+def handle(memory: Memory, request: Request) -> Response:
     """One request; JSON in, JSON out."""
     path = request.path.removeprefix("/_lab/")
     body = json.loads(request.data or b"{}")
     match (request.method, path.split("/")):
         case ("GET", ["state"]):
-            return _json(state())
+            return _json(state(memory))
         case ("GET", ["leftovers"]):
             return _json(leftovers())
         case ("POST", ["instances", identity, "stopped"]):
             backends.ec2().stop_instances([identity])
             return _json({})
         case ("PUT", ["account", "port-25"]):
-            account.port_25_blocked = body["blocked"]
+            memory.port_25_blocked = body["blocked"]
             return _json({})
         case ("PUT", ["account", "attachments"]):
-            account.attachments_held = body["held"]
+            memory.attachments_held = body["held"]
             return _json({})
         case ("PUT", ["account", "quotas", code]):
-            allowed.quotas[code] = body["value"]
+            memory.quotas[code] = body["value"]
             return _json({})
         case ("PUT", ["account", "ses"]):
-            allowed.ses["production"] = body["production"]
+            memory.ses_production = body["production"]
             return _json({})
         case ("PUT", ["images", "day"]):
-            images.set_day(body["date"])
+            date = body["date"]
+            memory.images_day = datetime.fromisoformat(date).replace(tzinfo=UTC) if date else None
             return _json({})
         case ("PUT", ["availability-zones"]):
-            availability.change(body)
+            memory.zones = ZoneDifferences(**body)
             return _json({})
         case ("PUT", ["dns", "withhold"]):
-            names.elsewhere.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}
+            memory.names.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}
             return _json({})
         case ("DELETE", ["dns", "withhold"]):
-            names.elsewhere.withheld = set()
+            memory.names.withheld = set()
             return _json({})
         case ("PUT", ["dns", "fail"]):
-            names.elsewhere.failing = {name.lower().rstrip(".") + "." for name in body["names"]}
+            memory.names.failing = {name.lower().rstrip(".") + "." for name in body["names"]}
             return _json({})
         case ("PUT", ["dns", "records"]):
-            names.put_zone(body["zone"], body["records"])
+            names.put_zone(memory, body["zone"], body["records"])
             return _json({})
-    return Response("no such door\n", 404)
+    return Response("no such path\n", 404)
 
 
 def _json(value: Any) -> Response:
     return Response(json.dumps(value), content_type="application/json")
 
 
-def state() -> dict[str, Any]:
-    """What the machines' side follows; see lab/machines/state.py."""
+def state(memory: Memory) -> dict[str, Any]:
+    """The state that the reconciler brings the machines to; typed in lab/machines/state.py."""
     data_volumes = []
     for volume in backends.ec2().volumes.values():
         attachment = volume.attachment
@@ -84,14 +72,14 @@ def state() -> dict[str, Any]:
     for instance in backends.instances():
         interface = backends.primary_interface(instance)
         if interface is None:
-            found.append(_gone(instance))
+            found.append(_gone(memory, instance))
             continue
         public = backends.public_address(interface)
         subnet = interface.subnet
         hop = backends.next_interface(subnet)
         found.append(
             {
-                **_gone(instance),
+                **_gone(memory, instance),
                 "privateAddress": interface.private_ip_address,
                 "publicAddress": public,
                 "mac": interface.mac_address,
@@ -104,8 +92,8 @@ def state() -> dict[str, Any]:
                     {"id": v.id, "sizeGiB": v.size}
                     for v in data_volumes
                     if v.attachment is not None and v.attachment.instance.id == instance.id
-                    # AWS attaches a volume seconds after it has said so, or later
-                    if not account.attachments_held
+                    # AWS answers seconds or more before the volume is there
+                    if not memory.attachments_held
                 ],
                 "ingress": _rules(interface.group_set, "ingress_rules"),
                 "egress": _rules(interface.group_set, "egress_rules"),
@@ -120,17 +108,17 @@ def state() -> dict[str, Any]:
         "instances": found,
         "volumes": volumes,
         "privateZones": zones,
-        "port25Blocked": account.port_25_blocked,
+        "port25Blocked": memory.port_25_blocked,
     }
 
 
-def _gone(instance: Any) -> dict[str, Any]:
+def _gone(memory: Memory, instance: Any) -> dict[str, Any]:
     """A terminated instance has no network any more."""
     return {
         "id": instance.id,
         "name": {tag["key"]: tag["value"] for tag in instance.get_tags()}.get("Name", ""),
         "state": instance._state.name,
-        "boots": rules.boots.get(instance.id, 1),
+        "boots": memory.boots.get(instance.id, 1),
         "privateAddress": "",
         "publicAddress": None,
         "mac": "",

@@ -1,9 +1,9 @@
 """The root file systems of the lab: Debian's EC2 image as far as a machine has it, and the inbox's.
 
-The hosts' root has the packages of `image/ec2-packages.txt`, in the versions that the mirror has
-today, and nothing else: what a set-up needs besides, it installs. `image/host` is what Debian's
-recipe configures beside packages; `image/container` is what a machine without a kernel of its own
-needs, `image/virtual` what one with it does.
+The hosts' root has the packages of `ec2-packages.txt`, in the versions that the mirror has today,
+and nothing else: what a set-up needs besides, it installs. `host/` is what Debian's recipe
+configures beside packages; `container/` is for machines without a kernel of their own, `virtual/`
+for those with one.
 """
 
 import hashlib
@@ -17,11 +17,10 @@ from pathlib import Path
 from common.errors import RelayError
 
 CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-relay"))
-FILES = Path(__file__).parent / "image"
+FILES = Path(__file__).parent
 SUITE = "trixie"
 
-# What the list has and a machine that shares this computer's kernel has not: kernel, boot loader.
-# A virtual machine has a kernel, which QEMU loads for it.
+# Kernel and boot loader: a container shares this computer's kernel, QEMU loads a virtual machine's.
 NOT_IN_A_CONTAINER = ("linux-image-", "grub", "shim-")
 INBOX_PACKAGES = (
     "ca-certificates,curl,dbus,iproute2,iputils-ping,less,netbase,nftables,openssh-server,procps,"
@@ -46,7 +45,7 @@ class Image:
 
 
 class ImageError(RelayError):
-    """A root file system could not be made; says what to look at."""
+    """A root file system could not be made; the text names the log."""
 
 
 def ec2_packages(architecture: str) -> tuple[str, ...]:
