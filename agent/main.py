@@ -65,6 +65,7 @@ def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, Fi
         "own_hosts": gateway_files.own_hosts(bundle),
         "receives": gateway_files.receives(bundle),
         "forwards": gateway_files.forwards(bundle),
+        "targets": gateway_files.targets(bundle),
         "postsrsd": gateway_files.postsrsd(bundle),
         "KeyTable": gateway_files.key_table(signing),
         "SigningTable": gateway_files.signing_table(bundle, signing),
