@@ -7,6 +7,7 @@ from agent.guard import from_outside, results
 from agent.guard.message import TAKEN, Change, Message, Verdict, refused
 from agent.guard.results import Results
 from agent.guard.tables import Tables
+from mail.names import without_extension
 
 # A message that has been here this often goes round and comes back: each time it may have doubled.
 PASSES = 3
@@ -139,8 +140,7 @@ def _address(recipient: str) -> str:
 
 def _reader(address: str) -> str:
     """Who gets it, in lower case: who+one@ and who+two@ are one reader."""
-    local, at, domain = address.lower().rpartition("@")
-    return local.partition("+")[0] + at + domain
+    return without_extension(address.lower())
 
 
 def _once(recipients: tuple[str, ...]) -> tuple[list[str], list[str]]:

@@ -49,3 +49,8 @@ def test_senders_as_real_programs_write_them_are_taken(written: str, key: str) -
 def test_senders_that_programs_read_otherwise_are_refused_by_both(written: str, key: str) -> None:
     assert refused_by_postfix(key)
     assert verdict(message(mail_from=written)).status == "5.1.7"
+
+
+def test_an_address_that_begins_with_a_plus_is_nobodys_extension() -> None:
+    recipients = ("<+a@shop.example>", "<+b@shop.example>", "<+a+x@shop.example>")
+    assert verdict(message(recipients=recipients)).dropped == ("<+a+x@shop.example>",)
