@@ -1,4 +1,4 @@
-"""Sessions that a TCP reset ends in the midst: nothing is left of them, and their address is served."""
+"""Sessions that a TCP reset ends in the midst: nothing of them is left, and who comes is served."""
 
 import base64
 import contextlib
