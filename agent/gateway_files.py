@@ -55,6 +55,18 @@ def forwards(bundle: Bundle) -> str:
     return "".join(f"{address} {found[address]}\n" for address in sorted(found))
 
 
+def targets(bundle: Bundle) -> str:
+    """Postfix's transport_maps: what our users' notices go out to, apart from strangers' ones.
+
+    Forwards' targets, and domains of ours whose mail others take.
+    """
+    here = {*receiving(bundle), bundle["host"]}
+    listed = {x for forward in bundle["forwards"].values() for x in forward} | {bundle["operator"]}
+    found = {*bundle["domains"], *listed}
+    outside = sorted(name for name in found if name.rpartition("@")[2] not in here)
+    return "".join(f"{name} smtp:\n" for name in outside)
+
+
 def passwords(bundle: Bundle, logins: Iterable[str]) -> str:
     """Dovecot's passdb (passwd-file) for these logins.
 

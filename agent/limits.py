@@ -16,8 +16,9 @@ KINDS = {"recipients": 1, "messages": 2}
 UNITS = tuple(f"mail-relay-limit@{kind}.service" for kind in KINDS)
 SECONDS = {"PerHour": HOUR, "PerDay": DAY}
 KEYS = tuple(kind + per for kind in KINDS for per in SECONDS)
-# of a login that the tables do not name: there is none
-UNKNOWN = [[1, DAY]]
+# A login that the tables do not name has none: one that is removed while its session is open
+# hears so from the guard, and not that it has sent too much.
+UNKNOWN: list[list[int]] = []
 
 
 def of(entry: Mapping[str, Any], kind: str) -> list[list[int]]:

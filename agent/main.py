@@ -29,7 +29,6 @@ BASES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-rela
 # For how long the bucket may give no answer before that is an error: a role takes seconds to
 # spread, and a host's tables may come after it.
 PATIENCE = 300.0
-CLOCK_OFF = 60.0
 
 
 def say(text: str, level: int = 6) -> None:
@@ -65,6 +64,7 @@ def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, Fi
         "own_hosts": gateway_files.own_hosts(bundle),
         "receives": gateway_files.receives(bundle),
         "forwards": gateway_files.forwards(bundle),
+        "targets": gateway_files.targets(bundle),
         "postsrsd": gateway_files.postsrsd(bundle),
         "KeyTable": gateway_files.key_table(signing),
         "SigningTable": gateway_files.signing_table(bundle, signing),
@@ -167,8 +167,8 @@ def judged(problems: list[str], answer: source.Answer, now: float) -> report.Rep
         else:
             say(f"{answer.problem} now; asking again")
     off = answer.clock_off
-    if off is not None and off > CLOCK_OFF:
-        if last.clock_off is None or last.clock_off <= CLOCK_OFF:
+    if off is not None and off > report.CLOCK_OFF:
+        if last.clock_off is None or last.clock_off <= report.CLOCK_OFF:
             say(f"this host's clock and the bucket's differ by {off:.0f} s", 3)
     elif off is None:
         off = last.clock_off

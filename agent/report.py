@@ -7,6 +7,7 @@ from pathlib import Path
 from agent.install import write
 
 FILE = Path("/run/mail-relay/tables.json")
+CLOCK_OFF = 60.0  # seconds that are worth a word
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import status
+from agent import report, status
 from agent.host_status import Disk
 
 DAYS = 20  # certbot renews when a third of the time is left, which is 30 days of Let's Encrypt's 90
@@ -61,10 +61,16 @@ def room(disks: tuple[Disk, ...]) -> Iterator[str]:
             yield f"{disk.path} has room for few files more ({disk.inodes_free:.0%} of its inodes)"
 
 
+def clock(off: float | None) -> Iterator[str]:
+    """What the last look for tables found, `report.Report.clock_off`."""
+    if off is not None and off > report.CLOCK_OFF:
+        yield f"the clock is {off:.0f} s off: receivers refuse signatures from the future"
+
+
 def main() -> int:
     """Command line: role."""
     (role,) = sys.argv[1:]
-    found = list(room(status.disks(status.DISKS[role])))
+    found = [*room(status.disks(status.DISKS[role])), *clock(report.read().clock_off)]
     if role == "gateway":
         found += certificate(socket.getfqdn())
     for line in found:

@@ -25,6 +25,7 @@ AGENT_FILES = {
         "guard/__init__.py",
         "guard/__main__.py",
         "guard/author.py",
+        "guard/field.py",
         "guard/from_outside.py",
         "guard/inbound.py",
         "guard/message.py",

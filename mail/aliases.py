@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+from mail.names import without_extension
+
 # Where the mail of each address, or of all others of a domain (`@domain`), goes.
 Targets = Mapping[str, tuple[str, ...]]
 
@@ -42,9 +44,3 @@ def end(address: str, targets: Targets, mailboxes: Collection[str]) -> str | Non
             return None
         (address,) = found
     return plain
-
-
-def without_extension(address: str) -> str:
-    """The address less its `+something` (recipient_delimiter); one that begins so has none."""
-    local, _, domain = address.rpartition("@")
-    return f"{local[:1]}{local[1:].partition('+')[0]}@{domain}"

@@ -117,6 +117,12 @@ def is_password(value: object) -> bool:
     return isinstance(value, str) and PASSWORD.fullmatch(value) is not None
 
 
+def without_extension(address: str) -> str:
+    """The address less its `+something` (recipient_delimiter); one that begins so has none."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}{local[1:].partition('+')[0]}{at}{domain}"
+
+
 def is_within(name: str, domain: str) -> bool:
     """Whether `name` is the domain or below it."""
     return name == domain or name.endswith("." + domain)

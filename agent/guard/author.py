@@ -9,13 +9,14 @@ whatever follows the address and is no comment.
 import re
 from dataclasses import dataclass
 
+from agent.guard.field import CONTROL, Unclosed, enclosed, unfolded
+
 # A line's limit (RFC 5322, 2.1.1) is this field's here, and more than any program needs.
 LIMIT = 998
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*@{_LABEL}(?:\.{_LABEL})+")
 _EMPTY_LINE = re.compile(r"\n[ \t]*(?:\n|$)")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # What a name holds without quotes: an atom's characters, dots (RFC 5322, 4.1, obs-phrase) and what
 # is not ASCII.
 _WORD = re.compile(r"[^\x00-\x20()<>\[\]:;@\\,\"\x7f]+")
@@ -49,8 +50,8 @@ def read(value: bytes) -> Author:
     # some programs take a line's end for the end of quotes
     if re.search(r'"[^"\n]*\n[^"]*"', text) and text.count("@") > 1:
         raise Unreadable("a name in the From field that has @ is to be on one line")
-    text = re.sub(r"\r?\n(?=[ \t])", "", text)
-    if found := _CONTROL.search(text):
+    text = unfolded(text)
+    if found := CONTROL.search(text):
         raise Unreadable(f"the From field has a control character ({ord(found.group()):#04x})")
     return _Reader(text).author()
 
@@ -115,26 +116,19 @@ class _Reader:
                 return words, ""
 
     def _quoted(self) -> str:
-        content, self._at = self._until('"', "the From field's quotes are not closed")
-        return content
+        return self._enclosed("the From field's quotes are not closed")
 
     def _comment(self) -> None:
-        depth, content, begin = 0, "", self._at + 1
-        while self._at < len(self._text):
-            letter = self._text[self._at]
-            if letter == "\\":
-                letter = self._text[self._at + 1 : self._at + 2]
-                self._at += 1
-            elif letter == "(":
-                depth += 1
-            elif letter == ")":
-                depth -= 1
-            content += letter
-            self._at += 1
-            if not depth:
-                self._comments += [content[1:-1], self._text[begin : self._at - 1]]
-                return
-        raise Unreadable("a ( in the From field is not closed")
+        begin = self._at
+        content = self._enclosed("a ( in the From field is not closed")
+        self._comments += [content, self._text[begin + 1 : self._at - 1]]
+
+    def _enclosed(self, otherwise: str) -> str:
+        try:
+            content, self._at = enclosed(self._text, self._at)
+        except Unclosed:
+            raise Unreadable(otherwise) from None
+        return content
 
     def _angle(self) -> str:
         end = self._text.find(">", self._at)
@@ -144,20 +138,6 @@ class _Reader:
         if not content.strip(" \t"):
             raise Unreadable(_NO_ADDRESS)
         return content.strip(" \t")
-
-    def _until(self, end: str, otherwise: str) -> tuple[str, int]:
-        """The text up to `end`, escapes taken off, and where the field goes on."""
-        content, at = "", self._at + 1
-        while at < len(self._text):
-            letter = self._text[at]
-            if letter == end:
-                return content, at + 1
-            if letter == "\\":
-                at += 1
-                letter = self._text[at : at + 1]
-            content += letter
-            at += 1
-        raise Unreadable(otherwise)
 
 
 _NO_ADDRESS = "the From field has no address, or a name without <...> around its address"

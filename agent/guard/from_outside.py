@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from agent.guard.field import CONTROL, Unclosed, enclosed, unfolded
+
 # What OpenDMARC reads of it; a longer one is refused before (templates/.../inbound_headers).
 LONGEST = 1000
 _TOKEN = re.compile(
@@ -11,7 +13,6 @@ _TOKEN = re.compile(
 _ADDRESS = re.compile(
     r'(?:[^\s@"<>()\[\],:;\\]+|"[^"@\\<>]*")@(?P<domain>(?:[a-z0-9_-]+\.)+[a-z0-9-]+)\.?'
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class Unreadable(ValueError):
@@ -29,7 +30,7 @@ def domain(fields: Sequence[bytes]) -> str:
     if len(fields[0]) > LONGEST:
         raise Unreadable(f"From: is longer than {LONGEST} characters")
     text = fields[0].decode("latin-1")
-    if _CONTROL.search(text):
+    if CONTROL.search(unfolded(text)):
         raise Unreadable("From: has a control character")
     tokens = _tokens(_without_comments(text))
     angles = [token for kind, token in tokens if kind == "angle"]
@@ -76,24 +77,16 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 def _without_comments(text: str) -> str:
     """The text with each comment, nested ones too, as a space."""
-    kept: list[str] = []
-    depth, quoted, escaped = 0, False, False
-    for letter in text:
-        if escaped:
-            escaped = False
-        elif letter == "\\" and (quoted or depth):
-            escaped = True
-        elif letter == '"' and not depth:
-            quoted = not quoted
-        elif letter == "(" and not quoted:
-            depth += 1
-        elif letter == ")" and not quoted:
-            depth -= 1
-            letter = " "
-            if depth < 0:
-                raise Unreadable("From: has brackets that do not match")
-        if not depth:
-            kept.append(letter)
-    if depth or quoted or escaped:
-        raise Unreadable("From: has brackets or quotation marks that do not match")
-    return "".join(kept)
+    kept, at = "", 0
+    while at < len(text):
+        begin, at = at, at + 1
+        if text[begin] == ")":
+            raise Unreadable("From: has brackets that do not match")
+        if text[begin] in '"(':
+            try:
+                _, at = enclosed(text, begin)
+            except Unclosed:
+                why = "From: has brackets or quotation marks that do not match"
+                raise Unreadable(why) from None
+        kept += " " if text[begin] == "(" else text[begin:at]
+    return kept

@@ -7,6 +7,7 @@ from agent.guard import from_outside, results
 from agent.guard.message import TAKEN, Change, Message, Verdict, refused
 from agent.guard.results import Results
 from agent.guard.tables import Tables
+from mail.names import without_extension
 
 # A message that has been here this often goes round and comes back: each time it may have doubled.
 PASSES = 3
@@ -14,6 +15,8 @@ LOCAL_PART = 64  # octets that a receiver has to take (RFC 5321, 4.5.3.1.1)
 # postsrsd's SRS0=, a hash of 12, =, two for the day, =, the domain, =, the local part
 SRS = 5 + 12 + 1 + 2 + 1 + 1
 _SENDER = re.compile(r"(?P<local>[\w.!#$%&'*+/=?^`{|}~-]+)@(?P<domain>[\w.-]+)", re.ASCII)
+# Dots that need quotation marks (RFC 5321, 4.1.2), as old phones' addresses have them.
+_ODD_DOTS = re.compile(r"^\.|\.\.|\.$")
 # What servers of old write over their notices: a name, and no address that could be another's.
 _NOTICE = re.compile(rb'[\w\t ."()-]*(<\s*[\w-]*\s*>\s*)?', re.ASCII)
 # RFC 5321, 4.1.2: some programs quote what needs no quotation marks
@@ -56,7 +59,7 @@ def judge(rules: Rules, message: Message, tables: Tables) -> Verdict:
 
     changes, notes = list(author.changes), list(author.notes)
     replaced = None
-    if envelope and (not proved or (not own and len(sender) - 1 + SRS > LOCAL_PART)):
+    if envelope and (not proved or (not own and not _fits(envelope["local"], domain))):
         why = "cannot be written into ours" if proved else "is not proved"
         notes.append(f"the sender <{sender}> {why}: notices to it end here")
         replaced = _without_notices(envelope["local"], domain, tables.host)
@@ -137,8 +140,7 @@ def _address(recipient: str) -> str:
 
 def _reader(address: str) -> str:
     """Who gets it, in lower case: who+one@ and who+two@ are one reader."""
-    local, at, domain = address.lower().rpartition("@")
-    return local.partition("+")[0] + at + domain
+    return without_extension(address.lower())
 
 
 def _once(recipients: tuple[str, ...]) -> tuple[list[str], list[str]]:
@@ -150,7 +152,13 @@ def _once(recipients: tuple[str, ...]) -> tuple[list[str], list[str]]:
     return list(first), [f"<{found}>" for found in map(_address, recipients) if found not in kept]
 
 
+def _fits(local: str, domain: str, around: int = SRS) -> bool:
+    """Whether an address can be part of a local part of ours, with so much around it."""
+    return around + len(domain) + len(local) <= LOCAL_PART and not _ODD_DOTS.search(local)
+
+
 def _without_notices(local: str, domain: str, host: str) -> str:
-    """A sender of ours in whose place notices end, with the true one in it if there is room."""
-    full = f"nobounce+{domain}={local}"
-    return f"{full if len(full) <= LOCAL_PART else 'nobounce'}@{host}"
+    """A sender of ours in whose place notices end, with the true one in it if it fits."""
+    before = "nobounce+"
+    known = f"{before}{domain}={local}"
+    return f"{known if _fits(local, domain, len(before) + 1) else 'nobounce'}@{host}"

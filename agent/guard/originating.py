@@ -11,6 +11,7 @@ from agent.guard.author import Author, Unreadable, read
 from agent.guard.message import TAKEN, Change, Message, Verdict, deferred, refused
 from agent.guard.shown import Unknown, addresses
 from agent.guard.tables import Login, Tables
+from mail.names import without_extension
 
 # A longer line of a header is cut on its way out (RFC 5321, 4.5.3.1.6; Postfix' smtp(8)).
 LINE = 998
@@ -84,9 +85,8 @@ def _signed(author: Author, message: Message, tables: Tables, verdict: Verdict) 
 
 def _may(login: Login, address: str) -> bool:
     """A login's addresses are its own with `+anything` too, as they are for what it receives."""
-    local, _, domain = address.rpartition("@")
-    plain = f"{local.partition('+')[0]}@{domain}"
-    return not login.send_as.isdisjoint((address, plain, f"@{domain}"))
+    names = (address, without_extension(address), f"@{_domain(address)}")
+    return not login.send_as.isdisjoint(names)
 
 
 def _list(login: Login) -> str:

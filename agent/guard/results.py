@@ -15,7 +15,8 @@ _DMARC = re.compile(
     r"dmarc=(?P<result>\w+)( \(p=(?P<policy>\w+) dis=\w+\))? header\.from=(?P<of>\S+)"
 )
 _SPF = re.compile(r"spf=(?P<result>\w+) smtp\.(?P<what>mailfrom|helo)=(?P<of>\S*)")
-_DKIM = re.compile(r"dkim=(?P<result>\w+)( header\.d=(?P<of>\S+) header\.i=.*)?")
+# of a signature without a domain OpenDKIM says "(null)"
+_DKIM = re.compile(r"dkim=(?P<result>\w+)( header\.d=(?P<of>\S*) header\.i=.*)?")
 _ATPS = re.compile(r"dkim-atps=\w+")  # nobody uses it, and Debian's OpenDKIM says so each time
 _ASIDE = re.compile(r'\([^()]*\)|reason="[^"]*"')
 

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import socket
 import ssl
+import struct
 from typing import Self
 
 SECONDS = 30.0
@@ -30,6 +31,12 @@ class Talk:
         self.closed = True
         with contextlib.suppress(OSError):
             self._socket.close()
+
+    def reset(self) -> None:
+        """End the connection as a line that is cut does (RST), without TLS's goodbye."""
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
     def secure(self) -> None:
         """TLS from here on; the certificate is verified."""

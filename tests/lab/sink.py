@@ -63,3 +63,12 @@ def sink(lab: Lab) -> Iterator[Sink]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def silent(lab: Lab) -> Iterator[None]:
+    """An exchanger on the probe's address that can be connected to, and says nothing."""
+    with entered(f"{lab.namespace}-probe"):
+        server = socket.create_server((PROBE, 25), backlog=64)
+    with server:
+        yield

@@ -2,13 +2,16 @@
 
 import re
 import smtplib
+import uuid
 
 import pytest
 from outside import answer, by_provider, converse, domain, letter
-from world import GATEWAY, World
+from sink import silent
+from world import GATEWAY, LOGIN, World
 
 from lab import send
-from lab.internet.stranger import Stranger
+from lab.internet.stranger import Stranger, put_zone
+from lab.machines.network import OTHERS_CIDR, PROBE
 from lab.wait import until
 
 pytestmark = pytest.mark.usefixtures("unhurried")
@@ -147,6 +150,38 @@ def test_a_proved_sender_is_told(world: World) -> None:
     by_provider(world, "me@inbox.example", GONE, letter("From: me@inbox.example", subject))
     (notice,) = world.inbox.wait_for(lambda m: m.subject != subject and subject in m.raw)
     assert (notice.sender, notice.recipient) == ("MAILER-DAEMON", "me@inbox.example")
+
+
+def test_strangers_with_slow_exchangers_hold_up_no_mail_of_ours(world: World) -> None:
+    processes, name = 4, f"slow-{uuid.uuid4().hex[:8]}.example"
+    senders = [f"n{number}.{name}" for number in range(2 * processes)]
+    records: list[list[object]] = [[sender, "A", 300, PROBE] for sender in senders]
+    records += [[sender, "TXT", 300, f'"v=spf1 ip4:{OTHERS_CIDR} -all"'] for sender in senders]
+    put_zone(world.lab, name, records)
+    subject = send.unique("beside slow exchangers")
+    try:
+        set_processes(world, processes)
+        with silent(world.lab):
+            said = [answer(world, GONE, letter(f"From: x@{n}", n), f"a@{n}") for n in senders]
+            assert [code for code, _ in said] == [250] * len(senders), said
+            until(
+                "there is a notice for each",
+                lambda: all(
+                    f"{text.split()[-1]}: sender non-delivery notification" in world.log(GATEWAY)
+                    for _, text in said
+                ),
+            )
+            world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
+            assert world.arrived(subject, 60).verdict.passes()
+    finally:
+        set_processes(world, 100)
+        put_zone(world.lab, name, [])
+
+
+def set_processes(world: World, count: int) -> None:
+    """How many processes deliver at a time."""
+    world.run(GATEWAY, "postconf", "-F", f"smtp/unix/process_limit={count}")
+    world.run(GATEWAY, "postfix", "reload")
 
 
 def test_a_message_asks_for_a_limited_number_of_addresses(world: World) -> None:

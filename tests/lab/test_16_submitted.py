@@ -1,7 +1,9 @@
 """What a login or a client writes that others would believe, or cannot take."""
 
+import smtplib
+
 import pytest
-from world import CLIENT, GATEWAY, LOGIN, World
+from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, World
 
 from lab import send
 
@@ -49,3 +51,23 @@ def test_a_header_in_utf_8_from_the_clients_shell_arrives_where_smtputf8_is_unkn
     finally:
         world.inbox.run("postconf", "-X", "smtpd_discard_ehlo_keywords")
         world.inbox.run("postfix", "reload")
+
+
+def test_an_open_session_hears_that_its_login_is_removed(world: World) -> None:
+    counted, without = world.settings(), world.settings()
+    logins = counted["mail-relay:logins"]
+    next(x for x in logins if x["address"] == OTHER_LOGIN)["limits"] = {"messagesPerHour": 100}
+    without["mail-relay:logins"] = [x for x in logins if x["address"] != OTHER_LOGIN]
+    message = send.compose(OTHER_LOGIN, send.RECIPIENT, send.unique("while it is there"))
+    try:
+        world.apply(counted)
+        world.pull_tables()
+        with world.session(587, login=OTHER_LOGIN) as session:
+            session.send_message(message)
+            world.apply(without)
+            world.pull_tables()
+            with pytest.raises(smtplib.SMTPException, match="changed or removed"):
+                session.send_message(message)
+    finally:
+        world.apply(world.settings())
+        world.pull_tables()

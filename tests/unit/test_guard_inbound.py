@@ -158,12 +158,35 @@ def test_good_mail_is_taken_and_says_whom_it_reached() -> None:
         "other.example; dkim=pass header.d=bank.example header.i=@x",
         "mail.relay.example; dkim=pass header.d=a.example header.d=bank.example",
         "mail.relay.example; dkim=pass",
+        "mail.relay.example; dkim=pass header.d= header.i=@",
         "mail.relay.example (x) ; dkim=pass header.d=bank.example header.i=@x",
     ],
 )
 def test_a_verdict_of_somebody_elses_is_refused_should_one_ever_arrive(forged: str) -> None:
     found = message(extra=((results.FIELD, f" {forged}".encode()),))
     assert verdict(found).code == "550"
+
+
+# What OpenDKIM 2.11.0~beta2-9.1 says of signatures that are none.
+@pytest.mark.parametrize(
+    "said",
+    [
+        "dkim=permerror header.d=(null) header.i=@ header.a=rsa-sha1 header.s=(null) header.b=AAAA",
+        "dkim=permerror header.d=x.example header.i= header.a=rsa-sha1 header.s=s header.b=AAAA",
+        "dkim=permerror header.d=x.example header.i=@x.example header.a=rsa-sha1 header.s=(null) "
+        "header.b=AAAA",
+        "dkim=permerror header.d=x.example header.i=@x.example header.a=rsa-sha256 header.s=s "
+        "header.b=",
+        'dkim=fail reason="key revoked" header.d=x.example header.i=ab@x.example '
+        "header.a=rsa-sha256 header.s=s header.b=AAAA",
+    ],
+)
+def test_a_broken_signature_is_no_signature(said: str) -> None:
+    found = message(dkim=f"{said}; dkim-atps=neutral")
+    assert verdict(found).code == ""
+    good = "dkim=pass header.d=far.example header.i=@far.example header.a=rsa-sha256 header.b=x"
+    values = message(dkim=f"{said}; {good}; dkim-atps=neutral").values(results.FIELD)
+    assert results.read(values, HOST).dkim == {"far.example"}
 
 
 def test_the_verdicts_are_read_as_the_judges_write_them() -> None:
@@ -258,7 +281,11 @@ def test_our_names_are_for_those_who_prove_them(
         ("pass smtp.mailfrom=v.example", "", "<a@v.example>", None),
         ("fail smtp.mailfrom=v.example", "v.example", "<a@v.example>", None),
         ("none smtp.mailfrom=x.v.example", "v.example", "<a@x.v.example>", None),
-        ("pass smtp.mailfrom=v.example", "", '<"a..b"@v.example>', None),
+        # dots that need quotation marks: postsrsd's answer to these is no address
+        ("pass smtp.mailfrom=v.example", "", '<"a..b"@v.example>', f"nobounce@{HOST}"),
+        ("pass smtp.mailfrom=v.example", "", "<a..b.@v.example>", f"nobounce@{HOST}"),
+        ("pass smtp.mailfrom=v.example", "", "<.a@v.example>", f"nobounce@{HOST}"),
+        ("fail smtp.mailfrom=v.example", "", "<a.@v.example>", f"nobounce@{HOST}"),
         ("pass smtp.helo=v.example", "", "<>", None),
         ("fail smtp.mailfrom=v.example", "", "<a@v.example>", NOBODY),
         ("none smtp.mailfrom=v.example", "x.v.example", "<a@v.example>", NOBODY),

@@ -5,6 +5,7 @@ from abuse.rows import (
     auth,
     author,
     backscatter,
+    cut,
     envelope,
     faults,
     floods,
@@ -38,5 +39,6 @@ ROWS: tuple[Row, ...] = (
     *secrets.ROWS,
     *tables.ROWS,
     *floods.ROWS,
+    *cut.ROWS,
     *faults.ROWS,
 )

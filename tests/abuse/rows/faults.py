@@ -1,5 +1,6 @@
 """Daemons that die, a full disk, a resolver that is dead: what serves again, and what is said."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -21,6 +22,28 @@ DAEMONS = {
 }
 BACK_SECONDS = 25
 UNITS = [*DAEMONS.values()]
+FILL = """
+import os
+folder = "/srv/mail/battery-inodes"
+os.mkdir(folder)
+for number in range(os.statvfs(folder).f_favail - 100):
+    os.mknod(f"{folder}/{number}")
+"""
+# the hosts of a lab have this computer's clock, so it is Python's that is wrong
+WRONG_CLOCK = """
+mkdir -p /run/battery-clock /run/systemd/system/mail-relay-tables.service.d
+cat > /run/battery-clock/sitecustomize.py <<END
+import time
+right = time.time
+time.time = lambda: right() + 86400
+END
+cat > /run/systemd/system/mail-relay-tables.service.d/battery.conf <<END
+[Service]
+Environment=PYTHONPATH=/run/battery-clock
+END
+systemctl stop mail-relay-tables.timer
+systemctl daemon-reload
+"""
 STAY_DEAD = Mutant(
     "what dies stays dead",
     files={
@@ -157,6 +180,41 @@ def full(way: Callable[[Place], str]) -> Probe:
     return probe
 
 
+def filled(way: Callable[[Place], str]) -> Probe:
+    """What is said while the data volume has a hundred inodes left; and that all is well after."""
+
+    def probe(place: Place) -> str:
+        place.run("python3", "-c", FILL)
+        try:
+            said = way(place)
+        except OSError as error:
+            said = f"not served: {error!r}"
+        finally:
+            place.shell("rm -rf /srv/mail/battery-inodes")
+            place.hang_up()
+        after = _both_ways(place)
+        return said if after.startswith("250") else f"after it {after}"
+
+    return probe
+
+
+def a_day_ahead(place: Place) -> str:
+    """A look for tables by a clock that is wrong; whether a login is served, and who is told."""
+    place.shell(WRONG_CLOCK)
+    try:
+        place.shell("systemctl start mail-relay-tables.service")
+        found = place.run("python3", "/usr/local/lib/mail-relay/agent/watch.py", "gateway")
+        told = "told" if re.search(r"clock is 864\d\d s off", found) else "nobody is told"
+        return f"{_outbound(place)}; {told}"
+    except OSError as error:
+        return f"not served: {error!r}"
+    finally:
+        place.shell("rm -r /run/systemd/system/mail-relay-tables.service.d /run/battery-clock")
+        place.shell("systemctl daemon-reload; systemctl start mail-relay-tables.service")
+        place.shell("systemctl start mail-relay-tables.timer")
+        place.hang_up()
+
+
 def resolverless(way: Callable[[Place], str]) -> Probe:
     """What is said while no name can be looked up."""
 
@@ -236,6 +294,25 @@ ROWS = (
         slow=True,
     ),
     *rows(
+        "disk",
+        Mutant(
+            "files are not counted",
+            edits={
+                "/usr/local/lib/mail-relay/agent/guard/room.py": (
+                    r"^STRANGERS, OWN = .*$",
+                    "STRANGERS, OWN = 0.0, 0.0",
+                )
+            },
+            restart=("mail-relay-guard",),
+        ),
+        refused(r"45[12] "),
+        {
+            "a login without inodes": filled(_outbound),
+            "a friend without inodes": filled(_inbound),
+        },
+        slow=True,
+    ),
+    *rows(
         "resolver",
         Mutant(
             "a name that cannot be looked up is no name",
@@ -267,5 +344,20 @@ ROWS = (
                 "systemd-analyze cat-config systemd/timesyncd.conf | grep ^NTP= | tail -1"
             )
         },
+    ),
+    *rows(
+        "clock",
+        Mutant(
+            "nobody looks at the clock",
+            edits={
+                "/usr/local/lib/mail-relay/agent/report.py": (
+                    r"^CLOCK_OFF = [\d.]+",
+                    "CLOCK_OFF = 1e9",
+                )
+            },
+        ),
+        served(r"250 .*; told"),
+        {"it is a day ahead": a_day_ahead},
+        slow=True,
     ),
 )

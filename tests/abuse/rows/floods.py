@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from abuse.mutants import submission
 from abuse.place import Place, token
 from abuse.probes import content, hand_over
-from abuse.row import Mutant, Probe, rows, served
+from abuse.row import Mutant, Probe, refused, rows, served
 from abuse.talk import CLOSED, Talk
 from lab.wait import within
 
@@ -176,6 +176,19 @@ def guesser(port: int) -> Probe:
     return probe
 
 
+def forger(place: Place) -> str:
+    """A sender that looks like another's failure; whether it is taken for one."""
+    word = token()
+    name = f"{word} warning: x[192.0.2.7]: SASL PLAIN authentication failed: (auth failed, "
+    with place.greeted(25, source=place.attacker()) as talk:
+        talk.say(place.fill(f'MAIL FROM:<"{name}"@{{evil}}>'))
+        talk.say(place.fill("RCPT TO:<{taken}>"))
+    if not within(10, lambda: word in place.log()):
+        return "it is in no log"
+    found = place.shell(f"grep -c {word} /var/log/mail-failures.log")
+    return "no line" if found == "0" else f"{found} lines"
+
+
 def office(place: Place) -> str:
     """One login's forgotten password; whether another one logs in from the same address."""
     place.forget()
@@ -237,6 +250,24 @@ ROWS += (
         ),
         served(r"shut out; another address: 235 "),
         {f"at many logins on {port}": guesser(port) for port in (587, 465)},
+        needs="limits",
+        slow=True,
+    ),
+    *rows(
+        "guesses",
+        Mutant(
+            "whatever is called a failure is one",
+            edits={
+                "/etc/rsyslog.d/mail-relay.conf": (
+                    r"^if \$syslogfacility-text [\s\S]*?\) then \{",
+                    'if $msg contains "authentication failed" or $msg contains "auth failed" '
+                    "then {",
+                )
+            },
+            restart=("rsyslog",),
+        ),
+        refused("no line"),
+        {"failures that a stranger only writes": forger},
         needs="limits",
         slow=True,
     ),

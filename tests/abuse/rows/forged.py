@@ -94,6 +94,10 @@ SIGNED: dict[str, str] = {
     "a friend's quoted name with a comma": 'From: "Doe, Jane" <{friend}>',
     "a friend's comment": "From: {friend} (My Friend)",
     "a friend's folded name": "From: My\r\n Friend <{friend}>",
+    "a friend behind a signature without a domain": "DKIM-Signature: v=1; a=rsa-sha256; d=; s=s; "
+    "h=from; bh=AAAA; b=AAAA\r\nFrom: {friend}",
+    "a friend behind a signature without a selector": "DKIM-Signature: v=1; a=rsa-sha256; "
+    "d={evil}; s=; h=from; bh=AAAA; b=AAAA\r\nFrom: {friend}",
     "a friend with another's results": "Authentication-Results: mx.far.example; dkim=fail\r\n"
     "From: {friend}",
 }
@@ -188,6 +192,10 @@ ROWS = (
         {
             "a stranger without a signature, by SPF": deliver(
                 "From: x@{evil}", sender="x@{evil}", arrives=True
+            ),
+            "an old phone's dots": deliver("From: x@{evil}", sender="a..b.@{evil}", arrives=True),
+            "an old phone's dots in quotes": deliver(
+                "From: x@{evil}", sender='"a..b."@{evil}', arrives=True
             ),
             "a friend through another's server": deliver(
                 "From: {friend}", sender="list@{evil}", signed=True, arrives=True

@@ -1,8 +1,8 @@
 """Sizes and counts: what is too much is refused at once, and for good."""
 
 from abuse.mutants import SHUT, submission
-from abuse.place import Place
-from abuse.probes import deliver, sent, submit
+from abuse.place import Place, token
+from abuse.probes import content, deliver, hand_over, sent, submit
 from abuse.row import Mutant, Probe, refused, rows, served
 from abuse.talk import CLOSED, is_refusal
 
@@ -19,6 +19,23 @@ NO_COUNTS = Mutant(
         f"{service}/smtpd_client_connection_count_limit": "0"
         for service in ("smtp/inet", "submission/inet", "submissions/inet")
     },
+)
+# of each count, and so of the last hour's
+EARLIER = """
+import glob, sqlite3
+for file in glob.glob("/run/mail-relay-limits/*/counts.sqlite3"):
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE mail_count SET date = date - 3601")
+"""
+COUNTER = "mail-relay-limit@messages.service"
+LONG_HOUR = Mutant(
+    "an hour has a day",
+    # the agent would mend the file
+    script="systemctl stop mail-relay-tables.timer\n"
+    "sed -i 's/^\\( *\\)3600$/\\186400/' /srv/mail/tables/current/limits/messages.yaml\n"
+    f"systemctl restart {COUNTER}",
+    back="systemctl start mail-relay-tables.timer mail-relay-tables.service\n"
+    f"systemctl restart {COUNTER}",
 )
 HEADERS = "".join(f"X-Pad-{number}: {'x' * 900}\r\n" for number in range(80))
 
@@ -81,6 +98,39 @@ def spam_run(place: Place) -> str:
                 return said
             talk.close()
         return f"{count} recipients are taken"
+    finally:
+        place.forget()
+
+
+def messages_run(place: Place) -> str:
+    """A login with ever more messages (each is refused, and counts); when it is stopped."""
+    place.forget()
+    limit = getattr(place.settings, "limits").login.messages_per_hour  # noqa: B009
+    login, to = place.names["login"], place.names["inbox"]
+    for _ in range(limit + 1):
+        said = hand_over(place.session(), login, to, b"Subject: no author\r\n\r\nx\r\n")
+        if said.startswith("4"):
+            return said
+    return f"{limit + 1} messages are counted"
+
+
+def an_hour_later(place: Place) -> str:
+    """What a login that was stopped is told when its messages are an hour old."""
+    try:
+        if not (said := messages_run(place)).startswith("450 "):
+            return said
+        place.run("python3", "-c", EARLIER)
+        message = content(place, "From: {login}", "x\r\n", token(), place.names["inbox"])
+        login, to = place.names["login"], place.names["inbox"]
+        return hand_over(place.session(), login, to, message)
+    finally:
+        place.forget()
+
+
+def stopped(place: Place) -> str:
+    """What a login is told at one message more than it may send in an hour."""
+    try:
+        return messages_run(place)
     finally:
         place.forget()
 
@@ -175,7 +225,18 @@ ROWS = (
         "limits",
         Mutant("nobody counts what a login sends", master=submission(smtpd_data_restrictions="")),
         refused(r"4\d\d "),
-        {"a stolen password's spam run": spam_run},
+        {
+            "a stolen password's spam run": spam_run,
+            "a stolen password's message too many": stopped,
+        },
+        needs="limits",
+        slow=True,
+    ),
+    *rows(
+        "limits",
+        LONG_HOUR,
+        served("250 "),
+        {"a login that was stopped, an hour later": an_hour_later},
         needs="limits",
         slow=True,
     ),
