@@ -24,7 +24,6 @@ class Domain(pulumi.ComponentResource):
         *,
         settings: Settings,
         zones: Zones,
-        spf_include: str,
         addresses: Mapping[str, pulumi.Output[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -35,7 +34,7 @@ class Domain(pulumi.ComponentResource):
         # an address that is not known yet makes the whole record unknown in a preview
         needed = [addresses[settings.gateway.name]] if spf.names_addresses(terms) else []
         policy = pulumi.Output.all(*needed).apply(
-            lambda known: spf.domain(terms, all_, include=spf_include, addresses=known)
+            lambda known: spf.domain(terms, all_, include=settings.spf_include, addresses=known)
         )
         zones.text(domain.name, [policy, *domain.txt], child, domain.ttl)
         if domain.a:
