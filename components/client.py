@@ -9,7 +9,7 @@ from components.identity import Identity
 from components.naming import Tags, tables_key
 from components.network import CLIENT_OUT, Network
 from components.private import PrivateIdentity, PrivateNetwork
-from components.records import Zones
+from components.zones import Zones
 from mail import names
 from settings import Client, Settings
 

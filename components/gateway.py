@@ -18,9 +18,9 @@ from components.network import (
     Network,
     subnet_cidr,
 )
-from components.records import Zones
 from components.smarthost import Way
-from mail import caa
+from components.zones import Zones
+from mail import caa, records, spf
 from settings import Settings
 
 TABLES_KEY = tables_key("")
@@ -64,6 +64,13 @@ def identity(
         protect=settings.protect,
         tags=tags,
     )
+
+
+def publish_addresses(settings: Settings, gateways: Sequence[Identity], zones: Zones) -> None:
+    """Publish the SPF policy with the addresses of all gateways, which the domains include."""
+    addresses = pulumi.Output.all(*(gateway.address.public_ip for gateway in gateways))
+    include = records.gateways(settings.spf_include, addresses.apply(spf.gateways))
+    zones.publish(include, pulumi.ResourceOptions(parent=gateways[0]))
 
 
 def host(

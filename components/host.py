@@ -14,6 +14,7 @@ from components.naming import Tags, role_name
 from components.private import PrivateIdentity
 from components.serving import Waiting
 from components.tables import Tables, etag
+from mail.records import challenge
 from settings import Settings
 
 # What the attachment asks for; the host finds its volume by the id (mount-volume).
@@ -204,7 +205,7 @@ def certificate_statements(host: str, zone_id: pulumi.Input[str]) -> list[dict[s
     """Leave to answer the ACME challenge of one name (RFC 8555, 8.4) and to change nothing else."""
     prefix = "route53:ChangeResourceRecordSets"
     tests = {
-        f"{prefix}NormalizedRecordNames": [f"_acme-challenge.{host}"],
+        f"{prefix}NormalizedRecordNames": [challenge(host)],
         f"{prefix}RecordTypes": ["TXT"],
         f"{prefix}Actions": ["UPSERT", "DELETE"],
     }

@@ -5,8 +5,8 @@ import pulumi_aws as aws
 
 from components.naming import Tags
 from components.network import Network
-from components.records import Zones
-from mail import spf
+from components.zones import Zones
+from mail import records
 
 PTR_TIMEOUT = "20m"
 
@@ -57,7 +57,8 @@ class Identity(pulumi.ComponentResource):
                 ),
             ),
         )
-        name = zones.record(host, "A", [self.address.public_ip], child)
+        address, own_spf = records.host(host, self.address.public_ip, spf_terms)
+        name = zones.publish(address, child)
         # EC2 sets a PTR only if the name leads to the address by then
         self.pointer = aws.ec2.EipDomainName(
             host,
@@ -66,7 +67,7 @@ class Identity(pulumi.ComponentResource):
             timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[name, *zones.leads]),
         )
-        zones.text(host, [spf.host(spf_terms)], child)
+        zones.publish(own_spf, child)
         self.volume = self._volume(network, data_volume_gib, protect, tags)
         self.ready = [self.address]
         self.outputs = {

@@ -7,8 +7,8 @@ import pulumi
 
 from components.host import Host
 from components.network import IMAPS, Network
-from components.records import Zones
 from components.smarthost import Way
+from components.zones import Zones
 from mail import programs
 from settings import Settings
 

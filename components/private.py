@@ -18,7 +18,7 @@ from components.network import (
     allow,
     subnet_cidr,
 )
-from components.records import TTL
+from mail.records import TTL
 
 
 class PrivateNetwork(pulumi.ComponentResource):

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pulumi
 import pulumi_aws as aws
 
 from components import client, gateway, secrets
@@ -14,11 +13,10 @@ from components.mail_domain import Domain
 from components.naming import Tags
 from components.network import Network
 from components.outputs import outputs
-from components.records import Zones
 from components.serving import Waiting
 from components.smarthost import way
 from components.tables import Tables
-from mail import spf
+from components.zones import Zones
 from settings import Settings
 
 
@@ -43,11 +41,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         entry.host: entry.address.public_ip,
         **{name: identity.address.public_ip for name, identity in public.items()},
     }
-    zones.text(
-        settings.spf_include,
-        [addresses[entry.host].apply(lambda ip: spf.gateways([ip]))],
-        pulumi.ResourceOptions(parent=entry),
-    )
+    gateway.publish_addresses(settings, [entry], zones)
     domains = {
         domain.name: Domain(domain, settings=settings, zones=zones, addresses=addresses)
         for domain in settings.mail_domains
@@ -74,7 +68,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
             passwords=passwords,
             clients=[identity.address.public_ip for identity in public.values()],
             smarthost=smarthost,
-            zone_id=zones.id(entry.host),
+            zone_id=zones.holding(entry.host).id,
         ),
         clients=[
             client.host(shared, one, {**public, **private}[one.name], password=passwords[one.login])
