@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 
-from components.stack import Stack
+from components.stack import declare
 from settings import Settings, SettingsError, read
 
 KEYS = [str(field.alias) for field in Settings.model_fields.values()]
@@ -28,8 +28,8 @@ def main() -> None:
         settings = read(raw)
     except SettingsError as error:
         raise pulumi.RunError("wrong settings:\n  " + "\n  ".join(error.lines)) from None
-    stack = Stack(settings, pulumi.Config("aws").require("region"))
-    for name, value in stack.outputs().items():
+    outputs = declare(settings, pulumi.Config("aws").require("region"))
+    for name, value in outputs.items():
         pulumi.export(name, value)
 
 

@@ -1,6 +1,8 @@
 """A host: thrown away and made anew whenever what is fixed for it changes."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -11,90 +13,114 @@ from components.identity import Identity
 from components.naming import Tags, role_name
 from components.private import PrivateIdentity
 from components.serving import Waiting
-from components.tables import Tables
+from components.tables import Tables, etag
+from mail.records import challenge
+from settings import Settings
 
 # What the attachment asks for; the host finds its volume by the id (mount-volume).
 DEVICE = "/dev/sdf"
 
 
-class Host(pulumi.ComponentResource):
-    """Role, set-up object, instance on its standing interface, the data volume attached.
+@dataclass(frozen=True)
+class Shared:
+    """What all hosts of a stack are made with.
 
-    `key` is that of the host's tables. Made once the host serves, if `waiting` is given.
+    `images` are the images' ids by name, `store` is the bucket of their files and tables; without
+    `waiting`, nothing waits for them; `guard` is asked before an instance is made or changed.
+    """
+
+    settings: Settings
+    region: str
+    images: Mapping[str, str]
+    store: Tables
+    waiting: Waiting | None
+    guard: pulumi.ResourceHook
+    tags: Tags
+
+
+class Host(pulumi.ComponentResource):
+    """Tables, role, set-up object, instance on its standing interface, the data volume attached.
+
+    `content` are the host's tables and `key` is where it reads them, `statements` are what its role
+    may do besides. Made once the host serves, if something waits for it.
     """
 
     def __init__(
         self,
         fixed: GatewayHost | ClientHost,
+        shared: Shared,
         *,
         identity: Identity | PrivateIdentity,
-        image: str,
         instance_type: str,
-        store: Tables,
         key: str,
-        tables: pulumi.Resource,
+        content: dict[str, Any],
         statements: list[dict[str, Any]],
-        waiting: Waiting | None,
-        guard: pulumi.ResourceHook,
-        tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        host = fixed.name
+        host, store = fixed.name, shared.store
         super().__init__("mail-relay:index:Host", host, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        tables = store.put(key, content)
         files = setup_object(fixed)
         setup = store.put_setup(host, files)
-        role = aws.iam.Role(
-            host,
-            name=role_name(pulumi.get_project(), pulumi.get_stack(), host),
-            assume_role_policy=json.dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": "ec2.amazonaws.com"},
-                            "Action": "sts:AssumeRole",
-                        }
-                    ],
-                }
-            ),
-            tags=tags.named(host),
-            opts=child,
-        )
-        policy = aws.iam.RolePolicy(
-            host,
-            role=role.name,
-            policy=pulumi.Output.json_dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        _object("s3:GetObject", store.arn(key)),
-                        _object("s3:GetObject", store.arn(store.setup_key(host, "*"))),
-                        _object("s3:PutObject", store.arn(store.status_key(host))),
-                        *statements,
-                    ],
-                }
-            ),
-            opts=pulumi.ResourceOptions(parent=role),
-        )
-        profile = aws.iam.InstanceProfile(
-            host, role=role.name, tags=tags.named(host), opts=pulumi.ResourceOptions(parent=role)
-        )
-        volume = (
-            identity.volume.id if identity.volume is not None else pulumi.Output.from_input(None)
-        )
+        own = [
+            _object("s3:GetObject", store.arn(key)),
+            _object("s3:GetObject", store.arn(store.setup_key(host, "*"))),
+            _object("s3:PutObject", store.arn(store.status_key(host))),
+        ]
+        child = pulumi.ResourceOptions(parent=self)
+        profile, policy = _profile(host, [*own, *statements], shared.tags, child)
         url = store.url(store.setup_key(host, files.sha256))
-        data = volume.apply(
-            lambda known: user_data(
-                parts(fixed, setup_url=url, setup_sha256=files.sha256, volume=known)
-            )
-        )
-        self.instance = aws.ec2.Instance(
+        volume = identity.volume
+        known = pulumi.Output.from_input(None) if volume is None else volume.id
+        self.instance = self._instance(
             host,
-            ami=image,
+            shared,
+            instance_type,
+            interface=identity.interface,
+            profile=profile,
+            data=known.apply(
+                lambda volume_id: user_data(
+                    parts(fixed, setup_url=url, setup_sha256=files.sha256, volume=volume_id)
+                )
+            ),
+            # its first packet leaves from its own address, its files and tables are there
+            needs=[*identity.ready, policy, setup, tables],
+        )
+        attached = [] if volume is None else [self._attach(host, volume)]
+        if shared.waiting is not None:
+            shared.waiting.until_serving(
+                host,
+                self.instance,
+                status=store.url(store.status_key(host)),
+                tables=store.url(key),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=attached),
+            )
+        # as a stack output
+        self.output: dict[str, Any] = {
+            "name": host,
+            **identity.outputs,
+            "instanceId": self.instance.id,
+            "status": fixed.status,
+            "tables": etag(tables),
+        }
+        self.register_outputs({"instance_id": self.instance.id})
+
+    def _instance(
+        self,
+        host: str,
+        shared: Shared,
+        instance_type: str,
+        *,
+        interface: aws.ec2.NetworkInterface,
+        profile: aws.iam.InstanceProfile,
+        data: pulumi.Output[str],
+        needs: list[pulumi.Resource],
+    ) -> aws.ec2.Instance:
+        return aws.ec2.Instance(
+            host,
+            ami=shared.images[shared.settings.image_of(instance_type)],
             instance_type=instance_type,
-            primary_network_interface={"network_interface_id": identity.interface.id},
+            primary_network_interface={"network_interface_id": interface.id},
             iam_instance_profile=profile.name,
             user_data_base64=data,
             # a host is set up once
@@ -107,39 +133,67 @@ class Host(pulumi.ComponentResource):
             # burstable types default to unlimited, which costs more
             credit_specification={"cpu_credits": "standard"},
             root_block_device={"volume_type": "gp3", "encrypted": True},
-            tags=tags.named(host),
+            tags=shared.tags.named(host),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # interface and volume are with one instance at a time
                 delete_before_replace=True,
-                # its first packet leaves from its own address, its files and tables are there
-                depends_on=[*identity.ready, policy, setup, tables],
+                depends_on=needs,
                 # It is the interface's. The provider takes its default, true, for a change of ours:
                 # https://github.com/hashicorp/terraform-provider-aws/issues/44768
                 ignore_changes=["source_dest_check"],
-                hooks=pulumi.ResourceHookBinding(before_create=[guard], before_update=[guard]),
+                hooks=pulumi.ResourceHookBinding(
+                    before_create=[shared.guard], before_update=[shared.guard]
+                ),
             ),
         )
-        needed: list[pulumi.Resource] = []
-        if identity.volume is not None:
-            attachment = aws.ec2.VolumeAttachment(
-                host,
-                instance_id=self.instance.id,
-                volume_id=identity.volume.id,
-                device_name=DEVICE,
-                stop_instance_before_detaching=True,
-                opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
-            )
-            needed.append(attachment)
-        if waiting is not None:
-            waiting.until_serving(
-                host,
-                self.instance,
-                status=store.url(store.status_key(host)),
-                tables=store.url(key),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=needed),
-            )
-        self.register_outputs({"instance_id": self.instance.id})
+
+    def _attach(self, host: str, volume: aws.ebs.Volume) -> pulumi.Resource:
+        return aws.ec2.VolumeAttachment(
+            host,
+            instance_id=self.instance.id,
+            volume_id=volume.id,
+            device_name=DEVICE,
+            stop_instance_before_detaching=True,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+
+
+def _profile(
+    host: str,
+    statements: list[dict[str, Any]],
+    tags: Tags,
+    opts: pulumi.ResourceOptions,
+) -> tuple[aws.iam.InstanceProfile, aws.iam.RolePolicy]:
+    """A role that may do this and nothing else, as an instance has it, and the role's policy."""
+    role = aws.iam.Role(
+        host,
+        name=role_name(pulumi.get_project(), pulumi.get_stack(), host),
+        assume_role_policy=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "ec2.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            }
+        ),
+        tags=tags.named(host),
+        opts=opts,
+    )
+    policy = aws.iam.RolePolicy(
+        host,
+        role=role.name,
+        policy=pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": statements}),
+        opts=pulumi.ResourceOptions(parent=role),
+    )
+    profile = aws.iam.InstanceProfile(
+        host, role=role.name, tags=tags.named(host), opts=pulumi.ResourceOptions(parent=role)
+    )
+    return profile, policy
 
 
 def _object(action: str, arn: str) -> dict[str, Any]:
@@ -151,7 +205,7 @@ def certificate_statements(host: str, zone_id: pulumi.Input[str]) -> list[dict[s
     """Leave to answer the ACME challenge of one name (RFC 8555, 8.4) and to change nothing else."""
     prefix = "route53:ChangeResourceRecordSets"
     tests = {
-        f"{prefix}NormalizedRecordNames": [f"_acme-challenge.{host}"],
+        f"{prefix}NormalizedRecordNames": [challenge(host)],
         f"{prefix}RecordTypes": ["TXT"],
         f"{prefix}Actions": ["UPSERT", "DELETE"],
     }

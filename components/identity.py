@@ -5,8 +5,8 @@ import pulumi_aws as aws
 
 from components.naming import Tags
 from components.network import Network
-from components.records import Zones
-from mail import spf
+from components.zones import Zones
+from mail import records
 
 PTR_TIMEOUT = "20m"
 
@@ -24,16 +24,17 @@ class Identity(pulumi.ComponentResource):
         network: Network,
         group: aws.ec2.SecurityGroup,
         zones: Zones,
-        data_volume_gib: int | None,
-        forwards: bool,
-        spf_terms: tuple[str, ...],
         protect: bool,
         tags: Tags,
+        data_volume_gib: int | None = None,
+        forwards: bool = False,
+        spf_terms: tuple[str, ...] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:Identity", host, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         lasting = pulumi.ResourceOptions(parent=self, protect=protect)
+        self.host, self.group = host, group
         self.interface = aws.ec2.NetworkInterface(
             host,
             subnet_id=network.subnet.id,
@@ -56,7 +57,8 @@ class Identity(pulumi.ComponentResource):
                 ),
             ),
         )
-        name = zones.record(host, "A", [self.address.public_ip], child)
+        address, own_spf = records.host(host, self.address.public_ip, spf_terms)
+        name = zones.publish(address, child)
         # EC2 sets a PTR only if the name leads to the address by then
         self.pointer = aws.ec2.EipDomainName(
             host,
@@ -65,28 +67,31 @@ class Identity(pulumi.ComponentResource):
             timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[name, *zones.leads]),
         )
-        zones.text(host, [spf.host(spf_terms)], child)
-        self.volume = (
-            aws.ebs.Volume(
-                host,
-                availability_zone=network.zone,
-                size=data_volume_gib,
-                type="gp3",
-                encrypted=True,
-                tags=tags.named(f"{host} data"),
-                opts=pulumi.ResourceOptions(
-                    # in another zone it would be another, empty volume
-                    parent=self,
-                    protect=protect,
-                    ignore_changes=["availability_zone"],
-                ),
-            )
-            if data_volume_gib
-            else None
-        )
+        zones.publish(own_spf, child)
+        self.volume = self._volume(network, data_volume_gib, protect, tags)
         self.ready = [self.address]
         self.outputs = {
             "address": self.address.public_ip,
             "privateAddress": self.interface.private_ip,
         }
         self.register_outputs({"address": self.address.public_ip})
+
+    def _volume(
+        self, network: Network, size_gib: int | None, protect: bool, tags: Tags
+    ) -> aws.ebs.Volume | None:
+        if size_gib is None:
+            return None
+        return aws.ebs.Volume(
+            self.host,
+            availability_zone=network.zone,
+            size=size_gib,
+            type="gp3",
+            encrypted=True,
+            tags=tags.named(f"{self.host} data"),
+            opts=pulumi.ResourceOptions(
+                # in another zone it would be another, empty volume
+                parent=self,
+                protect=protect,
+                ignore_changes=["availability_zone"],
+            ),
+        )

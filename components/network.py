@@ -29,8 +29,8 @@ class Service:
 SMTP, SUBMISSION, SUBMISSIONS = Service("tcp", 25), Service("tcp", 587), Service("tcp", 465)
 SSH = Service("tcp", 22)
 WEB = (Service("tcp", 80), Service("tcp", 443))
-# What every host needs to live: names, packages and AWS's API, time. Path MTU needs ICMP.
-LIVING = (
+# What every host needs: names, packages and AWS's API, time. Path MTU needs ICMP.
+BASE_EGRESS = (
     Service("udp", 53),
     Service("tcp", 53),
     *WEB,
@@ -39,7 +39,7 @@ LIVING = (
 )
 IMAPS = Service("tcp", 993)
 GATEWAY_IN = (SMTP, SUBMISSION, SUBMISSIONS)
-CLIENT_OUT = (SUBMISSION, SUBMISSIONS, *LIVING)
+CLIENT_OUT = (SUBMISSION, SUBMISSIONS, *BASE_EGRESS)
 
 
 def subnet_cidr(vpc: str, number: int) -> str:

@@ -18,7 +18,7 @@ from components.network import (
     allow,
     subnet_cidr,
 )
-from components.records import TTL
+from mail.records import TTL
 
 
 class PrivateNetwork(pulumi.ComponentResource):
@@ -34,16 +34,14 @@ class PrivateNetwork(pulumi.ComponentResource):
         *,
         cidr: str,
         network: Network,
-        gateway_name: str,
         gateway: Identity,
-        gateway_group: aws.ec2.SecurityGroup,
         ssh: bool,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:PrivateNetwork", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.gateway_name = gateway_name
+        self.gateway_name = gateway.host
         self.subnet = aws.ec2.Subnet(
             name,
             vpc_id=network.vpc.id,
@@ -68,31 +66,35 @@ class PrivateNetwork(pulumi.ComponentResource):
         self.group = network.security_group("private", ingress=(), egress=WEB, ssh_from=())
         ingress, egress = aws.vpc.SecurityGroupIngressRule, aws.vpc.SecurityGroupEgressRule
         for service in (SUBMISSION, SUBMISSIONS):
-            allow(egress, f"{name}-out-{service.name}", self.group, service, gateway_group)
+            allow(egress, f"{name}-out-{service.name}", self.group, service, gateway.group)
         for service in WEB:  # what is forwarded passes the gateway's group as well
-            allow(ingress, f"{name}-nat-{service.name}", gateway_group, service, self.group)
+            allow(ingress, f"{name}-nat-{service.name}", gateway.group, service, self.group)
         if ssh:
-            allow(egress, f"{name}-ssh-out", gateway_group, SSH, self.group)
-            allow(ingress, f"{name}-ssh-in", self.group, SSH, gateway_group)
+            allow(egress, f"{name}-ssh-out", gateway.group, SSH, self.group)
+            allow(ingress, f"{name}-ssh-in", self.group, SSH, gateway.group)
+        record = self._names(gateway, network, tags)
+        self.ready = [route, association, record]
+        self.register_outputs({"subnet_id": self.subnet.id})
+
+    def _names(self, gateway: Identity, network: Network, tags: Tags) -> aws.route53.Record:
+        """The gateway's name inside the VPC, in a zone of its own."""
         zone = aws.route53.Zone(
-            f"{gateway_name}-private",
-            name=gateway_name,
+            f"{gateway.host}-private",
+            name=gateway.host,
             comment="The gateway's name inside the VPC",
             vpcs=[{"vpc_id": network.vpc.id}],
-            tags=tags.named(gateway_name),
-            opts=child,
+            tags=tags.named(gateway.host),
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        record = aws.route53.Record(
-            f"{gateway_name}-private-A",
-            name=gateway_name,
+        return aws.route53.Record(
+            f"{gateway.host}-private-A",
+            name=gateway.host,
             type="A",
             zone_id=zone.zone_id,
             ttl=TTL,
             records=[gateway.interface.private_ip],
             opts=pulumi.ResourceOptions(parent=zone),
         )
-        self.ready = [route, association, record]
-        self.register_outputs({"subnet_id": self.subnet.id})
 
 
 class PrivateIdentity(pulumi.ComponentResource):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pulumi
 
 from mail import dkim
+from settings import Settings
 
 PASSWORD_BYTES = 24
 
@@ -42,3 +43,16 @@ def srs_secret(opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
 def password(login: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """The generated password of a login."""
     return kept(f"{login}-password", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
+
+
+def passwords(settings: Settings) -> dict[str, pulumi.Output[str]]:
+    """The password of each login, client hosts' too: the one that is set, or a generated one."""
+    lasting = pulumi.ResourceOptions(protect=settings.protect)
+    found = {client.login: password(client.login, lasting) for client in settings.clients}
+    for login in settings.logins:
+        found[login.address] = (
+            pulumi.Output.secret(login.password)
+            if login.password
+            else password(login.address, lasting)
+        )
+    return found

@@ -11,7 +11,7 @@ from cloudinit import Smarthost
 from components.lookup import LookUpError, looked_up
 from components.naming import Tags
 from components.network import Service
-from components.records import Zones
+from components.zones import Zones
 from settings import Settings
 
 DKIM_TOKENS = 3
@@ -107,13 +107,12 @@ class Ses(pulumi.ComponentResource):
             )
             tokens = identity.dkim_signing_attributes.tokens
             for number in range(DKIM_TOKENS):
-                zones.record(
+                zones.publish_alias(
+                    f"{domain}-ses-{number}",
+                    domain,
                     pulumi.Output.concat(tokens[number], "._domainkey.", domain),
-                    "CNAME",
-                    [pulumi.Output.concat(tokens[number], ".", target)],
+                    pulumi.Output.concat(tokens[number], ".", target),
                     pulumi.ResourceOptions(parent=identity),
-                    called=f"{domain}-ses-{number}",
-                    zone=domain,
                 )
         login = aws.iam.User(name, tags=tags.named(name), opts=child)
         inside = pulumi.ResourceOptions(parent=login)

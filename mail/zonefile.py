@@ -1,6 +1,7 @@
 """Record sets as a zone's master file writes them (RFC 1035, 5)."""
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import dns.exception
 import dns.rdata
@@ -8,20 +9,23 @@ import dns.zonefile
 
 from mail import txt
 
+Value = TypeVar("Value", covariant=True)
+
 
 @dataclass(frozen=True)
-class RecordSet:
+class RecordSet(Generic[Value]):
     """The records of one name and type.
 
     The name is without its final dot; `values` are as `value` gives them, the TTL is in seconds.
+    Some values may be known only later, and stand there as something else than text.
     """
 
     name: str
     kind: str
     ttl: int
-    values: tuple[str, ...]
+    values: tuple[Value, ...]
 
-    def lines(self) -> list[str]:
+    def lines(self: "RecordSet[str]") -> list[str]:
         """One line for each record."""
         quoted = [txt.quoted(v) if self.kind == "TXT" else v for v in self.values]
         return [line(self.name, self.kind, self.ttl, v) for v in quoted]
@@ -32,7 +36,7 @@ def line(name: str, kind: str, ttl: int, value: str) -> str:
     return f"{name}. {ttl} IN {kind} {value}"
 
 
-def read(text: str) -> list[RecordSet]:
+def read(text: str) -> list[RecordSet[str]]:
     """The record sets of a zone file whose names are absolute; ValueError where it is none."""
     try:
         found = dns.zonefile.read_rrsets(text, rdclass=None)

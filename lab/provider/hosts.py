@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lab.provider.imports import attachment_id
+from lab.provider import imports
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
 from lab.provider.network import _first as first
 from lab.provider.network import retag, tags_of
@@ -252,7 +252,7 @@ def create_attachment(c: Clients, p: Properties) -> str:
         "IncorrectState",
         "VolumeInUse",
     )
-    return attachment_id(p["deviceName"], p["volumeId"], p["instanceId"])
+    return imports.attachment_id(p["deviceName"], p["volumeId"], p["instanceId"])
 
 
 def read_attachment(c: Clients, _: str, p: Properties) -> Properties | None:
@@ -302,6 +302,7 @@ KINDS = {
             AllocationId=i, DomainName=new["domainName"]
         ),
         names("allocationId"),
+        importer=imports.pointer,
     ),
     "aws:ec2/instance:Instance": Kind(
         names(
@@ -330,5 +331,6 @@ KINDS = {
         read_attachment,
         delete_attachment,
         delete_before_replace=True,
+        importer=imports.attachment,
     ),
 }

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
+from lab.provider import imports
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names
 
 
@@ -80,6 +81,7 @@ def inline_policy(owner: str) -> Kind:
         update,
         names(f"name {owner}"),
         auto_named="name",
+        importer=imports.policy(owner),
     )
 
 
@@ -175,6 +177,7 @@ KINDS = {
             lambda: c.iam.delete_access_key(UserName=p["user"], AccessKeyId=i)
         ),
         replaces=names("user"),
+        importer=imports.key,
     ),
     "aws:iam/instanceProfile:InstanceProfile": Kind(
         names("name role tags"),

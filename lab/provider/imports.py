@@ -6,24 +6,12 @@ and what the importer does not say, Read has to find out.
 """
 
 import zlib
-from collections.abc import Callable
 
-from lab.provider.kinds import Clients, Properties
-
-Imported = tuple[str, Properties]
+from lab.provider.kinds import Clients, Imported, Importer
 
 
 class ImportRefused(Exception):
     """The provider does not import such an id, or nothing of that type; in the provider's words."""
-
-
-def imported(c: Clients, kind: str, identity: str) -> Imported:
-    """A resource's id and what its importer knows of it, from the id that was given for it.
-
-    ImportRefused for an id in another form, and for a type without an importer.
-    """
-    importer = _IMPORTERS.get(kind)
-    return importer(c, identity) if importer else (identity, {})
 
 
 def route_id(table: str, destination: str) -> str:
@@ -36,7 +24,7 @@ def attachment_id(device: str, volume: str, instance: str) -> str:
     return f"vai-{zlib.crc32(f'{device}-{instance}-{volume}-'.encode())}"
 
 
-def _pointer(_: Clients, __: str) -> Imported:
+def pointer(_: Clients, __: str) -> Imported:
     # ec2_eip_domain_name.go has no ImportState
     raise ImportRefused(
         "Resource Import Not Implemented: This resource does not support import. Please contact "
@@ -44,7 +32,7 @@ def _pointer(_: Clients, __: str) -> Imported:
     )
 
 
-def _association(c: Clients, identity: str) -> Imported:
+def association(c: Clients, identity: str) -> Imported:
     subnet, slash, table = identity.partition("/")
     if not slash or "/" in table:
         raise ImportRefused(
@@ -60,7 +48,7 @@ def _association(c: Clients, identity: str) -> Imported:
     raise ImportRefused(f"No association found between route table {table} and {subnet}")
 
 
-def _route(_: Clients, identity: str) -> Imported:
+def route(_: Clients, identity: str) -> Imported:
     table, line, destination = identity.partition("_")
     if not (table and line and destination) or "_" in destination:
         raise ImportRefused(
@@ -70,7 +58,7 @@ def _route(_: Clients, identity: str) -> Imported:
     return route_id(table, destination), known
 
 
-def _attachment(_: Clients, identity: str) -> Imported:
+def attachment(_: Clients, identity: str) -> Imported:
     parts = identity.split(":")
     if len(parts) != 3 or not all(parts):
         raise ImportRefused(
@@ -81,7 +69,7 @@ def _attachment(_: Clients, identity: str) -> Imported:
     return attachment_id(device, volume, instance), known
 
 
-def _policy(owner: str) -> Callable[[Clients, str], Imported]:
+def policy(owner: str) -> Importer:
     def importer(_: Clients, identity: str) -> Imported:
         whose, colon, name = identity.partition(":")
         if not (whose and colon and name):
@@ -93,19 +81,8 @@ def _policy(owner: str) -> Callable[[Clients, str], Imported]:
     return importer
 
 
-def _key(c: Clients, identity: str) -> Imported:
+def key(c: Clients, identity: str) -> Imported:
     user = c.iam.get_access_key_last_used(AccessKeyId=identity).get("UserName")
     if not user:
         raise ImportRefused(f"couldn't find resource: no user has the access key {identity}")
     return identity, {"user": user}
-
-
-_IMPORTERS: dict[str, Callable[[Clients, str], Imported]] = {
-    "aws:ec2/eipDomainName:EipDomainName": _pointer,
-    "aws:ec2/route:Route": _route,
-    "aws:ec2/routeTableAssociation:RouteTableAssociation": _association,
-    "aws:ec2/volumeAttachment:VolumeAttachment": _attachment,
-    "aws:iam/accessKey:AccessKey": _key,
-    "aws:iam/rolePolicy:RolePolicy": _policy("role"),
-    "aws:iam/userPolicy:UserPolicy": _policy("user"),
-}

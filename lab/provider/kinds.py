@@ -73,6 +73,9 @@ Create = Callable[[Clients, Properties], str]
 Read = Callable[[Clients, str, Properties], Properties | None]
 Update = Callable[[Clients, str, Properties, Properties], None]
 Delete = Callable[[Clients, str, Properties], None]
+# An id in the form of `pulumi import` as the resource's own, and what that form says besides.
+Imported = tuple[str, Properties]
+Importer = Callable[[Clients, str], Imported]
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Kind:
     delete_before_replace: bool = False
     # the error of a preview about the inputs, apart from unknown names
     problem: Callable[[Properties], str | None] = lambda _: None
+    importer: Importer = lambda _, identity: (identity, {})
 
 
 def names(text: str) -> frozenset[str]:

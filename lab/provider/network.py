@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lab.provider.imports import route_id
+from lab.provider import imports
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
 
 Api = dict[str, Any]
@@ -144,7 +144,7 @@ def create_route(c: Clients, p: Properties) -> str:
         DestinationCidrBlock=p["destinationCidrBlock"],
         **{theirs: p[ours] for ours, theirs in TARGETS.items() if ours in p},
     )
-    return route_id(p["routeTableId"], p["destinationCidrBlock"])
+    return imports.route_id(p["routeTableId"], p["destinationCidrBlock"])
 
 
 def read_route(c: Clients, _: str, p: Properties) -> Properties | None:
@@ -285,6 +285,7 @@ KINDS = {
         read_route,
         delete_route,
         delete_before_replace=True,
+        importer=imports.route,
     ),
     "aws:ec2/routeTableAssociation:RouteTableAssociation": Kind(
         names("routeTableId subnetId"),
@@ -292,6 +293,7 @@ KINDS = {
         read_association,
         lambda c, i, _: forgiving(lambda: c.ec2.disassociate_route_table(AssociationId=i)),
         delete_before_replace=True,
+        importer=imports.association,
     ),
     "aws:ec2/securityGroup:SecurityGroup": Kind(
         names("name description vpcId tags revokeRulesOnDelete"),

@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from lab.provider import hosts, identity, network, ses, storage, zones
-from lab.provider.imports import ImportRefused, imported
+from lab.provider.imports import ImportRefused
 from lab.provider.invokes import INVOKES, InvokeError
 from lab.provider.kinds import Clients, Kind, Properties
 
@@ -203,8 +203,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         def read() -> Any:
             identity, held, wanted = request.id, {**inputs, **state}, frozenset(inputs)
             if not state:
-                kind_name = urn_type(request.urn)
-                identity, held = imported(self.clients, kind_name, request.id)
+                identity, held = kind.importer(self.clients, request.id)
                 wanted = kind.inputs
             found = kind.read(self.clients, identity, held)
             if found is None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from mail import caa, names
+from mail import caa, names, records
 from ops.doctor.account import Account
 from ops.doctor.hosted import Zone
-from ops.leftovers.records import rules
 from ops.verify.result import Result
-from settings import Settings
+from settings import Settings, published
 
 NAME_IN_USE = (
     "Choose another name, or delete that record if nobody needs it; the stack never overwrites one"
@@ -17,20 +16,7 @@ SHOWN = 80
 
 def planned(settings: Settings) -> set[tuple[str, str]]:
     """The name and type of each record set that the stack makes, but for SES's own names."""
-    made = {(name, kind) for name, kind, _ in rules(settings)} - {(challenge(settings), "TXT")}
-    for domain in settings.mail_domains:
-        if not domain.mx and domain.name not in settings.receiving:
-            made.discard((domain.name, "MX"))
-    for client in settings.private_clients:
-        made -= {(client.name, "A"), (client.name, "TXT")}
-    if settings.delegation:
-        made.add((settings.delegation.zone, "NS"))
-    return made
-
-
-def challenge(settings: Settings) -> str:
-    """The name that an authority asks for (RFC 8555, 8.4)."""
-    return f"_acme-challenge.{settings.gateway.name}"
+    return {(made.name, made.kind) for made in published.stack(settings)}
 
 
 def check(account: Account, zones: Sequence[Zone]) -> Iterator[Result]:
@@ -106,7 +92,7 @@ def _short(values: Sequence[str]) -> str:
 def _alone(account: Account, result: Result, zone: Zone) -> None:
     """What stands in the way of a certificate, and of senders who try IPv6 first."""
     s = account.settings
-    name = challenge(s)
+    name = records.challenge(s.gateway.name)
     if names.is_within(name, zone.name) and (alias := zone.held.get((name, "CNAME"))):
         result.error(
             "challenge-alias",

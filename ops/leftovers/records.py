@@ -7,80 +7,66 @@ SPF, is not the stack's and is not listed.
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mail import dkim, dmarc, spf, txt, zonefile
+from mail import dkim, records, txt, zonefile
+from mail.zonefile import RecordSet
 from ops.leftovers.left import Left, monthly
-from settings import Settings
+from settings import Settings, published
 
 ZONE = 0.50  # USD a month, 2026
-# A record set's name and type, and whether values are those that the stack writes.
-Rule = tuple[str, str, Callable[[Sequence[str]], bool]]
+# A record set whose values are None where only an `up` knew them.
+Wanted = RecordSet[str | None]
 
 
-def rules(settings: Settings) -> list[Rule]:
-    """What the settings make."""
-    gateway, hosts = settings.gateway.name, [c.name for c in settings.clients]
-    found: list[Rule] = [
-        (f"_acme-challenge.{gateway}", "TXT", _anything),
-        (settings.spf_include, "TXT", _anything),
-    ]
-    for host, terms in ((gateway, settings.smarthost_spf), *((host, ()) for host in hosts)):
-        found += [(host, "A", _anything), (host, "TXT", _one_is(spf.host(terms)))]
+def looked_for(settings: Settings) -> list[Wanted]:
+    """What the settings make, and what they made before a client or a domain was changed.
+
+    A client may have had a public address before, and a domain may have taken mail.
+    """
+    challenge = records.challenge(settings.gateway.name)
+    found = [*published.stack(settings), Wanted(challenge, "TXT", records.TTL, (None,))]
+    for client in settings.private_clients:
+        found += records.host(client.name, None)
     for domain in settings.mail_domains:
-        found += [
-            (dkim.name(s, domain.name), "TXT", _anything)
-            for s in (*domain.selectors, *domain.retired)
-        ]
-        policy = spf.domain(
-            settings.spf_terms(domain),
-            domain.spf.all,
-            include=settings.spf_include,
-            addresses=["0"],
-        )
-        found.append((domain.name, "TXT", _one_is(policy)))
-        text = settings.dmarc_record(domain)
-        found.append((dmarc.name(domain.name), "TXT", _one_is(text)))
-        for other in settings.reporting(domain):
-            consent = dmarc.report_authorization(domain.name, other)
-            found.append((consent, "TXT", _one_is(dmarc.CONSENT)))
-        exchanges = [mx.host.rstrip(".") for mx in domain.mx] or [gateway]
-        found.append((domain.name, "MX", _leads_to(exchanges)))
-        if domain.a:
-            found.append((domain.name, "A", _anything))
+        if not published.exchanges(settings, domain):
+            own = (published.own_exchange(settings),)
+            found.append(Wanted(domain.name, "MX", domain.ttl, own))
     return found
 
 
-def _anything(_: Sequence[str]) -> bool:
-    return True
+def is_ours(wanted: Wanted, values: Sequence[str]) -> bool:
+    """Whether the values that a zone holds at this name and type show the stack's hand.
+
+    Whatever is at the name of a host or of a selector does.
+    """
+    first = wanted.values[0]
+    if first is None or wanted.kind == "A" or first == dkim.REVOKED:
+        return True
+    if wanted.kind == "MX":
+        exchanges = [str(value).split()[1] for value in wanted.values]
+        return any(f"{value.split()[1].rstrip('.')}." in exchanges for value in values)
+    return _plain(first) in map(_plain, values)
 
 
-def _one_is(text: str) -> Callable[[Sequence[str]], bool]:
-    """An address of the stack's is not known any more once it is gone."""
-
-    def plain(value: str) -> str:
-        return re.sub(r"ip4:[\d.]+", "ip4:", value)
-
-    return lambda values: plain(text) in [plain(value) for value in values]
-
-
-def _leads_to(exchanges: Sequence[str]) -> Callable[[Sequence[str]], bool]:
-    return lambda values: any(v.split()[1].rstrip(".") in exchanges for v in values)
+def _plain(text: str) -> str:
+    """Without addresses: one of the stack's is not known any more once it is gone."""
+    return re.sub(r"ip4:[\d.]+", "ip4:", text)
 
 
 def find(route53: Any, settings: Settings, aliases: Sequence[str] = ()) -> Iterator[Left]:
     """The record sets that the stack makes in zones of its user's; `aliases` are of CNAMEs."""
-    wanted = rules(settings) + [(alias, "CNAME", _anything) for alias in aliases]
+    wanted = looked_for(settings)
+    wanted += [Wanted(alias, "CNAME", records.TTL, (None,)) for alias in aliases]
     names = set(settings.hosted_zones)
     if made := settings.delegation:
         names = names - {made.zone} | {made.parent}
-        wanted.append((made.zone, "NS", _anything))
     for zone in _zones(route53):
         if not _private(zone) and zone["Name"].rstrip(".") in names:
             identity = zone["Id"].rpartition("/")[2]
             for held in _record_sets(route53, identity):
-                if any(_fits(held, rule) for rule in wanted):
+                if any(_fits(held, one) for one in wanted):
                     yield _record(identity, held)
 
 
@@ -117,9 +103,9 @@ def _record_sets(route53: Any, zone: str) -> Iterator[dict[str, Any]]:
         yield from page["ResourceRecordSets"]
 
 
-def _fits(held: Mapping[str, Any], rule: Rule) -> bool:
-    name, kind, is_ours = rule
-    return (held["Name"].rstrip("."), held["Type"]) == (name, kind) and is_ours(_values(held))
+def _fits(held: Mapping[str, Any], wanted: Wanted) -> bool:
+    at = (held["Name"].rstrip("."), held["Type"])
+    return at == (wanted.name, wanted.kind) and is_ours(wanted, _values(held))
 
 
 def _record(zone: str, held: Mapping[str, Any]) -> Left:

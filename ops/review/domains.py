@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from mail import names
 from ops.review import selectors
 from ops.review.change import Change
-from ops.review.preview import SAME, RecordSet, Step, record_set
+from ops.review.preview import SAME, Planned, Step, record_set
 from ops.review.say import code, listed, turned
 from ops.review.selectors import selector_of
 
@@ -41,13 +41,13 @@ def domain_of(step: Step, domains: Iterable[str]) -> str:
     return max((d for d in domains if names.is_within(name, d)), key=len, default="")
 
 
-def _first(record: RecordSet | None, start: str) -> str | None:
+def _first(record: Planned | None, start: str) -> str | None:
     """The value that begins so."""
     values = record.values if record else ()
     return next((v for v in values if v is not None and v.startswith(start)), None)
 
 
-def _added(domain: str, records: list[RecordSet]) -> str:
+def _added(domain: str, records: list[Planned]) -> str:
     keys = [selector for r in records if (selector := selector_of(r))]
     said = [
         f"its mail is signed with selector {keys[-1]} once every name server of its zone shows "
@@ -56,16 +56,16 @@ def _added(domain: str, records: list[RecordSet]) -> str:
         else "nothing signs its mail"
     ]
     for record in sorted(records, key=lambda r: r.name.startswith(DMARC)):
-        if record.type == "MX":
+        if record.kind == "MX":
             said.append(f"its mail comes to {code(record.values[0])}")
-        elif record.name == domain and record.type == "TXT":
+        elif record.name == domain and record.kind == "TXT":
             said.append(f"SPF {code(_first(record, SPF))}")
         elif record.name.startswith(DMARC):
             said.append(f"DMARC {code(record.values[0])}")
     return f"The domain {domain} is added: {'; '.join(said)}."
 
 
-def _removed(domain: str, records: list[RecordSet]) -> str:
+def _removed(domain: str, records: list[Planned]) -> str:
     gone = [_what(record, domain) for record in records]
     return (
         f"The domain {domain} is removed: no login may send as it any more, and its records go"
@@ -73,12 +73,12 @@ def _removed(domain: str, records: list[RecordSet]) -> str:
     )
 
 
-def _what(record: RecordSet, domain: str) -> str:
+def _what(record: Planned, domain: str) -> str:
     if selector := selector_of(record):
         return f"selector {selector}"
     if record.name.startswith(DMARC):
         return "DMARC"
-    return "SPF" if record.name == domain and record.type == "TXT" else record.type
+    return "SPF" if record.name == domain and record.kind == "TXT" else record.kind
 
 
 def _changed(change: Change, domain: str, step: Step) -> Iterator[str]:
@@ -89,12 +89,12 @@ def _changed(change: Change, domain: str, step: Step) -> Iterator[str]:
         yield from selectors.sentences(change, domain, selector, before, after)
     elif one.name.startswith(DMARC):
         yield from _valued(f"DMARC of {domain}", before, after)
-    elif one.type == "MX":
+    elif one.kind == "MX":
         yield from _mx(domain, before, after)
-    elif one.name == domain and one.type == "TXT":
+    elif one.name == domain and one.kind == "TXT":
         yield from _apex(domain, before, after)
     else:
-        yield from _valued(f"{one.type} of {one.name}", before, after)
+        yield from _valued(f"{one.kind} of {one.name}", before, after)
 
 
 def _ttl(domain: str, steps: list[Step]) -> Iterator[str]:
@@ -103,7 +103,7 @@ def _ttl(domain: str, steps: list[Step]) -> Iterator[str]:
         yield f"The records of {domain} may be remembered for {new} s instead of {old} s (TTL)."
 
 
-def _apex(domain: str, before: RecordSet | None, after: RecordSet | None) -> Iterator[str]:
+def _apex(domain: str, before: Planned | None, after: Planned | None) -> Iterator[str]:
     old, new = _first(before, SPF), _first(after, SPF)
     if old != new or None in (after.values if after else ()):
         yield f"SPF of {domain}: {turned(old, new)}."
@@ -115,7 +115,7 @@ def _apex(domain: str, before: RecordSet | None, after: RecordSet | None) -> Ite
             yield f"The text {code(text)} of {domain} {said}."
 
 
-def _mx(domain: str, before: RecordSet | None, after: RecordSet | None) -> Iterator[str]:
+def _mx(domain: str, before: Planned | None, after: Planned | None) -> Iterator[str]:
     if before is None and after:
         yield f"Mail for {domain} comes to {listed(map(code, after.values))} from now on."
     elif after is None:
@@ -136,10 +136,10 @@ def _other(step: Step) -> Iterator[str]:
         yield from _valued(what, before, after)
     else:
         where = " inside the VPC" if "PrivateNetwork$" in step.urn else ""
-        yield from _valued(f"{one.type} of {one.name}{where}", before, after)
+        yield from _valued(f"{one.kind} of {one.name}{where}", before, after)
 
 
-def _valued(what: str, before: RecordSet | None, after: RecordSet | None) -> Iterator[str]:
+def _valued(what: str, before: Planned | None, after: Planned | None) -> Iterator[str]:
     old, new = (
         [code(value) for value in record.values] if record else ["none"]
         for record in (before, after)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mail import txt
+from mail.zonefile import RecordSet
 
 # How the engine writes a value that only the update will know.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+# A record set before or after a change; values that are not known yet are None.
+Planned = RecordSet[str | None]
 # A replacement is three events; these two are parts of the one called "replace".
 _PARTS = {"create-replacement", "delete-replaced"}
 SAME = "same"
@@ -145,17 +148,7 @@ def _merged(one: Step, two: Step) -> Step:
     )
 
 
-@dataclass(frozen=True)
-class RecordSet:
-    """A record set before or after; values are as DNS has them, None if not known yet."""
-
-    name: str
-    type: str
-    ttl: int
-    values: tuple[str | None, ...]
-
-
-def record_set(inputs: Mapping[str, Any] | None) -> RecordSet | None:
+def record_set(inputs: Mapping[str, Any] | None) -> Planned | None:
     """From a record's inputs."""
     if inputs is None:
         return None
@@ -163,4 +156,4 @@ def record_set(inputs: Mapping[str, Any] | None) -> RecordSet | None:
     values = given if isinstance(given, list) else [UNKNOWN]
     read_ = (lambda v: "".join(txt.strings(v))) if kind == "TXT" else str
     known = tuple(None if value == UNKNOWN else read_(value) for value in values)
-    return RecordSet(inputs["name"], kind, int(inputs.get("ttl", 0)), known)
+    return Planned(inputs["name"], kind, int(inputs.get("ttl", 0)), known)

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 from mail import dkim
 from ops.review.change import Change
-from ops.review.preview import RecordSet, record_set
+from ops.review.preview import Planned, record_set
 
 KEY = "._domainkey."
 
 
-def selector_of(record: RecordSet) -> str:
+def selector_of(record: Planned) -> str:
     """The selector of a DKIM key record; "" if it is none."""
     selector, key, _ = record.name.partition(KEY)
-    return selector if key and record.type == "TXT" else ""
+    return selector if key and record.kind == "TXT" else ""
 
 
-def is_revoked(record: RecordSet | None) -> bool:
+def is_revoked(record: Planned | None) -> bool:
     """Whether a key record says that its key is no longer used (RFC 6376, 3.6.1)."""
     return record is not None and record.values == (dkim.REVOKED,)
 
@@ -39,8 +39,8 @@ def sentences(
     change: Change,
     domain: str,
     selector: str,
-    before: RecordSet | None,
-    after: RecordSet | None,
+    before: Planned | None,
+    after: Planned | None,
 ) -> Iterator[str]:
     """What becomes of a selector whose record changes."""
     what = f"elector {selector} of {domain}"

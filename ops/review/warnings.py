@@ -112,7 +112,7 @@ def _removed_domains(change: Change) -> Iterator[Warn]:
 def _inbound(change: Change) -> Iterator[Warn]:
     for step in change.preview.of("Record"):
         record = record_set(step.before)
-        if step.op != "delete" or record is None or record.type != "MX":
+        if step.op != "delete" or record is None or record.kind != "MX":
             continue
         if change.domains.get(record.name) in STAYING:
             yield Warn(

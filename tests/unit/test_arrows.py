@@ -16,7 +16,7 @@ ROOMS = {
     "settings": {"common", "mail"},
     "cloudinit": {"mail"},
     "components": {"agent", "cloudinit", "mail", "settings"},
-    "policy": {"mail"},
+    "policy": {"mail", "ops"},
     "__main__": {"components", "settings"},
     "lab": {"common", "mail"},
     "ops": {"agent", "common", "components", "mail", "ops.lab", "settings"},
@@ -76,6 +76,13 @@ def test_one_module_of_the_command_line_leads_to_what_is_the_labs() -> None:
         if (room(module), room(other)) == ("ops", "ops.lab")
     }
     assert leading == {"ops.options"}
+
+
+def test_the_policies_import_one_table_of_the_command_line() -> None:
+    theirs = {
+        other for module, others in ARROWS.items() if room(module) == "policy" for other in others
+    }
+    assert {other for other in theirs if room(other) == "ops"} == {"ops.leftovers.aws_types"}
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

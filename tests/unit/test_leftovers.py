@@ -9,7 +9,7 @@ import yaml
 from recorder import declare
 
 from mail import zonefile
-from ops.leftovers.records import _values, rules
+from ops.leftovers.records import _values, is_ours, looked_for
 from settings import read
 
 STACKS = [Path("Pulumi.dev.yaml"), *sorted(Path("examples").glob("Pulumi.*.yaml"))]
@@ -29,13 +29,13 @@ def test_every_record_set_of_a_stack_would_be_found(file: Path) -> None:
     graph = declare({k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()})
     prefix = "mail-relay:"
     ours = {k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)}
-    looked_for = rules(read(ours))
+    wanted = looked_for(read(ours))
     made = zonefile.read(graph.outputs["records"])
     assert len(made) > 5
     for record in made:
         assert any(
-            (record.name, record.kind) == (name, kind) and is_ours(record.values)
-            for name, kind, is_ours in looked_for
+            (record.name, record.kind) == (one.name, one.kind) and is_ours(one, record.values)
+            for one in wanted
         ), record
 
 

@@ -1,0 +1,91 @@
+"""What the stack exports, for people and for `ops/`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components.host import Host
+from components.network import IMAPS, Network
+from components.smarthost import Way
+from components.zones import Zones
+from mail import programs
+from settings import Settings
+
+
+def outputs(
+    settings: Settings,
+    *,
+    gateway: Host,
+    clients: Sequence[Host],
+    selectors: Mapping[str, Sequence[str]],
+    passwords: Mapping[str, pulumi.Output[str]],
+    network: Network,
+    zones: Zones,
+    smarthost: Way | None,
+) -> dict[str, Any]:
+    """By name; `selectors` are by domain, oldest first, `passwords` by login."""
+    name = settings.gateway.name
+    logins = [login.address for login in settings.logins]
+    user = logins[0] if logins else "LOGIN"
+    return {
+        "gateway": gateway.output,
+        "clients": [client.output for client in clients],
+        "operator": settings.operator,
+        "domains": [
+            {"name": domain, "selectors": list(names)} for domain, names in selectors.items()
+        ],
+        "zones": zones.servers,
+        "records": zones.zone_file(),
+        "ssh": {"allowFrom": list(settings.ssh.allow_from)},
+        "network": {"vpcId": network.vpc.id, "subnetId": network.subnet.id},
+        "submission": {"host": name, "startTls": 587, "tls": 465},
+        **_mailboxes(settings),
+        **({"unreachable": list(lost)} if (lost := settings.unreachable) else {}),
+        # public; what trusts the gateway's certificate, where computers by themselves do not
+        **({"acmeRoot": root} if (root := settings.acme.root) else {}),
+        **_smarthost(smarthost),
+        "logins": logins,
+        "passwords": pulumi.Output.secret({login: passwords[login] for login in logins}),
+        "mailProgram": (
+            f"Outgoing server {name}, port 465 with SSL/TLS (or 587 with STARTTLS), "
+            f"authentication by normal password, user name {user}"
+        ),
+        "mailPrograms": {
+            "postfix": programs.postfix(name, user),
+            "msmtp": programs.msmtp(name, user),
+            "mailrc": programs.mailrc(name, user),
+        },
+        "nextSteps": [
+            _way_out(settings),
+            "Show a password: pulumi stack output passwords --show-secrets",
+            "When reports show that SPF and DKIM pass, raise each domain's dmarc.policy.",
+        ],
+    }
+
+
+def _mailboxes(settings: Settings) -> dict[str, Any]:
+    mailboxes = [mailbox.address for mailbox in settings.mailboxes]
+    imap = {"host": settings.gateway.name, "tls": IMAPS.port}
+    return {"imap": imap, "mailboxes": mailboxes} if mailboxes else {}
+
+
+def _smarthost(smarthost: Way | None) -> dict[str, Any]:
+    host = smarthost.host if smarthost else None
+    return {"smarthost": {"host": host.host, "port": host.port}} if host else {}
+
+
+def _way_out(settings: Settings) -> str:
+    """What its user has to ask for, so that mail leaves."""
+    given = settings.smarthost
+    if given is None:
+        return (
+            "A new AWS account cannot send on port 25: ask for it with the form 'Request to "
+            "remove reverse DNS and email sending limitations'."
+        )
+    if given.ses:
+        return (
+            "Amazon SES begins in its sandbox, with verified recipients only and 200 messages "
+            "a day: request production access in its console."
+        )
+    return f"Ask the owner of {given.host} to let each account send as the domains it is for."

@@ -1,0 +1,128 @@
+"""The zones that a stack's names are in, and all that it publishes there."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components import hosted_zones
+from components.naming import Tags
+from components.route53_zone import RecordExists, Route53Zone
+from mail import names
+from mail.records import TTL
+from mail.zonefile import RecordSet
+from settings import Delegation, HostedZone, Settings
+
+
+class Zones:
+    """Each name is in the nearest zone at or above it.
+
+    Zones exist before the stack, but for the one of a delegation. All are Route53's; one that is
+    held elsewhere needs a class beside Route53Zone with the same `publish`, and nothing else here.
+    """
+
+    def __init__(self, settings: Settings, tags: Tags) -> None:
+        # AWS would refuse such a record as well, but only in the middle of an update
+        self._guard = pulumi.ResourceHook(
+            "record-is-new", self._refuse, pulumi.ResourceHookOptions(on_dry_run=True)
+        )
+        self._existing = [self._found(zone) for zone in settings.existing_zones]
+        self._all = {zone.name: zone for zone in self._existing}
+        self._lines: list[pulumi.Output[list[str]]] = []
+        self._useless: dict[tuple[str, str], str] = {}
+        # what leads resolvers to a zone that the stack makes
+        self.leads: list[pulumi.Resource] = []
+        self.servers = {zone.name: zone.servers for zone in self._existing}
+        if settings.delegation:
+            self._delegate(settings.delegation, settings.protect, tags)
+
+    def _found(self, zone: HostedZone) -> Route53Zone:
+        found = hosted_zones.find(zone)
+        return Route53Zone(zone.name, found.id, found.name_servers, self._guard)
+
+    def _delegate(self, delegation: Delegation, protect: bool, tags: Tags) -> None:
+        """Make the zone, and lead to it from the one above."""
+        zone = aws.route53.Zone(
+            delegation.zone,
+            name=delegation.zone,
+            comment=f"{pulumi.get_project()} {pulumi.get_stack()}",
+            # a challenge that certbot had no time to take away goes with the zone
+            force_destroy=True,
+            tags=tags.named(delegation.zone),
+            opts=pulumi.ResourceOptions(protect=protect),
+        )
+        servers = zone.name_servers.apply(sorted)
+        absolute = servers.apply(lambda found: [f"{name}." for name in found])
+        above, name = self.holding(delegation.zone), delegation.zone
+        opts = pulumi.ResourceOptions(parent=zone)
+        self.leads = [above.make(f"{name}-NS", name, "NS", absolute, TTL, opts)]
+        self._include_in_zone_file(name, "NS", TTL, absolute)
+        self._all[name] = Route53Zone(name, zone.zone_id, servers, self._guard)
+        self.servers = {name: servers}
+
+    def holding(self, name: str) -> Route53Zone:
+        """The zone that holds a name."""
+        return self._all[max((z for z in self._all if names.is_within(name, z)), key=len)]
+
+    def publish(
+        self, wanted: RecordSet[pulumi.Input[str]], opts: pulumi.ResourceOptions
+    ) -> pulumi.Resource:
+        """Publish a record set in its zone. What is there already stops it."""
+        self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
+        return self.holding(wanted.name).publish(wanted, opts)
+
+    def publish_alias(
+        self,
+        called: str,
+        domain: str,
+        name: pulumi.Output[str],
+        target: pulumi.Output[str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Publish a CNAME whose name, below `domain`, only an `up` knows; `called` in the state."""
+        # Route53 takes names without the final dot
+        self._include_in_zone_file(name, "CNAME", TTL, [pulumi.Output.concat(target, ".")])
+        self.holding(domain).make(called, name, "CNAME", [target], TTL, opts)
+
+    def _include_in_zone_file(
+        self,
+        name: pulumi.Input[str],
+        kind: str,
+        ttl: int,
+        values: pulumi.Input[Sequence[pulumi.Input[str]]],
+    ) -> None:
+        self._lines.append(
+            pulumi.Output.all(name, values).apply(
+                lambda known: RecordSet(known[0], kind, ttl, tuple(known[1])).lines()
+            )
+        )
+
+    def zone_file(self) -> pulumi.Output[str]:
+        """Every record set published so far, as a zone file has them."""
+        return pulumi.Output.all(*self._lines).apply(
+            lambda sets: "".join(f"{line}\n" for lines in sets for line in lines)
+        )
+
+    def issuers(self, name: str) -> tuple[str, list[str]] | None:
+        """The CAA record set that counts for a name, and whose it is (RFC 8659, 3)."""
+        while "." in name:
+            for zone in self._existing:
+                if "CAA" in (at := zone.held.get(name, {})):
+                    return name, at["CAA"]
+            name = names.parent(name)
+        return None
+
+    def refuse(self, name: str, kind: str, problem: str) -> None:
+        """Let no such record set be made: it would be of no use, for this reason."""
+        self._useless[name, kind] = problem
+
+    def _refuse(self, args: pulumi.ResourceHookArgs) -> None:
+        new = args.new_inputs or {}
+        name, kind = new["name"], new["type"]
+        if not isinstance(name, str):
+            return  # a preview does not know it yet
+        for zone in self._existing:
+            if zone.id == new["zoneId"]:
+                zone.refuse_existing(args.name, name, kind)
+        if problem := self._useless.get((name, kind)):
+            raise RecordExists(problem)

@@ -1,0 +1,137 @@
+"""Under which id the account has what was to be made, looked up by its inputs.
+
+Each gives the ids of what is certainly the stack's own: it has a name that Pulumi chose, or is the
+very part of something of the stack that was to be made. What is not there may be a ClientError.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Client = Callable[[str], Any]
+Inputs = Mapping[str, Any]
+Finder = Callable[[Client, Inputs], Iterator[str]]
+
+
+def role(client: Client, inputs: Inputs) -> Iterator[str]:
+    yield client("iam").get_role(RoleName=inputs["name"])["Role"]["RoleName"]
+
+
+def profile(client: Client, inputs: Inputs) -> Iterator[str]:
+    found = client("iam").get_instance_profile(InstanceProfileName=inputs["name"])
+    yield found["InstanceProfile"]["InstanceProfileName"]
+
+
+def user(client: Client, inputs: Inputs) -> Iterator[str]:
+    yield client("iam").get_user(UserName=inputs["name"])["User"]["UserName"]
+
+
+def policy(owner: str) -> Finder:
+    def found(client: Client, inputs: Inputs) -> Iterator[str]:
+        whose, name = inputs[owner], inputs["name"]
+        named = {f"{owner.capitalize()}Name": whose, "PolicyName": name}
+        getattr(client("iam"), f"get_{owner}_policy")(**named)
+        yield f"{whose}:{name}"
+
+    return found
+
+
+def keys(client: Client, inputs: Inputs) -> Iterator[str]:
+    held = client("iam").list_access_keys(UserName=inputs["user"])["AccessKeyMetadata"]
+    return (key["AccessKeyId"] for key in held)
+
+
+def identity(client: Client, inputs: Inputs) -> Iterator[str]:
+    found = client("sesv2").get_email_identity(EmailIdentity=inputs["emailIdentity"])
+    tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
+    if inputs["tags"].items() <= tags.items():
+        yield inputs["emailIdentity"]
+
+
+def bucket(client: Client, inputs: Inputs) -> Iterator[str]:
+    client("s3").head_bucket(Bucket=inputs["bucket"])
+    yield inputs["bucket"]
+
+
+def pointer(client: Client, inputs: Inputs) -> Iterator[str]:
+    # still pending, it keeps the address from being released like one that is there
+    arguments = {"AllocationIds": [inputs["allocationId"]], "Attribute": "domain-name"}
+    for found in client("ec2").describe_addresses_attribute(**arguments)["Addresses"]:
+        if found.get("PtrRecord") or found.get("PtrRecordUpdate"):
+            yield inputs["allocationId"]
+
+
+def _table(client: Client, inputs: Inputs) -> dict[str, Any]:
+    filters = [{"Name": "route-table-id", "Values": [inputs["routeTableId"]]}]
+    found = client("ec2").describe_route_tables(Filters=filters)["RouteTables"]
+    return found[0] if found else {"Routes": [], "Associations": []}
+
+
+def route(client: Client, inputs: Inputs) -> Iterator[str]:
+    destination = inputs["destinationCidrBlock"]
+    for route in _table(client, inputs)["Routes"]:
+        if route.get("DestinationCidrBlock") == destination:
+            # the provider's own: vpc_route.go, routeCreateID
+            yield f"r-{inputs['routeTableId']}{zlib.crc32(destination.encode())}"
+
+
+def association(client: Client, inputs: Inputs) -> Iterator[str]:
+    for association in _table(client, inputs)["Associations"]:
+        if association.get("SubnetId") == inputs["subnetId"]:
+            yield association["RouteTableAssociationId"]
+
+
+def attachment(client: Client, inputs: Inputs) -> Iterator[str]:
+    volume, instance, device = inputs["volumeId"], inputs["instanceId"], inputs["deviceName"]
+    for found in client("ec2").describe_volumes(VolumeIds=[volume])["Volumes"]:
+        for attachment in found.get("Attachments", []):
+            if (attachment["InstanceId"], attachment["Device"]) == (instance, device):
+                # the provider's own: ebs_volume_attachment.go, volumeAttachmentID
+                text = f"{device}-{instance}-{volume}-"
+                yield f"vai-{zlib.crc32(text.encode())}"
+
+
+def group_rules(client: Client, inputs: Inputs) -> Iterator[dict[str, Any]]:
+    filters = [{"Name": "group-id", "Values": [inputs["securityGroupId"]]}]
+    pages = client("ec2").get_paginator("describe_security_group_rules").paginate(Filters=filters)
+    return (rule for page in pages for rule in page["SecurityGroupRules"])
+
+
+def rule(egress: bool) -> Finder:
+    def found(client: Client, inputs: Inputs) -> Iterator[str]:
+        peer = inputs.get("cidrIpv4") or inputs.get("referencedSecurityGroupId")
+        protocol = inputs["ipProtocol"]
+        # of all protocols, a rule has no ports
+        ports = (None, None) if protocol == "-1" else (inputs["fromPort"], inputs["toPort"])
+        for rule in group_rules(client, inputs):
+            theirs = rule.get("CidrIpv4") or rule.get("ReferencedGroupInfo", {}).get("GroupId")
+            held = (None, None) if protocol == "-1" else (rule.get("FromPort"), rule.get("ToPort"))
+            same = (rule["IsEgress"], rule["IpProtocol"], held, theirs)
+            if same == (egress, protocol, ports, peer):
+                yield rule["SecurityGroupRuleId"]
+
+    return found
+
+
+def zone(client: Client, inputs: Inputs) -> Iterator[str]:
+    for page in client("route53").get_paginator("list_hosted_zones").paginate():
+        for zone in page["HostedZones"]:
+            same = zone["Name"] == f"{inputs['name']}."
+            if same and zone["Config"].get("Comment") == inputs["comment"]:
+                yield zone["Id"].rpartition("/")[2]
+
+
+def record(client: Client, inputs: Inputs) -> Iterator[str]:
+    """Only one that says what ours was to say: the name may be held by somebody else's."""
+    zone, name, kind = inputs["zoneId"], inputs["name"], inputs["type"]
+    found = client("route53").list_resource_record_sets(
+        HostedZoneId=zone, StartRecordName=name, StartRecordType=kind, MaxItems="1"
+    )
+    quoted = kind in ("TXT", "SPF")
+    wanted = sorted(f'"{value}"' if quoted else value for value in inputs["records"])
+    for held in found["ResourceRecordSets"]:
+        values = sorted(record["Value"] for record in held.get("ResourceRecords", []))
+        # Route53 writes a wildcard as \052
+        same = (held["Name"].replace("\\052", "*"), held["Type"]) == (f"{name}.", kind)
+        if same and values == wanted:
+            yield f"{zone}_{name}_{kind}"
