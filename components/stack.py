@@ -185,7 +185,7 @@ class Stack:
         found = {c.login: secrets.password(c.login, lasting) for c in self.settings.clients}
         for login in self.settings.logins:
             found[login.address] = (
-                pulumi.Output.secret(login.password)
+                pulumi.Output.secret(login.password.get_secret_value())
                 if login.password
                 else secrets.password(login.address, lasting)
             )

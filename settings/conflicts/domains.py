@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 from mail import dkim, names, spf, txt
 from settings.conflicts.common import twice
+from settings.domains import Delegation, MailDomain
 from settings.errors import EXAMPLES
-from settings.model import Delegation, MailDomain, Settings
+from settings.model import Settings
 from settings.words import NULL_MX, is_ipv4
 
 
