@@ -28,17 +28,17 @@ def fields(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
 
 def is_marked(field: FieldInfo, mark: Mark) -> bool:
     """Whether a field, or its items, have the mark."""
-    return mark in _parts(field)
+    return mark in parts(field)
 
 
 def is_secret(field: FieldInfo) -> bool:
     """Whether a field, or its items, are secrets."""
-    return SecretStr in _parts(field)
+    return SecretStr in parts(field)
 
 
 def model_of(field: FieldInfo) -> type[BaseModel] | None:
     """The model of a field or of its items, None where they have no keys of their own."""
-    for part in _parts(field):
+    for part in parts(field):
         if isinstance(part, type) and issubclass(part, BaseModel):
             return part
     return None
@@ -62,7 +62,8 @@ def item_keys(model: type[BaseModel]) -> Mapping[str, str]:
     return found
 
 
-def _parts(field: FieldInfo) -> list[Any]:
+def parts(field: FieldInfo) -> list[Any]:
+    """The types and the metadata of a field, those of its items with them."""
     return [*field.metadata, *_inside(field.annotation)]
 
 

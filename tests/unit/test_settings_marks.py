@@ -46,7 +46,7 @@ def leaves(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldI
 def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
     found: dict[str, set[str]] = {}
     for path, field in leaves(Settings):
-        if marks.is_secret(field) or str in marks._parts(field):
+        if marks.is_secret(field) or str in marks.parts(field):
             kinds = [mark.name for mark in Mark if marks.is_marked(field, mark)]
             kinds += ["SECRET"] if marks.is_secret(field) else []
             found.setdefault(" ".join(kinds), set()).add(path)
