@@ -11,6 +11,8 @@ from settings import marks
 
 # What a private key in PEM has in its first line, in whatever setting it was put by mistake.
 PRIVATE = "PRIVATE KEY"
+# What standards and others call a key of ours.
+OTHER_NAMES = {"p": "policy", "rua": "reports", "priority": "preference", "quota": "quotaMiB"}
 EXAMPLES = {
     "gateway": "give the gateway's host name, as `gateway: {name: mail.example.com}`",
     "domains": "list the domains that send, as `domains: [{name: example.com}]`",
@@ -44,7 +46,8 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
     key, last = _key(place), str(place[-1])
     if detail["type"] == "extra_forbidden":
         known = _known(place[:-1], whole)
-        near = difflib.get_close_matches(last, known, n=1)
+        near = [name for name in (OTHER_NAMES.get(last),) if name in known]
+        near = near or difflib.get_close_matches(last, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
         return f"{key}: there is no such key; {hint}"
     if detail["type"] == "missing":
@@ -52,20 +55,25 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
         return f"{key}: missing; {example.replace('KEY', key)}"
     value, field = _value(raw, place), _field(place, whole)
     remedy = _remedy(detail, value, _known(place, whole))
-    if field is None or marks.is_hidden(field) or (isinstance(value, list | Mapping) and value):
+    is_key = detail["loc"][-1] == "[key]"
+    if field is None or marks.is_hidden(field) or is_key or value is None:
+        return f"{key}: {remedy}"
+    if isinstance(value, list | Mapping) and value:
         return f"{key}: {remedy}"  # what has parts may hold a secret somewhere
     if PRIVATE in str(value):
         return f"{key}: a private key does not belong here"
-    return f"{key}: {value!r}: {remedy}"
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return f"{key}: {shown}: {remedy}"
 
 
 def _remedy(detail: Mapping[str, Any], value: Any, known: list[str]) -> str:
     """What would be right, in the words of settings."""
     kind = detail["type"]
+    if value is None:
+        return "nothing is set; give a value or leave the key out"
     if kind == "string_type" and isinstance(value, int | float):
-        return f"put it in quotation marks, or YAML reads a {type(value).__name__}"
-    if kind == "string_type" and value is None:
-        return "nothing is set; give a text or leave the key out"
+        what = "true or false" if isinstance(value, bool) else "a number"
+        return f"put it in quotation marks, or YAML reads {what}"
     if kind == "string_type":
         return "give one text"
     if kind == "tuple_type":
@@ -74,6 +82,8 @@ def _remedy(detail: Mapping[str, Any], value: Any, known: list[str]) -> str:
         return f"give keys with values; the keys are {', '.join(known)}"
     if kind == "dict_type":
         return "give keys with values, as {key: value}"
+    if kind == "too_long":
+        return f"give at most {detail['ctx']['max_length']}, not {detail['ctx']['actual_length']}"
     if kind == "too_short":
         return f"give at least {detail['ctx']['min_length']} item"
     return detail.get("ctx", {}).get("remedy") or detail["msg"]
@@ -82,7 +92,7 @@ def _remedy(detail: Mapping[str, Any], value: Any, known: list[str]) -> str:
 def _key(place: tuple[Any, ...]) -> str:
     text = "mail-relay:"
     for part in place:
-        name = "..." if PRIVATE in str(part) else part
+        name = "..." if PRIVATE in str(part) else "''" if part == "" else part
         text += f"[{name}]" if isinstance(name, int) else ("" if text[-1] == ":" else ".") + name
     return text
 

@@ -11,6 +11,7 @@ from settings.limits import UNLIMITED, Limits, LoginLimits
 from settings.marks import Mark
 from settings.words import (
     NULL_MX,
+    TAGS,
     AccountPassword,
     AccountUser,
     AcmeDirectory,
@@ -30,6 +31,8 @@ from settings.words import (
     ReceivedAddress,
     SaslMechanism,
     SendAs,
+    TagKey,
+    TagValue,
     architecture,
     hosted_zone,
 )
@@ -185,7 +188,7 @@ class Settings(_Model):
     network: Vpc = Vpc()
     wait: Wait = Wait()
     protect: bool = False
-    tags: dict[str, str] = Field({})
+    tags: dict[TagKey, TagValue] = Field({}, max_length=TAGS)
 
     @property
     def gateway_domain(self) -> str:

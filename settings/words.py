@@ -27,6 +27,12 @@ XEN = re.compile(
 HOST_NAME_MAX = 64
 # The exchanger of a domain that takes no mail (RFC 7505, 3).
 NULL_MX = "."
+# What every service of AWS takes in tags (Tagging AWS Resources User Guide, "Tag naming limits");
+# each resource has at most 50.
+TAG = re.compile(r"[\w .:/=+@-]*")
+TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
+OWN_TAGS = ("Project", "Stack", "Name")
+TAGS = 50 - len(OWN_TAGS)
 ZONE_ID = re.compile("[A-Z0-9]{1,32}")
 ACME_DIRECTORY = re.compile(r"https://\S+")
 AVAILABILITY_ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d[a-z]")
@@ -59,6 +65,8 @@ def _host(value: str) -> str:
 
 
 def _address(value: str) -> str:
+    if value.startswith("*@"):
+        raise _wrong("it is nobody's address; give one that somebody reads")
     if problem := names.address_problem(value):
         local, at, domain = value.rpartition("@")
         form = None if domain.isascii() else idn.ascii_form(domain)
@@ -69,6 +77,8 @@ def _address(value: str) -> str:
 
 
 def _send_as(value: str) -> str:
+    if value.startswith("*@"):
+        raise _wrong(f"for every address of the domain, give {value[1:]}")
     if value.startswith("@"):
         _domain(value[1:])
         return value
@@ -198,6 +208,22 @@ def _txt_string(value: str) -> str:
     return value
 
 
+def _tag_key(value: str) -> str:
+    if value in OWN_TAGS:
+        raise _wrong(f"the stack sets {', '.join(OWN_TAGS)} itself; choose another key")
+    if value.lower().startswith("aws:"):
+        raise _wrong("keys that begin with aws: are AWS's own; choose another one")
+    if not TAG.fullmatch(value) or not 1 <= len(value) <= 128:
+        raise _wrong(f"a tag's key has 1 to 128 characters, {TAG_CHARACTERS}")
+    return value
+
+
+def _tag_value(value: str) -> str:
+    if not TAG.fullmatch(value) or len(value) > 256:
+        raise _wrong(f"a tag's value has up to 256 characters, {TAG_CHARACTERS}")
+    return value
+
+
 def _mechanism(value: str) -> str:
     if problem := spf.term_problem(value):
         raise _wrong(problem)
@@ -248,6 +274,8 @@ InstanceType = Annotated[str, AfterValidator(_instance_type)]
 ZoneId = Annotated[str, AfterValidator(_zone_id)]
 AcmeDirectory = Annotated[str, AfterValidator(_acme_directory)]
 AvailabilityZone = Annotated[str, AfterValidator(_availability_zone)]
+TagKey = Annotated[str, AfterValidator(_tag_key)]
+TagValue = Annotated[str, AfterValidator(_tag_value)]
 TxtString = Annotated[str, AfterValidator(_txt_string)]
 Mechanism = Annotated[str, AfterValidator(_mechanism), Mark.NAME]
 DmarcPolicy = Literal["none", "quarantine", "reject"]

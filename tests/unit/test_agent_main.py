@@ -117,6 +117,27 @@ def test_a_bucket_that_has_nothing_new_makes_no_line_in_the_journal(
         assert (capsys.readouterr().out, host.told) == ("", [])
 
 
+def test_what_only_some_may_read_has_its_mode(host: Host) -> None:
+    host.put(BEFORE)
+    assert host.look() == 0
+    current = host.base / "current"
+    modes = {p.relative_to(current).as_posix(): p.stat().st_mode & 0o777 for p in files(current)}
+    assert {path for path, mode in modes.items() if mode & 0o007 == 0} == {
+        "keys/relay.example/s1.pem",
+        "keys/shop.example/s1.pem",
+        "passwords.smtp",
+        "passwords.imap",
+        "guard.json",
+    }
+    assert modes["keys/shop.example/s1.pem"] == 0o600
+    assert modes["passwords.smtp"] == modes["passwords.imap"] == 0o640
+    assert host.secret.stat().st_mode & 0o777 == 0o600
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def test_no_secret_is_written_to_the_journal(
     host: Host, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,7 +109,13 @@ def test_a_role_reads_its_own_tables_and_answers_its_own_challenge(graph: Record
     assert change["Condition"]["ForAllValues:StringEquals"][names] == [
         "_acme-challenge.mail.relay.example"
     ]
-    assert change["Condition"]["Null"][names] == "false"
+    records = "route53:ChangeResourceRecordSets"
+    assert change["Condition"]["ForAllValues:StringEquals"][f"{records}RecordTypes"] == ["TXT"]
+    # which is true of a key that is not there
+    assert change["Condition"]["Null"] == dict.fromkeys(
+        (f"{records}{what}" for what in ("NormalizedRecordNames", "RecordTypes", "Actions")),
+        "false",
+    )
 
 
 def tables(graph: Recorder) -> dict[str, Any]:

@@ -155,6 +155,8 @@ def test_what_is_generated_is_kept_for_life_and_secret(graph: Recorder) -> None:
         assert stash.options.ignore_changes == ("input",)
         assert stash.options.secret_outputs == ("output",)
         assert set(stash.inputs["input"]) > {"value"}  # with Pulumi's own mark of a secret
+        # 24 octets of chance, or a key
+        assert len(stash.inputs["input"]["value"]) >= 32
 
 
 def test_tables_are_secret_in_the_state(graph: Recorder) -> None:
