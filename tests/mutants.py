@@ -1,8 +1,11 @@
 """Faults of the program, and the test that must find each: run them all, and print what lives.
 
-Each row of the table (`mutant_rows.py`) changes one text in a copy of the tree and runs the test
-that is named there. A fault that its test does not see "lives": the test is worth nothing for it.
-Faults of a running host's configuration are the battery's (`tests/abuse`).
+Each row of the tables (`faults/`) changes one text in a copy of the tree and runs the test that is
+named there. A fault that its test does not see "lives": the test is worth nothing for it. Faults of
+a running host's configuration are the battery's (`tests/abuse`).
+
+A row has its name and, behind ": ", a file or a folder that has the text once in all its files; the
+text behind "- ", what is there instead behind "+ ". The test stands above its rows, behind "> ".
 """
 
 import argparse
@@ -19,11 +22,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from mutant_rows import ROWS, Mutant
-
 PROJECT = Path(__file__).resolve().parent.parent
+FAULTS = PROJECT / "tests" / "faults"
 SECONDS = 600.0  # for one test
 FAILED = 1  # pytest's exit code where tests ran and one failed
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In the one file of `where` that has it, `text` is replaced; then `test` must fail."""
+
+    name: str
+    where: str
+    text: str
+    replacement: str
+    test: str
 
 
 class Stale(Exception):
@@ -38,6 +51,23 @@ class Ended:
     verdict: str
     said: str
     seconds: float
+
+
+def rows() -> Iterator[Mutant]:
+    """All of the tables."""
+    for file in sorted(FAULTS.glob("*.txt")):
+        test = ""
+        for block in file.read_text().strip().split("\n\n"):
+            lines = [line for line in block.split("\n") if not line.startswith("#")]
+            if lines and lines[0].startswith("> "):
+                test = f"tests/unit/{lines.pop(0)[2:]}"
+            if lines:
+                name, _, where = lines[0].rpartition(": ")
+                text, new = ("\n".join(x[2:] for x in lines[1:] if x[0] == sign) for sign in "-+")
+                yield Mutant(name, where, text, new, test)
+
+
+ROWS = list(rows())
 
 
 def place(mutant: Mutant, tree: Path = PROJECT) -> Path:
@@ -71,15 +101,18 @@ def run(tree: Path, *tests: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--numprocesses=0", *tests]
     # a fault of the same size and second as what was compiled before would not be read
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [*command, "-p", "no:cacheprovider"],
-        cwd=tree,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*command, "-p", "no:cacheprovider"],
+            cwd=tree,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return -1, f"no end after {SECONDS:.0f} s"
     lines = (done.stdout + done.stderr).strip().splitlines()
     return done.returncode, lines[-1] if lines else ""
 
@@ -93,8 +126,6 @@ def tried(mutant: Mutant, trees: "SimpleQueue[Path]") -> Ended:
         path.write_text(before.replace(mutant.text, mutant.replacement))
         try:
             code, said = run(tree, mutant.test)
-        except subprocess.TimeoutExpired:
-            code, said = -1, f"no end after {SECONDS:.0f} s"
         finally:
             path.write_text(before)
         # what breaks the tests themselves (exit codes 2 to 5) is no fault that a test has found
@@ -119,6 +150,22 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _all(chosen: list[Mutant], trees: list[Path]) -> Iterator[Ended]:
+    """Each is told of as it ends."""
+    free: SimpleQueue[Path] = SimpleQueue()
+    for tree in trees:
+        free.put(tree)
+    with ThreadPoolExecutor(len(trees)) as pool:
+        trials = [pool.submit(tried, row, free) for row in chosen]
+        for count, done in enumerate(as_completed(trials), 1):
+            one = done.result()
+            print(
+                f"[{count}/{len(chosen)}] {one.verdict} {one.mutant.name} ({one.seconds:.0f} s)",
+                flush=True,
+            )
+            yield one
+
+
 def main() -> int:
     """Exit code 0 if every mutant was killed."""
     options = _options()
@@ -130,22 +177,16 @@ def main() -> int:
     if options.list:
         print("\n".join(f"{row.where}: {row.name}  [{row.test}]" for row in chosen))
         return 0
+    if not chosen:
+        print("no row has such a word in its name or place")
+        return 1
     with copies(max(1, min(options.jobs, len(chosen)))) as trees:
         print(f"{len(chosen)} mutants; first their tests without any fault", flush=True)
         code, said = run(trees[0], *dict.fromkeys(row.test for row in chosen))
         if code != 0:
             print(f"the tests fail without any fault: {said}")
             return 1
-        free: SimpleQueue[Path] = SimpleQueue()
-        for tree in trees:
-            free.put(tree)
-        ended: list[Ended] = []
-        with ThreadPoolExecutor(len(trees)) as pool:
-            for done in as_completed([pool.submit(tried, row, free) for row in chosen]):
-                one = done.result()
-                ended.append(one)
-                count = f"[{len(ended)}/{len(chosen)}]"
-                print(f"{count} {one.verdict} {one.mutant.name} ({one.seconds:.0f} s)", flush=True)
+        ended = list(_all(chosen, trees))
     wrong = [one for one in ended if one.verdict != "killed"]
     for one in wrong:
         print(f"{one.verdict}: {one.mutant.name} ({one.mutant.where}): {one.said}")

@@ -5,11 +5,10 @@ from collections import Counter
 
 import mutants
 import pytest
-from mutant_rows import ROWS, Mutant
 
 
-@pytest.mark.parametrize("mutant", ROWS, ids=lambda row: row.name)
-def test_no_row_is_stale(mutant: Mutant) -> None:
+@pytest.mark.parametrize("mutant", mutants.ROWS, ids=lambda row: row.name)
+def test_no_row_is_stale(mutant: mutants.Mutant) -> None:
     path = mutants.place(mutant)
     text = path.read_text().replace(mutant.text, mutant.replacement)
     assert text != path.read_text()
@@ -21,4 +20,6 @@ def test_no_row_is_stale(mutant: Mutant) -> None:
 
 
 def test_every_row_has_a_name_of_its_own() -> None:
-    assert [name for name, count in Counter(row.name for row in ROWS).items() if count > 1] == []
+    assert [
+        name for name, count in Counter(row.name for row in mutants.ROWS).items() if count > 1
+    ] == []
