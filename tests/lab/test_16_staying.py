@@ -70,6 +70,25 @@ def other_pid(world: World, host: str, unit: str, killed: str) -> str:
     return "" if pid in ("0", killed) else pid
 
 
+def test_a_status_that_gives_way_to_the_next_is_no_failure(world: World) -> None:
+    """Each step of the set-up writes one, sooner than a small instance has written the last."""
+    unit = "mail-relay-status.service"
+    begun = f'until [ "$(systemctl show -P SubState {unit})" = start ]; do :; done'
+    script = f"systemctl start --no-block {unit}; {begun}; systemctl stop {unit}"
+    world.run(GATEWAY, "sh", "-c", script)
+    assert shown(world, GATEWAY, unit, "Result") == "success"
+
+
+def test_before_the_set_up_has_ended_there_is_nobody_to_be_told_by(world: World) -> None:
+    mark, unit = "/var/lib/mail-relay/set-up", "mail-relay-tell@of-nothing.service"
+    try:
+        world.run(GATEWAY, "mv", mark, f"{mark}.kept")
+        world.run(GATEWAY, "systemctl", "start", unit)
+    finally:
+        world.run(GATEWAY, "mv", f"{mark}.kept", mark)
+    assert shown(world, GATEWAY, unit, "ConditionResult") == "no"
+
+
 def told_of(world: World, host: str, unit: str) -> bool:
     return world.run(host, "ls", f"{TOLD}/{unit}", check=False).strip() == f"{TOLD}/{unit}"
 

@@ -90,6 +90,10 @@ class Gateway:
         file = "/run/mail-relay/step"
         return self.run("cat", file).strip() if self.has(file) else ""
 
+    def journal(self) -> str:
+        """What the set-up last said."""
+        return self.run("journalctl", "-o", "cat", "-u", "mail-relay-setup", "-n", "100")
+
     def dpkg_lines(self) -> int:
         """How much dpkg has done."""
         return self.read("var/log/dpkg.log").count("\n")
@@ -226,7 +230,11 @@ def test_the_power_is_cut_ten_times_and_the_host_serves_in_the_end(gateway: Gate
     wait_until("another instance", lambda: gateway.instance not in ("", before), 180)
     done = 0
     for moment in MOMENTS:
-        wait_until(moment, partial(gateway.is_at, moment, done), BOOT_SECONDS)
+        try:
+            wait_until(moment, partial(gateway.is_at, moment, done), BOOT_SECONDS)
+        except TimeoutError:
+            print(gateway.journal())
+            raise
         done = gateway.dpkg_lines()
         gateway.cut_the_power()
     wait_until("the up ends", up.ended, BOOT_SECONDS)
