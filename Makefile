@@ -6,7 +6,7 @@ NAME ?= dev
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
 PYTEST = $(VENV)/bin/pytest --numprocesses=auto
 
-.PHONY: venv setup lab lab-down test test-fast test-vm battery format
+.PHONY: venv setup lab lab-down test test-fast test-vm battery mutants format
 
 $(VENV)/installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +46,11 @@ test-vm: setup
 # set-up alone: make battery SETUP=basics
 battery: setup
 	PYTHONPATH=.:tests $(VENV)/bin/python -m abuse $(SETUP)
+
+# every fault of tests/faults, in a copy of the tree, and the test that must find it; of some alone:
+# make mutants ONLY=agent/
+mutants: $(VENV)/installed
+	$(VENV)/bin/python tests/mutants.py $(ONLY)
 
 format: $(VENV)/installed
 	$(VENV)/bin/ruff format .

@@ -7,6 +7,7 @@ import pulumi
 
 from components.stack import declare
 from settings import Settings, SettingsError, read
+from settings.advice import advice
 
 KEYS = [str(field.alias) for field in Settings.model_fields.values()]
 
@@ -28,6 +29,9 @@ def main() -> None:
         settings = read(raw)
     except SettingsError as error:
         raise pulumi.RunError("wrong settings:\n  " + "\n  ".join(error.lines)) from None
+    encrypted = {key for key in KEYS if pulumi.runtime.is_config_secret(f"mail-relay:{key}")}
+    for line in advice(settings, encrypted):
+        pulumi.log.warn(line)
     outputs = declare(settings, pulumi.Config("aws").require("region"))
     for name, value in outputs.items():
         pulumi.export(name, value)

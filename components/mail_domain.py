@@ -36,7 +36,7 @@ class Domain(pulumi.ComponentResource):
         )
         self.keys = {
             selector: (
-                pulumi.Output.secret(domain.keys[selector])
+                pulumi.Output.secret(domain.keys[selector].get_secret_value())
                 if selector in domain.keys
                 else secrets.dkim_key(domain.name, selector, lasting)
             )

@@ -51,7 +51,7 @@ def passwords(settings: Settings) -> dict[str, pulumi.Output[str]]:
     found = {client.login: password(client.login, lasting) for client in settings.clients}
     for login in settings.logins:
         found[login.address] = (
-            pulumi.Output.secret(login.password)
+            pulumi.Output.secret(login.password.get_secret_value())
             if login.password
             else password(login.address, lasting)
         )

@@ -62,7 +62,10 @@ def way(settings: Settings, region: str, zones: Zones, tags: Tags) -> Way | None
         account = {"sender": None, "user": ses.user, "password": ses.password}
         return Way(host, [account])
     host = Smarthost(str(given.host), given.port, given.mechanisms, rewrites=False)
-    accounts = [account.model_dump() for account in given.accounts]
+    accounts = [
+        {**account.model_dump(), "password": account.password.get_secret_value()}
+        for account in given.accounts
+    ]
     return Way(host, accounts)
 
 

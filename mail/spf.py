@@ -111,6 +111,12 @@ def names_addresses(terms: Sequence[str]) -> bool:
     return any(term.lstrip(QUALIFIERS) == "ip4" for term in terms)
 
 
+def names_gateways(terms: Sequence[str]) -> bool:
+    """Whether a policy with these terms surely lets the gateways pass."""
+    plain = [term.lstrip("+") for term in terms]
+    return GATEWAYS in plain or names_addresses(plain)
+
+
 def host(terms: Sequence[str] = ()) -> str:
     """A sending host's own name, for HELO and bounces (RFC 7208, 2.3 and 2.4).
 

@@ -8,14 +8,12 @@ from pydantic import ValidationError
 from mail.names import PASSWORD
 from settings import errors
 from settings.conflicts import conflicts
+from settings.domains import Delegation, HostedZone, MailDomain
 from settings.errors import SettingsError
 from settings.model import (
     Account,
     Client,
-    Delegation,
-    HostedZone,
     Login,
-    MailDomain,
     Settings,
     Smarthost,
 )

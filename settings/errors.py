@@ -5,11 +5,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from common.errors import RelayError
+from settings import marks
 
-# Keys whose values are never shown: a private key is easily mistaken for its public half.
-SECRET = {"password", "keys", "publicKey"}
+# What a private key in PEM has in its first line, in whatever setting it was put by mistake.
+PRIVATE = "PRIVATE KEY"
+# What standards and others call a key of ours.
+OTHER_NAMES = {"p": "policy", "rua": "reports", "priority": "preference", "quota": "quotaMiB"}
 EXAMPLES = {
     "gateway": "give the gateway's host name, as `gateway: {name: mail.example.com}`",
     "domains": "list the domains that send, as `domains: [{name: example.com}]`",
@@ -39,56 +43,80 @@ def lines(raw: Mapping[str, Any], error: ValidationError, model: type[BaseModel]
 
 
 def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseModel]) -> str:
-    path = [str(part) for part in detail["loc"]]
-    key = _key(detail["loc"])
+    place = tuple(part for part in detail["loc"] if part != "[key]")
+    key, last = _key(place), str(place[-1])
     if detail["type"] == "extra_forbidden":
-        known = _known(detail["loc"], whole)
-        near = difflib.get_close_matches(path[-1], known, n=1)
+        known = _known(place[:-1], whole)
+        near = [name for name in (OTHER_NAMES.get(last),) if name in known]
+        near = near or difflib.get_close_matches(last, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
         return f"{key}: there is no such key; {hint}"
     if detail["type"] == "missing":
-        example = EXAMPLES.get(path[-1], "it must be given")
+        example = EXAMPLES.get(last, "it must be given")
         return f"{key}: missing; {example.replace('KEY', key)}"
-    remedy = detail.get("ctx", {}).get("remedy") or detail["msg"]
-    value = _value(raw, detail["loc"])
-    if detail["type"] == "string_type" and isinstance(value, int | float):
-        remedy = f"put it in quotation marks, or YAML reads a {type(value).__name__}"
-    if SECRET & set(path) or _holds_secret(value):
+    value, field = _value(raw, place), _field(place, whole)
+    remedy = _remedy(detail, value, _known(place, whole))
+    is_key = detail["loc"][-1] == "[key]"
+    if field is None or marks.is_hidden(field) or is_key or value is None:
         return f"{key}: {remedy}"
-    return f"{key}: {value!r}: {remedy}"
+    if isinstance(value, list | Mapping) and value:
+        return f"{key}: {remedy}"  # what has parts may hold a secret somewhere
+    if PRIVATE in str(value):
+        return f"{key}: a private key does not belong here"
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return f"{key}: {shown}: {remedy}"
 
 
-def _holds_secret(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return bool(SECRET & set(value)) or any(_holds_secret(inner) for inner in value.values())
-    return isinstance(value, list) and any(_holds_secret(inner) for inner in value)
+def _remedy(detail: Mapping[str, Any], value: Any, known: list[str]) -> str:
+    """What would be right, in the words of settings."""
+    kind = detail["type"]
+    if value is None:
+        return "nothing is set; give a value or leave the key out"
+    if kind == "string_type" and isinstance(value, int | float):
+        what = "true or false" if isinstance(value, bool) else "a number"
+        return f"put it in quotation marks, or YAML reads {what}"
+    if kind == "string_type":
+        return "give one text"
+    if kind == "tuple_type":
+        return "give a list: its items in [ ], or each on a line of its own behind '- '"
+    if kind == "model_type":
+        return f"give keys with values; the keys are {', '.join(known)}"
+    if kind == "dict_type":
+        return "give keys with values, as {key: value}"
+    if kind == "too_long":
+        return f"give at most {detail['ctx']['max_length']}, not {detail['ctx']['actual_length']}"
+    if kind == "too_short":
+        return f"give at least {detail['ctx']['min_length']} item"
+    return detail.get("ctx", {}).get("remedy") or detail["msg"]
 
 
-def _key(path: tuple[Any, ...]) -> str:
+def _key(place: tuple[Any, ...]) -> str:
     text = "mail-relay:"
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else ("" if text[-1] == ":" else ".") + part
+    for part in place:
+        name = "..." if PRIVATE in str(part) else "''" if part == "" else part
+        text += f"[{name}]" if isinstance(name, int) else ("" if text[-1] == ":" else ".") + name
     return text
 
 
-def _value(raw: Any, path: tuple[Any, ...]) -> Any:
-    for part in path:
+def _value(raw: Any, place: tuple[Any, ...]) -> Any:
+    for part in place:
         raw = raw[part]
     return raw
 
 
-def _known(path: tuple[Any, ...], whole: type[BaseModel]) -> list[str]:
-    """The keys beside the last of the path."""
-    model: Any = whole
-    for part in path[:-1]:
-        if isinstance(part, str):
-            fields = {f.alias: f.annotation for f in model.model_fields.values()}
-            model = _model_in(fields[part])
-    return [str(field.alias) for field in model.model_fields.values()]
+def _field(place: tuple[Any, ...], whole: type[BaseModel]) -> FieldInfo | None:
+    """The field at a place, or the one that has it in its list or mapping."""
+    model: type[BaseModel] | None = whole
+    field = None
+    for part in place:
+        if model and part in marks.fields(model):
+            field = marks.fields(model)[part]
+            model = marks.model_of(field)
+    return field
 
 
-def _model_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    inner = (_model_in(a) for a in getattr(annotation, "__args__", ()) if a is not type(None))
-    return next((model for model in inner if model is not None), None)
+def _known(place: tuple[Any, ...], whole: type[BaseModel]) -> list[str]:
+    """The keys that there are at a place."""
+    field = _field(place, whole)
+    model = marks.model_of(field) if field else whole
+    return list(marks.fields(model)) if model else []

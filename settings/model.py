@@ -6,35 +6,33 @@ from pydantic import BeforeValidator, Field
 
 from mail import aliases, dmarc, names, spf
 from settings.base import Model as _Model
+from settings.domains import Delegation, HostedZone, MailDomain
 from settings.limits import UNLIMITED, Limits, LoginLimits
+from settings.marks import Mark
 from settings.words import (
     NULL_MX,
+    TAGS,
     AccountPassword,
     AccountUser,
+    AcmeDirectory,
     Address,
-    Alignment,
     AvailabilityZone,
     Certificates,
-    DmarcPolicy,
     Domain,
-    ExchangeHost,
-    FailureOptions,
     Host,
     InstanceType,
     MailboxAddress,
     Mechanism,
     Network,
+    OwnAddress,
     Password,
-    PrivateKey,
+    Person,
     PublicKey,
-    PublicSuffix,
     ReceivedAddress,
     SaslMechanism,
-    Selector,
     SendAs,
-    TxtString,
-    YesNo,
-    ZoneId,
+    TagKey,
+    TagValue,
     architecture,
     hosted_zone,
 )
@@ -57,73 +55,13 @@ class Gateway(_Model):
     data_volume_gi_b: int = Field(8, ge=1, le=16384)
 
 
-class Dmarc(_Model):
-    """A domain's DMARC policy, by the tags of RFC 9989, 4.7 (`policy` is p, `reports` is rua).
-
-    `sp` is for subdomains, `np` for those that do not exist, `t` asks for one level less while it
-    is tried. Aggregate reports go to the operator unless addresses are given. `pct` is historic:
-    only receivers that still follow RFC 7489 read it.
-    """
-
-    policy: DmarcPolicy = "none"
-    sp: DmarcPolicy | None = None
-    np: DmarcPolicy | None = None
-    psd: PublicSuffix | None = None
-    t: YesNo | None = None
-    pct: Annotated[int, Field(ge=0, le=100)] | None = None
-    adkim: Alignment | None = None
-    aspf: Alignment | None = None
-    reports: tuple[Address, ...] | None = None
-    ruf: tuple[Address, ...] = ()
-    fo: FailureOptions | None = None
-
-
-class Spf(_Model):
-    """A domain's SPF record: its terms (see mail.spf.domain), and what the rest is."""
-
-    mechanisms: Annotated[tuple[Mechanism, ...], Field(min_length=1)] = (spf.GATEWAYS,)
-    all: Literal["-all", "~all", "?all"] = "~all"
-
-
-class Exchange(_Model):
-    """A mail exchanger (RFC 5321, 5.1): the gateway, or a host elsewhere; "." for none at all."""
-
-    host: ExchangeHost
-    preference: int = Field(10, ge=0, le=65535)
-
-    @property
-    def value(self) -> str:
-        """The record's value; that of a domain which takes no mail is fixed (RFC 7505, 3)."""
-        return "0 ." if self.host == NULL_MX else f"{self.preference} {self.host}."
-
-
-class MailDomain(_Model):
-    """A domain that sends through us.
-
-    `selectors` are oldest first, `retired` are those whose key is revoked, `keys` are those made
-    elsewhere (PEM by selector), `txt` are other strings of the apex, `a` is a host of the stack or
-    an address for the apex, `ttl` is in seconds and that of all its records.
-    """
-
-    name: Domain
-    selectors: tuple[Selector, ...] = Field(("s1",), min_length=1)
-    retired: tuple[Selector, ...] = ()
-    keys: dict[Selector, PrivateKey] = Field({})
-    dmarc: Dmarc = Dmarc()
-    spf: Spf = Spf()
-    txt: tuple[TxtString, ...] = ()
-    a: str | None = None
-    ttl: int = Field(300, ge=60, le=86400)
-    mx: tuple[Exchange, ...] = ()
-
-
 class Client(_Model):
     """A client host; it logs in as `relay@NAME` and may send as these.
 
     A private one has no public address: it is reached, and led out, through the gateway.
     """
 
-    name: Host
+    name: Annotated[Host, Mark.ITEM]
     instance_type: InstanceType = "t4g.micro"
     send_as: tuple[SendAs, ...] | None = None
     private: bool = False
@@ -138,7 +76,7 @@ class Client(_Model):
 class Login(_Model):
     """A login from the internet; without a password one is generated. May send as itself."""
 
-    address: Address
+    address: Annotated[OwnAddress, Mark.ITEM]
     password: Password | None = None
     send_as: tuple[SendAs, ...] | None = None
     limits: LoginLimits | None = None
@@ -147,14 +85,14 @@ class Login(_Model):
 class Forward(_Model):
     """Inbound mail of an address, or of all others of a domain (`@domain`), goes to these."""
 
-    address: ReceivedAddress
-    to: tuple[Address, ...] = Field(min_length=1)
+    address: Annotated[ReceivedAddress, Mark.ITEM]
+    to: tuple[Person, ...] = Field(min_length=1)
 
 
 class Mailbox(_Model):
     """Mail that stays on the gateway's data volume; the login of this address reads it by IMAP."""
 
-    address: MailboxAddress
+    address: Annotated[MailboxAddress, Mark.ITEM]
     quota_mi_b: int = Field(1024, ge=1)
 
 
@@ -202,24 +140,9 @@ class Acme(_Model):
     `root` has the certificates that it ends at, if hosts do not trust these by themselves.
     """
 
-    directory: Annotated[str, Field(pattern=r"^https://\S+$")] | None = None
+    directory: AcmeDirectory | None = None
     email: Address | None = None
     root: Certificates | None = None
-
-
-class HostedZone(_Model):
-    """A Route53 zone that exists; by its id where the account has several of its name."""
-
-    name: Domain
-    id: ZoneId | None = None
-
-
-class Delegation(_Model):
-    """A zone that the stack makes, and the one above it that leads there (RFC 1034, 4.2.1)."""
-
-    zone: Domain
-    parent: Domain
-    parent_id: ZoneId | None = None
 
 
 class Ssh(_Model):
@@ -247,7 +170,7 @@ class Settings(_Model):
 
     gateway: Gateway
     domains: tuple[MailDomain, ...]
-    operator: Address
+    operator: Person
     zones: tuple[Annotated[HostedZone, BeforeValidator(hosted_zone)], ...] = ()
     delegation: Annotated[Delegation | None, _UNSET] = None
     image: Annotated[str | None, _UNSET] = None
@@ -265,7 +188,7 @@ class Settings(_Model):
     network: Vpc = Vpc()
     wait: Wait = Wait()
     protect: bool = False
-    tags: dict[str, str] = Field({})
+    tags: dict[TagKey, TagValue] = Field({}, max_length=TAGS)
 
     @property
     def gateway_domain(self) -> str:

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
 from mail import dkim, dmarc, idn, names, spf, txt
+from settings.marks import Mark
 
 # What Postfix's smtp_sasl_password_maps holds as USER:PASSWORD on one line.
 ACCOUNT_USER = re.compile(r"[!-9;-~]{1,255}")
@@ -26,6 +27,14 @@ XEN = re.compile(
 HOST_NAME_MAX = 64
 # The exchanger of a domain that takes no mail (RFC 7505, 3).
 NULL_MX = "."
+# What every service of AWS takes in tags (Tagging AWS Resources User Guide, "Tag naming limits");
+# each resource has at most 50.
+TAG = re.compile(r"[\w .:/=+@-]*")
+TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
+OWN_TAGS = ("Project", "Stack", "Name")
+TAGS = 50 - len(OWN_TAGS)
+ZONE_ID = re.compile("[A-Z0-9]{1,32}")
+ACME_DIRECTORY = re.compile(r"https://\S+")
 AVAILABILITY_ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d[a-z]")
 
 
@@ -56,6 +65,8 @@ def _host(value: str) -> str:
 
 
 def _address(value: str) -> str:
+    if value.startswith("*@"):
+        raise _wrong("it is nobody's address; give one that somebody reads")
     if problem := names.address_problem(value):
         local, at, domain = value.rpartition("@")
         form = None if domain.isascii() else idn.ascii_form(domain)
@@ -66,6 +77,8 @@ def _address(value: str) -> str:
 
 
 def _send_as(value: str) -> str:
+    if value.startswith("*@"):
+        raise _wrong(f"for every address of the domain, give {value[1:]}")
     if value.startswith("@"):
         _domain(value[1:])
         return value
@@ -111,8 +124,8 @@ def _network(value: str) -> str:
     return value
 
 
-def _password(value: str) -> str:
-    if not names.is_password(value):
+def _password(value: SecretStr) -> SecretStr:
+    if not names.is_password(value.get_secret_value()):
         raise _wrong("give 8 to 128 printable ASCII characters without spaces and colons")
     return value
 
@@ -123,15 +136,15 @@ def _account_user(value: str) -> str:
     return value
 
 
-def _account_password(value: str) -> str:
-    if not ACCOUNT_PASSWORD.fullmatch(value):
+def _account_password(value: SecretStr) -> SecretStr:
+    if not ACCOUNT_PASSWORD.fullmatch(value.get_secret_value()):
         raise _wrong("give up to 255 printable ASCII characters, with no space at either end")
     return value
 
 
-def _private_key(value: str) -> str:
+def _private_key(value: SecretStr) -> SecretStr:
     try:
-        return dkim.brought_in(value)
+        return SecretStr(dkim.brought_in(value.get_secret_value()))
     except ValueError as error:
         raise _wrong(f"{error}; give the private key in PEM, RSA of {dkim.BITS} bits") from None
 
@@ -164,6 +177,18 @@ def _instance_type(value: str) -> str:
     return value
 
 
+def _zone_id(value: str) -> str:
+    if not ZONE_ID.fullmatch(value):
+        raise _wrong("give the hosted zone's id, such as Z0123456789ABCDEFGHIJ")
+    return value
+
+
+def _acme_directory(value: str) -> str:
+    if not ACME_DIRECTORY.fullmatch(value):
+        raise _wrong("give the https:// URL of an ACME directory (RFC 8555, 7.1.1)")
+    return value
+
+
 def _availability_zone(value: str) -> str:
     if not AVAILABILITY_ZONE.fullmatch(value):
         raise _wrong("give an availability zone of the stack's region, such as eu-central-1a")
@@ -180,6 +205,22 @@ def _txt_string(value: str) -> str:
         )
     if problem := txt.problem(value):
         raise _wrong(problem)
+    return value
+
+
+def _tag_key(value: str) -> str:
+    if value in OWN_TAGS:
+        raise _wrong(f"the stack sets {', '.join(OWN_TAGS)} itself; choose another key")
+    if value.lower().startswith("aws:"):
+        raise _wrong("keys that begin with aws: are AWS's own; choose another one")
+    if not TAG.fullmatch(value) or not 1 <= len(value) <= 128:
+        raise _wrong(f"a tag's key has 1 to 128 characters, {TAG_CHARACTERS}")
+    return value
+
+
+def _tag_value(value: str) -> str:
+    if not TAG.fullmatch(value) or len(value) > 256:
+        raise _wrong(f"a tag's value has up to 256 characters, {TAG_CHARACTERS}")
     return value
 
 
@@ -212,26 +253,31 @@ def hosted_zone(given: Any) -> Any:
     return {"name": _domain(given)} if isinstance(given, str) else given
 
 
-Domain = Annotated[str, AfterValidator(_domain)]
-Host = Annotated[str, AfterValidator(_host)]
-ExchangeHost = Annotated[str, AfterValidator(_exchange)]
+Domain = Annotated[str, AfterValidator(_domain), Mark.NAME]
+Host = Annotated[str, AfterValidator(_host), Mark.NAME]
+ExchangeHost = Annotated[str, AfterValidator(_exchange), Mark.NAME]
 Address = Annotated[str, AfterValidator(_address)]
-SendAs = Annotated[str, AfterValidator(_send_as)]
-ReceivedAddress = Annotated[str, AfterValidator(_received)]
-MailboxAddress = Annotated[str, AfterValidator(_mailbox)]
+OwnAddress = Annotated[Address, Mark.NAME]
+Person = Annotated[Address, Mark.PERSON]
+SendAs = Annotated[str, AfterValidator(_send_as), Mark.NAME]
+ReceivedAddress = Annotated[str, AfterValidator(_received), Mark.NAME]
+MailboxAddress = Annotated[str, AfterValidator(_mailbox), Mark.NAME]
 Selector = Annotated[str, AfterValidator(_selector)]
-Password = Annotated[str, AfterValidator(_password)]
+Password = Annotated[SecretStr, AfterValidator(_password)]
 AccountUser = Annotated[str, AfterValidator(_account_user)]
-AccountPassword = Annotated[str, AfterValidator(_account_password)]
+AccountPassword = Annotated[SecretStr, AfterValidator(_account_password)]
 Network = Annotated[str, AfterValidator(_network)]
-PrivateKey = Annotated[str, AfterValidator(_private_key)]
-PublicKey = Annotated[str, AfterValidator(_public_key)]
+PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
+PublicKey = Annotated[str, AfterValidator(_public_key), Mark.HIDDEN]
 Certificates = Annotated[str, AfterValidator(_certificates)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
-ZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")]
+ZoneId = Annotated[str, AfterValidator(_zone_id)]
+AcmeDirectory = Annotated[str, AfterValidator(_acme_directory)]
 AvailabilityZone = Annotated[str, AfterValidator(_availability_zone)]
+TagKey = Annotated[str, AfterValidator(_tag_key)]
+TagValue = Annotated[str, AfterValidator(_tag_value)]
 TxtString = Annotated[str, AfterValidator(_txt_string)]
-Mechanism = Annotated[str, AfterValidator(_mechanism)]
+Mechanism = Annotated[str, AfterValidator(_mechanism), Mark.NAME]
 DmarcPolicy = Literal["none", "quarantine", "reject"]
 Alignment = Literal["r", "s"]
 YesNo = Annotated[Literal["y", "n"], BeforeValidator(_letter)]

@@ -14,15 +14,11 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from mail import dkim
 from ops.target import Target
 from settings import Settings, SettingsError, read
+from settings.marks import item_keys
 
 PREFIX = "mail-relay:"
 # What an item of each list is known by.
-ITEM_KEYS = {
-    "logins": "address",
-    "domains": "name",
-    "forwards": "address",
-    "mailboxes": "address",
-}
+ITEM_KEYS = item_keys(Settings)
 
 
 class StackFile:

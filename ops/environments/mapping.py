@@ -7,21 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
 from mail import names
 from ops.edit.stack_file import PREFIX
-from settings import Settings, SettingsError, architecture
+from settings import Settings, SettingsError, architecture, marks
+from settings.marks import Mark
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]|[a-z]")
 EXPIRES = "Expires"
 # Postfix and OpenDKIM are content with 512 MiB; apt beside certbot and cloud-init are not.
 SMALLEST = {"arm64": "t4g.micro", "amd64": "t3.micro"}
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
-# What names no domain of ours, or is public and harmless under another name too.
-_AS_THEY_ARE = {"tags", "ssh", "txt", "image", "acme", "network", "inbound", "sasl"}
-# Whom mail goes to: somebody elsewhere stays, also where the domain is ours and its mail is not.
-_PEOPLE = {"operator", "to", "reports", "ruf"}
-# Made anew for each environment: these are of another stack, and encrypted for it.
-_SECRET = {"password", "keys"}
 # A name in a setting; what stands before "@" is none, whatever it looks like.
 _DOMAIN = re.compile(r"(?<![a-z0-9._-])[a-z0-9_-]++(?:\.[a-z0-9-]++)++(?!@)")
 
@@ -78,12 +76,11 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
     for existing in base.existing_zones:
         if existing.name == parent and existing.id:
             delegation["parentId"] = existing.id
-    move = _Move(base, zone)
-    found = {
-        key: move.setting(key.removeprefix(PREFIX), value) if key.startswith(PREFIX) else value
-        for key, value in config.items()
-        if key not in (f"{PREFIX}zones", f"{PREFIX}delegation")
-    }
+    move, left_out = _Move(base, zone), (f"{PREFIX}zones", f"{PREFIX}delegation")
+    kept = {key: value for key, value in config.items() if key not in left_out}
+    ours = {key.removeprefix(PREFIX): v for key, v in kept.items() if key.startswith(PREFIX)}
+    moved = move.settings(Settings, ours)
+    found = {key: moved.get(key.removeprefix(PREFIX), value) for key, value in kept.items()}
     gateway, kind = found[f"{PREFIX}gateway"], SMALLEST[architecture(base.gateway.instance_type)]
     found[f"{PREFIX}gateway"] = {**gateway, "instanceType": kind}
     if base.clients:
@@ -107,10 +104,20 @@ class _Move:
     base: Settings
     zone: str
 
-    def setting(self, key: str, value: Any) -> Any:
-        """A setting with the names in it moved, and without its secrets."""
-        if key in _AS_THEY_ARE:
-            return value
+    def settings(self, model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a model, by their keys."""
+        known = marks.fields(model)
+        return {
+            key: self.setting(key, known[key], value)
+            for key, value in values.items()
+            if not marks.is_secret(known[key])
+        }
+
+    def setting(self, key: str, field: FieldInfo, value: Any) -> Any:
+        """A setting with the names in it moved, and without its secrets.
+
+        Those are made anew for each environment: these are of another stack, and encrypted for it.
+        """
         if isinstance(value, Mapping):
             if set(value) == {"secure"}:
                 raise SettingsError(
@@ -119,12 +126,17 @@ class _Move:
                         "have it; give --from a stack file without it"
                     ]
                 )
-            return {k: self.setting(k, v) for k, v in value.items() if k not in _SECRET}
+            model = marks.model_of(field)
+            return self.settings(model, value) if model else value
         if isinstance(value, list):
-            return [self.setting(key, item) for item in value]
+            return [self.setting(key, field, item) for item in value]
         if not isinstance(value, str):
             return value
-        if key in _PEOPLE and value.rpartition("@")[2] not in self.base.receiving:
+        is_person = marks.is_marked(field, Mark.PERSON)
+        # somebody elsewhere stays, also where the domain is ours and its mail is not
+        if is_person and value.rpartition("@")[2] not in self.base.receiving:
+            return value
+        if not (is_person or marks.is_marked(field, Mark.NAME)):
             return value
         return _DOMAIN.sub(lambda match: self._name(match[0]), value)
 

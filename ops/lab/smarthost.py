@@ -30,7 +30,10 @@ def open_accounts(lab: Lab) -> None:
     settings = read(raw)
     assert settings.smarthost is not None
     provider.open_accounts(
-        {account.user: account.password for account in settings.smarthost.accounts},
+        {
+            account.user: account.password.get_secret_value()
+            for account in settings.smarthost.accounts
+        },
         {account.user: _senders(settings, account) for account in settings.smarthost.accounts},
     )
     for number in lacking:

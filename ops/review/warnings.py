@@ -1,6 +1,6 @@
 """What needs a person: what cannot be taken back, and what is better done in another order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mail import dmarc, spf
@@ -239,7 +239,7 @@ def _spf(change: Change) -> Iterator[Warn]:
     before = {d.name: d.spf for d in change.before.mail_domains} if change.before else {}
     for domain in change.after.mail_domains:
         given = domain.spf
-        names_none = given.all == "-all" and not _name_gateways(given.mechanisms)
+        names_none = given.all == "-all" and not spf.names_gateways(given.mechanisms)
         if names_none and before.get(domain.name) != given:
             yield Warn(
                 "spf-without-gateways",
@@ -256,14 +256,9 @@ def _unproven(change: Change, domain: MailDomain, old: MailDomain | None) -> lis
     if not set(published(change, domain.name, "before")) & set(domain.selectors):
         found.append("none of its selectors is published yet")
     terms = change.after.spf_terms(domain)
-    if change.after.smarthost is None and not _name_gateways(terms):
+    if change.after.smarthost is None and not spf.names_gateways(terms):
         found.append(f"its SPF ({code(' '.join(terms))}) may not name the gateways")
     return found
-
-
-def _name_gateways(terms: Sequence[str]) -> bool:
-    plain = [term.lstrip("+") for term in terms]
-    return spf.GATEWAYS in plain or spf.names_addresses(plain)
 
 
 def _ssh(change: Change) -> Iterator[Warn]:

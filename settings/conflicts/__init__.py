@@ -8,13 +8,13 @@ from settings.model import Settings
 
 def conflicts(s: Settings) -> Iterator[str]:
     """One line for each: the key, the value, what would be right."""
-    ours = {domain.name for domain in s.mail_domains}
-    if "." not in s.gateway_domain:
+    if "." not in s.gateway_domain:  # which is a domain that sends as well
         yield (
             f"mail-relay:gateway.name: {s.gateway.name!r}: give a host name below your domain, "
             f"such as mail.{s.gateway.name}"
         )
         return
+    ours = {domain.name for domain in s.mail_domains}
     yield from domains.zone_conflicts(s)
     yield from domains.conflicts(s)
     yield from people.conflicts(s, ours)

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 from mail import dkim, names, spf, txt
 from settings.conflicts.common import twice
+from settings.domains import Delegation, MailDomain
 from settings.errors import EXAMPLES
-from settings.model import Delegation, MailDomain, Settings
+from settings.model import Settings
 from settings.words import NULL_MX, is_ipv4
 
 
@@ -32,7 +33,7 @@ def _delegation_conflicts(delegation: Delegation, zones: tuple[str, ...]) -> Ite
     if zone == parent or not names.is_within(zone, parent):
         yield (
             f"mail-relay:delegation.parent: {parent!r}: {zone} is not below it; give the zone that "
-            f"exists already, such as {names.parent(zone)}"
+            f"exists already, above {zone}"
         )
     if zone not in zones:
         yield (
@@ -109,6 +110,7 @@ def _exchange_conflicts(
     key: str, gateway: str, domain: MailDomain, receiving: Collection[str]
 ) -> Iterator[str]:
     exchanges = [exchange.host for exchange in domain.mx]
+    yield from twice(f"{key.removeprefix('mail-relay:')}.mx", [e.value for e in domain.mx])
     takes = domain.name in receiving
     if NULL_MX in exchanges and (takes or len(exchanges) > 1):
         yield (

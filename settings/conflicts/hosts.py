@@ -7,6 +7,9 @@ from settings.conflicts.common import twice
 from settings.model import Settings
 from settings.words import architecture
 
+# This host, loopback, link-local, multicast and reserved addresses (RFC 6890, 2.2.2).
+NO_VPC = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
+
 
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     """Two hosts of one name, a type that does not fit the image, networks that are none."""
@@ -25,6 +28,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "
                 f"{s.image} is not; choose a type or an image of the same architecture"
             )
+    yield from twice("ssh.allowFrom", list(s.ssh.allow_from))
     for number, allowed in enumerate(s.ssh.allow_from):
         if ipaddress.IPv4Network(allowed).prefixlen < 8:
             yield (
@@ -34,7 +38,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     network = ipaddress.IPv4Network(s.network.cidr)
     if not 16 <= network.prefixlen <= 24:
         yield f"mail-relay:network.cidr: {s.network.cidr!r}: give a network of /16 to /24"
-    elif network.is_loopback or network.is_link_local or network.is_multicast:
+    elif any(network.overlaps(ipaddress.IPv4Network(taken)) for taken in NO_VPC):
         yield (
             f"mail-relay:network.cidr: {s.network.cidr!r}: no VPC can have it; give a network for "
             "private use, such as 10.20.0.0/16"

@@ -14,6 +14,11 @@ RIGHT: dict[str, Any] = {
     "clients": [{"name": "app.shop.example"}],
     "logins": [{"address": "me@shop.example"}],
 }
+SMARTHOST: dict[str, Any] = {
+    "host": "smtp.far.example",
+    "spf": "include:_spf.far.example",
+    "accounts": [{"user": "me", "password": "secret-123"}],
+}
 
 
 def changed(**keys: Any) -> dict[str, Any]:

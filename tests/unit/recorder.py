@@ -17,6 +17,48 @@ from lab.provider.invokes import get_config
 from lab.provider.kinds import Clients
 
 PROJECT, STACK = "mail-relay", "test"
+# that are asked for by id
+ZONE_IDS = {"Z0UP": "up.co.example", "Z0SPARE": "spare.up.co.example"}
+ZONES = ["us-east-1a", "us-east-1b"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What Pulumi calls a resource's options, as the engine gets them.
+
+    Resources are told by the last part of their type, and their name. `dependencies` has those of
+    `depends_on` and those whose outputs are among the inputs.
+    """
+
+    parent: tuple[str, str]
+    protect: bool
+    dependencies: frozenset[tuple[str, str]]
+    delete_before_replace: bool
+    ignore_changes: tuple[str, ...]
+    secret_outputs: tuple[str, ...]
+    was_without_parent: bool  # by an alias
+    hooks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, request: Any) -> "Options":
+        """Those of a RegisterResourceRequest."""
+        hooks = request.hooks
+        return cls(
+            _resource(request.parent),
+            request.protect,
+            frozenset(map(_resource, request.dependencies)),
+            request.deleteBeforeReplace,
+            tuple(request.ignoreChanges),
+            tuple(request.additionalSecretOutputs),
+            any(alias.spec.noParent for alias in request.aliases),
+            (*hooks.before_create, *hooks.before_update),
+        )
+
+
+def _resource(urn: str) -> tuple[str, str]:
+    _, _, last = urn.rpartition("$")
+    kind, _, name = last.rpartition("::")
+    return kind.rpartition("::")[2].rpartition(":")[2], name
 
 
 @dataclass
@@ -26,6 +68,7 @@ class Recorded:
     type: str
     name: str
     inputs: dict[str, Any]
+    options: Options
 
 
 @dataclass
@@ -34,12 +77,14 @@ class Recorder(runtime_mocks.Mocks):
 
     resources: list[Recorded] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
-    # by type and name: what the engine gets, with options (dependencies, ignoreChanges, ...)
-    requests: dict[tuple[str, str], Any] = field(default_factory=dict)
+    # of the resource that is being made: the mocks get none
+    options: dict[tuple[str, str], Options] = field(default_factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def new_resource(self, args: runtime_mocks.MockResourceArgs) -> tuple[str | None, dict]:
-        self.resources.append(Recorded(args.typ, args.name, dict(args.inputs)))
+        self.resources.append(
+            Recorded(args.typ, args.name, dict(args.inputs), self.options[args.typ, args.name])
+        )
         outputs: dict[str, Any] = {**args.inputs}
         if args.typ == "aws:ec2/eip:Eip":
             outputs |= {"publicIp": "203.0.113.9", "allocationId": f"eipalloc-{args.name}"}
@@ -59,19 +104,23 @@ class Recorder(runtime_mocks.Mocks):
     def call(self, args: runtime_mocks.MockCallArgs) -> Any:
         self.calls.append((args.token, dict(args.args)))
         answers: dict[str, Any] = {
-            "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ["us-east-1a"]},
+            "aws:index/getAvailabilityZones:getAvailabilityZones": {"names": ZONES},
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": "123456789012"},
-            "aws:ec2/getAmi:getAmi": {"id": "ami-1"},
             "aws:route53/getRecords:getRecords": {"resourceRecordSets": []},
         }
+        if args.token == "aws:ec2/getAmi:getAmi":
+            (name,) = [wanted["values"] for wanted in args.args["filters"]]
+            return {"id": f"ami-of-{name[0]}"}
         if args.token == "aws:route53/getZone:getZone":
-            name = args.args["name"]
-            return {"zoneId": f"Z-{name}", "name": name, "nameServers": ["ns-1.awsdns.example"]}
+            name = args.args.get("name") or ZONE_IDS[args.args["zoneId"]]
+            zone_id = args.args.get("zoneId", f"Z-{name}")
+            return {"zoneId": zone_id, "name": name, "nameServers": ["ns-1.awsdns.example"]}
         if args.token == "aws:sesv2/getEmailIdentity:getEmailIdentity":
             return {}, [("emailIdentity", "couldn't find resource")]
         if args.token == "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings":
             (types,) = [wanted["values"] for wanted in args.args["filters"]]
-            return {"instanceTypes": types, "locations": ["us-east-1a"] * len(types)}
+            pairs = [(kind, zone) for kind in types for zone in ZONES]
+            return {"instanceTypes": [t for t, _ in pairs], "locations": [z for _, z in pairs]}
         if args.token == "cloudinit:index/getConfig:getConfig":
             return get_config(Clients(), dict(args.args))
         return answers[args.token]
@@ -91,11 +140,11 @@ class Recorder(runtime_mocks.Mocks):
 
 
 class _Monitor(runtime_mocks.MockMonitor):
-    """The mocks get no options."""
+    """Keeps the options for the mocks."""
 
     def RegisterResource(self, request: Any) -> Any:
         assert isinstance(self.mocks, Recorder)
-        self.mocks.requests[request.type, request.name] = request
+        self.mocks.options[request.type, request.name] = Options.of(request)
         return super().RegisterResource(request)
 
 

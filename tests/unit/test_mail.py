@@ -60,6 +60,12 @@ def test_the_published_key_is_the_private_keys_other_half() -> None:
     assert published == key.public_key()
 
 
+def test_consent_to_reports_is_below_who_gets_them() -> None:
+    """RFC 9990, 4: the domain whose reports they are comes first."""
+    name = dmarc.report_authorization("shop.example", "relay.example")
+    assert name == "shop.example._report._dmarc.relay.example"
+
+
 def test_dmarc_policies() -> None:
     assert dmarc.record({"p": "none"}) == "v=DMARC1; p=none"
     reports = dmarc.uris(["a@x.example", "b@x.example"])

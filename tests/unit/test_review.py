@@ -158,6 +158,8 @@ def with_dmarc(**tags: Any) -> dict[str, Any]:
         ({"policy": "reject"}, {"policy": "reject", "adkim": "s"}, "asks receivers to reject"),
         ({"policy": "reject"}, {"policy": "reject", "t": "y"}, None),
         ({"policy": "reject"}, {"policy": "reject", "sp": "none"}, None),
+        ({"policy": "reject", "pct": 10}, {"policy": "reject"}, "asks receivers to reject"),
+        ({"policy": "reject"}, {"policy": "reject", "pct": 10}, None),
         ({}, {"policy": "quarantine", "t": "y"}, None),
         ({}, {"adkim": "s", "fo": "1"}, None),
     ],

@@ -10,10 +10,6 @@ FILE_LINES, FUNCTION_LINES = 400, 60
 # What is longer, and why it is not cut.
 ALLOWED = {
     "agent/bundle.py:parse": "one check after another, in the order of the object that it reads",
-    "components/host.py:__init__": "a component's resources, each used by the next",
-    "components/identity.py:__init__": "a component's resources, each used by the next",
-    "components/private.py:__init__": "a component's resources, each used by the next",
-    "settings/model.py": "the model of all settings, which is one thing",
 }
 
 

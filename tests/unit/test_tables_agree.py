@@ -67,13 +67,16 @@ def tables(settings: Settings) -> dict[str, Any]:
     accounts = settings.smarthost.accounts if settings.smarthost else ()
     table = {
         "destination": "[smtp.far.example]:587",
-        "accounts": [account.model_dump() for account in accounts],
+        "accounts": [
+            {**account.model_dump(), "password": account.password.get_secret_value()}
+            for account in accounts
+        ],
     }
     content = bundles.gateway(
         settings,
         keys={d.name: dict.fromkeys(d.selectors, key()) for d in settings.mail_domains},
         passwords={x: f"secret-of-{n}" for n, x in enumerate(logins)}
-        | {x.address: x.password for x in settings.logins if x.password},
+        | {x.address: x.password.get_secret_value() for x in settings.logins if x.password},
         srs_secret="a-secret-of-SRS",
         smarthost=table if settings.smarthost else None,
         hosts=["203.0.113.7"],
@@ -116,7 +119,10 @@ def check(settings: Settings) -> None:
         accounts = table(smarthost.passwords(taken["smarthost"]))
         for account in settings.smarthost.accounts:
             at = account.sender or "[smtp.far.example]:587"
-            assert accounts[at].partition(":")[::2] == (account.user, account.password)
+            assert accounts[at].partition(":")[::2] == (
+                account.user,
+                account.password.get_secret_value(),
+            )
     check_host(settings)
 
 

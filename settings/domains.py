@@ -1,0 +1,100 @@
+"""Domains that send, and the zones that hold their records."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mail import spf
+from settings.base import Model as _Model
+from settings.marks import Mark
+from settings.words import (
+    NULL_MX,
+    Alignment,
+    DmarcPolicy,
+    Domain,
+    ExchangeHost,
+    FailureOptions,
+    Mechanism,
+    Person,
+    PrivateKey,
+    PublicSuffix,
+    Selector,
+    TxtString,
+    YesNo,
+    ZoneId,
+)
+
+
+class Dmarc(_Model):
+    """A domain's DMARC policy, by the tags of RFC 9989, 4.7 (`policy` is p, `reports` is rua).
+
+    `sp` is for subdomains, `np` for those that do not exist, `t` asks for one level less while it
+    is tried. Aggregate reports go to the operator unless addresses are given. `pct` is historic:
+    only receivers that still follow RFC 7489 read it.
+    """
+
+    policy: DmarcPolicy = "none"
+    sp: DmarcPolicy | None = None
+    np: DmarcPolicy | None = None
+    psd: PublicSuffix | None = None
+    t: YesNo | None = None
+    pct: Annotated[int, Field(ge=0, le=100)] | None = None
+    adkim: Alignment | None = None
+    aspf: Alignment | None = None
+    reports: tuple[Person, ...] | None = None
+    ruf: tuple[Person, ...] = ()
+    fo: FailureOptions | None = None
+
+
+class Spf(_Model):
+    """A domain's SPF record: its terms (see mail.spf.domain), and what the rest is."""
+
+    mechanisms: Annotated[tuple[Mechanism, ...], Field(min_length=1)] = (spf.GATEWAYS,)
+    all: Literal["-all", "~all", "?all"] = "~all"
+
+
+class Exchange(_Model):
+    """A mail exchanger (RFC 5321, 5.1): the gateway, or a host elsewhere; "." for none at all."""
+
+    host: ExchangeHost
+    preference: int = Field(10, ge=0, le=65535)
+
+    @property
+    def value(self) -> str:
+        """The record's value; that of a domain which takes no mail is fixed (RFC 7505, 3)."""
+        return "0 ." if self.host == NULL_MX else f"{self.preference} {self.host}."
+
+
+class MailDomain(_Model):
+    """A domain that sends through us.
+
+    `selectors` are oldest first, `retired` are those whose key is revoked, `keys` are those made
+    elsewhere (PEM by selector), `txt` are other strings of the apex, `a` is a host of the stack or
+    an address for the apex, `ttl` is in seconds and that of all its records.
+    """
+
+    name: Annotated[Domain, Mark.ITEM]
+    selectors: tuple[Selector, ...] = Field(("s1",), min_length=1)
+    retired: tuple[Selector, ...] = ()
+    keys: dict[Selector, PrivateKey] = Field({})
+    dmarc: Dmarc = Dmarc()
+    spf: Spf = Spf()
+    txt: tuple[TxtString, ...] = ()
+    a: Annotated[str, Mark.NAME] | None = None
+    ttl: int = Field(300, ge=60, le=86400)
+    mx: tuple[Exchange, ...] = ()
+
+
+class HostedZone(_Model):
+    """A Route53 zone that exists; by its id where the account has several of its name."""
+
+    name: Domain
+    id: ZoneId | None = None
+
+
+class Delegation(_Model):
+    """A zone that the stack makes, and the one above it that leads there (RFC 1034, 4.2.1)."""
+
+    zone: Domain
+    parent: Domain
+    parent_id: ZoneId | None = None

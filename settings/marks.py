@@ -1,0 +1,73 @@
+"""What a field of the settings is, beside its form: a secret, a name, a person; read off its type.
+
+Secrets are `SecretStr`; the rest is metadata of annotated types (`settings/words.py`), so that who
+needs to know it, such as error messages and environments, has no list of keys of its own.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any, get_args
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+
+class Mark(Enum):
+    """Metadata of an annotated type."""
+
+    NAME = "a name of the stack in DNS, or a text with such names in it"
+    PERSON = "an address whose mail somebody reads, who may be elsewhere"
+    ITEM = "what an item of its list is known by"
+    HIDDEN = "no secret, and yet never shown: a private key is easily mistaken for it"
+
+
+def fields(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
+    """The fields of a model, by their keys."""
+    return {str(field.alias): field for field in model.model_fields.values()}
+
+
+def is_marked(field: FieldInfo, mark: Mark) -> bool:
+    """Whether a field, or its items, have the mark."""
+    return mark in parts(field)
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a field, or its items, are secrets."""
+    return SecretStr in parts(field)
+
+
+def model_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of a field or of its items, None where they have no keys of their own."""
+    for part in parts(field):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return None
+
+
+def is_hidden(field: FieldInfo) -> bool:
+    """Whether a field's value is never shown: a secret may stand in it, right or by mistake."""
+    if is_secret(field) or is_marked(field, Mark.HIDDEN):
+        return True
+    model = model_of(field)
+    return model is not None and any(map(is_hidden, fields(model).values()))
+
+
+def item_keys(model: type[BaseModel]) -> Mapping[str, str]:
+    """For each list of a model whose items are known by a key of theirs: that key."""
+    found = {}
+    for name, field in fields(model).items():
+        for key, inner in fields(model_of(field) or BaseModel).items():
+            if is_marked(inner, Mark.ITEM):
+                found[name] = key
+    return found
+
+
+def parts(field: FieldInfo) -> list[Any]:
+    """The types and the metadata of a field, those of its items with them."""
+    return [*field.metadata, *_inside(field.annotation)]
+
+
+def _inside(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _inside(inner)

@@ -1,0 +1,89 @@
+"""Settings that are taken and likely not meant are told of, and go on."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+from raw_settings import RIGHT, SMARTHOST
+from recorder import declare
+from test_graph import CONFIG
+
+from mail import dkim
+from settings import read
+from settings.advice import advice
+
+CLEAR = "it stands in the stack's file in clear; set it as a secret: pulumi config set --secret"
+LOGIN = {"address": "me@shop.example", "password": "secret-123"}
+KEYED = {"name": "shop.example", "keys": {"s1": dkim.generate()}}
+
+
+def domain(**keys: Any) -> dict[str, Any]:
+    return {"domains": [{"name": "shop.example", **keys}]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "encrypted", "said"),
+    [
+        ({}, (), []),
+        (
+            {"logins": [LOGIN]},
+            (),
+            [f"mail-relay:logins[0].password: {CLEAR} --path 'mail-relay:logins[0].password'"],
+        ),
+        ({"logins": [LOGIN]}, ("logins",), []),
+        (
+            {"domains": [KEYED]},
+            ("logins",),
+            [f"mail-relay:domains[0].keys.s1: {CLEAR} --path 'mail-relay:domains[0].keys.s1'"],
+        ),
+        (
+            {"smarthost": SMARTHOST},
+            (),
+            [
+                f"mail-relay:smarthost.accounts[0].password: {CLEAR} --path "
+                "'mail-relay:smarthost.accounts[0].password'"
+            ],
+        ),
+        (
+            {"ssh": {"allowFrom": ["192.0.2.0/24"]}},
+            (),
+            [
+                "mail-relay:ssh.allowFrom: port 22 is opened and nobody has a key; give "
+                "ssh.publicKey"
+            ],
+        ),
+        (
+            domain(spf={"mechanisms": ["mx"], "all": "-all"}),
+            (),
+            [
+                "mail-relay:domains[0].spf: 'mx': it may not name the gateways, and ends in -all: "
+                "receivers may refuse what they send; add gateways to spf.mechanisms"
+            ],
+        ),
+        (
+            domain(spf={"mechanisms": ["mx"], "all": "-all"}, dmarc={"policy": "reject"}),
+            (),
+            [
+                "mail-relay:domains[0].spf: 'mx': it may not name the gateways, and ends in -all "
+                "and its DMARC policy is reject: receivers may refuse what they send; add gateways "
+                "to spf.mechanisms"
+            ],
+        ),
+        (domain(spf={"mechanisms": ["mx"], "all": "~all"}), (), []),
+        (domain(spf={"mechanisms": ["mx", "gateways"], "all": "-all"}), (), []),
+        (domain(spf={"mechanisms": ["ip4"], "all": "-all"}), (), []),
+    ],
+)
+def test_what_is_likely_not_meant_is_told(
+    changed: dict[str, Any], encrypted: tuple[str, ...], said: list[str]
+) -> None:
+    assert list(advice(read({**RIGHT, **changed}), encrypted)) == said
+
+
+def test_a_preview_tells_it_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: told.append(text))
+    graph = declare({**CONFIG, "mail-relay:ssh": json.dumps({"allowFrom": ["192.0.2.0/24"]})})
+    assert [line.split(":")[1] for line in told] == ["ssh.allowFrom"]
+    assert graph.of("Instance")
