@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 import typer
-from rich.markup import escape
+from rich.text import Text
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
@@ -116,8 +116,8 @@ def main() -> None:
     try:
         app(prog_name="relay")
     except RelayError as error:
-        said = escape(str(error) or type(error).__name__)
-        notes.print(f"[red]error:[/red] {said}", soft_wrap=True)
+        said = str(error) or type(error).__name__
+        notes.print(Text("error:", "red"), said, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         notes.print("interrupted; `./relay lab up` goes on, `./relay lab down` takes it away")

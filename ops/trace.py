@@ -39,7 +39,6 @@ def command(
         notes.print(
             f"SSH is closed, so nobody can look for {what!r} in the hosts' logs: open it to your "
             "network (mail-relay:ssh.allowFrom). What waits there, by what the hosts write:",
-            markup=False,
             soft_wrap=True,
         )
         rows = summaries(found)
@@ -55,7 +54,6 @@ def command(
     if not messages:
         notes.print(
             f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
-            markup=False,
             soft_wrap=True,
         )
         raise typer.Exit(1)
@@ -115,9 +113,9 @@ def grep(found: Target, host: Host, words: list[str]) -> list[str]:
 
 
 def _print(message: Traced, logins: list[str]) -> None:
-    results.print(f"{message.time}  {message.host}  {message.id}", style="bold", markup=False)
+    results.print(f"{message.time}  {message.host}  {message.id}", style="bold")
     for name, text in _rows(message, logins):
-        results.print(f"  {name:<11}{text}", markup=False, soft_wrap=True)
+        results.print(f"  {name:<11}{text}", soft_wrap=True)
 
 
 def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from lab import control, send
 from lab.access import inside
@@ -106,7 +106,7 @@ def send_(
     notes.print("\nHeaders of the last one, as it arrived:\n")
     for key, value in messages[-1].parsed.items():
         if key.lower() in ("received", "authentication-results", "dkim-signature", "from"):
-            notes.print(f"  {key}: {' '.join(str(value).split())[:400]}", markup=False)
+            notes.print(f"  {key}: {' '.join(str(value).split())[:400]}")
     notes.print(
         f"\nLook next: ./relay lab shell gateway --name {name}, "
         f"./relay lab logs gateway --name {name}, ./relay pulumi --lab {name} preview"
@@ -128,9 +128,9 @@ def demo(name: Name = "dev", json: Json = False) -> None:
     acts = []
     with stranger(lab) as friend:
         for played in play(Stage(lab, stack_.outputs(lab), friend), STORIES[key]):
-            mark = "[green]ok[/green]    " if played.passed else "[red]failed[/red]"
-            notes.print(f"{mark} {escape(played.act)} ({played.seconds} s)", soft_wrap=True)
-            notes.print(f"       {played.seen}", style="dim", markup=False, soft_wrap=True)
+            mark = Text("ok    ", "green") if played.passed else Text("failed", "red")
+            notes.print(mark, f"{played.act} ({played.seconds} s)", soft_wrap=True)
+            notes.print(f"       {played.seen}", style="dim", soft_wrap=True)
             acts.append(asdict(played))
     if json:
         print_json(acts)
@@ -149,7 +149,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
             print_json(result)
             return
         for what in result["remains"]:
-            results.print(f"left: {escape(what)}", soft_wrap=True)
+            results.print(f"left: {what}", soft_wrap=True)
         notes.print(f"The lab {name} is not up: ./relay lab up --name {name}")
         return
     outputs = stack_.outputs(lab)
@@ -240,7 +240,7 @@ def _destroy(lab: Lab) -> list[str]:
         arguments = ("destroy", "--yes", "--skip-preview", "--stack", stack)
         result = stack_.pulumi(lab, *arguments, capture=True)
         if result.returncode != 0:
-            notes.print(result.stdout, markup=False)
+            notes.print(result.stdout)
     return region.leftovers(lab)
 
 
