@@ -23,7 +23,9 @@ def command(
     what: Annotated[
         str, typer.Argument(help="A recipient, a sender, a login, a Message-ID or a queue id.")
     ],
-    limit: Annotated[int, typer.Option(help="The latest messages that are shown.")] = MESSAGES,
+    limit: Annotated[
+        int, typer.Option(min=1, help="The latest messages that are shown.")
+    ] = MESSAGES,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
@@ -131,7 +133,6 @@ def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:
     if message.message_id:
         yield "message-id", message.message_id
     yield from (("signed", signature) for signature in message.signatures)
-    yield from (("noted", note) for note in message.notes)
     for attempt in message.attempts:
         by = f" by {attempt.relay}" if attempt.relay not in ("", "none") else ""
         to = f"{attempt.to}: " if attempt.to else ""
@@ -142,3 +143,5 @@ def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:
             yield "", f"({meaning})"
     if not message.attempts:
         yield "to", "nothing was tried yet"
+    # last, for what a person did to a message is the end of what was tried
+    yield from (("noted", note) for note in message.notes)
