@@ -119,9 +119,6 @@ def main() -> None:
         said = str(error) or type(error).__name__
         notes.print(Text("error:", "red"), said, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        notes.print("interrupted; `./relay lab up` goes on, `./relay lab down` takes it away")
-        sys.exit(130)
 
 
 if __name__ == "__main__":
