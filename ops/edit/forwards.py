@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.edit.common import edit
+from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
 from ops.options import Json, LabOption, StackOption, target
 from ops.terminal import print_json, print_table
@@ -49,7 +49,7 @@ def change(address: Address, to: Targets, stack: StackOption = None, lab: LabOpt
 @app.command()
 def remove(address: Address, stack: StackOption = None, lab: LabOption = None) -> None:
     """Forward an address no longer: its mail is refused."""
-    edit(stack, lab, f"{address} is removed", lambda file: file.remove("forwards", address))
+    remove_item(stack, lab, "forwards", address)
 
 
 @app.command()

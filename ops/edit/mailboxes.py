@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.edit.common import edit
+from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
 from ops.options import Json, LabOption, StackOption, target
 from ops.terminal import print_json, print_table
@@ -57,4 +57,4 @@ def change(
 @app.command()
 def remove(address: Address, stack: StackOption = None, lab: LabOption = None) -> None:
     """Keep an address's mail no longer: it is refused. What the mailbox holds stays on the host."""
-    edit(stack, lab, f"{address} is removed", lambda file: file.remove("mailboxes", address))
+    remove_item(stack, lab, "mailboxes", address)

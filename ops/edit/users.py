@@ -8,7 +8,7 @@ import typer
 
 from components.secrets import PASSWORD_BYTES
 from ops import status, submission
-from ops.edit.common import PasswordStdin, SendAs, edit, password_from_stdin
+from ops.edit.common import PasswordStdin, SendAs, edit, password_from_stdin, remove_item
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, target
@@ -111,7 +111,7 @@ def change(
 @app.command()
 def remove(login: Login, stack: StackOption = None, lab: LabOption = None) -> None:
     """Remove a login."""
-    edit(stack, lab, f"{login} is removed", lambda file: file.remove("logins", login))
+    remove_item(stack, lab, "logins", login)
 
 
 @app.command()
