@@ -4,8 +4,10 @@ A command is imported when it is called, so that help and mistakes cost no more 
 """
 
 import sys
+import tomllib
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import click
 import typer
@@ -103,11 +105,28 @@ class Commands(TyperGroup):
             raise RelayError(error.message) from None
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of all commands below it too
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        file = Path(__file__).parent.parent / "pyproject.toml"
+        print(f"mail-relay {tomllib.loads(file.read_text())['project']['version']}")
+        raise typer.Exit
 
 
 @app.callback()
-def relay() -> None:
+def relay(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit."),
+    ] = False,
+) -> None:
     """mail-relay: mail relays in the cloud whose mail arrives."""
 
 

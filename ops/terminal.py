@@ -23,10 +23,18 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
+def several(count: int, one: str, more: str) -> str:
+    """So many, in words that fit the number."""
+    return f"{count} {one if count == 1 else more}"
+
+
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:
-    """A result for people: one column for each key."""
+    """A result for people: one column for each key; a list of nothing says so."""
+    if not rows:
+        notes.print(f"{title}: none")
+        return
     table = Table(title=title, title_justify="left")
-    for key in rows[0] if rows else ():
+    for key in rows[0]:
         table.add_column(key, overflow="fold")
     for row in rows:
         cells = [", ".join(v) if isinstance(v, list) else str(v) for v in row.values()]

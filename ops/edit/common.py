@@ -9,7 +9,7 @@ import typer
 
 from ops.edit.stack_file import StackFile
 from ops.options import target
-from ops.terminal import notes
+from ops.terminal import notes, print_json
 from settings import SettingsError
 
 PasswordStdin = Annotated[
@@ -22,17 +22,20 @@ SendAs = Annotated[
 
 
 def edit(
-    stack: str | None, lab: str | None, done: str, change: Callable[[StackFile], None]
+    stack: str | None, lab: str | None, json: bool, done: str, change: Callable[[StackFile], None]
 ) -> None:
     """Change the stack's file as a whole, and tell what puts that in force."""
     found = target(stack, lab)
     file = StackFile(found)
     change(file)
     file.save()
+    if json:
+        print_json({"did": done, "file": str(found.file), "next": found.apply_command})
+        return
     notes.print(f"{done} in {found.file.name}. Next: {found.apply_command}", soft_wrap=True)
 
 
-def remove_item(stack: str | None, lab: str | None, section: str, name: str) -> None:
+def remove_item(stack: str | None, lab: str | None, json: bool, section: str, name: str) -> None:
     """Take an item out of a list; SettingsError with what needs it, if anything does."""
 
     def change(file: StackFile) -> None:
@@ -46,7 +49,7 @@ def remove_item(stack: str | None, lab: str | None, section: str, name: str) -> 
             first = f"{name} is still needed; change or remove these first:"
             raise SettingsError([first, *lines]) from None
 
-    edit(stack, lab, f"{name} is removed", change)
+    edit(stack, lab, json, f"{name} is removed", change)
 
 
 def password_from_stdin() -> str:

@@ -91,6 +91,7 @@ def add(
     ttl: Ttl = None,
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Add a domain; its zone is to be in Route53 already."""
     item = {"name": domain, **_values(policy, reports, spf_all, terms, txt, ttl)}
@@ -99,7 +100,7 @@ def add(
         file.add("domains", item)
         _tell_of_terms(file, domain, terms)
 
-    edit(stack, lab, f"{domain} is added", make)
+    edit(stack, lab, json, f"{domain} is added", make)
 
 
 @app.command()
@@ -113,6 +114,7 @@ def change(
     ttl: Ttl = None,
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Change what a domain's records say."""
     values = _values(policy, reports, spf_all, terms, txt, ttl)
@@ -123,13 +125,15 @@ def change(
         file.change("domains", domain, values)
         _tell_of_terms(file, domain, terms)
 
-    edit(stack, lab, f"{domain} is changed", make)
+    edit(stack, lab, json, f"{domain} is changed", make)
 
 
 @app.command()
-def remove(domain: Name, stack: StackOption = None, lab: LabOption = None) -> None:
+def remove(
+    domain: Name, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
     """Remove a domain; logins, clients and forwards that use it are to go first."""
-    remove_item(stack, lab, "domains", domain)
+    remove_item(stack, lab, json, "domains", domain)
 
 
 @app.command()

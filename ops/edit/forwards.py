@@ -29,27 +29,42 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
 
 
 @app.command()
-def add(address: Address, to: Targets, stack: StackOption = None, lab: LabOption = None) -> None:
+def add(
+    address: Address,
+    to: Targets,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
     """Forward an address."""
     item = {"address": address, "to": to}
-    edit(stack, lab, f"{address} is added", lambda file: file.add("forwards", item))
+    edit(stack, lab, json, f"{address} is added", lambda file: file.add("forwards", item))
 
 
 @app.command()
-def change(address: Address, to: Targets, stack: StackOption = None, lab: LabOption = None) -> None:
+def change(
+    address: Address,
+    to: Targets,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
     """Forward an address to these, and no longer to those before."""
     edit(
         stack,
         lab,
+        json,
         f"{address} is changed",
         lambda file: file.change("forwards", address, {"to": to}),
     )
 
 
 @app.command()
-def remove(address: Address, stack: StackOption = None, lab: LabOption = None) -> None:
+def remove(
+    address: Address, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
     """Forward an address no longer: its mail is refused."""
-    remove_item(stack, lab, "forwards", address)
+    remove_item(stack, lab, json, "forwards", address)
 
 
 @app.command()

@@ -66,6 +66,7 @@ def add(
     password_stdin: PasswordStdin = False,
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Add a login. It gets a generated password unless one is given."""
 
@@ -75,7 +76,7 @@ def add(
             item["password"] = _encrypted(file, password_from_stdin())
         file.add("logins", item)
 
-    edit(stack, lab, f"{login} is added", change)
+    edit(stack, lab, json, f"{login} is added", change)
 
 
 @app.command()
@@ -88,6 +89,7 @@ def change(
     ] = False,
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Change what a login may send as, or its password."""
     if password_stdin and new_password:
@@ -105,13 +107,15 @@ def change(
             values["password"] = file.secret(secrets.token_urlsafe(PASSWORD_BYTES))
         file.change("logins", login, values)
 
-    edit(stack, lab, f"{login} is changed", make)
+    edit(stack, lab, json, f"{login} is changed", make)
 
 
 @app.command()
-def remove(login: Login, stack: StackOption = None, lab: LabOption = None) -> None:
+def remove(
+    login: Login, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
     """Remove a login."""
-    remove_item(stack, lab, "logins", login)
+    remove_item(stack, lab, json, "logins", login)
 
 
 @app.command()

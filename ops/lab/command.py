@@ -35,7 +35,9 @@ app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machi
 ARRIVAL_SECONDS = 300
 INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 
-Name = Annotated[str, typer.Option("--name", help="The lab's name: several can run side by side.")]
+Name = Annotated[
+    str, typer.Option("--name", "--lab", help="The lab's name: several can run side by side.")
+]
 HostName = Annotated[
     str, typer.Argument(metavar="HOST", help="gateway, inbox, smarthost, or a host's name.")
 ]
@@ -82,7 +84,8 @@ def up(
     if json:
         print_json(result)
     else:
-        notes.print(f"Up in {seconds} s. Next: ./relay lab send --name {name}")
+        what = "demo" if example else "send"
+        notes.print(f"Up in {seconds} s. Next: ./relay lab {what} --name {name}")
 
 
 def _outputs(lab: Lab, stack: str = stack_.STACK) -> dict[str, Any]:
@@ -138,11 +141,15 @@ def demo(name: Name = "dev", json: Json = False) -> None:
     """Play what the lab's set-up is for (`lab up --example`), with real mail."""
     lab = lab_of(name)
     if not control.running(lab):
-        raise control.LabError(f"the lab {name} is not up: ./relay lab up --name {name} --example")
+        start = f"./relay lab up --name {name} --example NAME"
+        raise control.LabError(f"the lab {name} is not up: {start} ({', '.join(STORIES)})")
     key = stack_.example_of(lab)
     if key not in STORIES:
         known = ", ".join(STORIES)
-        raise control.LabError(f"the lab {name} runs no example; start one with --example {known}")
+        raise control.LabError(
+            f"the lab {name} runs no example; one begins with ./relay lab up --name {name} "
+            f"--example NAME ({known})"
+        )
     acts, outputs = [], _outputs(lab)
     with stranger(lab) as friend:
         for played in play(Stage(lab, outputs, friend), STORIES[key]):

@@ -6,6 +6,7 @@ from agent.host_status import SILENT_SECONDS, Disk, Egress, Queue, Status, Table
 from common.errors import RelayError
 from ops.outputs import Domain, Host, Outputs
 from ops.status import Written
+from ops.terminal import several
 from ops.verify.result import Result
 
 AGENT = "mail-relay-tables.service"
@@ -173,14 +174,16 @@ def _signing(domain: Domain, signing: dict[str, str]) -> Result:
 
 def _queue(host: Host, queue: Queue) -> Result:
     result = Result("queue", host.name)
-    result.seen.append(f"{queue.messages} messages")
+    waiting = several(queue.messages, "message", "messages")
+    result.seen.append(waiting)
     if queue.held:
-        text = f"{queue.held} messages are on hold and do not leave"
+        held = several(queue.held, "message is on hold and does", "messages are on hold and do")
+        text = f"{held} not leave"
         result.warn("queue-held", text, "On the host: postsuper -H ALL releases them")
     elif queue.seconds > WAITING_SECONDS:
         hours = queue.seconds / 3600
         reason = queue.reasons[0].text if queue.reasons else "no reason is known"
-        text = f"the oldest of {queue.messages} messages waits for {hours:.0f} h; mostly: {reason}"
+        text = f"the oldest of {waiting} waits for {hours:.0f} h; mostly: {reason}"
         result.warn("queue-waiting", text, "On the host: postqueue -p")
     return result
 

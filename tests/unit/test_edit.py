@@ -1,5 +1,6 @@
 """What the commands that edit a stack's file say where a change is not what it seems."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,12 @@ def test_a_login_with_a_mailbox_is_not_removed(file: Path) -> None:
 def test_what_nobody_needs_is_removed(file: Path, section: str, name: str) -> None:
     assert edit(section, "remove", name) is None
     assert f"mail-relay:{section}" not in yaml.safe_load(file.read_text())["config"]
+
+
+def test_a_change_is_told_to_programs(file: Path) -> None:
+    words = ["forwards", "remove", "info@club.example", "--json", "--stack=prod"]
+    assert json.loads(CliRunner().invoke(app, words).stdout) == {
+        "did": "info@club.example is removed",
+        "file": str(file),
+        "next": "pulumi up --stack prod",
+    }

@@ -98,3 +98,15 @@ def test_an_up_that_is_interrupted_says_how_it_goes_on(
         "interrupted: ./relay lab up --name dev2 goes on, "
         "./relay lab down --name dev2 takes it away"
     )
+
+
+@pytest.mark.parametrize(("options", "next_"), [([], "send"), (["--example=basics"], "demo")])
+def test_an_up_says_what_comes_next(
+    place: Place, options: list[str], next_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "start", lambda lab: None)
+    monkeypatch.setattr(up, "apply", lambda *_: {})
+    told: list[str] = []
+    monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
+    assert CliRunner().invoke(app, ["lab", "up", "--lab", "dev2", *options]).exit_code == 0
+    assert told[-1].endswith(f"Next: ./relay lab {next_} --name dev2")
