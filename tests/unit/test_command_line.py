@@ -79,6 +79,12 @@ def test_a_command_with_a_result_has_it_for_programs(name: str) -> None:
         assert "--json" in {word for param in LEAVES[name].params for word in param.opts}
 
 
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_argument_and_option_has_its_help(name: str) -> None:
+    for param in LEAVES[name].params:
+        assert getattr(param, "help", None), param.name
+
+
 @pytest.mark.parametrize("name", [name for name in LEAVES if name.startswith("lab ")])
 def test_a_lab_is_named_by_either_option(name: str) -> None:
     (option,) = [param for param in LEAVES[name].params if param.name == "name"]
