@@ -29,7 +29,8 @@ ORIGIN = ("sourcePosition", "stackTrace", "parentStackTraceHandle")
 
 def graph(stack_file: Path) -> dict[str, Any]:
     """What the project in the working directory declares for a stack file."""
-    sys.path[:0] = [str(Path.cwd()), "tests/unit"]
+    # the same mocks for both commits
+    sys.path[:0] = [str(Path.cwd()), str(PROJECT / "tests/unit")]
     from google.protobuf.json_format import MessageToDict
     from pulumi.runtime import mocks
 
@@ -38,6 +39,14 @@ def graph(stack_file: Path) -> dict[str, Any]:
     def finished(_: Any, request: Any) -> None:
         outputs[request.urn] = MessageToDict(request.outputs)
 
+    requests: list[Any] = []
+    register = mocks.MockMonitor.RegisterResource
+
+    def registered(monitor: mocks.MockMonitor, request: Any) -> Any:
+        requests.append(request)
+        return register(monitor, request)
+
+    setattr(mocks.MockMonitor, "RegisterResource", registered)  # noqa: B010
     setattr(mocks.MockMonitor, "RegisterResourceOutputs", finished)  # noqa: B010
     _leave_nothing_to_chance()
     given = yaml.safe_load(stack_file.read_text())["config"]
@@ -46,7 +55,7 @@ def graph(stack_file: Path) -> dict[str, Any]:
     config = {k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
     made = importlib.import_module("recorder").declare(config)
     resources: dict[str, Any] = {}
-    for request in made.requests.values():
+    for request in requests:
         found = MessageToDict(request)
         # no order among those that a resource waits for
         found["dependencies"] = sorted(found.get("dependencies", []))
