@@ -57,7 +57,7 @@ def gateway(
         aliases = settings.mailbox_aliases
         content["mailboxes"] = {
             mailbox.address: {
-                "quotaMiB": mailbox.quota_mi_b,
+                "quotaMiB": mailbox.quota_mib,
                 "aliases": list(aliases[mailbox.address]),
             }
             for mailbox in settings.mailboxes

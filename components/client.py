@@ -75,7 +75,7 @@ def host(
         tables=store.url(key),
         status=store.url(store.status_key(client.name)),
         ssh_public_key=s.ssh.public_key,
-        message_size_limit_mib=s.message_size_limit_mi_b,
+        message_size_limit_mib=s.message_size_limit_mib,
         acme_root=s.acme.root,
     )
     return Host(

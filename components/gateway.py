@@ -18,7 +18,7 @@ from components.network import (
     Network,
     subnet_cidr,
 )
-from components.smarthost import Way
+from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import caa, records, spf
 from settings import Settings
@@ -44,7 +44,7 @@ def check_authority(settings: Settings, zones: Zones) -> None:
 
 
 def identity(
-    settings: Settings, *, network: Network, zones: Zones, smarthost: Way | None, tags: Tags
+    settings: Settings, *, network: Network, zones: Zones, smarthost: RelayHost | None, tags: Tags
 ) -> Identity:
     """The gateway's interface, address, names and volume, and its security group."""
     group = network.security_group(
@@ -58,7 +58,7 @@ def identity(
         network=network,
         group=group,
         zones=zones,
-        data_volume_gib=settings.gateway.data_volume_gi_b,
+        data_volume_gib=settings.gateway.data_volume_gib,
         forwards=bool(settings.private_clients),
         spf_terms=settings.smarthost_spf,
         protect=settings.protect,
@@ -80,7 +80,7 @@ def host(
     keys: Mapping[str, Mapping[str, pulumi.Output[str]]],
     passwords: Mapping[str, pulumi.Output[str]],
     clients: Sequence[pulumi.Output[str]],
-    smarthost: Way | None,
+    smarthost: RelayHost | None,
     zone_id: pulumi.Input[str],
 ) -> Host:
     """The gateway's host.
@@ -101,7 +101,7 @@ def host(
         acme_email=s.acme.email or s.operator,
         ssh_public_key=s.ssh.public_key,
         sasl_mechanisms=s.sasl.mechanisms,
-        message_size_limit_mib=s.message_size_limit_mi_b,
+        message_size_limit_mib=s.message_size_limit_mib,
         mailboxes=bool(s.mailboxes),
         network=s.network.cidr,
         strangers=Strangers(**s.limits.strangers.model_dump()),

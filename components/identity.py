@@ -33,7 +33,7 @@ class Identity(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mail-relay:index:Identity", host, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        lasting = pulumi.ResourceOptions(parent=self, protect=protect)
+        protected = pulumi.ResourceOptions(parent=self, protect=protect)
         self.host, self.group = host, group
         self.interface = aws.ec2.NetworkInterface(
             host,
@@ -50,7 +50,7 @@ class Identity(pulumi.ComponentResource):
             network_interface=self.interface.id,
             tags=tags.named(host),
             opts=pulumi.ResourceOptions.merge(
-                lasting,
+                protected,
                 # an address works only once the way out is there
                 pulumi.ResourceOptions(
                     depends_on=[network.gateway, network.route, network.association]

@@ -27,7 +27,7 @@ class Domain(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mail-relay:index:MailDomain", domain.name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        lasting = pulumi.ResourceOptions(parent=self, protect=settings.protect)
+        protected = pulumi.ResourceOptions(parent=self, protect=settings.protect)
         terms, all_ = settings.spf_terms(domain), domain.spf.all
         # an address that is not known yet makes the whole record unknown in a preview
         needed = [addresses[settings.gateway.name]] if spf.names_addresses(terms) else []
@@ -38,7 +38,7 @@ class Domain(pulumi.ComponentResource):
             selector: (
                 pulumi.Output.secret(domain.keys[selector].get_secret_value())
                 if selector in domain.keys
-                else secrets.dkim_key(domain.name, selector, lasting)
+                else secrets.dkim_key(domain.name, selector, protected)
             )
             for selector in domain.selectors
         }

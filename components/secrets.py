@@ -11,7 +11,7 @@ from settings import Settings
 PASSWORD_BYTES = 24
 
 
-def kept(name: str, make: Callable[[], str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+def stashed(name: str, make: Callable[[], str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """What `make` gave at the first `up`; a preview makes nothing.
 
     The stash keeps its first value. Its input changes at each run and is ignored.
@@ -32,27 +32,27 @@ def dkim_key(domain: str, selector: str, opts: pulumi.ResourceOptions) -> pulumi
     """The private key of a selector, PEM."""
     # a selector with dots is told apart from another one of a domain below this
     joined = f"{selector}.{domain}" if "." not in selector else dkim.name(selector, domain)
-    return kept(f"{joined}-key", dkim.generate, opts)
+    return stashed(f"{joined}-key", dkim.generate, opts)
 
 
 def srs_secret(opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """What the addresses of forwarded mail are signed with: one for all gateways."""
-    return kept("srs-secret", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
+    return stashed("srs-secret", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
 
 
 def password(login: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """The generated password of a login."""
-    return kept(f"{login}-password", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
+    return stashed(f"{login}-password", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
 
 
 def passwords(settings: Settings) -> dict[str, pulumi.Output[str]]:
     """The password of each login, client hosts' too: the one that is set, or a generated one."""
-    lasting = pulumi.ResourceOptions(protect=settings.protect)
-    found = {client.login: password(client.login, lasting) for client in settings.clients}
+    protected = pulumi.ResourceOptions(protect=settings.protect)
+    found = {client.login: password(client.login, protected) for client in settings.clients}
     for login in settings.logins:
         found[login.address] = (
             pulumi.Output.secret(login.password.get_secret_value())
             if login.password
-            else password(login.address, lasting)
+            else password(login.address, protected)
         )
     return found

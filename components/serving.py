@@ -100,15 +100,15 @@ class Waiting:
         given: dict[str, str] = (args.new_inputs or {})["input"]
         host = given["host"]
 
-        def tell(text: str) -> None:
+        def report(text: str) -> None:
             pulumi.log.info(f"{host}: {text}", resource=self.hosts[host])
 
-        tell(f"up to {self.minutes} minutes are given; to stop waiting, press Ctrl-C twice")
+        report(f"up to {self.minutes} minutes are given; to stop waiting, press Ctrl-C twice")
         # boto3 blocks; the program goes on with its other resources meanwhile
         look = await asyncio.to_thread(self._looks_at, given["status"], given["tables"])
         console = partial(self._console, given["instance"])
         try:
-            await wait(host, given["instance"], look, console, self.minutes * 60, tell)
+            await wait(host, given["instance"], look, console, self.minutes * 60, report)
         except NotServing as error:
             end = _indented(await asyncio.to_thread(console))
             raise NotServing(f"{error}\n{end}\n{remedy(host)}") from None
@@ -174,7 +174,7 @@ async def wait(
     look: Callable[[], Seen],
     console: Callable[[], str],
     seconds: float,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
     """Return once this instance has said that it serves, after this began; raises NotServing.
 
@@ -191,14 +191,14 @@ async def wait(
             status = None
         if status is not None:
             if not status.missing and status.tables.etag == seen.tables:
-                tell("serves")
+                report("serves")
                 _warn(host, status)
                 return
             if status.setup.state == "failed":
                 raise NotServing(_report(host, instance, "cannot be set up", status))
         if (now := _doing(status)) != said:
             said = now
-            tell(now)
+            report(now)
         if status is None and time.monotonic() > next_console:
             next_console = time.monotonic() + CONSOLE_SECONDS
             if FAILED.search(await asyncio.to_thread(console)):

@@ -14,7 +14,7 @@ from components.naming import Tags
 from components.network import Network
 from components.outputs import outputs
 from components.serving import Waiting
-from components.smarthost import way
+from components.smarthost import relay_host
 from components.tables import Tables
 from components.zones import Zones
 from settings import Settings
@@ -31,7 +31,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     placement = Placement(AvailabilityZones.of(region, types), settings.network.zone)
     network = Network("network", cidr=settings.network.cidr, placement=placement, tags=tags)
     store = Tables("tables", account=aws.get_caller_identity().account_id, tags=tags)
-    smarthost = way(settings, region, zones, tags)
+    smarthost = relay_host(settings, region, zones, tags)
 
     # what stays when hosts are replaced
     entry = gateway.identity(settings, network=network, zones=zones, smarthost=smarthost, tags=tags)

@@ -52,7 +52,7 @@ class Gateway(_Model):
 
     name: Host
     instance_type: InstanceType = "t4g.small"
-    data_volume_gi_b: int = Field(8, ge=1, le=16384)
+    data_volume_gib: int = Field(8, alias="dataVolumeGiB", ge=1, le=16384)
 
 
 class Client(_Model):
@@ -93,7 +93,7 @@ class Mailbox(_Model):
     """Mail that stays on the gateway's data volume; the login of this address reads it by IMAP."""
 
     address: Annotated[MailboxAddress, Mark.ITEM]
-    quota_mi_b: int = Field(1024, ge=1)
+    quota_mib: int = Field(1024, alias="quotaMiB", ge=1)
 
 
 class Sasl(_Model):
@@ -181,7 +181,7 @@ class Settings(_Model):
     inbound: Inbound = Inbound()
     sasl: Sasl = Sasl()
     limits: Limits = Limits()
-    message_size_limit_mi_b: int = Field(30, ge=1, le=1024)
+    message_size_limit_mib: int = Field(30, alias="messageSizeLimitMiB", ge=1, le=1024)
     smarthost: Annotated[Smarthost | None, _UNSET] = None
     acme: Acme = Acme()
     ssh: Ssh = Ssh()

@@ -38,7 +38,15 @@ def graph(stack_file: Path) -> dict[str, Any]:
     def finished(_: Any, request: Any) -> None:
         outputs[request.urn] = MessageToDict(request.outputs)
 
+    requests: list[Any] = []
+    register = mocks.MockMonitor.RegisterResource
+
+    def registered(monitor: Any, request: Any) -> Any:
+        requests.append(request)
+        return register(monitor, request)
+
     setattr(mocks.MockMonitor, "RegisterResourceOutputs", finished)  # noqa: B010
+    setattr(mocks.MockMonitor, "RegisterResource", registered)  # noqa: B010
     _leave_nothing_to_chance()
     given = yaml.safe_load(stack_file.read_text())["config"]
     for account in given.get("mail-relay:smarthost", {}).get("accounts", []):
@@ -46,7 +54,7 @@ def graph(stack_file: Path) -> dict[str, Any]:
     config = {k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
     made = importlib.import_module("recorder").declare(config)
     resources: dict[str, Any] = {}
-    for request in made.requests.values():
+    for request in requests:
         found = MessageToDict(request)
         # no order among those that a resource waits for
         found["dependencies"] = sorted(found.get("dependencies", []))
@@ -58,17 +66,21 @@ def graph(stack_file: Path) -> dict[str, Any]:
 
 
 def _leave_nothing_to_chance() -> None:
-    """Let each key and password be its own, and the same at every run."""
-    from components import secrets
+    """Give each generated key and password a value of its own that is the same at every run."""
+    import pulumi
+
     from mail import dkim
 
-    kept = secrets.kept
+    stash: Callable[..., Any] = pulumi.Stash
 
-    def always(name: str, _: Callable[[], str], opts: Any) -> Any:
-        return kept(name, lambda: f"the secret {name}", opts)
+    def fixed(name: str, *, input: Any, opts: Any) -> Any:
+        if name.endswith(("-key", "-password", "-secret")):
+            input = pulumi.Output.secret(f"the secret {name}")
+        return stash(name, input=input, opts=opts)
 
+    setattr(pulumi, "Stash", fixed)  # noqa: B010
     # long enough for several strings
-    secrets.kept, dkim.record = always, lambda key: f"v=DKIM1; k=rsa; p={key * 20}"
+    dkim.record = lambda private_key: f"v=DKIM1; k=rsa; p={private_key * 20}"
 
 
 def text(tree: Path, stack_file: Path) -> list[str]:

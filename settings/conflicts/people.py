@@ -89,8 +89,8 @@ def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 f"{key}: a forward takes all its mail elsewhere; add {address} to that forward's "
                 "`to` to keep a copy, or remove one of the two"
             )
-    promised = sum(mailbox.quota_mi_b + _beyond_quota_mib(s) for mailbox in s.mailboxes)
-    size = s.gateway.data_volume_gi_b * 1024
+    promised = sum(mailbox.quota_mib + _beyond_quota_mib(s) for mailbox in s.mailboxes)
+    size = s.gateway.data_volume_gib * 1024
     room = size - size // FILE_SYSTEM_SHARE - queue_mib(s)
     if s.mailboxes and promised > room:
         yield (
@@ -102,9 +102,9 @@ def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
 
 def queue_mib(s: Settings) -> int:
     """What mail from outside leaves free for our own users' (queue_minfree of port 25)."""
-    return 2 * s.message_size_limit_mi_b + QUEUE_MIB
+    return 2 * s.message_size_limit_mib + QUEUE_MIB
 
 
 def _beyond_quota_mib(s: Settings) -> int:
     """What a mailbox may hold beyond its quota: dovecot.conf's grace, and what it throws away."""
-    return 2 * s.message_size_limit_mi_b
+    return 2 * s.message_size_limit_mib
