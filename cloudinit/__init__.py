@@ -1,6 +1,7 @@
 """What a host is made from: set-up object and user data. Pure but for the last step, gzip."""
 
 from cloudinit.parts import (
+    AnyHost,
     ClientHost,
     GatewayHost,
     Guessing,
@@ -15,6 +16,7 @@ from cloudinit.parts import (
 from cloudinit.user_data import user_data
 
 __all__ = [
+    "AnyHost",
     "ClientHost",
     "GatewayHost",
     "Guessing",

@@ -163,6 +163,9 @@ class ClientHost:
     acme_root: str | None = None
 
 
+AnyHost = GatewayHost | ClientHost
+
+
 @dataclass(frozen=True)
 class Part:
     """One MIME part."""
@@ -184,12 +187,12 @@ class SetupObject:
         return hashlib.sha256(self.content.encode()).hexdigest()
 
 
-def setup_object(host: GatewayHost | ClientHost) -> SetupObject:
+def setup_object(host: AnyHost) -> SetupObject:
     """Everything that is fixed for a host; it holds no secret."""
     return SetupObject(json.dumps(files(host), indent=1, sort_keys=True))
 
 
-def files(host: GatewayHost | ClientHost) -> dict[str, str]:
+def files(host: AnyHost) -> dict[str, str]:
     """Every file that is laid on a host, by path without the leading slash."""
     found: dict[str, str] = {}
     role, folders = _role(host), _folders(host)
@@ -205,12 +208,12 @@ def files(host: GatewayHost | ClientHost) -> dict[str, str]:
     return found
 
 
-def _role(host: GatewayHost | ClientHost) -> str:
+def _role(host: AnyHost) -> str:
     """What a host is, as its templates and its agent are called."""
     return "gateway" if isinstance(host, GatewayHost) else "client"
 
 
-def _folders(host: GatewayHost | ClientHost) -> list[str]:
+def _folders(host: AnyHost) -> list[str]:
     found = ["common", _role(host)]
     if isinstance(host, GatewayHost):
         found += ["nat"] if host.private_subnet else []
@@ -221,9 +224,7 @@ def _folders(host: GatewayHost | ClientHost) -> list[str]:
     return found
 
 
-def parts(
-    host: GatewayHost | ClientHost, *, setup_url: str, setup_sha256: str, volume: str | None
-) -> list[Part]:
+def parts(host: AnyHost, *, setup_url: str, setup_sha256: str, volume: str | None) -> list[Part]:
     """The user data: names, the SSH key, and the script that fetches the set-up object.
 
     `setup_url` is an s3:// URL, `volume` the id of the data volume.

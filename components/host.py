@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudinit import ClientHost, GatewayHost, parts, setup_object, user_data
+from cloudinit import AnyHost, parts, setup_object, user_data
 from components.identity import Identity
 from components.naming import Tags, role_name
 from components.private import PrivateIdentity
@@ -47,7 +47,7 @@ class Host(pulumi.ComponentResource):
 
     def __init__(
         self,
-        fixed: GatewayHost | ClientHost,
+        fixed: AnyHost,
         shared: Shared,
         *,
         identity: Identity | PrivateIdentity,
