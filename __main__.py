@@ -13,7 +13,7 @@ KEYS = [str(field.alias) for field in Settings.model_fields.values()]
 
 
 def parsed(text: str) -> Any:
-    """A setting as Pulumi hands it on: objects and numbers as JSON, text as it is."""
+    """A setting from Pulumi, which passes objects and numbers as JSON and text as it is."""
     try:
         return json.loads(text)
     except ValueError:
@@ -21,10 +21,10 @@ def parsed(text: str) -> Any:
 
 
 def main() -> None:
-    """Read the settings, declare the stack, export what its user needs."""
+    """Read the settings, declare the stack and export its outputs."""
     config = pulumi.Config("mail-relay")
     raw = {key: parsed(text) for key in KEYS if (text := config.get(key)) is not None}
-    # What is wrong is told before there is any resource, and without a traceback.
+    # Wrong settings end the program before any resource is declared, without a traceback.
     try:
         settings = read(raw)
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""What a host is made from: set-up object and user data. Pure but for the last step, gzip."""
+"""The set-up object and the user data of a host; pure, except the encoding by `user_data`."""
 
 from cloudinit.parts import (
     AnyHost,

@@ -1,4 +1,4 @@
-"""A gateway: what stays of it, and its host with the tables that it reads."""
+"""A gateway: its standing identity, and its host with the tables that it reads."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,7 +27,7 @@ TABLES_KEY = tables_key("")
 
 
 def check_authority(settings: Settings, zones: Zones) -> None:
-    """Tell where the zones' CAA records keep the gateway from its certificate."""
+    """Warn if CAA records forbid the gateway's certificate, and stop the making of its A record."""
     name, directory = settings.gateway.name, settings.acme.directory
     found = zones.issuers(name)
     if found is None or (directory and caa.LETS_ENCRYPT not in directory):
@@ -46,7 +46,7 @@ def check_authority(settings: Settings, zones: Zones) -> None:
 def identity(
     settings: Settings, *, network: Network, zones: Zones, smarthost: RelayHost | None, tags: Tags
 ) -> Identity:
-    """The gateway's interface, address, names and volume, and its security group."""
+    """Declare the gateway's interface, address, names, volume and security group."""
     group = network.security_group(
         "gateway",
         ingress=(*GATEWAY_IN, IMAPS) if settings.mailboxes else GATEWAY_IN,
@@ -83,7 +83,7 @@ def host(
     smarthost: RelayHost | None,
     zone_id: pulumi.Input[str],
 ) -> Host:
-    """The gateway's host.
+    """Declare the gateway's host.
 
     `keys` are the private keys by domain and selector, oldest first, `passwords` are by login,
     `clients` are the client hosts' public addresses, `zone_id` is the zone of the gateway's name.

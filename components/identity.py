@@ -1,4 +1,4 @@
-"""The standing identity of a host: what stays when the host is replaced."""
+"""The standing identity of a host: the resources that stay when the host is replaced."""
 
 import pulumi
 import pulumi_aws as aws
@@ -12,9 +12,9 @@ PTR_TIMEOUT = "20m"
 
 
 class Identity(pulumi.ComponentResource):
-    """Network interface, Elastic IP, A record, PTR, the name's own SPF; a data volume if asked.
+    """Network interface, Elastic IP, A record, PTR, SPF of the host's name, optional data volume.
 
-    One that `forwards` takes packets that are not for it (a NAT instance).
+    With `forwards` the interface accepts packets for other addresses, as a NAT instance needs.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Identity(pulumi.ComponentResource):
             tags=tags.named(host),
             opts=pulumi.ResourceOptions.merge(
                 protected,
-                # an address works only once the way out is there
+                # an Elastic IP works only once the subnet has its route to the internet
                 pulumi.ResourceOptions(
                     depends_on=[network.gateway, network.route, network.association]
                 ),
@@ -59,7 +59,7 @@ class Identity(pulumi.ComponentResource):
         )
         address, own_spf = records.host(host, self.address.public_ip, spf_terms)
         name = zones.publish(address, child)
-        # EC2 sets a PTR only if the name leads to the address by then
+        # EC2 sets a PTR only if the name already resolves to the address
         self.pointer = aws.ec2.EipDomainName(
             host,
             allocation_id=self.address.allocation_id,

@@ -11,7 +11,7 @@ from settings import MailDomain, Settings, published
 
 
 class Domain(pulumi.ComponentResource):
-    """SPF (with other strings of the apex), DKIM for each selector, DMARC; A and MX if asked.
+    """SPF (with other strings of the apex), DKIM for each selector, DMARC, and A and MX if set.
 
     `addresses` has the public address of each host of the stack.
     """
@@ -43,7 +43,7 @@ class Domain(pulumi.ComponentResource):
             for selector in domain.selectors
         }
         for selector in domain.retired:
-            # still there, and no longer protected, so that the next step may take it away
+            # the key stays in this step, unprotected, so that the next step can delete it
             secrets.dkim_key(domain.name, selector, child)
         public = {
             selector: pulumi.Output.unsecret(key.apply(dkim.record))

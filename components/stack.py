@@ -21,9 +21,9 @@ from settings import Settings
 
 
 def declare(settings: Settings, region: str) -> dict[str, Any]:
-    """Declare everything; what the stack exports, by name."""
+    """Declare all resources and return the stack's outputs by name."""
     types = tuple(host.instance_type for host in (settings.gateway, *settings.clients))
-    # before there is any resource: an image that does not exist leaves nothing half made
+    # looked up before any resource is declared, so that a wrong image leaves nothing half made
     images = {name: image_id(name, region) for name in dict.fromkeys(map(settings.image_of, types))}
     tags = Tags(settings.tags)
     zones = Zones(settings, tags)
@@ -33,7 +33,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     store = Tables("tables", account=aws.get_caller_identity().account_id, tags=tags)
     smarthost = relay_host(settings, region, zones, tags)
 
-    # what stays when hosts are replaced
+    # standing identities, which stay when hosts are replaced
     entry = gateway.identity(settings, network=network, zones=zones, smarthost=smarthost, tags=tags)
     public = client.public_identities(settings, network=network, zones=zones, tags=tags)
     private = client.private_identities(settings, network=network, gateway=entry, tags=tags)
