@@ -29,7 +29,8 @@ ORIGIN = ("sourcePosition", "stackTrace", "parentStackTraceHandle")
 
 def graph(stack_file: Path) -> dict[str, Any]:
     """What the project in the working directory declares for a stack file."""
-    sys.path[:0] = [str(Path.cwd()), "tests/unit"]
+    # the same mocks for both commits
+    sys.path[:0] = [str(Path.cwd()), str(PROJECT / "tests/unit")]
     from google.protobuf.json_format import MessageToDict
     from pulumi.runtime import mocks
 
@@ -41,12 +42,12 @@ def graph(stack_file: Path) -> dict[str, Any]:
     requests: list[Any] = []
     register = mocks.MockMonitor.RegisterResource
 
-    def registered(monitor: Any, request: Any) -> Any:
+    def registered(monitor: mocks.MockMonitor, request: Any) -> Any:
         requests.append(request)
         return register(monitor, request)
 
-    setattr(mocks.MockMonitor, "RegisterResourceOutputs", finished)  # noqa: B010
     setattr(mocks.MockMonitor, "RegisterResource", registered)  # noqa: B010
+    setattr(mocks.MockMonitor, "RegisterResourceOutputs", finished)  # noqa: B010
     _leave_nothing_to_chance()
     given = yaml.safe_load(stack_file.read_text())["config"]
     for account in given.get("mail-relay:smarthost", {}).get("accounts", []):
