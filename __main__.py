@@ -14,7 +14,7 @@ PREFIX = "mail-relay:"
 
 
 def parsed(text: str) -> Any:
-    """A setting as Pulumi hands it on: objects and numbers as JSON, text as it is."""
+    """A setting from Pulumi, which passes objects and numbers as JSON and text as it is."""
     try:
         return json.loads(text)
     except ValueError:
@@ -22,11 +22,11 @@ def parsed(text: str) -> Any:
 
 
 def main() -> None:
-    """Read the settings, declare the stack, export what its user needs."""
-    # All that the file has of ours, and not what we would ask for: a key that is none is wrong.
+    """Read the settings, declare the stack and export its outputs."""
+    # All keys of ours that the file has, also those that we do not know: they are refused.
     given = {key.removeprefix(PREFIX): key for key in CONFIG.get() if key.startswith(PREFIX)}
     raw = {name: parsed(CONFIG.get()[key]) for name, key in given.items()}
-    # What is wrong is told before there is any resource, and without a traceback.
+    # Wrong settings end the program before any resource is declared, without a traceback.
     try:
         settings = read(raw)
     except SettingsError as error:

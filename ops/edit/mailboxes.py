@@ -25,7 +25,7 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
     rows = [
         {
             "address": mailbox.address,
-            "quotaMiB": mailbox.quota_mi_b,
+            "quotaMiB": mailbox.quota_mib,
             "aliases": list(aliases[mailbox.address]),
         }
         for mailbox in settings.mailboxes
