@@ -8,7 +8,7 @@ PYTEST = $(VENV)/bin/pytest --numprocesses=auto
 
 .PHONY: venv setup lab lab-down test test-fast test-vm battery mutants format
 
-$(VENV)/installed: requirements.txt requirements-dev.txt
+$(VENV)/installed: requirements.txt requirements-dev.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@

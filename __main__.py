@@ -4,16 +4,17 @@ import json
 from typing import Any
 
 import pulumi
+from pulumi.runtime.config import CONFIG
 
 from components.stack import declare
-from settings import Settings, SettingsError, read
+from settings import SettingsError, read
 from settings.advice import advice
 
-KEYS = [str(field.alias) for field in Settings.model_fields.values()]
+PREFIX = "mail-relay:"
 
 
 def parsed(text: str) -> Any:
-    """A setting as Pulumi hands it on: objects and numbers as JSON, text as it is."""
+    """A setting from Pulumi, which passes objects and numbers as JSON and text as it is."""
     try:
         return json.loads(text)
     except ValueError:
@@ -21,15 +22,16 @@ def parsed(text: str) -> Any:
 
 
 def main() -> None:
-    """Read the settings, declare the stack, export what its user needs."""
-    config = pulumi.Config("mail-relay")
-    raw = {key: parsed(text) for key in KEYS if (text := config.get(key)) is not None}
-    # What is wrong is told before there is any resource, and without a traceback.
+    """Read the settings, declare the stack and export its outputs."""
+    # All keys of ours that the file has, also those that we do not know: they are refused.
+    given = {key.removeprefix(PREFIX): key for key in CONFIG.get() if key.startswith(PREFIX)}
+    raw = {name: parsed(CONFIG.get()[key]) for name, key in given.items()}
+    # Wrong settings end the program before any resource is declared, without a traceback.
     try:
         settings = read(raw)
     except SettingsError as error:
         raise pulumi.RunError("wrong settings:\n  " + "\n  ".join(error.lines)) from None
-    encrypted = {key for key in KEYS if pulumi.runtime.is_config_secret(f"mail-relay:{key}")}
+    encrypted = {name for name, key in given.items() if pulumi.runtime.is_config_secret(key)}
     for line in advice(settings, encrypted):
         pulumi.log.warn(line)
     outputs = declare(settings, pulumi.Config("aws").require("region"))

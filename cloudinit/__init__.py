@@ -1,6 +1,7 @@
-"""What a host is made from: set-up object and user data. Pure but for the last step, gzip."""
+"""The set-up object and the user data of a host; pure, except the encoding by `user_data`."""
 
 from cloudinit.parts import (
+    AnyHost,
     ClientHost,
     GatewayHost,
     Guessing,
@@ -15,6 +16,7 @@ from cloudinit.parts import (
 from cloudinit.user_data import user_data
 
 __all__ = [
+    "AnyHost",
     "ClientHost",
     "GatewayHost",
     "Guessing",

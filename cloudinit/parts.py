@@ -1,4 +1,4 @@
-"""What a host is made from: its set-up object, and the user data that fetches it."""
+"""The set-up object of a host, and the user data that fetches it."""
 
 import hashlib
 import json
@@ -13,10 +13,10 @@ from mail import dmarc
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
 AGENT = "usr/local/lib/mail-relay/agent"
-# The grammar that settings and hosts share.
+# The grammar of names and addresses, which settings and hosts share.
 MAIL = "usr/local/lib/mail-relay/mail"
 MAIL_FILES = ("__init__.py", "names.py")
-# What each role's agent needs.
+# The agent's modules for each role, and for each optional folder of templates.
 AGENT_FILES = {
     "gateway": (
         "__init__.py",
@@ -74,15 +74,15 @@ _environment = Environment(
     autoescape=False,  # noqa: S701 (configuration files and shell, not HTML)
 )
 
-# For text of a user's in a shell's word, such as an address with an apostrophe.
+# Quotes text from settings for a shell, such as an address with an apostrophe.
 _environment.filters["quote"] = shlex.quote
-# The domain that somebody registered, above a host's name.
+# The registered (organizational) domain of a host's name.
 _environment.filters["registered"] = dmarc.organizational
 
 
 @dataclass(frozen=True)
 class Smarthost:
-    """Where a gateway hands over all mail; `rewrites` if that changes Date and Message-ID."""
+    """The relay host for all outgoing mail; `rewrites`: it changes Date and Message-ID."""
 
     host: str
     port: int
@@ -92,7 +92,7 @@ class Smarthost:
 
 @dataclass(frozen=True)
 class Strangers:
-    """What one address that is none of the stack's may take of a gateway, on 25 for each minute."""
+    """Limits of one address outside the stack: connections, and on port 25 rates a minute."""
 
     connections: int
     messages_per_minute: int
@@ -101,10 +101,11 @@ class Strangers:
 
 @dataclass(frozen=True)
 class Guessing:
-    """When an address has failed too often: FAILURES in MINUTES. With LOGINS logins it is shut out.
+    """Limits on addresses with `failures` wrong passwords in `minutes`.
 
-    For `ban_minutes` at first, longer when it comes again; else it is slowed down to so many
-    connections a minute, each with one guess. `exempt` are networks that are never held.
+    If they were for `logins` different logins, the address is banned: for `ban_minutes` at first,
+    longer each time it returns. Else it gets `slow_per_minute` connections a minute, each with one
+    guess. Networks in `exempt` are never limited.
     """
 
     failures: int
@@ -117,10 +118,11 @@ class Guessing:
 
 @dataclass(frozen=True)
 class GatewayHost:
-    """What is fixed for a gateway; `tables` and `status` are s3:// URLs, `network` is the VPC's.
+    """A gateway's fixed settings: a change of any of them replaces the host.
 
-    Without `acme_directory` it is certbot's own.
-    `private_subnet` is the network, such as 10.20.1.0/24, whose hosts it leads to the web.
+    `tables` and `status` are s3:// URLs, `network` is the VPC's. Without `acme_directory` certbot's
+    default is used. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the
+    NAT instance of.
     """
 
     name: str
@@ -145,10 +147,10 @@ class GatewayHost:
 
 @dataclass(frozen=True)
 class ClientHost:
-    """What is fixed for a client host; `gateway` is a host name.
+    """A client host's fixed settings: a change of any of them replaces the host.
 
-    `acme_root` (PEM) is what its Postfix trusts for the gateway's certificate, instead of all that
-    the host trusts.
+    `gateway` is a host name. If `acme_root` (PEM) is set, Postfix verifies the gateway's
+    certificate by it instead of the system's certificate authorities.
     """
 
     name: str
@@ -163,9 +165,12 @@ class ClientHost:
     acme_root: str | None = None
 
 
+AnyHost = GatewayHost | ClientHost
+
+
 @dataclass(frozen=True)
 class Part:
-    """One MIME part."""
+    """One MIME part of the user data."""
 
     filename: str
     content_type: str
@@ -184,13 +189,13 @@ class SetupObject:
         return hashlib.sha256(self.content.encode()).hexdigest()
 
 
-def setup_object(host: GatewayHost | ClientHost) -> SetupObject:
-    """Everything that is fixed for a host; it holds no secret."""
+def setup_object(host: AnyHost) -> SetupObject:
+    """All files of a host as one object; it holds no secret."""
     return SetupObject(json.dumps(files(host), indent=1, sort_keys=True))
 
 
-def files(host: GatewayHost | ClientHost) -> dict[str, str]:
-    """Every file that is laid on a host, by path without the leading slash."""
+def files(host: AnyHost) -> dict[str, str]:
+    """Content of every file that the set-up installs, by path without the leading slash."""
     found: dict[str, str] = {}
     role, folders = _role(host), _folders(host)
     for folder in folders:
@@ -205,12 +210,12 @@ def files(host: GatewayHost | ClientHost) -> dict[str, str]:
     return found
 
 
-def _role(host: GatewayHost | ClientHost) -> str:
-    """What a host is, as its templates and its agent are called."""
+def _role(host: AnyHost) -> str:
+    """The role of a host: the name of its folder of templates, and its agent's argument."""
     return "gateway" if isinstance(host, GatewayHost) else "client"
 
 
-def _folders(host: GatewayHost | ClientHost) -> list[str]:
+def _folders(host: AnyHost) -> list[str]:
     found = ["common", _role(host)]
     if isinstance(host, GatewayHost):
         found += ["nat"] if host.private_subnet else []
@@ -221,9 +226,7 @@ def _folders(host: GatewayHost | ClientHost) -> list[str]:
     return found
 
 
-def parts(
-    host: GatewayHost | ClientHost, *, setup_url: str, setup_sha256: str, volume: str | None
-) -> list[Part]:
+def parts(host: AnyHost, *, setup_url: str, setup_sha256: str, volume: str | None) -> list[Part]:
     """The user data: names, the SSH key, and the script that fetches the set-up object.
 
     `setup_url` is an s3:// URL, `volume` the id of the data volume.
@@ -242,8 +245,8 @@ def parts(
         host=host, setup_url=setup_url, setup_sha256=setup_sha256, volume=volume
     )
     return [
-        # JSON is YAML: no string of ours is ever read as something else
+        # JSON is valid YAML, and no string in it is read as another type
         Part("cloud-config", "text/cloud-config", "#cloud-config\n" + json.dumps(config) + "\n"),
-        # at each boot, so that a power cut in the first one is survived
+        # runs at each boot, so that a power cut in the first boot does no harm
         Part("mail-relay-boot", "text/x-shellscript-per-boot", boot),
     ]

@@ -7,7 +7,7 @@ from cloudinit.parts import Part
 
 
 def user_data(parts: list[Part]) -> pulumi.Output[str]:
-    """For an instance's `user_data_base64`. Some 2,000 of the 16,384 bytes that EC2 takes."""
+    """The value of `user_data_base64`: about 2,000 of the 16,384 bytes that EC2 allows."""
     return provider.get_config_output(
         gzip=True,
         base64_encode=True,

@@ -1,4 +1,4 @@
-"""The AWS account of the stack, for what Pulumi's provider has no resource for."""
+"""The AWS account of the stack, for API calls that Pulumi's provider has no resource for."""
 
 import json
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ import pulumi
 
 @dataclass(frozen=True)
 class Account:
-    """A region and how the provider's settings (`aws:...`) say to get into it.
+    """A region, and the credentials that the provider's settings (`aws:...`) name.
 
-    Without them it is as for every program of AWS: environment, shared files, an instance's role.
+    Without such settings AWS's usual chain applies: environment, shared files, instance role.
     """
 
     region: str | None
@@ -25,7 +25,7 @@ class Account:
 
     @classmethod
     def of_stack(cls, region: str) -> "Account":
-        """As the stack's own provider gets into it."""
+        """The account of the stack's own provider, by its configuration."""
         config = pulumi.Config("aws")
         texts = {key: config.get(key) for key in ("profile", "accessKey", "secretKey", "token")}
         roles = config.get_object("assumeRoles")
@@ -41,7 +41,7 @@ class Account:
             provider.get("accessKey"),
             provider.get("secretKey"),
             provider.get("token"),
-            # in a state it is JSON in a text
+            # in a state file the value is a JSON string
             tuple(json.loads(roles) if isinstance(roles, str) else roles),
         )
 

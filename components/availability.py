@@ -1,6 +1,6 @@
 """The availability zone of a stack: an ordinary one that offers every instance type in use.
 
-It is chosen once. What AWS lists later, and in which state, moves nothing that stands.
+It is chosen once: a later change in AWS's list of zones or in their state moves no resource.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import pulumi_aws as aws
 
 
 class ZoneError(Exception):
-    """No zone for what would be made; the text names the types and the zones."""
+    """No zone can hold the new resources; the text names the instance types and the zones."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class AvailabilityZones:
 
     @classmethod
     def of(cls, region: str, types: Sequence[str]) -> "AvailabilityZones":
-        """Asked of AWS."""
+        """The zones and offerings that AWS lists for these instance types."""
         names = aws.get_availability_zones(
             state="available",
             filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
@@ -42,7 +42,7 @@ class AvailabilityZones:
         return cls(region, sorted(names), offers)
 
     def choose(self, wanted: str | None) -> str:
-        """The zone that is wanted, or the first that offers every type; ZoneError."""
+        """The wanted zone, or the first one that offers every type; ZoneError if there is none."""
         if wanted is None:
             for zone in self.names:
                 if not self._lacking(zone):
@@ -82,8 +82,9 @@ class AvailabilityZones:
 class Placement:
     """The zone for a stack's new resources, and the guards that stop a preview without one.
 
-    A program does not know what stands already. So an error is raised only where the engine is
-    about to make something: `guard` is for what brings a zone with it, `host_guard` for instances.
+    A program does not know which resources exist already, so an error is raised only when the
+    engine is about to create one: `guard` is the hook of the VPC and the subnet, `host_guard` that
+    of instances.
     """
 
     def __init__(self, zones: AvailabilityZones, wanted: str | None) -> None:
@@ -99,7 +100,7 @@ class Placement:
         self.host_guard = pulumi.ResourceHook("zone-offers-type", self._refuse_type, on)
 
     def hold(self, zone: str) -> str:
-        """The zone that the stack is in, which a standing one had before; RunError."""
+        """Use the zone of the existing subnet; RunError if the settings name another one."""
         if self._wanted not in (None, zone):
             raise pulumi.RunError(
                 f"mail-relay:network.zone: {self._wanted!r}: the stack is in {zone}, and its data "

@@ -1,7 +1,7 @@
-"""The tables objects as hosts read them (agent/bundle.py): pure, from settings and secrets.
+"""The content of the tables objects that hosts read (agent/bundle.py), from settings and secrets.
 
-Values that only an `up` knows, such as keys and passwords, are put where they belong as they are
-given, so they may be Pulumi's outputs.
+Pure functions. Values that only an `up` knows, such as keys and passwords, are inserted without
+being read, so they may be Pulumi outputs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def gateway(
     smarthost: Mapping[str, Any] | None,
     hosts: Sequence[Any],
 ) -> dict[str, Any]:
-    """The gateway's.
+    """The tables of the gateway.
 
     `keys` are private keys by domain and selector, oldest first, `hosts` are the clients' public
     addresses.
@@ -57,7 +57,7 @@ def gateway(
         aliases = settings.mailbox_aliases
         content["mailboxes"] = {
             mailbox.address: {
-                "quotaMiB": mailbox.quota_mi_b,
+                "quotaMiB": mailbox.quota_mib,
                 "aliases": list(aliases[mailbox.address]),
             }
             for mailbox in settings.mailboxes
@@ -71,7 +71,7 @@ def _limits(settings: Settings, who: Client | Login) -> dict[str, Any]:
 
 
 def client(settings: Settings, client: Client, *, password: Any) -> dict[str, Any]:
-    """A client host's."""
+    """The tables of a client host."""
     sender = settings.own_sender(client)
     return {
         "version": VERSION,

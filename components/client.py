@@ -1,4 +1,4 @@
-"""Client hosts: what stays of them, and each host with the tables that it reads."""
+"""Client hosts: their standing identities, and each host with the tables that it reads."""
 
 import pulumi
 
@@ -17,7 +17,7 @@ from settings import Client, Settings
 def public_identities(
     settings: Settings, *, network: Network, zones: Zones, tags: Tags
 ) -> dict[str, Identity]:
-    """What stays of each client with a public address, by its name, and their security group."""
+    """Declare identities of clients with public addresses, by name, and their security group."""
     clients = [client for client in settings.clients if not client.private]
     if not clients:
         return {}
@@ -40,7 +40,7 @@ def public_identities(
 def private_identities(
     settings: Settings, *, network: Network, gateway: Identity, tags: Tags
 ) -> dict[str, PrivateIdentity]:
-    """What stays of each private client, by its name, and their network behind the gateway."""
+    """Declare the identities of private clients, by name, and their network behind the gateway."""
     if not settings.private_clients:
         return {}
     private = PrivateNetwork(
@@ -64,7 +64,7 @@ def host(
     *,
     password: pulumi.Output[str],
 ) -> Host:
-    """A client's host; `password` is that of its login at the gateway."""
+    """Declare a client's host; `password` is that of its login at the gateway."""
     s, store, key = shared.settings, shared.store, tables_key(client.name)
     fixed = ClientHost(
         name=client.name,
@@ -75,7 +75,7 @@ def host(
         tables=store.url(key),
         status=store.url(store.status_key(client.name)),
         ssh_public_key=s.ssh.public_key,
-        message_size_limit_mib=s.message_size_limit_mi_b,
+        message_size_limit_mib=s.message_size_limit_mib,
         acme_root=s.acme.root,
     )
     return Host(

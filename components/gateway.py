@@ -1,4 +1,4 @@
-"""A gateway: what stays of it, and its host with the tables that it reads."""
+"""A gateway: its standing identity, and its host with the tables that it reads."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ from components.network import (
     Network,
     subnet_cidr,
 )
-from components.smarthost import Way
+from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import caa, records, spf
 from settings import Settings
@@ -27,7 +27,7 @@ TABLES_KEY = tables_key("")
 
 
 def check_authority(settings: Settings, zones: Zones) -> None:
-    """Tell where the zones' CAA records keep the gateway from its certificate."""
+    """Warn if CAA records forbid the gateway's certificate, and stop the making of its A record."""
     name, directory = settings.gateway.name, settings.acme.directory
     found = zones.issuers(name)
     if found is None or (directory and caa.LETS_ENCRYPT not in directory):
@@ -44,9 +44,9 @@ def check_authority(settings: Settings, zones: Zones) -> None:
 
 
 def identity(
-    settings: Settings, *, network: Network, zones: Zones, smarthost: Way | None, tags: Tags
+    settings: Settings, *, network: Network, zones: Zones, smarthost: RelayHost | None, tags: Tags
 ) -> Identity:
-    """The gateway's interface, address, names and volume, and its security group."""
+    """Declare the gateway's interface, address, names, volume and security group."""
     group = network.security_group(
         "gateway",
         ingress=(*GATEWAY_IN, IMAPS) if settings.mailboxes else GATEWAY_IN,
@@ -58,7 +58,7 @@ def identity(
         network=network,
         group=group,
         zones=zones,
-        data_volume_gib=settings.gateway.data_volume_gi_b,
+        data_volume_gib=settings.gateway.data_volume_gib,
         forwards=bool(settings.private_clients),
         spf_terms=settings.smarthost_spf,
         protect=settings.protect,
@@ -80,10 +80,10 @@ def host(
     keys: Mapping[str, Mapping[str, pulumi.Output[str]]],
     passwords: Mapping[str, pulumi.Output[str]],
     clients: Sequence[pulumi.Output[str]],
-    smarthost: Way | None,
+    smarthost: RelayHost | None,
     zone_id: pulumi.Input[str],
 ) -> Host:
-    """The gateway's host.
+    """Declare the gateway's host.
 
     `keys` are the private keys by domain and selector, oldest first, `passwords` are by login,
     `clients` are the client hosts' public addresses, `zone_id` is the zone of the gateway's name.
@@ -101,7 +101,7 @@ def host(
         acme_email=s.acme.email or s.operator,
         ssh_public_key=s.ssh.public_key,
         sasl_mechanisms=s.sasl.mechanisms,
-        message_size_limit_mib=s.message_size_limit_mi_b,
+        message_size_limit_mib=s.message_size_limit_mib,
         mailboxes=bool(s.mailboxes),
         network=s.network.cidr,
         strangers=Strangers(**s.limits.strangers.model_dump()),

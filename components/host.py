@@ -1,4 +1,4 @@
-"""A host: thrown away and made anew whenever what is fixed for it changes."""
+"""A host: it is replaced whenever its set-up changes; its identity stays (identity.py)."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudinit import ClientHost, GatewayHost, parts, setup_object, user_data
+from cloudinit import AnyHost, parts, setup_object, user_data
 from components.identity import Identity
 from components.naming import Tags, role_name
 from components.private import PrivateIdentity
@@ -17,16 +17,17 @@ from components.tables import Tables, etag
 from mail.records import challenge
 from settings import Settings
 
-# What the attachment asks for; the host finds its volume by the id (mount-volume).
+# EC2 requires a device name; the host finds its volume by the volume's id (mount-volume).
 DEVICE = "/dev/sdf"
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What all hosts of a stack are made with.
+    """What all hosts of a stack have in common.
 
-    `images` are the images' ids by name, `store` is the bucket of their files and tables; without
-    `waiting`, nothing waits for them; `guard` is asked before an instance is made or changed.
+    `images` are image ids by image name, `store` is the bucket of files and tables. Without
+    `waiting` an `up` does not wait until hosts serve. `guard` is the hook that runs before an
+    instance is created or updated.
     """
 
     settings: Settings
@@ -41,13 +42,13 @@ class Shared:
 class Host(pulumi.ComponentResource):
     """Tables, role, set-up object, instance on its standing interface, the data volume attached.
 
-    `content` are the host's tables and `key` is where it reads them, `statements` are what its role
-    may do besides. Made once the host serves, if something waits for it.
+    `content` are the host's tables and `key` is their key in the bucket, `statements` are further
+    IAM statements of its role. With `shared.waiting` it is complete once the host serves.
     """
 
     def __init__(
         self,
-        fixed: GatewayHost | ClientHost,
+        fixed: AnyHost,
         shared: Shared,
         *,
         identity: Identity | PrivateIdentity,
@@ -83,7 +84,7 @@ class Host(pulumi.ComponentResource):
                     parts(fixed, setup_url=url, setup_sha256=files.sha256, volume=volume_id)
                 )
             ),
-            # its first packet leaves from its own address, its files and tables are there
+            # before the first packet: its own address, its files and its tables
             needs=[*identity.ready, policy, setup, tables],
         )
         attached = [] if volume is None else [self._attach(host, volume)]
@@ -123,7 +124,7 @@ class Host(pulumi.ComponentResource):
             primary_network_interface={"network_interface_id": interface.id},
             iam_instance_profile=profile.name,
             user_data_base64=data,
-            # a host is set up once
+            # the set-up runs once in an instance's life, so other user data needs another instance
             user_data_replace_on_change=True,
             metadata_options={
                 "http_endpoint": "enabled",
@@ -136,10 +137,10 @@ class Host(pulumi.ComponentResource):
             tags=shared.tags.named(host),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # interface and volume are with one instance at a time
+                # interface and volume can be attached to one instance at a time
                 delete_before_replace=True,
                 depends_on=needs,
-                # It is the interface's. The provider takes its default, true, for a change of ours:
+                # The interface has this setting. The provider reports its own default as a change:
                 # https://github.com/hashicorp/terraform-provider-aws/issues/44768
                 ignore_changes=["source_dest_check"],
                 hooks=pulumi.ResourceHookBinding(
@@ -165,7 +166,7 @@ def _profile(
     tags: Tags,
     opts: pulumi.ResourceOptions,
 ) -> tuple[aws.iam.InstanceProfile, aws.iam.RolePolicy]:
-    """A role that may do this and nothing else, as an instance has it, and the role's policy."""
+    """An instance profile whose role has exactly these statements, and the role's policy."""
     role = aws.iam.Role(
         host,
         name=role_name(pulumi.get_project(), pulumi.get_stack(), host),
@@ -197,12 +198,12 @@ def _profile(
 
 
 def _object(action: str, arn: str) -> dict[str, Any]:
-    """A permission for one object, or those of a prefix."""
+    """An IAM statement that allows an action on one object, or on all under a prefix."""
     return {"Effect": "Allow", "Action": action, "Resource": arn}
 
 
 def certificate_statements(host: str, zone_id: pulumi.Input[str]) -> list[dict[str, Any]]:
-    """Leave to answer the ACME challenge of one name (RFC 8555, 8.4) and to change nothing else."""
+    """IAM statements that allow changing the ACME challenge's record only (RFC 8555, 8.4)."""
     prefix = "route53:ChangeResourceRecordSets"
     tests = {
         f"{prefix}NormalizedRecordNames": [challenge(host)],
@@ -222,7 +223,7 @@ def certificate_statements(host: str, zone_id: pulumi.Input[str]) -> list[dict[s
             "Resource": pulumi.Output.format("arn:aws:route53:::hostedzone/{0}", zone_id),
             "Condition": {
                 "ForAllValues:StringEquals": tests,
-                # ForAllValues is true of a key that is not there
+                # ForAllValues is also true if the key is absent from the request
                 "Null": dict.fromkeys(tests, "false"),
             },
         },

@@ -18,7 +18,7 @@ class Found:
 
 
 def find(wanted: HostedZone) -> Found:
-    """The public zone; RunError says what is missing, or which of several there are."""
+    """The public zone; RunError if there is none, or several, whose ids it lists."""
     if wanted.id:
         return _by_id(wanted, wanted.id)
     try:

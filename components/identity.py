@@ -1,4 +1,4 @@
-"""The standing identity of a host: what stays when the host is replaced."""
+"""The standing identity of a host: the resources that stay when the host is replaced."""
 
 import pulumi
 import pulumi_aws as aws
@@ -12,9 +12,9 @@ PTR_TIMEOUT = "20m"
 
 
 class Identity(pulumi.ComponentResource):
-    """Network interface, Elastic IP, A record, PTR, the name's own SPF; a data volume if asked.
+    """Network interface, Elastic IP, A record, PTR, SPF of the host's name, optional data volume.
 
-    One that `forwards` takes packets that are not for it (a NAT instance).
+    With `forwards` the interface accepts packets for other addresses, as a NAT instance needs.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Identity(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mail-relay:index:Identity", host, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        lasting = pulumi.ResourceOptions(parent=self, protect=protect)
+        protected = pulumi.ResourceOptions(parent=self, protect=protect)
         self.host, self.group = host, group
         self.interface = aws.ec2.NetworkInterface(
             host,
@@ -50,8 +50,8 @@ class Identity(pulumi.ComponentResource):
             network_interface=self.interface.id,
             tags=tags.named(host),
             opts=pulumi.ResourceOptions.merge(
-                lasting,
-                # an address works only once the way out is there
+                protected,
+                # an Elastic IP works only once the subnet has its route to the internet
                 pulumi.ResourceOptions(
                     depends_on=[network.gateway, network.route, network.association]
                 ),
@@ -59,7 +59,7 @@ class Identity(pulumi.ComponentResource):
         )
         address, own_spf = records.host(host, self.address.public_ip, spf_terms)
         name = zones.publish(address, child)
-        # EC2 sets a PTR only if the name leads to the address by then
+        # EC2 sets a PTR only if the name already resolves to the address
         self.pointer = aws.ec2.EipDomainName(
             host,
             allocation_id=self.address.allocation_id,

@@ -1,4 +1,4 @@
-"""Look-ups in AWS whose failure is the user's to mend: one line, and no traceback."""
+"""Look-ups in AWS whose failure the user can fix: an error of one line, without a traceback."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,7 +16,7 @@ class LookUpError(Exception):
 
 
 def looked_up(call: Callable[[], Found]) -> Found:
-    """What a look-up gives; LookUpError says why there is nothing."""
+    """The result of a look-up; LookUpError if it fails."""
     try:
         return call()
     # the SDK raises nothing narrower for a function that failed

@@ -11,7 +11,7 @@ from settings import MailDomain, Settings, published
 
 
 class Domain(pulumi.ComponentResource):
-    """SPF (with other strings of the apex), DKIM for each selector, DMARC; A and MX if asked.
+    """SPF (with other strings of the apex), DKIM for each selector, DMARC, and A and MX if set.
 
     `addresses` has the public address of each host of the stack.
     """
@@ -27,7 +27,7 @@ class Domain(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mail-relay:index:MailDomain", domain.name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        lasting = pulumi.ResourceOptions(parent=self, protect=settings.protect)
+        protected = pulumi.ResourceOptions(parent=self, protect=settings.protect)
         terms, all_ = settings.spf_terms(domain), domain.spf.all
         # an address that is not known yet makes the whole record unknown in a preview
         needed = [addresses[settings.gateway.name]] if spf.names_addresses(terms) else []
@@ -38,12 +38,12 @@ class Domain(pulumi.ComponentResource):
             selector: (
                 pulumi.Output.secret(domain.keys[selector].get_secret_value())
                 if selector in domain.keys
-                else secrets.dkim_key(domain.name, selector, lasting)
+                else secrets.dkim_key(domain.name, selector, protected)
             )
             for selector in domain.selectors
         }
         for selector in domain.retired:
-            # still there, and no longer protected, so that the next step may take it away
+            # the key stays in this step, unprotected, so that the next step can delete it
             secrets.dkim_key(domain.name, selector, child)
         public = {
             selector: pulumi.Output.unsecret(key.apply(dkim.record))

@@ -8,13 +8,13 @@ import pulumi
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
 BUCKET_LENGTH = 63
-# "Names are limited to 64 characters" (IAM User Guide, "IAM and AWS STS quotas"); pulumi-aws holds
-# names that it makes up to the same (AutoName of aws_iam_role), ending with "-" and 7 characters.
+# "Names are limited to 64 characters" (IAM User Guide, "IAM and AWS STS quotas"); pulumi-aws keeps
+# generated names within that limit (AutoName of aws_iam_role); they end in "-" and 7 characters.
 ROLE_LENGTH, RANDOM_END = 64, 8
 
 
 def owner_tags(project: str, stack: str) -> dict[str, str]:
-    """The tags that say whose a resource is."""
+    """The tags that name the stack that a resource belongs to."""
     return {"Project": project, "Stack": stack}
 
 
@@ -22,7 +22,7 @@ def bucket_name(project: str, stack: str, account: str) -> str:
     """The bucket of the tables: 3 to 63 of a-z, 0-9 and '-', the account always whole.
 
     S3 names are global (S3 User Guide, "Bucket naming rules"; it takes dots, but TLS and CDNs do
-    not go well with them). A name that has to be changed gets a hash, so that no two stacks meet.
+    not go well with them). An altered name gets a hash, so that no two stacks share one.
     """
     whole = f"{project}-{stack}-{account}".lower()
     if len(whole) <= BUCKET_LENGTH and BUCKET.fullmatch(whole):
@@ -33,12 +33,12 @@ def bucket_name(project: str, stack: str, account: str) -> str:
 
 
 def tables_key(client: str) -> str:
-    """The bucket's key of a client host's tables; "": the gateway's."""
+    """The key in the bucket of a client host's tables, or of the gateway's for ""."""
     return f"clients/{client}.json" if client else "gateway.json"
 
 
 def role_name(project: str, stack: str, host: str) -> str | None:
-    """The name of a host's role where Pulumi's own (the host's and a random end) has no room."""
+    """A name for a host's role if Pulumi's own (host and suffix) would be too long, or None."""
     if len(host) + RANDOM_END <= ROLE_LENGTH:
         return None
     end = f"-{_hash(project, stack, host)}"

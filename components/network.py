@@ -10,7 +10,7 @@ from components.availability import Placement
 from components.naming import Tags
 
 EVERYWHERE = "0.0.0.0/0"
-PUBLIC, PRIVATE = 0, 1  # the VPC's subnets
+PUBLIC, PRIVATE = 0, 1  # numbers of the VPC's subnets
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Service:
 
     @property
     def name(self) -> str:
-        """As part of a resource's name."""
+        """The service as part of a resource's name."""
         return f"{self.protocol}-{self.port}" if self.port >= 0 else self.protocol
 
 
 SMTP, SUBMISSION, SUBMISSIONS = Service("tcp", 25), Service("tcp", 587), Service("tcp", 465)
 SSH = Service("tcp", 22)
 WEB = (Service("tcp", 80), Service("tcp", 443))
-# What every host needs: names, packages and AWS's API, time. Path MTU needs ICMP.
+# Every host needs DNS, HTTP(S) for packages and AWS's API, NTP, and ICMP for path MTU discovery.
 BASE_EGRESS = (
     Service("udp", 53),
     Service("tcp", 53),
@@ -54,7 +54,7 @@ def allow(
     service: Service,
     peer: str | aws.ec2.SecurityGroup,
 ) -> None:
-    """One rule of a group, for a network or for the members of another group."""
+    """Declare one rule of a group, for a network or for the members of another group."""
     is_network = isinstance(peer, str)
     rule(
         name,
@@ -69,7 +69,7 @@ def allow(
 
 
 class Network(pulumi.ComponentResource):
-    """One VPC, one public subnet, no address given out by itself."""
+    """One VPC with one public subnet, which assigns no public addresses by itself."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Network(pulumi.ComponentResource):
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=tags.named(name),
-            # before anything is made
+            # the hook runs before any resource of the stack is created
             opts=pulumi.ResourceOptions(parent=self, hooks=guard),
         )
         self.gateway = aws.ec2.InternetGateway(
@@ -108,7 +108,7 @@ class Network(pulumi.ComponentResource):
                 parent=self, hooks=guard, ignore_changes=["availability_zone"]
             ),
         )
-        # where the subnet is, and not where a new one would be put
+        # the zone of the existing subnet, not the one where a new subnet would be created
         self.zone = self.subnet.availability_zone.apply(placement.hold)
         table = aws.ec2.RouteTable(
             f"{name}-public", vpc_id=self.vpc.id, tags=tags.named(f"{name}-public"), opts=child
@@ -133,7 +133,7 @@ class Network(pulumi.ComponentResource):
         egress: tuple[Service, ...],
         ssh_from: tuple[str, ...],
     ) -> aws.ec2.SecurityGroup:
-        """The group of one kind of host: what may come in, and what may go out."""
+        """Declare the security group of one kind of host, with its ingress and egress rules."""
         name = f"{self._name}-{role}"
         group = aws.ec2.SecurityGroup(
             name,

@@ -7,7 +7,7 @@ import pulumi
 
 from components.host import Host
 from components.network import IMAPS, Network
-from components.smarthost import Way
+from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import programs
 from settings import Settings
@@ -22,7 +22,7 @@ def outputs(
     passwords: Mapping[str, pulumi.Output[str]],
     network: Network,
     zones: Zones,
-    smarthost: Way | None,
+    smarthost: RelayHost | None,
 ) -> dict[str, Any]:
     """By name; `selectors` are by domain, oldest first, `passwords` by login."""
     name = settings.gateway.name
@@ -42,7 +42,7 @@ def outputs(
         "submission": {"host": name, "startTls": 587, "tls": 465},
         **_mailboxes(settings),
         **({"unreachable": list(lost)} if (lost := settings.unreachable) else {}),
-        # public; what trusts the gateway's certificate, where computers by themselves do not
+        # public; verifies the gateway's certificate where the system's authorities do not
         **({"acmeRoot": root} if (root := settings.acme.root) else {}),
         **_smarthost(smarthost),
         "logins": logins,
@@ -57,7 +57,7 @@ def outputs(
             "mailrc": programs.mailrc(name, user),
         },
         "nextSteps": [
-            _way_out(settings),
+            _permission_to_send(settings),
             "Show a password: pulumi stack output passwords --show-secrets",
             "When reports show that SPF and DKIM pass, raise each domain's dmarc.policy.",
         ],
@@ -70,13 +70,13 @@ def _mailboxes(settings: Settings) -> dict[str, Any]:
     return {"imap": imap, "mailboxes": mailboxes} if mailboxes else {}
 
 
-def _smarthost(smarthost: Way | None) -> dict[str, Any]:
+def _smarthost(smarthost: RelayHost | None) -> dict[str, Any]:
     host = smarthost.host if smarthost else None
     return {"smarthost": {"host": host.host, "port": host.port}} if host else {}
 
 
-def _way_out(settings: Settings) -> str:
-    """What its user has to ask for, so that mail leaves."""
+def _permission_to_send(settings: Settings) -> str:
+    """The step that the user must take at AWS or at the provider before mail can leave."""
     given = settings.smarthost
     if given is None:
         return (

@@ -1,4 +1,4 @@
-"""Private clients: no public address, no way in but from the gateway, no way out but through it."""
+"""Private clients: no public address; all traffic from and to outside goes through the gateway."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ from mail.records import TTL
 
 
 class PrivateNetwork(pulumi.ComponentResource):
-    """A subnet behind the gateway, whose name leads to its private address inside the VPC.
+    """A subnet behind the gateway, and a private zone for the gateway's name in the VPC.
 
-    The gateway is the subnet's NAT instance: the route leads to its standing interface, so it
-    outlives every rebuild. With `ssh`, the gateway reaches port 22 of the subnet's hosts.
+    The gateway is the subnet's NAT instance. The route's target is its standing interface, so a
+    rebuilt gateway keeps it. With `ssh`, the gateway may reach port 22 of the subnet's hosts.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class PrivateNetwork(pulumi.ComponentResource):
         association = aws.ec2.RouteTableAssociation(
             name, route_table_id=table.id, subnet_id=self.subnet.id, opts=child
         )
-        # names and time come from inside the VPC, and no security group filters them
+        # DNS and NTP are served inside the VPC, where no security group filters them
         self.group = network.security_group("private", ingress=(), egress=WEB, ssh_from=())
         ingress, egress = aws.vpc.SecurityGroupIngressRule, aws.vpc.SecurityGroupEgressRule
         for service in (SUBMISSION, SUBMISSIONS):
             allow(egress, f"{name}-out-{service.name}", self.group, service, gateway.group)
-        for service in WEB:  # what is forwarded passes the gateway's group as well
+        for service in WEB:  # forwarded traffic passes the gateway's security group as well
             allow(ingress, f"{name}-nat-{service.name}", gateway.group, service, self.group)
         if ssh:
             allow(egress, f"{name}-ssh-out", gateway.group, SSH, self.group)
@@ -77,7 +77,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         self.register_outputs({"subnet_id": self.subnet.id})
 
     def _names(self, gateway: Identity, network: Network, tags: Tags) -> aws.route53.Record:
-        """The gateway's name inside the VPC, in a zone of its own."""
+        """A private zone in which the gateway's name has its private address."""
         zone = aws.route53.Zone(
             f"{gateway.host}-private",
             name=gateway.host,
@@ -98,7 +98,7 @@ class PrivateNetwork(pulumi.ComponentResource):
 
 
 class PrivateIdentity(pulumi.ComponentResource):
-    """What stays of a private client when its host is replaced: its network interface."""
+    """The standing identity of a private client: its network interface."""
 
     volume = None
 

@@ -1,4 +1,4 @@
-"""A hosted zone of Route53: what it holds already, and what the stack publishes in it."""
+"""A hosted zone of Route53: its existing records, and those that the stack publishes there."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from mail.zonefile import RecordSet
 
 
 class RecordExists(Exception):
-    """A zone holds a record set that the stack would make."""
+    """A zone already has a record set that the stack would create."""
 
 
 class Route53Zone:
     """A public zone by its name, its id and its name servers.
 
-    One whose id is not known before an `up` is made by the stack, and holds nothing else.
+    If the id is an output that only an `up` knows, the stack itself creates the zone, empty.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Route53Zone:
         guard: pulumi.ResourceHook,
     ) -> None:
         self.name, self.id, self.servers, self._guard = name, zone_id, servers, guard
-        # the values of each type, by name
+        # values by name and type
         self.held: dict[str, dict[str, list[str]]] = {}
         if isinstance(zone_id, str):
             for held in aws.route53.get_records(zone_id=zone_id).resource_record_sets:
@@ -38,7 +38,7 @@ class Route53Zone:
     def publish(
         self, wanted: RecordSet[pulumi.Input[str]], opts: pulumi.ResourceOptions
     ) -> aws.route53.Record:
-        """Make a record set. One that the zone holds already is an error, and never overwritten."""
+        """Declare a record set. An existing one is an error; it is never overwritten."""
         values = list(wanted.values)
         if wanted.kind == "TXT":
             values = [pulumi.Output.from_input(value).apply(route53_value) for value in values]
@@ -54,10 +54,10 @@ class Route53Zone:
         ttl: int,
         opts: pulumi.ResourceOptions,
     ) -> aws.route53.Record:
-        """As `publish`, of a name or of values that only an `up` knows, as Route53 has them."""
+        """Like `publish`, for a name or values that only an `up` knows, in Route53's own form."""
         ours = pulumi.ResourceOptions(
             hooks=pulumi.ResourceHookBinding(before_create=[self._guard]),
-            # where `pulumi import` puts a record that the stack is to take over
+            # `pulumi import` puts a record that the stack takes over below the root
             aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
         )
         return aws.route53.Record(
@@ -71,7 +71,7 @@ class Route53Zone:
         )
 
     def refuse_existing(self, called: str, name: str, kind: str) -> None:
-        """RecordExists, if the zone does not take this record set, or nobody would see it there."""
+        """RecordExists if the zone cannot hold this record set, or nobody would see it there."""
         held = self.held.get(name, {})
         if kind in held:
             raise RecordExists(
@@ -95,7 +95,7 @@ class Route53Zone:
             )
 
     def _delegated(self, name: str) -> str | None:
-        """The name at or above `name` from which on others answer (RFC 1034, 4.3.2)."""
+        """The delegated name at or above `name`, if there is one (RFC 1034, 4.3.2)."""
         while "." in name and name != self.name:
             if "NS" in self.held.get(name, {}):
                 return name
@@ -104,7 +104,7 @@ class Route53Zone:
 
 
 def _values(record_set: GetRecordsResourceRecordSetResult) -> list[str]:
-    """The values of a record set that a zone holds, or where its alias leads."""
+    """The values of an existing record set, or the target of an alias."""
     # an alias has no records of its own, and then the provider gives none (None, not [])
     if record_set.resource_records:
         return [record.value for record in record_set.resource_records]

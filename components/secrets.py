@@ -1,4 +1,4 @@
-"""Secrets made in code and kept for life in the state, encrypted: DKIM keys and passwords."""
+"""Generated secrets, stored encrypted in the stack's state: DKIM keys and passwords."""
 
 import secrets as random
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from settings import Settings
 PASSWORD_BYTES = 24
 
 
-def kept(name: str, make: Callable[[], str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """What `make` gave at the first `up`; a preview makes nothing.
+def stashed(name: str, make: Callable[[], str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """The value that `make` returned at the first `up`; unknown in a preview before that.
 
-    The stash keeps its first value. Its input changes at each run and is ignored.
+    The stash keeps its first value: its input changes at each run and is ignored.
     """
     if pulumi.runtime.is_dry_run():
         value = pulumi.Output.from_input(pulumi.runtime.rpc.UNKNOWN)
@@ -30,29 +30,29 @@ def kept(name: str, make: Callable[[], str], opts: pulumi.ResourceOptions) -> pu
 
 def dkim_key(domain: str, selector: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """The private key of a selector, PEM."""
-    # a selector with dots is told apart from another one of a domain below this
+    # a selector with dots could otherwise get the name of a selector of a subdomain
     joined = f"{selector}.{domain}" if "." not in selector else dkim.name(selector, domain)
-    return kept(f"{joined}-key", dkim.generate, opts)
+    return stashed(f"{joined}-key", dkim.generate, opts)
 
 
 def srs_secret(opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """What the addresses of forwarded mail are signed with: one for all gateways."""
-    return kept("srs-secret", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
+    """The key that signs SRS addresses of forwarded mail; one for all gateways."""
+    return stashed("srs-secret", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
 
 
 def password(login: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """The generated password of a login."""
-    return kept(f"{login}-password", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
+    return stashed(f"{login}-password", lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
 
 
 def passwords(settings: Settings) -> dict[str, pulumi.Output[str]]:
-    """The password of each login, client hosts' too: the one that is set, or a generated one."""
-    lasting = pulumi.ResourceOptions(protect=settings.protect)
-    found = {client.login: password(client.login, lasting) for client in settings.clients}
+    """The password of each login and client host by its login: the one set, or a generated one."""
+    protected = pulumi.ResourceOptions(protect=settings.protect)
+    found = {client.login: password(client.login, protected) for client in settings.clients}
     for login in settings.logins:
         found[login.address] = (
             pulumi.Output.secret(login.password.get_secret_value())
             if login.password
-            else password(login.address, lasting)
+            else password(login.address, protected)
         )
     return found

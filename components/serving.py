@@ -1,7 +1,7 @@
-"""`pulumi up` ends when the hosts serve: after each, a resource that is made only then.
+"""Lets `pulumi up` wait until the hosts serve, by a resource after each host.
 
-The waiting is a hook before that resource is made or changed, because the engine takes what a hook
-after it says for a warning. In previews and plans it is a resource like others.
+A hook before that resource is created or updated does the waiting: an error in a hook that runs
+afterwards would only be a warning to the engine. Previews and plans show an ordinary resource.
 """
 
 import asyncio
@@ -28,26 +28,26 @@ from components.account import Account
 POLL_SECONDS = 5.0
 CONSOLE_LINES = 15
 CONSOLE_SECONDS = 30.0
-# cloud-init's own words (cc_scripts_per_boot.py, cc_final_message.py): the user data's script has
-# failed, or there was no user data to be had.
+# Messages of cloud-init (cc_scripts_per_boot.py, cc_final_message.py): the script in user data
+# failed, or cloud-init got no user data.
 FAILED = re.compile(r"Failed to run module scripts[-_]per[-_]boot|Used fallback datasource")
 # Control sequences (ECMA-48), which systemd and kernels write to consoles.
 ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
-# What systemd shows while something takes its time, and whenever a host has said how it is.
+# Progress that systemd shows on the console, and its lines about each status report.
 NOISE = re.compile(r"^\[[ *]{6}\]|mail-relay-status|Write how this host is")
 NEW_TABLES = "the stack's newest tables"
 NOT_YET = ("NoSuchKey", "NoSuchBucket", "404")
 
 
 class NotServing(Exception):
-    """A host does not serve; the text has its own words and what to do."""
+    """A host does not serve; the text has the host's own messages and the next step."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A host's status, and when the bucket got it by the bucket's own clock.
+    """A host's status, and when it was written, by S3's clock in seconds since 1970.
 
-    `tables` is the ETag of the tables that the host ought to have.
+    `tables` is the ETag of the tables that the host should have installed.
     """
 
     status: Status | None
@@ -58,7 +58,7 @@ class Seen:
 
 @dataclass
 class Waiting:
-    """Waits for hosts; `minutes` for each, counted from when its instance is there."""
+    """Waits for hosts, `minutes` for each, counted from the creation of its instance."""
 
     minutes: int
     account: Account
@@ -76,10 +76,10 @@ class Waiting:
         tables: str,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Declare the resource that is there once this instance serves.
+        """Declare the resource that is created once this instance serves.
 
-        `status` and `tables` are the s3:// URLs of what it writes, and of the tables that it has to
-        serve by. Other tables are no reason to wait again.
+        `status` and `tables` are the s3:// URLs of the host's status and of its tables. A change in
+        the content of the tables does not cause another wait.
         """
         hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
         self.hosts[host] = instance
@@ -100,15 +100,15 @@ class Waiting:
         given: dict[str, str] = (args.new_inputs or {})["input"]
         host = given["host"]
 
-        def tell(text: str) -> None:
+        def report(text: str) -> None:
             pulumi.log.info(f"{host}: {text}", resource=self.hosts[host])
 
-        tell(f"up to {self.minutes} minutes are given; to stop waiting, press Ctrl-C twice")
-        # boto3 blocks; the program goes on with its other resources meanwhile
+        report(f"up to {self.minutes} minutes are given; to stop waiting, press Ctrl-C twice")
+        # boto3 blocks, so it runs in a thread and the program goes on with other resources
         look = await asyncio.to_thread(self._looks_at, given["status"], given["tables"])
         console = partial(self._console, given["instance"])
         try:
-            await wait(host, given["instance"], look, console, self.minutes * 60, tell)
+            await wait(host, given["instance"], look, console, self.minutes * 60, report)
         except NotServing as error:
             end = _indented(await asyncio.to_thread(console))
             raise NotServing(f"{error}\n{end}\n{remedy(host)}") from None
@@ -118,7 +118,7 @@ class Waiting:
         return lambda: see(client, status, tables)
 
     def _console(self, instance: str) -> str:
-        """What the machine wrote to its console, as EC2 keeps it (64 KiB, on Nitro at any time)."""
+        """The console output that EC2 keeps of an instance (64 KiB; on Nitro always current)."""
         try:
             ec2 = self.account.client("ec2")
             return ec2.get_console_output(InstanceId=instance, Latest=True).get("Output", "")
@@ -127,7 +127,7 @@ class Waiting:
 
 
 def _indented(console: str) -> str:
-    """The end of a console's output, for an error, without what moves a terminal's cursor."""
+    """The last lines of console output for an error message, without control sequences."""
     plain = ESCAPES.sub("", console)
     lines = ["".join(filter(str.isprintable, line)).rstrip() for line in plain.splitlines()]
     lines = [line for line in lines if line and not NOISE.search(line)][-CONSOLE_LINES:]
@@ -137,10 +137,10 @@ def _indented(console: str) -> str:
 
 
 def see(client: Any, status: str, tables: str) -> Seen:
-    """What a host has written last; raises NotServing where this user can look at nothing.
+    """The host's latest status; raises NotServing if there are no credentials to read it.
 
-    Whatever else S3 answers may pass: a refusal too, which is what a missing object is to those who
-    may not list the bucket.
+    All other errors of S3 may pass, a 403 too: without permission to list the bucket that is the
+    answer for a missing object.
     """
     try:
         answer = client.get_object(**_place(status))
@@ -174,12 +174,12 @@ async def wait(
     look: Callable[[], Seen],
     console: Callable[[], str],
     seconds: float,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
-    """Return once this instance has said that it serves, after this began; raises NotServing.
+    """Return once this instance reports that it serves; raises NotServing.
 
-    It writes every minute, so what it wrote before says nothing of now. One that says nothing is
-    given up at once if its console shows that cloud-init could not start the set-up.
+    Only a status written after the call counts; a host writes one every minute. If there is none,
+    the console is read, and an error of cloud-init in it ends the wait at once.
     """
     deadline, next_console = (time.monotonic() + s for s in (seconds, CONSOLE_SECONDS))
     before = await asyncio.to_thread(look)
@@ -191,14 +191,14 @@ async def wait(
             status = None
         if status is not None:
             if not status.missing and status.tables.etag == seen.tables:
-                tell("serves")
+                report("serves")
                 _warn(host, status)
                 return
             if status.setup.state == "failed":
                 raise NotServing(_report(host, instance, "cannot be set up", status))
         if (now := _doing(status)) != said:
             said = now
-            tell(now)
+            report(now)
         if status is None and time.monotonic() > next_console:
             next_console = time.monotonic() + CONSOLE_SECONDS
             if FAILED.search(await asyncio.to_thread(console)):
@@ -210,7 +210,7 @@ async def wait(
 
 
 def _doing(status: Status | None) -> str:
-    """What a host is about, in few words."""
+    """A host's present step in a few words."""
     if status is None:
         return "starts"
     again = f" (tried again, {status.setup.failures} times)" if status.setup.failures else ""
@@ -230,9 +230,10 @@ def _report(host: str, instance: str, what: str, status: Status | None, problem:
 
 
 def _warn(host: str, status: Status) -> None:
-    """What keeps mail waiting although the host serves: it may be meant, or be AWS's to end.
+    """Warn of what holds mail back on a host that serves.
 
-    A domain may be moved here before its name servers are; port 25 is closed for new accounts.
+    These are no errors: a domain may be moved here before its name servers are, and AWS closes
+    port 25 for new accounts.
     """
     if status.signing_waits:
         names = ", ".join(status.signing_waits)
@@ -247,7 +248,7 @@ def _warn(host: str, status: Status) -> None:
 
 
 def remedy(host: str) -> str:
-    """What whoever reads the error does next."""
+    """The next step, for the error message."""
     return (
         f"The next `pulumi up` goes on and waits again. A host that was only slow needs more of "
         f"mail-relay:wait.minutes; {host} can be looked into with ./relay verify"

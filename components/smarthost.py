@@ -1,4 +1,4 @@
-"""Where a gateway hands over all mail: a provider's host, or Amazon SES, made here."""
+"""The relay host for all outgoing mail: a provider's, or Amazon SES, which is declared here."""
 
 import json
 from dataclasses import dataclass
@@ -32,26 +32,26 @@ OWN_DKIM_DOMAIN = (
 
 
 @dataclass(frozen=True)
-class Way:
-    """The host to hand mail to, and the accounts there, as the gateway's tables have them."""
+class RelayHost:
+    """The host that takes all outgoing mail, and the accounts there in the tables' form."""
 
     host: Smarthost
     accounts: list[dict[str, Any]]
 
     @property
     def service(self) -> Service:
-        """What its gateways must reach."""
+        """The port that gateways must be able to reach."""
         return Service("tcp", self.host.port)
 
     @property
     def table(self) -> dict[str, Any]:
-        """Its part of the tables."""
+        """The entry `smarthost` of the gateway's tables."""
         destination = f"[{self.host.host}]:{self.host.port}"
         return {"destination": destination, "accounts": self.accounts}
 
 
-def way(settings: Settings, region: str, zones: Zones, tags: Tags) -> Way | None:
-    """The way that the settings name, or None: the gateway delivers by itself."""
+def relay_host(settings: Settings, region: str, zones: Zones, tags: Tags) -> RelayHost | None:
+    """The relay host of the settings, or None where the gateway delivers to receivers itself."""
     given = settings.smarthost
     if given is None:
         return None
@@ -60,19 +60,19 @@ def way(settings: Settings, region: str, zones: Zones, tags: Tags) -> Way | None
         ses = Ses("ses", domains=domains, region=region, zones=zones, tags=tags)
         host = Smarthost(f"email-smtp.{region}.amazonaws.com", 587, given.mechanisms, rewrites=True)
         account = {"sender": None, "user": ses.user, "password": ses.password}
-        return Way(host, [account])
+        return RelayHost(host, [account])
     host = Smarthost(str(given.host), given.port, given.mechanisms, rewrites=False)
     accounts = [
         {**account.model_dump(), "password": account.password.get_secret_value()}
         for account in given.accounts
     ]
-    return Way(host, accounts)
+    return RelayHost(host, accounts)
 
 
 class Ses(pulumi.ComponentResource):
-    """Each domain as an identity of Amazon SES with its DKIM records, and an SMTP login for them.
+    """An Amazon SES identity with DKIM records for each domain, and one SMTP login for all of them.
 
-    `user` and `password` log in at the region's SMTP endpoint, and send as those domains only.
+    `user` and `password` log in at the region's SMTP endpoint and can send as these domains only.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Ses(pulumi.ComponentResource):
 
 
 class IdentityExists(Exception):
-    """The account has an identity of SES that the stack would make."""
+    """The account already has an SES identity that the stack would create."""
 
 
 def _is_identity(domain: str) -> bool:
@@ -142,7 +142,7 @@ def _is_identity(domain: str) -> bool:
 
 
 def _refuse_existing(args: pulumi.ResourceHookArgs, held: list[str]) -> None:
-    """As for record sets: AWS would refuse it as well, but only in the middle of an update."""
+    """Stop the preview; AWS would refuse an existing identity only in the middle of an update."""
     if args.name in held:
         raise IdentityExists(
             f"{args.name} is an identity of Amazon SES that this stack did not make. Delete it, or "
@@ -152,10 +152,10 @@ def _refuse_existing(args: pulumi.ResourceHookArgs, held: list[str]) -> None:
 
 
 def _may_send(domains: list[str]) -> str:
-    """Leave to send as these domains.
+    """An IAM policy that allows sending with a From address in one of these domains.
 
-    Held by the From address, not by the identity: in its sandbox SES judges the recipient's
-    identity by the same statement.
+    Its condition is the From address and not the identity, because in its sandbox SES checks the
+    recipient's identity by the same statement.
     """
     statement = {
         "Effect": "Allow",

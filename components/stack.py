@@ -14,16 +14,16 @@ from components.naming import Tags
 from components.network import Network
 from components.outputs import outputs
 from components.serving import Waiting
-from components.smarthost import way
+from components.smarthost import relay_host
 from components.tables import Tables
 from components.zones import Zones
 from settings import Settings
 
 
 def declare(settings: Settings, region: str) -> dict[str, Any]:
-    """Declare everything; what the stack exports, by name."""
+    """Declare all resources and return the stack's outputs by name."""
     types = tuple(host.instance_type for host in (settings.gateway, *settings.clients))
-    # before there is any resource: an image that does not exist leaves nothing half made
+    # looked up before any resource is declared, so that a wrong image leaves nothing half made
     images = {name: image_id(name, region) for name in dict.fromkeys(map(settings.image_of, types))}
     tags = Tags(settings.tags)
     zones = Zones(settings, tags)
@@ -31,9 +31,9 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     placement = Placement(AvailabilityZones.of(region, types), settings.network.zone)
     network = Network("network", cidr=settings.network.cidr, placement=placement, tags=tags)
     store = Tables("tables", account=aws.get_caller_identity().account_id, tags=tags)
-    smarthost = way(settings, region, zones, tags)
+    smarthost = relay_host(settings, region, zones, tags)
 
-    # what stays when hosts are replaced
+    # standing identities, which stay when hosts are replaced
     entry = gateway.identity(settings, network=network, zones=zones, smarthost=smarthost, tags=tags)
     public = client.public_identities(settings, network=network, zones=zones, tags=tags)
     private = client.private_identities(settings, network=network, gateway=entry, tags=tags)

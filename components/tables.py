@@ -1,4 +1,4 @@
-"""The stack's private bucket: tables and set-up objects that hosts read, status that they write."""
+"""The stack's private bucket: hosts read tables and set-up objects, and write their status."""
 
 import hashlib
 import json
@@ -10,11 +10,11 @@ from cloudinit import SetupObject
 from components.naming import Tags, bucket_name
 
 OLD_VERSIONS_DAYS = 7
-STATUS = "status/"  # of the keys of what hosts write, each minute
+STATUS = "status/"  # prefix of the keys of status objects, which hosts write every minute
 
 
 class Tables(pulumi.ComponentResource):
-    """The bucket. Its name is known before it is made, so that user data is known in a preview."""
+    """The bucket. Its name is computed, not generated, so a preview knows user data."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Tables(pulumi.ComponentResource):
             ],
             opts=inside,
         )
-        # nothing is put in before the bucket is closed
+        # objects are put only once the bucket is private
         self._ready = [self._versioning, encryption, closed, policy]
         self.register_outputs({"bucket": self.bucket.bucket})
 
@@ -81,15 +81,15 @@ class Tables(pulumi.ComponentResource):
         return f"arn:aws:s3:::{self.bucket_name}/{key}"
 
     def status_key(self, host: str) -> str:
-        """The object that a host writes."""
+        """The key of a host's status object."""
         return f"{STATUS}{host}.json"
 
     def setup_key(self, host: str, sha256: str) -> str:
-        """A host's set-up object by its content; "*" for any."""
+        """The key of a host's set-up object with this SHA-256; "*" matches any."""
         return f"setup/{host}/{sha256}.json"
 
     def put_setup(self, host: str, files: SetupObject) -> aws.s3.BucketObjectv2:
-        """A host's set-up object. Other content is another object, beside the old one."""
+        """Declare a host's set-up object. New content gets a new key; the old object stays."""
         return aws.s3.BucketObjectv2(
             f"setup-{host}",
             bucket=self.bucket.bucket,
@@ -100,9 +100,10 @@ class Tables(pulumi.ComponentResource):
         )
 
     def put(self, key: str, content: pulumi.Input[dict[str, object]]) -> aws.s3.BucketObjectv2:
-        """The object of one reader; its content is secret.
+        """Declare the tables object at this key; its content is secret.
 
-        Its ETag is said as well, or a refresh would not see that somebody has put another content.
+        The ETag is an input as well: without it a refresh would not see content that somebody else
+        has put there.
         """
         text = pulumi.Output.secret(content).apply(lambda c: json.dumps(c, sort_keys=True))
         return aws.s3.BucketObjectv2(
@@ -121,21 +122,21 @@ class Tables(pulumi.ComponentResource):
 def etag(table: aws.s3.BucketObjectv2) -> pulumi.Output[str]:
     """The object's ETag: the MD5 of the content, as S3 makes it for one put encrypted by SSE-S3.
 
-    Not the resource's own `etag`: a preview takes the old one for the new, and an `up` held to the
-    preview's plan then fails at its end.
+    The resource's own `etag` would not do: a preview gives the old value for it, and an `up` with
+    that preview's plan then fails at its end.
     """
     return pulumi.Output.unsecret(_etag(table.content))
 
 
 def _etag(content: pulumi.Output[str | None] | pulumi.Output[str]) -> pulumi.Output[str]:
-    """As secret as the content, so that no report of a change shows it."""
+    """The MD5; secret if the content is, so that no diff shows it."""
     return content.apply(
         lambda text: hashlib.md5((text or "").encode(), usedforsecurity=False).hexdigest()
     )
 
 
 def _expiry(name: str, prefix: str, days: int) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:
-    """A lifecycle rule: what has been replaced goes after some days."""
+    """A lifecycle rule that deletes replaced versions after some days."""
     return {
         "id": name,
         "status": "Enabled",

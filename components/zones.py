@@ -1,4 +1,4 @@
-"""The zones that a stack's names are in, and all that it publishes there."""
+"""All hosted zones of a stack, and all record sets that it publishes in them."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ from settings import Delegation, HostedZone, Settings
 
 
 class Zones:
-    """Each name is in the nearest zone at or above it.
+    """The stack's zones; a name belongs to the nearest zone at or above it.
 
-    Zones exist before the stack, but for the one of a delegation. All are Route53's; one that is
-    held elsewhere needs a class beside Route53Zone with the same `publish`, and nothing else here.
+    All zones exist before the stack, except the one of a delegation. All are in Route53. A zone
+    held elsewhere would need a class like Route53Zone with the same `publish`, and no other change.
     """
 
     def __init__(self, settings: Settings, tags: Tags) -> None:
@@ -30,7 +30,7 @@ class Zones:
         self._all = {zone.name: zone for zone in self._existing}
         self._lines: list[pulumi.Output[list[str]]] = []
         self._useless: dict[tuple[str, str], str] = {}
-        # what leads resolvers to a zone that the stack makes
+        # the NS record that delegates a zone which the stack creates
         self.leads: list[pulumi.Resource] = []
         self.servers = {zone.name: zone.servers for zone in self._existing}
         if settings.delegation:
@@ -41,12 +41,12 @@ class Zones:
         return Route53Zone(zone.name, found.id, found.name_servers, self._guard)
 
     def _delegate(self, delegation: Delegation, protect: bool, tags: Tags) -> None:
-        """Make the zone, and lead to it from the one above."""
+        """Declare the zone, and its NS record in the zone above."""
         zone = aws.route53.Zone(
             delegation.zone,
             name=delegation.zone,
             comment=f"{pulumi.get_project()} {pulumi.get_stack()}",
-            # a challenge that certbot had no time to take away goes with the zone
+            # destroys an ACME challenge as well that certbot did not remove
             force_destroy=True,
             tags=tags.named(delegation.zone),
             opts=pulumi.ResourceOptions(protect=protect),
@@ -67,7 +67,7 @@ class Zones:
     def publish(
         self, wanted: RecordSet[pulumi.Input[str]], opts: pulumi.ResourceOptions
     ) -> pulumi.Resource:
-        """Publish a record set in its zone. What is there already stops it."""
+        """Publish a record set in its zone; an existing one stops the preview."""
         self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
         return self.holding(wanted.name).publish(wanted, opts)
 
@@ -79,7 +79,7 @@ class Zones:
         target: pulumi.Output[str],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Publish a CNAME whose name, below `domain`, only an `up` knows; `called` in the state."""
+        """Publish a CNAME below `domain`; only an `up` knows its name. `called` is the resource."""
         # Route53 takes names without the final dot
         self._include_in_zone_file(name, "CNAME", TTL, [pulumi.Output.concat(target, ".")])
         self.holding(domain).make(called, name, "CNAME", [target], TTL, opts)
@@ -98,13 +98,13 @@ class Zones:
         )
 
     def zone_file(self) -> pulumi.Output[str]:
-        """Every record set published so far, as a zone file has them."""
+        """All record sets published so far, in the form of a zone file."""
         return pulumi.Output.all(*self._lines).apply(
             lambda sets: "".join(f"{line}\n" for lines in sets for line in lines)
         )
 
     def issuers(self, name: str) -> tuple[str, list[str]] | None:
-        """The CAA record set that counts for a name, and whose it is (RFC 8659, 3)."""
+        """The name whose CAA record set applies to `name`, and its values (RFC 8659, 3)."""
         while "." in name:
             for zone in self._existing:
                 if "CAA" in (at := zone.held.get(name, {})):
@@ -113,7 +113,7 @@ class Zones:
         return None
 
     def refuse(self, name: str, kind: str, problem: str) -> None:
-        """Let no such record set be made: it would be of no use, for this reason."""
+        """Stop the creation of a record set, for the reason in `problem`."""
         self._useless[name, kind] = problem
 
     def _refuse(self, args: pulumi.ResourceHookArgs) -> None:

@@ -22,7 +22,7 @@ class NotRunning(RelayError):
 
 
 def inside(lab: Lab, machine: str) -> list[str]:
-    """The beginning of a command line that runs on a machine, as its root."""
+    """The command line prefix that runs a command on a machine, as root."""
     file = lab.directory / "machines" / machine / "leader"
     leader = file.read_text() if file.exists() else ""
     if not leader:
@@ -44,10 +44,9 @@ def run(
     seconds: float | None = None,
     check: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    """A command on a machine, as its root, with its two outputs as text.
+    """Run a command on a machine, as root, with standard output and error as text.
 
-    ToolError if it fails, unless it is not to be checked; subprocess.TimeoutExpired after so many
-    seconds.
+    ToolError if it fails and `check` is set; subprocess.TimeoutExpired if it takes too long.
     """
     result = subprocess.run(
         [*inside(lab, machine), *command],
@@ -78,7 +77,7 @@ def _enter(descriptor: int) -> None:
 
 @contextmanager
 def entered(namespace: str) -> Iterator[None]:
-    """Sockets that this thread opens inside the `with` belong to the namespace, and stay in it."""
+    """Within it, sockets that this thread opens belong to the namespace; they stay in it later."""
     path = Path("/run/netns") / namespace
     if not path.exists():
         raise NotRunning(f"there is no network namespace {namespace}: is the lab up?")

@@ -1,4 +1,4 @@
-"""Bringing a lab up and down, from whatever an interrupted run has left."""
+"""Starts and removes a lab, also after an interrupted run."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ Progress = Callable[[str], None]
 
 
 class LabError(RelayError):
-    """The lab cannot do what was asked; the text names the remedy."""
+    """The lab cannot be started or removed; the text names the remedy."""
 
 
 def running(lab: Lab) -> bool:
@@ -37,7 +37,7 @@ def running(lab: Lab) -> bool:
 
 
 def start(lab: Lab, progress: Progress) -> None:
-    """Network, services, inbox; nothing to do if they run."""
+    """Start network, services and inbox, unless they run already."""
     if running(lab):
         return
     if os.geteuid() != 0:
@@ -79,7 +79,7 @@ def _daemon(lab: Lab) -> int | None:
 
 
 def remove(lab: Lab) -> None:
-    """Take everything away by the lab's name, in whatever state it is."""
+    """Remove everything that has the lab's name, in whatever state it is."""
     if (pid := _daemon(lab)) is not None:
         os.kill(pid, signal.SIGTERM)
         within(STOP_SECONDS, lambda: _daemon(lab) is None)
@@ -106,7 +106,7 @@ def _kill(pids: list[int]) -> list[int]:
 
 
 def remains(lab: Lab) -> list[str]:
-    """Everything of the lab that exists on this computer; empty once the lab is down."""
+    """All objects of the lab that exist on this computer; empty once the lab is removed."""
     found = [f"namespace {name}" for name in _namespaces(lab)]
     found += [f"process {pid}" for pid in _processes(lab)]
     found += [f"mount {path}" for path in _mounts(lab)]

@@ -1,7 +1,7 @@
 """The process behind a lab: its services, its inbox, and the reconciler, until SIGTERM.
 
-Runs inside the lab's namespace (`python -m lab.daemon NAME`), started by `relay lab up`. What it
-is doing is in `daemon.log` in the lab's directory; the file `ready` appears when all services are.
+Runs inside the lab's namespace (`python -m lab.daemon NAME`), started by `relay lab up`. It
+logs to `daemon.log` in the lab's directory; the file `ready` appears when all services run.
 """
 
 import logging
@@ -33,7 +33,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Daemon:
-    """Starts everything in order, follows the region, takes everything down in order."""
+    """Starts everything in order, follows the region, and stops everything in order."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
@@ -66,7 +66,7 @@ class Daemon:
                     state = RegionState.model_validate(self.region.get("state"))
                     reconciler.follow(state)
                     private_zones.apply(self.lab, state.private_zones)
-                except Exception:  # a pass that fails is written down and tried again
+                except Exception:  # a failed pass is logged and tried again
                     log.exception("this pass failed")
                     self.end.wait(2)
         finally:
@@ -129,7 +129,7 @@ class Daemon:
         return machine
 
     def _start_smarthost(self, authority: Authority, trust: str) -> Machine:
-        """The provider that a stack has accounts with, once it has any."""
+        """Start the smarthost's machine once a stack has accounts there."""
         self.region.put("dns/records", {"zone": smarthost.DOMAIN, "records": smarthost.RECORDS})
         machine = smarthost.machine(self.lab, image.inbox_image(log.info), authority, trust)
         self._connect(machine.link)

@@ -31,7 +31,7 @@ class Imap(imaplib.IMAP4_SSL):
         return self.ssl_context.wrap_socket(plain, server_hostname=self.host)
 
     def numbers(self, folder: str = "INBOX", *criteria: str) -> list[str]:
-        """The numbers of the messages in a folder, which is selected anew."""
+        """Select a folder anew and return the numbers of its messages."""
         said, (answer, *_) = self.select(folder)
         if said != "OK":
             raise self.error(f"{folder}: {answer!r}")

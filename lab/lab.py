@@ -23,7 +23,7 @@ class Lab:
 
     @property
     def directory(self) -> Path:
-        """Everything that the lab keeps; removed by `lab down`."""
+        """The directory of the lab's state; removed by `lab down`."""
         return HOME / self.name
 
     @property
@@ -33,7 +33,7 @@ class Lab:
 
     @property
     def api_url(self) -> str:
-        """The AWS API, as seen inside the namespace."""
+        """The URL of the AWS API inside the namespace."""
         return f"http://127.0.0.1:{API_PORT}"
 
     def inside(self, *command: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The control API's client: state for the machines, switches for the tests."""
+"""Client of the region's control API: state for the reconciler, switches for tests."""
 
 import json
 import urllib.error
@@ -16,7 +16,7 @@ class RegionClient:
     url: str
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """One request; the answer decoded."""
+        """Send one request and return the decoded answer."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(  # noqa: S310
@@ -27,11 +27,11 @@ class RegionClient:
         return json.loads(content) if content else None
 
     def get(self, path: str) -> Any:
-        """Read."""
+        """GET a path."""
         return self.call("GET", path)
 
     def put(self, path: str, body: Any) -> None:
-        """Write."""
+        """PUT a value to a path."""
         self.call("PUT", path, body)
 
     def instance_stopped(self, identity: str) -> None:

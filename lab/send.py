@@ -1,4 +1,4 @@
-"""Sending mail in a lab as its users do, and reading the verdicts on it."""
+"""Sends mail in a lab as its users do, and reads the verdicts on it."""
 
 import re
 import time
@@ -30,7 +30,7 @@ def compose(sender: str, recipient: str, subject: str, body: str = "Hello.\n") -
 
 @dataclass(frozen=True)
 class Sent:
-    """One message that was handed in: by which way, and with which subject it is found again."""
+    """A message that was sent: how, and the subject by which it is found in the inbox."""
 
     via: str
     sender: str
@@ -41,7 +41,7 @@ class Sent:
 
 
 def unique(text: str) -> str:
-    """A subject that no other message has."""
+    """A unique subject."""
     return f"{text} {uuid.uuid4().hex[:12]}"
 
 
@@ -61,13 +61,13 @@ def by_login(
     with internet.connect(gateway["name"], gateway["address"], port) as session:
         session.login(login, password)
         session.send_message(compose(login, RECIPIENT, subject))
-        # the context would have refused a certificate of another name
+        # the TLS context has verified the name in the certificate
         tls = f"{session.sock.version()} verified"  # type: ignore[union-attr]
     return Sent(f"login on {port}", login, RECIPIENT, subject, started, tls)
 
 
 def three(internet: Internet, outputs: dict[str, Any]) -> list[Sent]:
-    """The three ways in: the first client's shell, and the first login on 587 and on 465."""
+    """Send by the first client's shell, and by the first login on 587 and on 465."""
     sent, lab = [], internet.lab
     for client in outputs["clients"][:1]:
         domain = client["name"].partition(".")[2]
@@ -87,11 +87,11 @@ def arrived(lab: Lab, sent: Sent, seconds: float) -> Message:
 
 
 def hops(lab: Lab, sent: Sent, message: Message, outputs: dict[str, Any]) -> list[str]:
-    """TLS of each hop: the version, and how far the sending side checked the receiving one.
+    """TLS of each hop: its version, and how the sending side verified the receiving side.
 
     The gateway hides the sessions of its users (smtpd_hide_client_session), so the first hop is
-    known from the sender: its session, or the client host's log. Later hops are in Received
-    headers, and the gateway's log has its judgement of the receiver's certificate.
+    read from the sender: its session, or the client host's log. Later hops are in Received headers,
+    and the gateway's log says how it verified the receiver's certificate.
     """
     first = sent.tls or _log_level(lab, outputs["clients"][0], outputs["gateway"]["name"])
     level = _log_level(lab, outputs["gateway"], message.receivers[-1])
@@ -99,7 +99,7 @@ def hops(lab: Lab, sent: Sent, message: Message, outputs: dict[str, Any]) -> lis
 
 
 def _log_level(lab: Lab, host: dict[str, str], peer: str) -> str:
-    """The last TLS session that a host had with a peer, such as "TLSv1.3 verified"."""
+    """The last TLS session of a host with a peer, by its log, such as "TLSv1.3 verified"."""
     log = access.run(lab, host["instanceId"], "cat", "/var/log/mail.log").stdout
     pattern = (
         rf"(\w+) TLS connection (?:established|reused) to {re.escape(peer)}\[.*?: (TLS[v.\d]+)"

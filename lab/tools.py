@@ -1,4 +1,4 @@
-"""The system's own tools that the lab needs; `python -m lab.tools [--yes]` installs them.
+"""The system tools that the lab needs; `python -m lab.tools [--yes]` installs them.
 
 With `--real-kernel`, those of virtual machines as well. Each is a package of Debian (or Ubuntu);
 nothing is installed without `--yes` or a yes.
@@ -34,18 +34,18 @@ PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def missing(*, real_kernel: bool = False) -> dict[str, str]:
-    """Debian packages that are not installed here, and what each is for."""
+    """Missing Debian packages, and the purpose of each."""
     wanted = WHY | REAL_KERNEL if real_kernel else WHY
     return {package: why for tool, (package, why) in wanted.items() if not _is_there(tool)}
 
 
 def _is_there(tool: str) -> bool:
-    """Whether a program, or a file by its whole path, is installed."""
+    """Whether a program, or a file by its absolute path, is installed."""
     return Path(tool).exists() or shutil.which(tool, path=PATH) is not None
 
 
 def main() -> int:
-    """Install what is missing; exit 1 if that is refused or impossible."""
+    """Install missing packages; exit 1 if that is refused or impossible."""
     packages = missing(real_kernel="--real-kernel" in sys.argv[1:])
     if not packages:
         return 0
@@ -58,7 +58,7 @@ def main() -> int:
         print("Install them as root: apt-get install " + " ".join(packages), file=sys.stderr)
         return 1
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    # A service that a package starts would take ports of this computer.
+    # Packages must not start services, which would take ports of this computer.
     policy = Path("/usr/sbin/policy-rc.d")
     quiet = not policy.exists()
     if quiet:

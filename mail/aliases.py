@@ -1,15 +1,15 @@
-"""Where mail of an address goes on to: virtual aliases as Postfix follows them (virtual(5))."""
+"""The targets of an address, by virtual aliases as Postfix follows them (virtual(5))."""
 
 from collections.abc import Collection, Mapping
 
 from mail.names import without_extension
 
-# Where the mail of each address, or of all others of a domain (`@domain`), goes.
+# The targets of each address, or of all other addresses of a domain (`@domain`).
 Targets = Mapping[str, tuple[str, ...]]
 
 
 def following(address: str, targets: Targets) -> tuple[str, ...] | None:
-    """Where Postfix's virtual aliases lead: the address, without its extension, its domain."""
+    """The targets by the first entry found: the address, without its extension, its domain."""
     catch_all = f"@{address.rpartition('@')[2]}"
     for key in (address, without_extension(address), catch_all):
         if key in targets:
@@ -18,7 +18,7 @@ def following(address: str, targets: Targets) -> tuple[str, ...] | None:
 
 
 def loop(address: str, targets: Targets) -> list[str]:
-    """A way from the address to one that it passes twice, or []."""
+    """A path from the address to one that occurs in it twice, or [] if there is no loop."""
     passed: set[str] = set()
     way = [address]
     turns = [iter(following(address, targets) or ())]
@@ -29,7 +29,7 @@ def loop(address: str, targets: Targets) -> list[str]:
             way.pop()
         elif target in way:
             return [*way, target]
-        elif target not in passed:  # what comes after it is known to lead out
+        elif target not in passed:  # every address that follows from it is known to be in no loop
             passed.add(target)
             way.append(target)
             turns.append(iter(following(target, targets) or ()))
@@ -37,7 +37,7 @@ def loop(address: str, targets: Targets) -> list[str]:
 
 
 def end(address: str, targets: Targets, mailboxes: Collection[str]) -> str | None:
-    """The mailbox that all mail of an address comes to, if it is one and nobody else gets it."""
+    """The mailbox that gets all mail of an address; None if there are other targets as well."""
     while (plain := without_extension(address)) not in mailboxes:
         found = following(address, targets) or ()
         if len(found) != 1:

@@ -10,9 +10,9 @@ RECORD = re.compile(r'\s*(\d{1,3})\s+([A-Za-z0-9]+)\s+"?([^"]*)"?\s*')
 
 
 def forbids(records: Sequence[str], authority: str, method: str) -> bool:
-    """Whether one CAA record set (as zone files have it) keeps the authority from issuing.
+    """Whether one CAA record set (values as in zone files) forbids the authority to issue.
 
-    `method` is how the name is proved, such as dns-01 (RFC 8657, 4: `validationmethods`).
+    `method` is the validation method, such as dns-01 (RFC 8657, 4: `validationmethods`).
     """
     issuers: list[str] = []
     for record in records:
@@ -30,7 +30,7 @@ def forbids(records: Sequence[str], authority: str, method: str) -> bool:
 def _allows(value: str, authority: str, method: str) -> bool:
     issuer, *parameters = (part.strip() for part in value.split(";"))
     given = {key.strip().lower(): what.strip() for key, _, what in map(_parted, parameters)}
-    # the account is the host's own, and new with each volume: nobody can have named it before
+    # each volume gets a new ACME account, so no existing record can name it
     bound = "accounturi" in given
     methods = given.get("validationmethods", method).split(",")
     return issuer.lower() == authority and method in methods and not bound

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from mail import tags
 
 BITS = 2048
-# The record of a key that is not to be trusted any more (RFC 6376, 3.6.1).
+# The record of a revoked key (RFC 6376, 3.6.1).
 REVOKED = "v=DKIM1; k=rsa; p="
 
 
@@ -20,7 +20,7 @@ def generate() -> str:
 
 
 def brought_in(private_pem: str) -> str:
-    """A key that was made elsewhere, as PEM (PKCS #8); ValueError says what is wrong with it."""
+    """A key that was made elsewhere, as PEM (PKCS #8); ValueError if it cannot be used."""
     try:
         key = serialization.load_pem_private_key(private_pem.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -52,7 +52,7 @@ def record(private_pem: str) -> str:
 def bits(text: str) -> int | None:
     """The size of a key record's RSA key; None for another type, and for a revoked key (`p=`).
 
-    ValueError says why there is no key in it.
+    ValueError if there is no valid key in it.
     """
     found = tags.read(text)
     public = "".join(found.get("p", "missing").split())
@@ -68,7 +68,7 @@ def bits(text: str) -> int | None:
 
 
 def name(selector: str, domain: str) -> str:
-    """Where the record of a selector stands."""
+    """The name of a selector's record."""
     return f"{selector}._domainkey.{domain}"
 
 
@@ -81,7 +81,7 @@ class KeyRecord:
 
 
 def read(text: str) -> KeyRecord:
-    """A key record as verifiers read it; ValueError where they would not use it for mail."""
+    """A key record as verifiers read it; ValueError if they would not use it for mail."""
     found = tags.read(text)
     if "p" not in found:
         raise ValueError("it has no p=")

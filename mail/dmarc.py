@@ -10,15 +10,15 @@ from publicsuffixlist import PublicSuffixList
 
 VERSION = "DMARC1"
 POLICIES = ("none", "quarantine", "reject")
-# The record that says so at `report_authorization`.
+# The value of the record at `report_authorization`.
 CONSENT = "v=DMARC1"
-# Where a tag may be; `pct` is of RFC 7489 alone, and `p` comes first for those who read by that.
+# The order of tags; `pct` is in RFC 7489 only, which also requires `p` right after the version.
 TAGS = ("p", "sp", "np", "psd", "t", "pct", "adkim", "aspf", "rua", "ruf", "fo")
-# A tree walk asks at most so often (RFC 9989, 4.10).
+# The maximum of queries in a tree walk (RFC 9989, 4.10).
 QUERIES = 8
-# A size after a report's address: RFC 9989 has reporters ignore it, RFC 7489 (6.2) has it.
+# A maximum size after a report's address (RFC 7489, 6.2); RFC 9989 has reporters ignore it.
 SIZE = re.compile(r"!\d+[kmgt]?", re.IGNORECASE)
-# What needs no escape in an address inside such a URI.
+# Characters that need no escape in an address inside such a URI.
 URI_SAFE = "@-._~$'*+"
 FAILURES = re.compile(r"[01ds](:[01ds])*")
 
@@ -29,12 +29,12 @@ def record(tags: Mapping[str, str]) -> str:
 
 
 def uris(addresses: Sequence[str]) -> str:
-    """Addresses for reports, as `rua` and `ruf` have them (RFC 6068, 2; RFC 9989, 4.8)."""
+    """Addresses for reports as the value of `rua` or `ruf` (RFC 6068, 2; RFC 9989, 4.8)."""
     return ",".join(f"mailto:{quote(address, safe=URI_SAFE)}" for address in addresses)
 
 
 def failures_problem(options: str) -> str | None:
-    """Why a text is none for `fo` (RFC 9989, 4.7), or None."""
+    """Why a text is no valid value of `fo` (RFC 9989, 4.7), or None if it is one."""
     found = options.split(":")
     if FAILURES.fullmatch(options) and len(set(found)) == len(found) and not {"0", "1"} <= {*found}:
         return None
@@ -42,7 +42,7 @@ def failures_problem(options: str) -> str | None:
 
 
 def name(domain: str) -> str:
-    """Where the policy of a domain stands."""
+    """The name of a domain's policy record."""
     return f"_dmarc.{domain}"
 
 
@@ -53,11 +53,11 @@ def report_authorization(domain: str, report_domain: str) -> str:
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy record: what is asked for the domain, for subdomains that exist and that do not,
-    where reports go, and how DKIM and SPF are aligned.
+    """A policy record: the policies of the domain, of subdomains that exist and of those that do
+    not, the addresses for reports, and the alignment modes of DKIM and SPF.
 
-    `psd` is "y" for a public suffix, "n" for an organizational domain, "u" if it does not say.
-    A policy that is a `test` is asked for one level less.
+    `psd` is "y" for a public suffix, "n" for an organizational domain, "u" if the record has none.
+    With `test` receivers apply a policy of one level less.
     """
 
     policy: str
@@ -71,15 +71,15 @@ class Policy:
 
     @property
     def applied(self) -> str:
-        """What receivers do to the domain's own mail that fails (RFC 9989, 4.7, `t`)."""
+        """The policy that receivers apply to the domain's own failing mail (RFC 9989, 4.7, `t`)."""
         level = POLICIES.index(self.policy)
         return POLICIES[max(level - self.test, 0)]
 
 
 def tags(text: str) -> dict[str, str] | None:
-    """The tags of a policy record in their order; None for a text that is none (RFC 9989, 4.7).
+    """The tags of a policy record in order; None if the text is no policy (RFC 9989, 4.7).
 
-    A part that is no tag is passed over, as is a tag's second occurrence.
+    Parts that are no tags are skipped, and so is a second tag of the same name.
     """
     found: dict[str, str] = {}
     for part in text.split(";"):
@@ -92,7 +92,7 @@ def tags(text: str) -> dict[str, str] | None:
 
 
 def read(text: str) -> Policy:
-    """A policy record; ValueError where receivers would ignore it (RFC 9989, 4.7 and 4.10.1)."""
+    """Parse a policy record; ValueError if receivers would ignore it (RFC 9989, 4.7, 4.10.1)."""
     found = tags(text)
     if found is None:
         raise ValueError(f"it does not begin with v={VERSION}")
@@ -128,17 +128,17 @@ def read(text: str) -> Policy:
 
 
 def _address(uri: str) -> str:
-    """The address of a URI, "" for one that is not for mail."""
+    """The address of a mailto URI, "" for any other URI."""
     scheme, _, address = uri.strip().partition(":")
     return unquote(SIZE.sub("", address)) if scheme.lower() == "mailto" and "@" in address else ""
 
 
-# The TXT values that DNS has at a name.
+# Looks up the TXT values at a name.
 LookUp = Callable[[str], Sequence[str]]
 
 
 def walk(domain: str, look_up: LookUp) -> dict[str, Policy]:
-    """The domains at and above this one that have a policy, by a DNS tree walk (RFC 9989, 4.10)."""
+    """The policies at and above a domain, by a DNS tree walk (RFC 9989, 4.10)."""
     found: dict[str, Policy] = {}
     for target in _targets(domain):
         records = [text for text in look_up(name(target)) if tags(text) is not None]
@@ -161,7 +161,7 @@ def _targets(domain: str) -> Iterator[str]:
 
 
 def organizational_by_walk(domain: str, look_up: LookUp) -> str:
-    """The domain that alignment goes by (RFC 9989, 4.10.2)."""
+    """The organizational domain by the tree walk, for alignment (RFC 9989, 4.10.2)."""
     found = walk(domain, look_up)
     for target, policy in found.items():
         if policy.psd == "n":
@@ -173,9 +173,9 @@ def organizational_by_walk(domain: str, look_up: LookUp) -> str:
 
 
 def organizational(domain: str) -> str:
-    """The domain that somebody registered (RFC 7489, 3.2), by the Public Suffix List.
+    """The organizational domain by the Public Suffix List (RFC 7489, 3.2).
 
-    Receivers that follow the older standard go by this, newer ones by the tree walk.
+    Receivers that follow RFC 7489 use this, those that follow RFC 9989 use the tree walk.
     """
     return _suffixes().privatesuffix(domain) or domain
 
@@ -186,9 +186,10 @@ def _suffixes() -> PublicSuffixList:
 
 
 def aligned(author: str, authenticated: str, strict: bool, look_up: LookUp | None = None) -> bool:
-    """Whether an authenticated domain speaks for the domain of From: (RFC 9989, 4.4).
+    """Whether an authenticated domain is aligned with the domain of From: (RFC 9989, 4.4).
 
-    With a `look_up`, both for receivers that walk the tree and for those that have the list.
+    With a `look_up` it must be so by the tree walk and by the Public Suffix List; without one only
+    the list is used.
     """
     if author == authenticated:
         return True

@@ -1,4 +1,4 @@
-"""Internationalized domain names: what people write, in the form that DNS has (IDNA 2008)."""
+"""Internationalized domain names in the ASCII form of DNS (IDNA 2008)."""
 
 import idna
 
@@ -6,10 +6,10 @@ from mail import names
 
 
 def ascii_form(name: str) -> str | None:
-    """The name in A-labels (RFC 5890, 2.3.2.1), None where there is no such name.
+    """The name in A-labels (RFC 5890, 2.3.2.1), or None if it has no such form.
 
-    Capitals and other widths are mapped as browsers do (UTS 46); "ß" stays a letter of its own,
-    which Python's own codec (IDNA 2003) would make "ss", somebody else's name.
+    Capitals and other widths are mapped as browsers do (UTS 46). "ß" is kept: Python's own codec
+    (IDNA 2003) would make it "ss", which is another name.
     """
     try:
         found = idna.encode(name, uts46=True).decode().rstrip(".")

@@ -1,4 +1,4 @@
-"""What to write into mail programs so that they hand mail to the gateway with a login.
+"""Configuration of mail programs that send through the gateway with a login.
 
 Each text has PASSWORD where the login's password goes; keep such a file readable by its owner only.
 """
@@ -23,7 +23,7 @@ smtp_sasl_tls_security_options = noanonymous
 
 
 def msmtp(host: str, login: str) -> str:
-    """~/.msmtprc (msmtp(1))."""
+    """The file ~/.msmtprc (msmtp(1))."""
     return f"""\
 account default
 host {host}

@@ -1,7 +1,7 @@
-"""The record sets that a host, the gateways and a domain publish: the one list of them.
+"""The only list of the record sets that a host, the gateways and a domain publish.
 
-What only an `up` knows (addresses, public keys, an SPF policy with addresses in it) is put where it
-belongs as it is given: a text, a Pulumi output, or None for one that is not known.
+Values that only an `up` knows (addresses, public keys, SPF policies with addresses) are inserted
+without being read: a text, a Pulumi output, or None for an unknown value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,18 @@ Value = TypeVar("Value")
 def host(
     name: str, address: Value, spf_terms: Sequence[str] = ()
 ) -> tuple[RecordSet[Value], RecordSet[str]]:
-    """A host's address, and the SPF policy of its own name."""
+    """The record sets of a host: its address, and the SPF policy of its name."""
     policy = spf.host(spf_terms)
     return RecordSet(name, "A", TTL, (address,)), RecordSet(name, "TXT", TTL, (policy,))
 
 
 def challenge(host: str) -> str:
-    """The name of the TXT record that a host's certificate authority asks for (RFC 8555, 8.4)."""
+    """The name of the TXT record for a host's ACME challenge (RFC 8555, 8.4)."""
     return f"_acme-challenge.{host}"
 
 
 def gateways(include: str, policy: Value) -> RecordSet[Value]:
-    """The SPF policy with the gateways' addresses, at the name that domains include."""
+    """The SPF record set with the gateways' addresses, which domains include by its name."""
     return RecordSet(include, "TXT", TTL, (policy,))
 
 
@@ -46,12 +46,12 @@ def domain(
     reporting: Sequence[str] = (),
     exchanges: Sequence[str] = (),
 ) -> list[RecordSet[Value | str]]:
-    """What a domain publishes.
+    """All record sets of a domain.
 
-    `policy` is its SPF policy and `strings` stand beside it, `keys` are key records by selector,
-    `retired` are the selectors whose key is revoked, `addresses` the values of its own A record,
-    `reporting` the other domains that must say that they take its DMARC reports, and `exchanges`
-    its MX values as a zone file has them.
+    `policy` is its SPF policy, `strings` are other TXT strings of the apex, `keys` are key records
+    by selector, `retired` are the selectors whose key is revoked, `addresses` are the values of the
+    apex's A record, `reporting` are other domains that get its DMARC reports and must publish that
+    they take them, `exchanges` are its MX values as in a zone file.
     """
     found: list[RecordSet[Value | str]] = [RecordSet(name, "TXT", ttl, (policy, *strings))]
     if addresses:

@@ -11,13 +11,13 @@ from mail import idn
 
 LOOK_UPS, VOID_LOOK_UPS = 10, 2
 QUALIFIERS = "+-~?"
-# Where pyspf stops counting.
+# The count of look-ups at which pyspf stops.
 ENDLESS = 4 * LOOK_UPS
-# A setting's own word for the gateways, by inclusion of their record.
+# A word of the settings: includes the gateways' record.
 GATEWAYS = "gateways"
 EXAMPLE = "give an SPF mechanism, such as include:_spf.example.net (RFC 7208, 5)"
 DNS_NAME = re.compile(r"(?=.{1,254}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
-# A place of nobody's (RFC 1112, 4), and one for the gateways' addresses while there are none.
+# An address that nobody has (RFC 1112, 4), and a placeholder for unknown addresses of gateways.
 NOBODY, ANY = "240.0.0.1", "192.0.2.1"
 
 
@@ -29,8 +29,8 @@ def is_policy(text: str) -> bool:
 def term_problem(term: str) -> str | None:
     """Why a term cannot be one of `domain`, or None.
 
-    What RFC 7208 takes is pyspf's to say. Beyond that, what would never be read is refused, and
-    what shuts the gateways out.
+    pyspf decides what RFC 7208 allows. Terms that would never be evaluated are refused as well, and
+    terms that would make the gateways fail.
     """
     bare = term.lstrip(QUALIFIERS).lower()
     if term in (GATEWAYS, "ip4", "+ip4"):
@@ -50,7 +50,7 @@ def term_problem(term: str) -> str | None:
         return EXAMPLE
     _, why = _read(f"v=spf1 {term} -all", "nobody.invalid", {})
     if not why and name.lstrip(QUALIFIERS).lower() in ("include", "a", "mx", "ptr", "exists"):
-        # the grammar has more (7.1: visible characters), which is never the name of anything
+        # the grammar allows more (7.1: visible characters), but no name has such characters
         plain = re.sub(r"%\{[^}]*\}|%[%_-]|/[\d/]+$", "x", argument)
         why = "" if DNS_NAME.fullmatch(plain or "x") else f"no name: {argument}"
     return f"{EXAMPLE}; this one: {why}" if why else None
@@ -59,8 +59,8 @@ def term_problem(term: str) -> str | None:
 def policy_problem(domain: str, policy: str, known: Mapping[str, str]) -> str | None:
     """Why receivers would say permerror to a domain's whole policy, or let everybody pass, or None.
 
-    `known` has other policies of ours by name; of all others it is assumed that they are right and
-    look up nothing.
+    `known` has our other policies by name. Policies of others are assumed to be valid and to need
+    no look-ups.
     """
     query, why = _read(policy, domain, known)
     if query.lookups > LOOK_UPS:
@@ -73,7 +73,7 @@ def policy_problem(domain: str, policy: str, known: Mapping[str, str]) -> str | 
 
 
 def _read(policy: str, domain: str, known: Mapping[str, str]) -> "tuple[_Query, str]":
-    """pyspf's reading of a policy with no DNS but ours, and what it does not take."""
+    """Parse a policy with pyspf, which sees only our DNS names; also its error, if any."""
 
     def look_up(name: str, kind: str) -> Sequence[str]:
         text = policy if name == domain else known.get(name, "v=spf1 -all")
@@ -85,15 +85,15 @@ def _read(policy: str, domain: str, known: Mapping[str, str]) -> "tuple[_Query, 
 
 
 def gateways(addresses: Sequence[str]) -> str:
-    """The record that holds the gateways' addresses, for domains to include."""
+    """The policy with the gateways' addresses, for domains to include."""
     return " ".join(["v=spf1", *(f"ip4:{address}" for address in addresses), "-all"])
 
 
 def domain(terms: Sequence[str], all_: str, *, include: str, addresses: Sequence[str]) -> str:
-    """A sending domain's record.
+    """A sending domain's policy.
 
-    Among the terms, GATEWAYS becomes the inclusion of the gateways' record, and a bare `ip4`, with
-    its qualifier, stands for each of their addresses.
+    The term GATEWAYS becomes an `include` of the gateways' record. A bare `ip4` becomes one `ip4`
+    for each of their addresses, with the same qualifier.
     """
     written: list[str] = []
     for term in terms:
@@ -107,32 +107,32 @@ def domain(terms: Sequence[str], all_: str, *, include: str, addresses: Sequence
 
 
 def names_addresses(terms: Sequence[str]) -> bool:
-    """Whether a record with these terms holds the gateways' addresses themselves."""
+    """Whether a policy with these terms contains the gateways' addresses themselves."""
     return any(term.lstrip(QUALIFIERS) == "ip4" for term in terms)
 
 
 def names_gateways(terms: Sequence[str]) -> bool:
-    """Whether a policy with these terms surely lets the gateways pass."""
+    """Whether the gateways certainly pass by a policy with these terms."""
     plain = [term.lstrip("+") for term in terms]
     return GATEWAYS in plain or names_addresses(plain)
 
 
 def host(terms: Sequence[str] = ()) -> str:
-    """A sending host's own name, for HELO and bounces (RFC 7208, 2.3 and 2.4).
+    """The policy of a sending host's name, for HELO and bounces (RFC 7208, 2.3 and 2.4).
 
-    The terms are of who else sends with its name, such as a smarthost.
+    `terms` are for others that send with this name, such as a smarthost.
     """
     return " ".join(["v=spf1", "a", *terms, "-all"])
 
 
-# The values that DNS has for a name and a type (A, MX, PTR or TXT), () where it has none; None
-# where it does not answer. MX and TXT values are as mail.zonefile gives them.
+# Looks up the values for a name and a type (A, MX, PTR or TXT): () if there are none, None if DNS
+# does not answer. MX and TXT values are in the form of mail.zonefile.
 LookUp = Callable[[str, str], Sequence[str] | None]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a receiver makes of a sender: a result of RFC 7208, 2.6, why, and what it cost."""
+    """The result of an evaluation (RFC 7208, 2.6), its reason, and the look-ups it needed."""
 
     result: str
     problem: str
@@ -143,7 +143,7 @@ class Evaluation:
 def evaluate(address: str, sender: str, helo: str, look_up: LookUp) -> Evaluation:
     """check_host() (RFC 7208, 4) for a client's address; `sender` "" is the HELO identity.
 
-    Look-ups are counted beyond their limits (4.6.4), and make the result `permerror` there.
+    Look-ups beyond the limits (4.6.4) make the result `permerror`, and are counted all the same.
     """
     query = _Query(address, sender, helo, look_up)
     result, _, said = query.check()
@@ -158,7 +158,7 @@ class _Query(pyspf.query):
     """pyspf's evaluation with our own look-ups."""
 
     def __init__(self, address: str, sender: str, helo: str, look_up: LookUp) -> None:
-        # not strict: goes on where a limit is reached, and says permerror all the same
+        # not strict: continues after a limit is reached, and still returns permerror
         super().__init__(address, sender, helo, strict=False)
         self._look_up, self.voids, self.result = look_up, 0, ""
 

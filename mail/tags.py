@@ -4,7 +4,7 @@ from dkim import util
 
 
 def read(text: str) -> dict[str, str]:
-    """The tags in their order; ValueError says which part is none, or is there twice."""
+    """The tags in order; ValueError names a part that is no tag, or a tag that is there twice."""
     try:
         found = util.parse_tag_value(text.encode())
     except util.DuplicateTag as error:

@@ -1,12 +1,13 @@
-"""TXT values as zones hold them."""
+"""TXT values in the forms of Route53 and of zone files."""
 
 import re
 from collections.abc import Callable
 
 STRING = 255
-# A value in Route53, quotation marks and escapes counted (ChangeResourceRecordSets, `Value`).
+# Maximum length of a value in Route53, with quotation marks and escapes
+# (ChangeResourceRecordSets, `Value`).
 ROUTE53_LENGTH = 4000
-# Route53 writes an octet in octal, a zone file in decimal (RFC 1035, 5.1).
+# Escapes of an octet: octal in Route53, decimal in a zone file (RFC 1035, 5.1).
 ESCAPE = re.compile(r"\\([0-3][0-7]{2}|.)")
 
 
@@ -24,7 +25,7 @@ def pieces(text: str) -> list[str]:
 
 
 def _escaped(text: str, other: str) -> list[str]:
-    """Each piece in printable ASCII; `other` is how another octet is written."""
+    """Each piece in printable ASCII; `other` is the format of an escaped octet."""
 
     def written(octet: int) -> str:
         if chr(octet) in '"\\':
@@ -35,12 +36,12 @@ def _escaped(text: str, other: str) -> list[str]:
 
 
 def route53_value(text: str) -> str:
-    """One value for Route53, which the AWS provider puts between quotation marks itself."""
+    """One value for Route53, without outer quotation marks, which the AWS provider adds."""
     return '""'.join(_escaped(text, "\\{:03o}"))
 
 
 def problem(text: str) -> str | None:
-    """Why a text is none for a TXT record, or None."""
+    """Why a text cannot be a TXT record, or None if it can."""
     if not text:
         return "it is empty"
     if not text.isprintable():
@@ -54,7 +55,7 @@ def problem(text: str) -> str | None:
 
 
 def quoted(text: str) -> str:
-    """The text as a zone file has it: each string in quotation marks (RFC 1035, 5.1)."""
+    """The text in a zone file's form: each string in quotation marks (RFC 1035, 5.1)."""
     return " ".join(f'"{piece}"' for piece in _escaped(text, "\\{:03d}"))
 
 
@@ -66,7 +67,7 @@ def strings(value: str) -> list[str]:
 
 
 def zone_file(value: str) -> str:
-    """A value or a name as Route53 gives it, in a zone file's form."""
+    """A value or a name from Route53, in a zone file's form."""
     return _escapes(value, "\\{:03d}".format, plain="\\{}")
 
 

@@ -1,4 +1,4 @@
-"""Record sets as a zone's master file writes them (RFC 1035, 5)."""
+"""Record sets in the form of a zone's master file (RFC 1035, 5)."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -16,8 +16,8 @@ Value = TypeVar("Value", covariant=True)
 class RecordSet(Generic[Value]):
     """The records of one name and type.
 
-    The name is without its final dot; `values` are as `value` gives them, the TTL is in seconds.
-    Some values may be known only later, and stand there as something else than text.
+    The name has no final dot, `values` are in the form of `value`, the TTL is in seconds. Values
+    that are known only later may be of another type than text.
     """
 
     name: str
@@ -37,7 +37,7 @@ def line(name: str, kind: str, ttl: int, value: str) -> str:
 
 
 def read(text: str) -> list[RecordSet[str]]:
-    """The record sets of a zone file whose names are absolute; ValueError where it is none."""
+    """Parse a zone file with absolute names; ValueError if it is none."""
     try:
         found = dns.zonefile.read_rrsets(text, rdclass=None)
     except dns.exception.DNSException as error:
@@ -54,7 +54,7 @@ def read(text: str) -> list[RecordSet[str]]:
 
 
 def value(record: dns.rdata.Rdata) -> str:
-    """A record's value: the strings of a TXT record as one text, others as a zone file has them."""
+    """A record's value: a TXT record's strings as one text, others in a zone file's form."""
     strings = getattr(record, "strings", None)
     if strings is not None:
         octets = b"".join(strings)

@@ -4,12 +4,14 @@ A command is imported when it is called, so that help and mistakes cost no more 
 """
 
 import sys
+import tomllib
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import click
 import typer
-from rich.markup import escape
+from rich.text import Text
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
@@ -103,11 +105,28 @@ class Commands(TyperGroup):
             raise RelayError(error.message) from None
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of all commands below it too
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        file = Path(__file__).parent.parent / "pyproject.toml"
+        print(f"mail-relay {tomllib.loads(file.read_text())['project']['version']}")
+        raise typer.Exit
 
 
 @app.callback()
-def relay() -> None:
+def relay(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print it and exit."),
+    ] = False,
+) -> None:
     """mail-relay: mail relays in the cloud whose mail arrives."""
 
 
@@ -116,12 +135,9 @@ def main() -> None:
     try:
         app(prog_name="relay")
     except RelayError as error:
-        said = escape(str(error) or type(error).__name__)
-        notes.print(f"[red]error:[/red] {said}", soft_wrap=True)
+        said = str(error) or type(error).__name__
+        notes.print(Text("error:", "red"), said, soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        notes.print("interrupted; `./relay lab up` goes on, `./relay lab down` takes it away")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host
 from ops.status import summaries
 from ops.target import Target
-from ops.terminal import notes, print_json, print_table
+from ops.terminal import notes, print_json, print_table, several
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
@@ -64,6 +64,13 @@ def _act(
     return meant
 
 
+def _tell(meant: list[dict[str, Any]], done: str, json: bool) -> None:
+    if json:
+        print_json(meant)
+    else:
+        notes.print(f"{several(len(meant), 'message is', 'messages are')} {done}")
+
+
 @app.command("list")
 def list_(
     host: HostName = None,
@@ -93,29 +100,41 @@ def list_(
 
 @app.command()
 def flush(
-    ids: Ids = None, everything: All = False, stack: StackOption = None, lab: LabOption = None
+    ids: Ids = None,
+    everything: All = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Try to deliver now what waits (postqueue(1), -i)."""
     meant = _act(stack, lab, ids, everything, ["postqueue", "-i"])
-    notes.print(f"{len(meant)} messages are tried now")
+    _tell(meant, "tried now", json)
 
 
 @app.command()
 def hold(
-    ids: Ids = None, everything: All = False, stack: StackOption = None, lab: LabOption = None
+    ids: Ids = None,
+    everything: All = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Keep messages back until they are released (postsuper(1), -h)."""
     meant = _act(stack, lab, ids, everything, ["postsuper", "-h"])
-    notes.print(f"{len(meant)} messages are held")
+    _tell(meant, "held", json)
 
 
 @app.command()
 def release(
-    ids: Ids = None, everything: All = False, stack: StackOption = None, lab: LabOption = None
+    ids: Ids = None,
+    everything: All = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Let held messages go (postsuper(1), -H)."""
     meant = _act(stack, lab, ids, everything, ["postsuper", "-H"])
-    notes.print(f"{len(meant)} messages are released")
+    _tell(meant, "released", json)
 
 
 @app.command()
@@ -125,10 +144,11 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Delete messages for good; their senders are not told (postsuper(1), -d)."""
     what = "all that waits" if everything else ", ".join(ids or [])
     if not yes:
         typer.confirm(f"Delete {what}? Nobody is told.", abort=True, err=True)
     meant = _act(stack, lab, ids, everything, ["postsuper", "-d"])
-    notes.print(f"{len(meant)} messages are deleted")
+    _tell(meant, "deleted", json)

@@ -204,7 +204,7 @@ class Target(Protocol):
             errors="replace",
         ) as process:
             for line in process.stdout or ():
-                notes.print(shown(line), end="", markup=False, soft_wrap=True)
+                notes.print(shown(line), end="", soft_wrap=True)
                 said.append(line)
         if process.returncode != 0:
             text = "".join(said)  # it was shown, so the error is what Pulumi made of it in the end

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-notes = Console(stderr=True, highlight=False, emoji=False)
+# What others say, or a file holds, is shown as it is: no text is markup, colours are Text's.
+_AS_IT_IS: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
 PIPE_WIDTH = 200
-results = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+notes = Console(stderr=True, **_AS_IT_IS)
+results = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, **_AS_IT_IS)
 
 
 def print_json(value: Any) -> None:
@@ -21,15 +23,22 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
+def several(count: int, one: str, more: str) -> str:
+    """So many, in words that fit the number."""
+    return f"{count} {one if count == 1 else more}"
+
+
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:
-    """A result for people: one column for each key."""
+    """A result for people: one column for each key; a list of nothing says so."""
+    if not rows:
+        notes.print(f"{title}: none")
+        return
     table = Table(title=title, title_justify="left")
-    for key in rows[0] if rows else ():
+    for key in rows[0]:
         table.add_column(key, overflow="fold")
     for row in rows:
         cells = [", ".join(v) if isinstance(v, list) else str(v) for v in row.values()]
-        # what others say, or a file holds, is no markup
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells)
     results.print(table)
 
 
@@ -37,6 +46,6 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
 def step(text: str) -> Iterator[None]:
     """Something that takes a while: told when it begins, and how long it took."""
     started = time.monotonic()
-    notes.print(f"[dim]...[/dim] {text}")
+    notes.print(Text("...", "dim"), text)
     yield
-    notes.print(f"[green]ok[/green]  {text} ({time.monotonic() - started:.1f} s)")
+    notes.print(Text("ok ", "green"), f"{text} ({time.monotonic() - started:.1f} s)")

@@ -23,7 +23,9 @@ def command(
     what: Annotated[
         str, typer.Argument(help="A recipient, a sender, a login, a Message-ID or a queue id.")
     ],
-    limit: Annotated[int, typer.Option(help="The latest messages that are shown.")] = MESSAGES,
+    limit: Annotated[
+        int, typer.Option(min=1, help="The latest messages that are shown.")
+    ] = MESSAGES,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
@@ -39,7 +41,6 @@ def command(
         notes.print(
             f"SSH is closed, so nobody can look for {what!r} in the hosts' logs: open it to your "
             "network (mail-relay:ssh.allowFrom). What waits there, by what the hosts write:",
-            markup=False,
             soft_wrap=True,
         )
         rows = summaries(found)
@@ -55,7 +56,6 @@ def command(
     if not messages:
         notes.print(
             f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
-            markup=False,
             soft_wrap=True,
         )
         raise typer.Exit(1)
@@ -115,9 +115,9 @@ def grep(found: Target, host: Host, words: list[str]) -> list[str]:
 
 
 def _print(message: Traced, logins: list[str]) -> None:
-    results.print(f"{message.time}  {message.host}  {message.id}", style="bold", markup=False)
+    results.print(f"{message.time}  {message.host}  {message.id}", style="bold")
     for name, text in _rows(message, logins):
-        results.print(f"  {name:<11}{text}", markup=False, soft_wrap=True)
+        results.print(f"  {name:<11}{text}", soft_wrap=True)
 
 
 def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:
@@ -133,7 +133,6 @@ def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:
     if message.message_id:
         yield "message-id", message.message_id
     yield from (("signed", signature) for signature in message.signatures)
-    yield from (("noted", note) for note in message.notes)
     for attempt in message.attempts:
         by = f" by {attempt.relay}" if attempt.relay not in ("", "none") else ""
         to = f"{attempt.to}: " if attempt.to else ""
@@ -144,3 +143,5 @@ def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:
             yield "", f"({meaning})"
     if not message.attempts:
         yield "to", "nothing was tried yet"
+    # last, for what a person did to a message is the end of what was tried
+    yield from (("noted", note) for note in message.notes)

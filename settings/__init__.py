@@ -1,4 +1,4 @@
-"""The stack's configuration: read once, typed, checked whole before any resource is made."""
+"""The stack's configuration: read once, typed, and checked before any resource is declared."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def read(raw: Mapping[str, Any]) -> Settings:
-    """The settings, or SettingsError with everything that is wrong in them."""
+    """The checked settings; SettingsError with one line for each mistake in them."""
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:

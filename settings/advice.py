@@ -1,4 +1,4 @@
-"""What settings say that is taken, and likely not meant."""
+"""Advice about settings that are valid and probably a mistake."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from settings.model import Settings
 
 
 def advice(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
-    """One line for each: the key, and what to do; `encrypted` are the keys that are in whole."""
+    """One line for each: the key and a remedy; `encrypted` are keys stored encrypted as a whole."""
     for key, name in zip(fields(Settings), Settings.model_fields, strict=True):
         for place in () if key in encrypted else _secrets(getattr(s, name), f"mail-relay:{key}"):
             yield (
@@ -32,7 +32,7 @@ def advice(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
 
 
 def _secrets(value: Any, place: str) -> Iterator[str]:
-    """The places of the secrets in a value."""
+    """The paths of the secrets inside a value."""
     if isinstance(value, SecretStr):
         yield place
     elif isinstance(value, BaseModel):

@@ -1,11 +1,11 @@
-"""What all types of the settings have in common."""
+"""The base of all models of the settings."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
 class Model(BaseModel):
-    """Keys as Pulumi.yaml has them; unknown ones are errors, values are not shown."""
+    """Keys in camelCase as in Pulumi.yaml; unknown keys are errors, errors show no values."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", frozen=True, hide_input_in_errors=True

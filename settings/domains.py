@@ -47,7 +47,7 @@ class Dmarc(_Model):
 
 
 class Spf(_Model):
-    """A domain's SPF record: its terms (see mail.spf.domain), and what the rest is."""
+    """A domain's SPF record: its terms (see mail.spf.domain), and the result for all others."""
 
     mechanisms: Annotated[tuple[Mechanism, ...], Field(min_length=1)] = (spf.GATEWAYS,)
     all: Literal["-all", "~all", "?all"] = "~all"
@@ -61,16 +61,16 @@ class Exchange(_Model):
 
     @property
     def value(self) -> str:
-        """The record's value; that of a domain which takes no mail is fixed (RFC 7505, 3)."""
+        """The record's value; for a domain that takes no mail it is fixed (RFC 7505, 3)."""
         return "0 ." if self.host == NULL_MX else f"{self.preference} {self.host}."
 
 
 class MailDomain(_Model):
     """A domain that sends through us.
 
-    `selectors` are oldest first, `retired` are those whose key is revoked, `keys` are those made
-    elsewhere (PEM by selector), `txt` are other strings of the apex, `a` is a host of the stack or
-    an address for the apex, `ttl` is in seconds and that of all its records.
+    `selectors` are oldest first, `retired` are selectors whose key is revoked, `keys` are private
+    keys made elsewhere (PEM, by selector), `txt` are other TXT strings of the apex, `a` is a host
+    of the stack or an address for the apex's A record, `ttl` (seconds) is for all of its records.
     """
 
     name: Annotated[Domain, Mark.ITEM]
@@ -86,14 +86,14 @@ class MailDomain(_Model):
 
 
 class HostedZone(_Model):
-    """A Route53 zone that exists; by its id where the account has several of its name."""
+    """An existing Route53 zone; the id is needed if the account has several of this name."""
 
     name: Domain
     id: ZoneId | None = None
 
 
 class Delegation(_Model):
-    """A zone that the stack makes, and the one above it that leads there (RFC 1034, 4.2.1)."""
+    """A zone that the stack creates, and the zone above that delegates it (RFC 1034, 4.2.1)."""
 
     zone: Domain
     parent: Domain

@@ -1,4 +1,4 @@
-"""Wrong settings, in lines for the one who wrote them."""
+"""Error messages about wrong settings."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,9 @@ from pydantic.fields import FieldInfo
 from common.errors import RelayError
 from settings import marks
 
-# What a private key in PEM has in its first line, in whatever setting it was put by mistake.
+# Part of the first line of any private key in PEM; it may be in any setting by mistake.
 PRIVATE = "PRIVATE KEY"
-# What standards and others call a key of ours.
+# Names that standards and other programs have for our keys.
 OTHER_NAMES = {"p": "policy", "rua": "reports", "priority": "preference", "quota": "quotaMiB"}
 EXAMPLES = {
     "gateway": "give the gateway's host name, as `gateway: {name: mail.example.com}`",
@@ -24,7 +24,7 @@ EXAMPLES = {
 
 
 class SettingsError(RelayError):
-    """Wrong settings; `lines` has one line for each: the key, the value, what would be right."""
+    """Wrong settings; `lines` has one for each mistake: key, value, and what would be right."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
@@ -32,12 +32,12 @@ class SettingsError(RelayError):
 
 
 def lines(raw: Mapping[str, Any], error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    """One line for each thing that the model does not take."""
+    """One line for each error of the model's validation."""
     details = error.errors(include_url=False)
     for detail in details:
         place = detail["loc"]
         inside = any(d["loc"][: len(place)] == place and d is not detail for d in details)
-        # a list is found short when those of its items that are wrong have been told
+        # wrong items are left out of a list, so the list is reported as too short as well
         if not (detail["type"] == "too_short" and inside):
             yield _line(raw, dict(detail), model)
 
@@ -68,7 +68,7 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
 
 
 def _remedy(detail: Mapping[str, Any], value: Any, known: list[str]) -> str:
-    """What would be right, in the words of settings."""
+    """What would be right, in terms of the stack's file."""
     kind = detail["type"]
     if value is None:
         return "nothing is set; give a value or leave the key out"
@@ -105,7 +105,7 @@ def _value(raw: Any, place: tuple[Any, ...]) -> Any:
 
 
 def _field(place: tuple[Any, ...], whole: type[BaseModel]) -> FieldInfo | None:
-    """The field at a place, or the one that has it in its list or mapping."""
+    """The field at a path, or the field whose list or mapping contains it."""
     model: type[BaseModel] | None = whole
     field = None
     for part in place:
@@ -116,7 +116,7 @@ def _field(place: tuple[Any, ...], whole: type[BaseModel]) -> FieldInfo | None:
 
 
 def _known(place: tuple[Any, ...], whole: type[BaseModel]) -> list[str]:
-    """The keys that there are at a place."""
+    """The valid keys at a path."""
     field = _field(place, whole)
     model = marks.model_of(field) if field else whole
     return list(marks.fields(model)) if model else []

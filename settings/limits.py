@@ -1,4 +1,4 @@
-"""How much is taken from whom: logins, strangers, those who guess passwords."""
+"""Limits: of logins, of strangers, and of guesses at passwords."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from settings.words import Network
 
 
 class LoginLimits(Model):
-    """How much a login may send, so that a stolen password is no spam run; 0: all it can."""
+    """How much a login may send, which limits the harm of a stolen password; 0: no limit."""
 
     messages_per_hour: Annotated[int, Field(ge=0)] = 300
     messages_per_day: Annotated[int, Field(ge=0)] = 2000
@@ -22,11 +22,11 @@ UNLIMITED = LoginLimits.model_validate(dict.fromkeys(_KEYS, 0))
 
 
 class Guessing(Model):
-    """When wrong passwords of one address are guesses: `failures` in `minutes`.
+    """When wrong passwords from one address count as guessing: `failures` in `minutes`.
 
-    With several logins among them the address is shut out, for `ban_minutes` at first; else it is
-    slowed down to so many connections a minute, since others may be behind it. `exempt` are
-    networks that are never held.
+    If they are for `logins` different logins or more, the address is banned, for `ban_minutes` at
+    first. Else it is limited to `slow_per_minute` connections a minute, because honest users may
+    share the address. Networks in `exempt` are never limited.
     """
 
     failures: Annotated[int, Field(ge=2)] = 10
@@ -38,8 +38,8 @@ class Guessing(Model):
 
 
 class Strangers(Model):
-    """What one address that is none of the stack's may take: connections to a port at a time, and
-    on 25 messages and recipients a minute.
+    """Limits of one address outside the stack: simultaneous connections to a port, and messages and
+    recipients a minute on port 25.
     """
 
     connections: Annotated[int, Field(ge=1)] = 10

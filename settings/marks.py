@@ -1,7 +1,7 @@
-"""What a field of the settings is, beside its form: a secret, a name, a person; read off its type.
+"""Kinds of fields in the settings: secrets, names, persons, keys of items.
 
-Secrets are `SecretStr`; the rest is metadata of annotated types (`settings/words.py`), so that who
-needs to know it, such as error messages and environments, has no list of keys of its own.
+A field's type says which it is: secrets are `SecretStr`, the rest is metadata of annotated types
+(`settings/words.py`). So error messages and environments need no lists of keys of their own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ class Mark(Enum):
 
 
 def fields(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
-    """The fields of a model, by their keys."""
+    """The fields of a model, by their keys in the stack's file."""
     return {str(field.alias): field for field in model.model_fields.values()}
 
 
@@ -37,7 +37,7 @@ def is_secret(field: FieldInfo) -> bool:
 
 
 def model_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The model of a field or of its items, None where they have no keys of their own."""
+    """The model of a field or of its items; None for plain values."""
     for part in parts(field):
         if isinstance(part, type) and issubclass(part, BaseModel):
             return part
@@ -45,7 +45,7 @@ def model_of(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def is_hidden(field: FieldInfo) -> bool:
-    """Whether a field's value is never shown: a secret may stand in it, right or by mistake."""
+    """Whether a field's value must never be shown, because it is or may contain a secret."""
     if is_secret(field) or is_marked(field, Mark.HIDDEN):
         return True
     model = model_of(field)
@@ -53,7 +53,7 @@ def is_hidden(field: FieldInfo) -> bool:
 
 
 def item_keys(model: type[BaseModel]) -> Mapping[str, str]:
-    """For each list of a model whose items are known by a key of theirs: that key."""
+    """The identifying key of the items of each list of a model, by the list's name."""
     found = {}
     for name, field in fields(model).items():
         for key, inner in fields(model_of(field) or BaseModel).items():
@@ -63,7 +63,7 @@ def item_keys(model: type[BaseModel]) -> Mapping[str, str]:
 
 
 def parts(field: FieldInfo) -> list[Any]:
-    """The types and the metadata of a field, those of its items with them."""
+    """The types and the metadata of a field and of its items."""
     return [*field.metadata, *_inside(field.annotation)]
 
 

@@ -1,4 +1,4 @@
-"""What a stack sets, as types; `Settings` has it all."""
+"""The models of a stack's settings; `Settings` is the whole."""
 
 from typing import Annotated, Literal
 
@@ -52,13 +52,13 @@ class Gateway(_Model):
 
     name: Host
     instance_type: InstanceType = "t4g.small"
-    data_volume_gi_b: int = Field(8, ge=1, le=16384)
+    data_volume_gib: int = Field(8, alias="dataVolumeGiB", ge=1, le=16384)
 
 
 class Client(_Model):
-    """A client host; it logs in as `relay@NAME` and may send as these.
+    """A client host. It logs in as `relay@NAME` and may send as `send_as`.
 
-    A private one has no public address: it is reached, and led out, through the gateway.
+    A private client has no public address: its traffic goes through the gateway in both directions.
     """
 
     name: Annotated[Host, Mark.ITEM]
@@ -74,7 +74,7 @@ class Client(_Model):
 
 
 class Login(_Model):
-    """A login from the internet; without a password one is generated. May send as itself."""
+    """A login from the internet. Without a password one is generated; it may send as itself."""
 
     address: Annotated[OwnAddress, Mark.ITEM]
     password: Password | None = None
@@ -83,7 +83,7 @@ class Login(_Model):
 
 
 class Forward(_Model):
-    """Inbound mail of an address, or of all others of a domain (`@domain`), goes to these."""
+    """Inbound mail of an address, or of a domain's other addresses (`@domain`), goes to `to`."""
 
     address: Annotated[ReceivedAddress, Mark.ITEM]
     to: tuple[Person, ...] = Field(min_length=1)
@@ -93,17 +93,17 @@ class Mailbox(_Model):
     """Mail that stays on the gateway's data volume; the login of this address reads it by IMAP."""
 
     address: Annotated[MailboxAddress, Mark.ITEM]
-    quota_mi_b: int = Field(1024, ge=1)
+    quota_mib: int = Field(1024, alias="quotaMiB", ge=1)
 
 
 class Sasl(_Model):
-    """How logins prove themselves on 587 and 465, always inside TLS."""
+    """SASL mechanisms for logins on 587 and 465, always inside TLS."""
 
     mechanisms: tuple[Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"], ...] = ("PLAIN", "LOGIN")
 
 
 class Inbound(_Model):
-    """Mail that fails its sender's DMARC policy: refused where that says so, or only marked."""
+    """Mail that fails its sender's DMARC policy: refused if the policy says so, or only marked."""
 
     dmarc: Literal["enforce", "mark"] = "enforce"
 
@@ -122,8 +122,8 @@ class Account(_Model):
 class Smarthost(_Model):
     """The provider that takes all outgoing mail: Amazon SES, or the host that is named.
 
-    `mechanisms` are those of SASL that may be used, `spf` is what its documentation says to put
-    into the SPF records of those who send through it.
+    `mechanisms` are the SASL mechanisms that may be used, `spf` is the mechanism that the
+    provider's documentation gives for its customers' SPF records.
     """
 
     ses: bool = False
@@ -137,7 +137,7 @@ class Smarthost(_Model):
 class Acme(_Model):
     """The certificate authority: Let's Encrypt unless a directory's URL is given.
 
-    `root` has the certificates that it ends at, if hosts do not trust these by themselves.
+    `root` has its root certificates (PEM), if hosts do not trust them by default.
     """
 
     directory: AcmeDirectory | None = None
@@ -153,14 +153,14 @@ class Ssh(_Model):
 
 
 class Vpc(_Model):
-    """The VPC's network, and its availability zone if it is not to be the first that fits."""
+    """The VPC's network, and its availability zone; by default the first that fits."""
 
     cidr: Network = "10.20.0.0/16"
     zone: AvailabilityZone | None = None
 
 
 class Wait(_Model):
-    """How long `pulumi up` waits for each new host to serve, in minutes; 0: it does not."""
+    """How long `pulumi up` waits for each new host to serve, in minutes; 0: not at all."""
 
     minutes: Annotated[int, Field(ge=0, le=120)] = 20
 
@@ -181,7 +181,7 @@ class Settings(_Model):
     inbound: Inbound = Inbound()
     sasl: Sasl = Sasl()
     limits: Limits = Limits()
-    message_size_limit_mi_b: int = Field(30, ge=1, le=1024)
+    message_size_limit_mib: int = Field(30, alias="messageSizeLimitMiB", ge=1, le=1024)
     smarthost: Annotated[Smarthost | None, _UNSET] = None
     acme: Acme = Acme()
     ssh: Ssh = Ssh()
@@ -221,19 +221,19 @@ class Settings(_Model):
 
     @property
     def mail_domains(self) -> tuple[MailDomain, ...]:
-        """The domains, with the gateway's own: its bounces and its operator's mail are signed."""
+        """The domains, and the gateway's own: its bounces and its operator's mail are signed."""
         if any(domain.name == self.gateway_domain for domain in self.domains):
             return self.domains
         return (MailDomain.model_validate({"name": self.gateway_domain}), *self.domains)
 
     @property
     def receiving(self) -> tuple[str, ...]:
-        """The domains whose inbound mail we take: those with a forward or a mailbox."""
+        """The domains that receive mail here: those with a forward or a mailbox."""
         taken = [f.address for f in self.forwards] + [m.address for m in self.mailboxes]
         return tuple(dict.fromkeys(address.rpartition("@")[2] for address in taken))
 
     def reporting(self, domain: MailDomain) -> tuple[str, ...]:
-        """The other domains of ours that get a domain's DMARC reports: they must say so."""
+        """Our other domains that get a domain's DMARC reports, which they must publish."""
         addresses = (*self.reports(domain), *domain.dmarc.ruf)
         takers = {address.rpartition("@")[2] for address in addresses} - {domain.name}
         return tuple(sorted(takers & {other.name for other in self.mail_domains}))
@@ -244,7 +244,7 @@ class Settings(_Model):
 
     @property
     def spf_policies(self) -> dict[str, str]:
-        """The SPF policies of the stack by name, with a place of nobody's for the gateways'."""
+        """The SPF policies of the stack by name, with a placeholder for the gateways' addresses."""
         anywhere = [spf.ANY]
         found = {client.name: spf.host() for client in self.clients if not client.private}
         found[self.gateway.name] = spf.host(self.smarthost_spf)
@@ -263,9 +263,9 @@ class Settings(_Model):
 
     @property
     def hosted_zones(self) -> tuple[str, ...]:
-        """The Route53 zones: those listed, or one for each domain that is below no other.
+        """The Route53 zones: those listed, or one for each domain that is below no other domain.
 
-        The one of the delegation is made by the stack, all others exist before it.
+        The stack creates only the zone of the delegation; all others exist before it.
         """
         if self.zones:
             return tuple(zone.name for zone in self.zones)
@@ -278,7 +278,7 @@ class Settings(_Model):
 
     @property
     def existing_zones(self) -> tuple[HostedZone, ...]:
-        """The hosted zones that the stack finds, and does not make."""
+        """The hosted zones that must exist before the stack."""
         listed = self.zones or tuple(HostedZone(name=name) for name in self.hosted_zones)
         if self.delegation is None:
             return listed
@@ -293,7 +293,7 @@ class Settings(_Model):
 
     @property
     def targets(self) -> dict[str, tuple[str, ...]]:
-        """Where the mail of each address goes on to; what a mailbox keeps goes no further."""
+        """The targets of each address that receives mail; one with only a mailbox has none."""
         mailboxes = {mailbox.address for mailbox in self.mailboxes}
         found: dict[str, tuple[str, ...]] = dict.fromkeys(mailboxes, ())
         for forward in self.forwards:
@@ -306,7 +306,7 @@ class Settings(_Model):
 
     @property
     def unreachable(self) -> tuple[str, ...]:
-        """The addresses that may be sent as and take no mail here: bounces to them are refused."""
+        """Addresses that may be sent as but take no mail here, so bounces to them are refused."""
         targets, receiving = self.targets, set(self.receiving)
         closed = {d.name for d in self.domains if NULL_MX in (exchange.host for exchange in d.mx)}
         given = [item for login in self.logins for item in self.send_as(login)]
@@ -321,7 +321,7 @@ class Settings(_Model):
 
     @property
     def mailbox_aliases(self) -> dict[str, tuple[str, ...]]:
-        """For each mailbox, the addresses whose mail comes to it and to nobody else."""
+        """For each mailbox, the addresses whose mail comes to this mailbox alone."""
         targets, found = self.targets, {mailbox.address: list[str]() for mailbox in self.mailboxes}
         for address in sorted(set(targets) - set(found)):
             if names.is_mailbox(address) and (end := aliases.end(address, targets, found)):
@@ -329,11 +329,11 @@ class Settings(_Model):
         return {mailbox: tuple(addresses) for mailbox, addresses in found.items()}
 
     def aliases(self, mailbox: Mailbox) -> tuple[str, ...]:
-        """Those of one mailbox."""
+        """The aliases of one mailbox."""
         return self.mailbox_aliases[mailbox.address]
 
     def limits_of(self, given: Client | Login) -> LoginLimits:
-        """What a client or a login may send; a client's programs as much as they can."""
+        """The limits of a client or a login; a client has none unless they are set."""
         if given.limits is not None:
             base = self.limits.login if isinstance(given, Login) else UNLIMITED
             chosen = {name: getattr(given.limits, name) for name in given.limits.model_fields_set}
@@ -341,7 +341,7 @@ class Settings(_Model):
         return self.limits.login if isinstance(given, Login) else UNLIMITED
 
     def send_as(self, given: Client | Login) -> tuple[str, ...]:
-        """What a client or a login may send as."""
+        """The addresses and domains (`@domain`) that a client or a login may send as."""
         if given.send_as is not None:
             return given.send_as
         if isinstance(given, Login):
@@ -349,9 +349,9 @@ class Settings(_Model):
         return (f"@{names.parent(given.name)}",)
 
     def own_sender(self, client: Client) -> str | None:
-        """Whom a client's own mail (root's, cron's, notices) is from: an address, or `@domain`.
+        """The sender of a client's own mail (root's, cron's, notices): an address, or `@domain`.
 
-        None if it may send as nobody.
+        None if the client may send as nobody.
         """
         own = self.send_as(client)
         domains = [item for item in own if item.startswith("@")]

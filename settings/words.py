@@ -1,4 +1,4 @@
-"""What a value may be: each annotated type checks one kind of string, and says what is right."""
+"""Annotated string types: each checks one kind of value, and its error says what is right."""
 
 import ipaddress
 import re
@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from mail import dkim, dmarc, idn, names, spf, txt
 from settings.marks import Mark
 
-# What Postfix's smtp_sasl_password_maps holds as USER:PASSWORD on one line.
+# Users and passwords that Postfix's smtp_sasl_password_maps can hold as USER:PASSWORD on a line.
 ACCOUNT_USER = re.compile(r"[!-9;-~]{1,255}")
 ACCOUNT_PASSWORD = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 # Instance families with Graviton processors: "g" follows the generation's number.
@@ -27,8 +27,8 @@ XEN = re.compile(
 HOST_NAME_MAX = 64
 # The exchanger of a domain that takes no mail (RFC 7505, 3).
 NULL_MX = "."
-# What every service of AWS takes in tags (Tagging AWS Resources User Guide, "Tag naming limits");
-# each resource has at most 50.
+# Characters that every service of AWS accepts in tags (Tagging AWS Resources User Guide, "Tag
+# naming limits"); each resource has at most 50.
 TAG = re.compile(r"[\w .:/=+@-]*")
 TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
 OWN_TAGS = ("Project", "Stack", "Name")
@@ -162,7 +162,7 @@ def _certificates(value: str) -> str:
         found = x509.load_pem_x509_certificates(value.encode())
     except ValueError:
         raise _wrong("give certificates in PEM, -----BEGIN CERTIFICATE----- ...") from None
-    # as the hosts get it: no text between them, no key behind them
+    # hosts get the certificates only: no text between them, no key after them
     return "".join(c.public_bytes(serialization.Encoding.PEM).decode() for c in found)
 
 
@@ -237,7 +237,7 @@ def _failures(value: str) -> str:
 
 
 def _letter(given: Any) -> Any:
-    """YAML has `y` and `n` for true and false, and numbers for what looks like one."""
+    """A letter or digit as text: YAML reads `y` and `n` as booleans, and digits as numbers."""
     if isinstance(given, bool):
         return "y" if given else "n"
     return str(given) if isinstance(given, int) else given
@@ -249,7 +249,7 @@ def architecture(instance_type: str) -> str:
 
 
 def hosted_zone(given: Any) -> Any:
-    """A zone's name alone is enough."""
+    """A zone given by its name alone, as an object."""
     return {"name": _domain(given)} if isinstance(given, str) else given
 
 
@@ -283,5 +283,5 @@ Alignment = Literal["r", "s"]
 YesNo = Annotated[Literal["y", "n"], BeforeValidator(_letter)]
 PublicSuffix = Annotated[Literal["y", "n", "u"], BeforeValidator(_letter)]
 FailureOptions = Annotated[str, AfterValidator(_failures), BeforeValidator(_letter)]
-# What Debian's libsasl2-modules can do with a password.
+# The mechanisms of Debian's libsasl2-modules that use a password.
 SaslMechanism = Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]

@@ -67,17 +67,21 @@ def graph(stack_file: Path) -> dict[str, Any]:
 
 
 def _leave_nothing_to_chance() -> None:
-    """Let each key and password be its own, and the same at every run."""
-    from components import secrets
+    """Give each generated key and password a value of its own that is the same at every run."""
+    import pulumi
+
     from mail import dkim
 
-    kept = secrets.kept
+    stash: Callable[..., Any] = pulumi.Stash
 
-    def always(name: str, _: Callable[[], str], opts: Any) -> Any:
-        return kept(name, lambda: f"the secret {name}", opts)
+    def fixed(name: str, *, input: Any, opts: Any) -> Any:
+        if name.endswith(("-key", "-password", "-secret")):
+            input = pulumi.Output.secret(f"the secret {name}")
+        return stash(name, input=input, opts=opts)
 
+    setattr(pulumi, "Stash", fixed)  # noqa: B010
     # long enough for several strings
-    secrets.kept, dkim.record = always, lambda key: f"v=DKIM1; k=rsa; p={key * 20}"
+    dkim.record = lambda private_key: f"v=DKIM1; k=rsa; p={private_key * 20}"
 
 
 def text(tree: Path, stack_file: Path) -> list[str]:

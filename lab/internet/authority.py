@@ -1,4 +1,4 @@
-"""The lab's own certificate authority, for the names of services that the lab plays."""
+"""The lab's own certificate authority, for names of services that the lab simulates."""
 
 import datetime
 from pathlib import Path
@@ -64,7 +64,7 @@ class Authority:
         )
 
     def issue(self, *names: str, lasting: datetime.timedelta = _YEAR) -> tuple[Path, Path]:
-        """Certificate chain and key files for the names, the first naming the files."""
+        """Issue a certificate; its chain and key files are named after the first name."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             self._builder(_name(names[0]), key, lasting)

@@ -1,7 +1,7 @@
 """A computer outside AWS: a fresh Debian system at the address of the lab's probe.
 
-It has Postfix, msmtp, s-nail and ssh, and its user's key: the lab's stacks have its public half as
-`ssh.publicKey`.
+It has Postfix, msmtp, s-nail, ssh and a user's SSH key, whose public half is `ssh.publicKey` of the
+lab's stacks.
 """
 
 import subprocess
@@ -42,7 +42,7 @@ def run(lab: Lab, script: str, files: Mapping[str, str]) -> subprocess.Completed
 
 
 def shell(lab: Lab) -> list[str]:
-    """The beginning of a command line that runs in a new such system, at this terminal."""
+    """The command line prefix that runs a command in a new such system, at this terminal."""
     return _system(lab, "--chdir=/root")
 
 

@@ -12,7 +12,7 @@ FILE = "private-zones.conf"
 def configuration(zones: Sequence[PrivateZone]) -> str:
     """unbound's views; a zone answers for every name below its own (NXDOMAIN for those it lacks).
 
-    Other names are resolved as everywhere.
+    All other names are resolved as for other networks.
     """
     lines = ["server:"]
     networks = sorted({network for zone in zones for network in zone.networks})
@@ -27,7 +27,7 @@ def configuration(zones: Sequence[PrivateZone]) -> str:
 
 
 def apply(lab: Lab, zones: Sequence[PrivateZone]) -> None:
-    """Put the zones in force, if they are not yet; the resolver then forgets what it knew."""
+    """Configure these zones, unless they are configured already; it empties the cache."""
     file, text = lab.directory / FILE, configuration(zones)
     if file.read_text() != text:
         file.write_text(text)

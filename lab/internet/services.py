@@ -1,10 +1,10 @@
-"""The services that the lab plays for its machines, each a program of Debian's.
+"""The services of the lab's internet, each a program of Debian.
 
 - unbound: the resolver, with real TTLs and negative caching;
 - nginx: the AWS API, the ACME server and the package mirror under their true names, with TLS;
 - pebble: the ACME server (Let's Encrypt's test server, whose state is in memory), and a second one
   as its staging environment, whose root no machine trusts by itself;
-- a second nginx outside the lab's namespace: the package cache, the only thing with a way out.
+- a second nginx outside the lab's namespace: the package cache, the only way to the real internet.
 """
 
 import contextlib
@@ -25,7 +25,8 @@ from lab.wait import within
 
 ACME_NAME = "acme-v02.api.letsencrypt.org"
 STAGING_NAME = "acme-staging-v02.api.letsencrypt.org"
-ROOTS_NAME = "letsencrypt.org"  # where the staging environment's roots are published
+# Let's Encrypt publishes the roots of its staging environment here.
+ROOTS_NAME = "letsencrypt.org"
 REGION = "us-east-1"
 AWS_NAMES = (
     "amazonaws.com",
@@ -40,10 +41,10 @@ PACKAGES = CACHE / "packages"
 
 
 def mirrors(image: Path) -> list[str]:
-    """The host names of the package mirrors that the image knows, the one that it has today first.
+    """The host names of the package mirrors in the image, the one in use first.
 
-    At the first boot cloud-init writes apt's lists anew (`generate_mirrorlists`), to the mirror
-    that Debian has for AWS, which is named in cloud-init's own configuration.
+    At the first boot cloud-init rewrites apt's lists (`generate_mirrorlists`) to Debian's mirror
+    for AWS, which cloud-init's own configuration names.
     """
     cloud_init = image / "etc/cloud"
     files = [
@@ -87,7 +88,7 @@ forward-zone:
 
 
 def nginx_configuration(lab: Lab, authority: Authority, image: Path) -> str:
-    """The front that answers under the true names of AWS, of the ACME server, of the mirror."""
+    """The proxy that answers under the real names of AWS, the ACME server and the mirrors."""
     aws = authority.issue(*AWS_NAMES)
     acme = _acme(authority, ACME_NAME, PEBBLE_PORT)
     staging = _acme(authority, STAGING_NAME, STAGING_PORT)
@@ -148,7 +149,7 @@ http {{
 
 
 def _acme(authority: Authority, name: str, port: int) -> str:
-    """nginx's server for a pebble, under the true name of the ACME server that it plays."""
+    """nginx's server block for a pebble, under the real name of the ACME server."""
     chain, key = authority.issue(name)
     pebble = f"https://127.0.0.1:{port}"
     return f"""  server {{
@@ -273,7 +274,7 @@ def start_package_cache() -> None:
 
 
 def stop_package_cache_after_the_last_lab() -> None:
-    """The cache's files stay, the process does not, once no lab is left."""
+    """Stop the cache's process if no lab is left; its files stay."""
     with contextlib.suppress(FileNotFoundError), _cache_lock():
         pid = _package_cache()
         if pid is None or (HOME.exists() and any(HOME.iterdir())):
@@ -290,7 +291,7 @@ def _cache_lock():
 
 
 def _package_cache() -> int | None:
-    """The process id of the running cache."""
+    """The process id of the running cache, if it runs."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         pid = int((PACKAGES / "nginx.pid").read_text())
         if b"nginx" in Path(f"/proc/{pid}/cmdline").read_bytes():

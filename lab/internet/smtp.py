@@ -14,23 +14,23 @@ SMTP_SECONDS = 60
 
 @dataclass(frozen=True)
 class Internet:
-    """A computer on the lab's internet, of a stranger or of a user with a login.
+    """A computer on the lab's internet, from which strangers and users connect.
 
-    With a `root` (PEM), TLS trusts this one instead of all that the lab's machines trust.
+    With a `root` (PEM), TLS trusts only this certificate authority, else those of the lab.
     """
 
     lab: Lab
     root: str | None = None
 
     def context(self) -> ssl.SSLContext:
-        """TLS that checks names."""
+        """A TLS context that verifies certificates and names."""
         bundle = self.lab.directory / "machines/inbox/root/etc/ssl/certs/ca-certificates.crt"
         return ssl.create_default_context(cadata=self.root or bundle.read_text())
 
     def connect(self, host: str, address: str, port: int, *, tls: bool = True) -> smtplib.SMTP:
         """A session with a gateway: 465 is TLS from the start, others use STARTTLS if `tls` is on.
 
-        The certificate is verified for `host`; `address` is what DNS gives for it.
+        The certificate is verified for `host`; `address` is the address of that name in DNS.
         """
         with entered(f"{self.lab.namespace}-probe"):
             session = _Smtp(address, port, self.context(), host, implicit=port == 465)

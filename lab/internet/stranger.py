@@ -1,4 +1,4 @@
-"""A stranger on the lab's internet; the domain's DMARC policy has unsigned mail refused."""
+"""A correspondent on the lab's internet, whose domain has a DMARC policy of p=reject."""
 
 import uuid
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SELECTOR = "s1"
 
 @dataclass(frozen=True)
 class Stranger:
-    """A correspondent at the address of the lab's probe; `key` signs for `domain`."""
+    """A correspondent at the address of the lab's probe; `key` is the DKIM key of `domain`."""
 
     domain: str
     key: str
@@ -42,7 +42,7 @@ class Stranger:
 def stranger(lab: Lab) -> Iterator[Stranger]:
     """A stranger with SPF, DKIM and DMARC `p=reject` in DNS, under a name never used before.
 
-    Resolvers remember what a domain had, so no two have the same.
+    Each gets a new domain, because resolvers cache the records of used ones.
     """
     who = Stranger(f"far-{uuid.uuid4().hex[:8]}.example", dkim.generate())
     key = " ".join(f'"{piece}"' for piece in txt.pieces(dkim.record(who.key)))
@@ -60,6 +60,6 @@ def stranger(lab: Lab) -> Iterator[Stranger]:
 
 
 def put_zone(lab: Lab, zone: str, records: list[list[object]]) -> None:
-    """Have these (name, type, TTL, value) be all that a zone elsewhere holds."""
+    """Replace the records of a zone outside Route53 by these (name, type, TTL, value)."""
     with entered(lab.namespace):
         RegionClient(lab.api_url).call("PUT", "dns/records", {"zone": zone, "records": records})

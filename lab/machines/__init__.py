@@ -1,1 +1,1 @@
-"""Hosts, addresses, security groups and disks, made as the API describes them."""
+"""Machines, addresses, security groups and disks, created as the API's state describes them."""

@@ -1,7 +1,7 @@
 """`into.py DIRECTORY COMMAND...`: a command on a virtual machine, as its root, by SSH.
 
-It is for such a machine what `nsenter` is for a container, and is run by its path. One connection
-serves all commands: to open one is seconds of work where the processor is emulated.
+It does for a virtual machine what `nsenter` does for a container, and is run by its path. All
+commands share one connection, because opening one takes seconds on an emulated processor.
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 OPTIONS = (
-    # each machine is new, and its network is the lab's own
+    # each machine has a new host key, and the network is the lab's own
     "StrictHostKeyChecking=no",
     "UserKnownHostsFile=/dev/null",
     "LogLevel=ERROR",
@@ -24,7 +24,7 @@ OPTIONS = (
 
 
 def main() -> None:
-    """Become ssh."""
+    """Replace this process by ssh."""
     directory, command = Path(sys.argv[1]), sys.argv[2:]
     into = json.loads((directory / "into.json").read_text())
     ssh = ["ssh", *(f"-o{option}" for option in OPTIONS)]

@@ -12,23 +12,23 @@ from common.shell import attempt, run
 from lab.machines.network import Link
 from lab.wait import within
 
-# A host is given as long to power off as systemd gives its slowest service.
+# Seconds until a host that does not power off is killed: systemd's limit for a service's stop.
 POWER_OFF_SECONDS = 90
 EXIT_REBOOT = 133
-# Below a machine's root: the serial numbers of its disks, by the kernel's names.
+# A directory below a machine's root with the serial number of each disk, by the kernel's name.
 SERIALS = "usr/local/lib/lab/disks"
 
 
 @dataclass(frozen=True)
 class Disk:
-    """A volume's block device, as the NVMe disk that Nitro shows it as."""
+    """A volume's block device, with the name and serial number of Nitro's NVMe disks."""
 
     loop: str
     number: int
 
     @property
     def name(self) -> str:
-        """The kernel's name of it; the root device is nvme0n1."""
+        """The kernel's name of the disk; the root device is nvme0n1."""
         return f"nvme{self.number}n1"
 
 
@@ -49,7 +49,7 @@ class Machine:
         return self.directory / "root"
 
     def create(self, trust: str) -> None:
-        """A fresh root over the image, trusting the lab's certificate authorities (PEM)."""
+        """Make a new root file system over the image, with the lab's authorities (PEM)."""
         for part in ("upper", "work", "root"):
             (self.directory / part).mkdir(parents=True, exist_ok=True)
         lower, upper, work = self.image, self.directory / "upper", self.directory / "work"
@@ -82,7 +82,7 @@ class Machine:
             "--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1",
             "--resolv-conf=off",
             "--timezone=off",
-            # a console of its own, as on EC2: the log has everything written to /dev/console
+            # as on EC2 the console's log has everything written to /dev/console
             "--console=read-only",
             *(f"--bind={bind}" for bind in binds),
             *(f"--bind={disk.loop}:/dev/{disk.name}" for disk in self.disks.values()),
@@ -109,7 +109,7 @@ class Machine:
 
     @property
     def leader(self) -> int | None:
-        """The process id of the machine's own init, outside."""
+        """The process id of the machine's init, in this computer's namespace."""
         if self.process is None or self.process.poll() is not None:
             return None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
@@ -119,7 +119,7 @@ class Machine:
         return None
 
     def note_leader(self) -> None:
-        """Write the leader's process id where commands find it (lab/access.py), as a whole."""
+        """Write the leader's process id for lab/access.py, atomically."""
         file, text = self.directory / "leader", str(self.leader or "")
         if not file.exists() or file.read_text() != text:
             beside = file.with_name("leader.new")
@@ -127,10 +127,10 @@ class Machine:
             beside.replace(file)
 
     def attach(self, volume: str, loop: str) -> None:
-        """Show a volume to the running machine, and to it at later boots.
+        """Attach a volume to the running machine, and at its later boots.
 
-        As on Nitro its id, without the dash, is the disk's serial number; no link in /dev leads to
-        it. `look-like-ec2` shows at a boot what is in the directory of serial numbers.
+        As on Nitro the volume's id without its dash is the serial number; /dev has no link for it.
+        At a boot `look-like-ec2` makes the disks of the directory of serial numbers visible.
         """
         free = set(range(1, len(self.disks) + 2)) - {disk.number for disk in self.disks.values()}
         disk = self.disks[volume] = Disk(loop, min(free))
@@ -148,7 +148,7 @@ class Machine:
             run(*inside, "sh", "-c", f"[ ! -d /run/sys/block ] || {{ {show}; }}")
 
     def detach(self, volume: str) -> None:
-        """Take the volume away."""
+        """Detach the volume."""
         disk = self.disks.pop(volume)
         (self.root / SERIALS / disk.name).unlink(missing_ok=True)
         if self.leader is not None:
@@ -156,7 +156,7 @@ class Machine:
             attempt("nsenter", "-t", str(self.leader), "-m", "rm", "-rf", *gone)
 
     def power_off(self) -> None:
-        """Orderly shutdown; a machine that does not end in time is killed, as AWS forces a stop."""
+        """Shut down in order; a machine that takes too long is killed, as AWS forces a stop."""
         if (process := self.process) is None:
             return
 
@@ -172,7 +172,7 @@ class Machine:
         self.kill()
 
     def kill(self) -> None:
-        """End the machine as a power loss does."""
+        """Kill the machine, as a power loss does."""
         if self.process is not None and self.process.poll() is None:
             if (leader := self.leader) is not None:
                 with contextlib.suppress(ProcessLookupError):

@@ -1,8 +1,8 @@
-"""The lab's network: one router namespace, a veth pair for each machine, rules by nftables.
+"""The lab's network: one router namespace, a veth pair for each machine, nftables rules.
 
-Every machine hangs on the router by a link of its own and the router answers ARP for its
-neighbours (proxy ARP), so that all traffic, inside a subnet too, passes the security groups. An
-Elastic IP is a pair of NAT rules, as AWS's own internet gateway does it.
+Every machine has its own link to the router, and the router answers ARP for its neighbours (proxy
+ARP), so all traffic passes the security groups, also within a subnet. An Elastic IP is a pair of
+NAT rules, as in AWS's internet gateway.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ from lab.machines.state import Instance, Rule
 
 METADATA = "169.254.169.254"
 RESOLVER = "169.254.169.253"
-# Documentation ranges (RFC 5737): the services that everybody uses, and the others on the internet.
+# Documentation ranges (RFC 5737): the lab's services, and all other computers on its internet.
 DNS = "192.0.2.53"
 SERVICES = "192.0.2.80"
 INBOX = "198.51.100.10"
@@ -43,7 +43,7 @@ class Link:
 
 
 def link_of(lab: Lab, instance: Instance) -> Link:
-    """The connection of an instance."""
+    """The link of an instance."""
     short = instance.id.removeprefix("i-")[:8]
     return Link(
         f"{lab.namespace}-{short}",
@@ -55,12 +55,12 @@ def link_of(lab: Lab, instance: Instance) -> Link:
 
 
 def other(lab: Lab, name: str) -> Link:
-    """The connection of one of the others on the internet, such as the inbox or the probe."""
+    """The connection of a computer outside AWS, such as the inbox or the probe."""
     return Link(f"{lab.namespace}-{name}", name, OTHERS[name], OTHERS_CIDR)
 
 
 def make_router(lab: Lab) -> None:
-    """The namespace with the addresses of the lab's services; nothing leads out of it."""
+    """Make the router's namespace with the services' addresses; it has no route out."""
     ns = lab.namespace
     run("ip", "netns", "add", ns)
     run("ip", "-n", ns, "link", "set", "lo", "up")
@@ -70,7 +70,7 @@ def make_router(lab: Lab) -> None:
 
 
 def connect(lab: Lab, link: Link, *, tap: bool = False) -> None:
-    """Lay the link anew: veth pair or tap, route, proxy ARP. Addresses of AWS come by DHCP.
+    """Make the link anew: veth pair or tap, route, proxy ARP. Instances get addresses by DHCP.
 
     The veth pair leads into a namespace of the machine's own, the tap to the QEMU that opens it.
     """
@@ -83,10 +83,10 @@ def connect(lab: Lab, link: Link, *, tap: bool = False) -> None:
     prefix = link.cidr.partition("/")[2]
     address = f"{link.router}/{prefix}"
     run("ip", "-n", ns, "address", "add", address, "dev", link.interface, "noprefixroute")
-    # loose, because the answer to a machine leaves by another link than the kernel would guess
+    # loose reverse path filter: answers may leave by another link than the kernel's best route
     settings = f"net.ipv4.conf.{link.interface}"
     run(*lab.inside("sysctl", "-qw", f"{settings}.proxy_arp=1", f"{settings}.rp_filter=0"))
-    # a NAT instance hands on what the router's own services have answered
+    # a NAT instance forwards packets that come from the router's own addresses
     run(*lab.inside("sysctl", "-qw", f"{settings}.accept_local=1"))
     run("ip", "-n", ns, "neigh", "flush", "dev", link.interface)
     run("ip", "-n", ns, "link", "set", link.interface, "up")
@@ -104,7 +104,7 @@ def _veth(lab: Lab, link: Link) -> None:
 
 
 def configure(link: Link) -> None:
-    """The static address of a machine that is not AWS's."""
+    """Configure the static address of a machine outside AWS."""
     ns = link.namespace
     prefix = link.cidr.partition("/")[2]
     run("ip", "-n", ns, "link", "set", "eth0", "up")
@@ -113,13 +113,13 @@ def configure(link: Link) -> None:
 
 
 def disconnect(lab: Lab, link: Link) -> None:
-    """Take the link away; fine if it is gone."""
+    """Remove the link, if it exists."""
     attempt("ip", "-n", lab.namespace, "link", "delete", link.interface)
     attempt("ip", "netns", "delete", link.namespace)
 
 
 def dhcp_server(lab: Lab, link: Link) -> list[str]:
-    """The command of the DHCP server on one machine's link: AWS gives out the address by DHCP."""
+    """The command of a DHCP server for one machine's link, by which instances get addresses."""
     net = ipaddress.ip_network(link.cidr)
     return lab.inside(
         "dnsmasq",
@@ -143,7 +143,7 @@ def dhcp_server(lab: Lab, link: Link) -> list[str]:
 def apply_rules(
     lab: Lab, instances: Iterable[Instance], file: Path, *, port_25_blocked: bool
 ) -> None:
-    """Put the ruleset in force as a whole, if it is not yet."""
+    """Load the ruleset as a whole, unless it is loaded already."""
     text = ruleset([(link_of(lab, i).interface, i) for i in instances], port_25_blocked)
     if file.exists() and file.read_text() == text:
         return
@@ -154,7 +154,7 @@ def apply_rules(
 def ruleset(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> str:
     """The nftables ruleset: security groups out and in, and the NAT of Elastic IPs.
 
-    Port 25 out is blocked as AWS does it: to every public address, whatever the groups say.
+    Port 25 out is blocked as by AWS: to every public address, whatever security groups allow.
     """
     lines = ["flush ruleset", "table inet lab {"]
     for interface, instance in machines:
@@ -165,7 +165,7 @@ def ruleset(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> str:
 
 
 def _forward(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> list[str]:
-    """What goes through the router: between machines, and to the internet and back."""
+    """Rules for forwarded traffic: between machines, and to and from the internet."""
     lines = ["  chain forward {", "    type filter hook forward priority 0; policy accept;"]
     for interface, instance in machines:
         lines += _checks(interface, instance)
@@ -185,7 +185,7 @@ def _forward(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> lis
 
 
 def _input(machines: list[tuple[str, Instance]]) -> list[str]:
-    """What the router answers: link-local, which no group filters, or as the internet."""
+    """Rules for traffic to the router: link-local (unfiltered), and services of the internet."""
     lines = [
         "  chain input {",
         "    type filter hook input priority 0; policy accept;",
@@ -195,7 +195,7 @@ def _input(machines: list[tuple[str, Instance]]) -> list[str]:
     ]
     for interface, instance in machines:
         if instance.internet:
-            # the internet gateway knows an interface's own address alone
+            # the internet gateway translates an interface's own address only
             foreign = f'iifname "{interface}" ip saddr != {instance.private_address}'
             lines += [f"    {foreign} drop", f'    iifname "{interface}" jump out-{interface}']
         else:
@@ -204,7 +204,7 @@ def _input(machines: list[tuple[str, Instance]]) -> list[str]:
 
 
 def _elastic(machines: list[tuple[str, Instance]]) -> list[str]:
-    """Elastic IPs to private addresses, and back."""
+    """NAT rules between Elastic IPs and private addresses."""
     elastic = [(i.public_address, i) for _, i in machines if i.public_address and i.internet]
     return [
         "table ip elastic {",
@@ -215,8 +215,8 @@ def _elastic(machines: list[tuple[str, Instance]]) -> list[str]:
         "  }",
         "  chain postrouting {",
         "    type nat hook postrouting priority 100;",
-        # The destination is the one before `dnat`: a neighbour's Elastic IP is outside the VPC, its
-        # private address inside.
+        # `ct original` is the destination before `dnat`: traffic to a neighbour's Elastic IP gets
+        # the sender's public address as its source, traffic to its private address does not.
         *(
             f"    ip saddr {i.private_address} ct original ip daddr != {i.vpc_cidr} snat to {own}"
             for own, i in elastic
@@ -227,7 +227,7 @@ def _elastic(machines: list[tuple[str, Instance]]) -> list[str]:
 
 
 def _checks(interface: str, instance: Instance) -> list[str]:
-    """The source/destination check; without it, still nothing leaves the VPC for somebody else."""
+    """The source/destination check; without it a foreign source still cannot leave the VPC."""
     address = instance.private_address
     foreign = f'    iifname "{interface}" ip saddr != {address}'
     if instance.forwards:

@@ -1,4 +1,4 @@
-"""QEMU's control socket (QMP, docs/interop/qmp-spec): one question after the other."""
+"""QEMU's control socket (QMP, docs/interop/qmp-spec): one command after the other."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ ANSWER_SECONDS = 30
 
 
 class QmpError(Exception):
-    """QEMU refused; the text is its own."""
+    """QEMU refused a command; the text is QEMU's."""
 
 
 class Qmp:
@@ -26,7 +26,7 @@ class Qmp:
         self.ask("qmp_capabilities")
 
     def ask(self, command: str, **arguments: Any) -> Any:
-        """The answer to a command; events that come meanwhile are kept."""
+        """The answer to a command; events before it are kept for `wait_for`."""
         self._lines.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self._lines.flush()
         while "event" in (answer := self._read()):
@@ -36,7 +36,7 @@ class Qmp:
         return answer["return"]
 
     def wait_for(self, event: str, **data: Any) -> None:
-        """Return once there was this event with these data."""
+        """Return once this event with these data has occurred."""
         while True:
             for seen in self._events:
                 if seen["event"] == event and data.items() <= seen.get("data", {}).items():

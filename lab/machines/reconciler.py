@@ -1,4 +1,4 @@
-"""Brings machines, links, disks and rules to the region's state, again and again."""
+"""Reconciles machines, links, disks and rules with the region's state."""
 
 import logging
 import subprocess
@@ -21,7 +21,7 @@ GIB = 1024**3
 
 @dataclass
 class Host:
-    """An instance's machine: the state that it is in, and the change under way."""
+    """An instance's machine with its present state and the change in progress."""
 
     instance: Instance
     machine: Machine
@@ -32,7 +32,7 @@ class Host:
 
 @dataclass
 class Reconciler:
-    """Owns the instances' machines. `stopped(id)` reports to the region that one powered off."""
+    """Owns the instances' machines; calls `stopped(id)` when one has powered itself off."""
 
     lab: Lab
     image: Path
@@ -43,7 +43,7 @@ class Reconciler:
     port_25_blocked: bool = False
 
     def follow(self, state: RegionState) -> None:
-        """One pass; a change whose address or disk is still in use is made by a later one."""
+        """One pass; a change waits for a later one while its address or disk is in use."""
         self.port_25_blocked = state.port_25_blocked
         instances = {i.id: i for i in state.instances}
         wanted = {i.id: i for i in state.instances if i.state in ("pending", "running")}
@@ -63,7 +63,7 @@ class Reconciler:
         routes.apply(self.lab, known, self.lab.directory / "routes")
 
     def close(self) -> None:
-        """Power everything off, side by side, and keep the disks."""
+        """Power all machines off in parallel, and keep the disks."""
         threads = [host.closing or self._close(host) for host in self.hosts.values()]
         for thread in threads:
             thread.join()
@@ -122,7 +122,7 @@ class Reconciler:
         return Machine(instance.id, directory, self.image, link)
 
     def _apply_rules(self, *new: Instance) -> list[Instance]:
-        """Put the rules for the instances that there are in force; gives these."""
+        """Apply the rules of all existing instances, and return these."""
         known = [*(h.instance for h in self.hosts.values() if h.closing is None), *new]
         file = self.lab.directory / "rules.nft"
         network.apply_rules(self.lab, known, file, port_25_blocked=self.port_25_blocked)
@@ -157,7 +157,7 @@ class Reconciler:
         return any(volume in host.machine.disks for host in self.hosts.values())
 
     def _loop(self, volume: AttachedVolume) -> str:
-        """The loop device that shows the volume's sparse file."""
+        """The loop device over the volume's sparse file."""
         if volume.id not in self.loops:
             file = self.lab.directory / "volumes" / volume.id
             file.parent.mkdir(exist_ok=True)
@@ -167,7 +167,7 @@ class Reconciler:
         return self.loops[volume.id]
 
     def _grow(self, volume: AttachedVolume) -> None:
-        """A volume that was made larger is larger at once, also in the machine that has it."""
+        """Grow a volume's file at once, also in the machine that it is attached to."""
         file = self.lab.directory / "volumes" / volume.id
         if file.stat().st_size < volume.size_gib * GIB:
             with file.open("ab") as disk:

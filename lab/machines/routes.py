@@ -1,7 +1,7 @@
-"""Route tables that lead to a network interface, as to a NAT instance's.
+"""Routes whose target is a network interface, such as a NAT instance's.
 
-What a machine of such a subnet sends out of its VPC is handed to that interface's machine, before
-the router looks whether an address is one of its own: the lab's services are.
+Packets that leave the VPC from such a subnet go to that interface's machine. Policy rules do this
+before the router checks for its own addresses, which those of the lab's services are.
 """
 
 import ipaddress
@@ -18,13 +18,13 @@ LINK_LOCAL = "169.254.0.0/16"
 
 
 def prepare(lab: Lab) -> None:
-    """Let rules of ours come before the router's own addresses."""
+    """Give our policy rules priority over the router's local addresses."""
     run("ip", "-n", lab.namespace, "rule", "add", "priority", LOCAL_PRIORITY, "lookup", "local")
     run("ip", "-n", lab.namespace, "rule", "del", "priority", "0")
 
 
 def apply(lab: Lab, instances: Iterable[Instance], file: Path) -> None:
-    """Put these instances' routes in force, if they are not yet; `file` has those that are."""
+    """Apply these instances' routes, if they changed; `file` has the applied ones."""
     known = list(instances)
     interfaces = {i.private_address: link_of(lab, i).interface for i in known}
     wanted = {
@@ -41,7 +41,8 @@ def apply(lab: Lab, instances: Iterable[Instance], file: Path) -> None:
     for line in wanted - held:
         interface, vpc, via, device = line.split()
         for route in (
-            ["throw", vpc],  # within the VPC, and to what AWS has in each, as everybody
+            # within the VPC, and to AWS's link-local addresses, routing is that of all subnets
+            ["throw", vpc],
             ["throw", LINK_LOCAL],
             ["default", "via", via, "dev", device, "onlink"],
         ):
@@ -55,5 +56,5 @@ def _rule(interface: str, via: str) -> list[str]:
 
 
 def _table(via: str) -> str:
-    """A table's number: no two interfaces have one address."""
+    """The number of a routing table, from the address of the interface, which is unique."""
     return str(int(ipaddress.ip_address(via)))

@@ -1,4 +1,4 @@
-"""The region's state as the machines' side reads it: `GET /_lab/state`, typed."""
+"""The typed state of the region for the reconciler: `GET /_lab/state`."""
 
 from typing import Literal
 
@@ -34,7 +34,7 @@ class Instance(_Model):
     """An instance as the API has it; `boots` rises with each start and reboot request.
 
     `name` is its tag `Name`, which is the host's name. `via` is the private address of the
-    interface that its subnet's route to everywhere leads to; one that `forwards` has no
+    interface that is the target of its subnet's default route. With `forwards` it has no
     source/destination check.
     """
 

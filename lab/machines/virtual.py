@@ -1,8 +1,8 @@
 """A machine with a kernel of its own: Debian's cloud kernel in QEMU, its disks NVMe as on Nitro.
 
-It hangs on the lab's router by a tap in the place of the veth pair; all else of the network is the
-same. cloud-init knows EC2 by what the firmware says (DMI: "Detecting instances" in the EC2 User
-Guide). Commands reach the machine by SSH from the router (lab/machines/into.py), with a key that
+It has a tap to the lab's router instead of a veth pair; the rest of the network is the same.
+cloud-init recognizes EC2 by the firmware's data (DMI: "Detecting instances" in the EC2 User Guide).
+Commands reach the machine by SSH from the router (lab/machines/into.py), with a key that
 systemd takes from the firmware (systemd.system-credentials(7), `ssh.authorized_keys.root`).
 """
 
@@ -21,23 +21,23 @@ from lab.machines.machine import POWER_OFF_SECONDS, Disk, Machine
 from lab.machines.qmp import Qmp, QmpError
 from lab.wait import within
 
-# The root partition begins where Debian's image has it, and has the id of image/virtual/etc/fstab.
+# The start of the root partition in Debian's image, and its id in image/virtual/etc/fstab.
 PARTUUID = "5a3b6f4e-1c8d-4f0a-9b57-2f1d0c6e8a91"
 FIRST_SECTOR, SECTOR = 262_144, 512
 ROOT_GIB, FILE_SYSTEM_GIB = 8, 3  # the file system grows into its partition at the first boot
 MEMORY_MIB = 1024  # a t4g.micro's
 PROGRAM = "qemu-system-x86_64"
 KVM = ["-accel", "kvm", "-cpu", "host"]
-# five-level page tables cost emulation much, and Nitro's smaller machines do not have them
+# five-level page tables slow emulation down, and Nitro's smaller machines do not have them
 TCG = ["-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max,-la57"]
 PROBE_SECONDS = 5
 
 
 def accelerator(kernel: Path) -> list[str]:
-    """QEMU's arguments: KVM where it runs this kernel, else emulation.
+    """QEMU's arguments: KVM if it can run this kernel, else emulation.
 
-    A nested KVM may open and then hang, or run the firmware and not the kernel, so the kernel has
-    some seconds to say its first words.
+    A nested KVM may open and then hang, or run the firmware and not the kernel. So the kernel is
+    tried, and must write to its console within seconds.
     """
     with tempfile.NamedTemporaryFile() as said:
         command = [PROGRAM, *KVM, "-m", "256", "-display", "none", "-nodefaults", "-no-reboot"]
@@ -55,24 +55,24 @@ def accelerator(kernel: Path) -> list[str]:
 
         within(PROBE_SECONDS, lambda: works() or probe.poll() is not None)
         kvm = works()
-        probe.kill()  # and no wait: a probe that hangs in the kernel never ends
+        probe.kill()  # without waiting for its end: a probe that hangs in the kernel never ends
     return KVM if kvm else TCG
 
 
 def hosts(lab: Lab) -> set[str]:
-    """The names of the hosts that are to run this way in a lab."""
+    """The names of the hosts of a lab that run as virtual machines."""
     file = lab.directory / "real-kernel"
     return set(file.read_text().split()) if file.exists() else set()
 
 
 def choose(lab: Lab, names: Iterable[str]) -> None:
-    """Have these hosts run this way from their next instance on."""
+    """Run these hosts as virtual machines from their next instance on."""
     (lab.directory / "real-kernel").write_text("".join(f"{name}\n" for name in names))
 
 
 @dataclass
 class VirtualMachine(Machine):
-    """The same life as a container's; `lab` is where its network is."""
+    """A virtual machine with the interface of `Machine`; its network is the one of `lab`."""
 
     lab: Lab | None = None
 
@@ -82,7 +82,7 @@ class VirtualMachine(Machine):
         return self.directory / "disk"
 
     def create(self, trust: str) -> None:
-        """A root volume of the image and the lab's certificate authorities (PEM)."""
+        """Make a root volume from the image and the lab's certificate authorities (PEM)."""
         super().create(trust)
         with self.root_disk.open("wb") as disk:
             disk.truncate(ROOT_GIB * 1024**3)
@@ -153,7 +153,7 @@ class VirtualMachine(Machine):
         return self.process.pid if alive and self.process else None
 
     def attach(self, volume: str, loop: str) -> None:
-        """Plug a volume in; its serial number is its id without the dash."""
+        """Attach a volume; its serial number is its id without the dash."""
         self.disks[volume] = Disk(loop, 0)  # the kernel numbers it
         if self.leader is not None:
             with Qmp(self._qmp) as qemu:
@@ -161,7 +161,7 @@ class VirtualMachine(Machine):
                 qemu.ask("device_add", **_front(volume))
 
     def detach(self, volume: str) -> None:
-        """Pull a volume out."""
+        """Detach a volume."""
         del self.disks[volume]
         if self.leader is not None:
             with Qmp(self._qmp) as qemu:
@@ -170,7 +170,7 @@ class VirtualMachine(Machine):
                 qemu.ask("blockdev-del", **{"node-name": _node(volume)})
 
     def power_off(self) -> None:
-        """The power button, as AWS presses it; a machine that does not end in time is killed."""
+        """Press the power button, as AWS does; a machine that takes too long is killed."""
         if self.process is not None and self.leader is not None:
             with contextlib.suppress(OSError, QmpError), Qmp(self._qmp) as qemu:
                 qemu.ask("system_powerdown")
@@ -179,7 +179,7 @@ class VirtualMachine(Machine):
         self.kill()
 
     def kill(self) -> None:
-        """End the machine as a power loss does."""
+        """Kill the machine, as a power loss does."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -209,7 +209,7 @@ def _backend(volume: str, file: Path) -> dict[str, object]:
 
 
 def _front(volume: str) -> dict[str, object]:
-    # QEMU has one model name for all its NVMe disks, and no vendor data as EBS has it
+    # QEMU's NVMe disks all have one model name, and no vendor data like EBS volumes
     return {
         "driver": "nvme",
         "id": _device(volume),

@@ -1,1 +1,1 @@
-"""The Pulumi plug-in of the lab: resources to API calls by boto3, and nothing more."""
+"""The lab's Pulumi plug-in: it turns resources into API calls by boto3."""

@@ -18,7 +18,7 @@ PARENT_SECONDS = 2
 
 
 def watch_parent() -> None:
-    """End with the engine, which cannot say goodbye when it is killed."""
+    """End when the engine has ended, also if it was killed."""
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(PARENT_SECONDS)

@@ -131,7 +131,7 @@ def create_key(c: Clients, p: Properties) -> str:
 
 
 def smtp_password(secret: str, region: str) -> str:
-    """What an access key is as a password of SES's SMTP (its guide, "SMTP credentials")."""
+    """The SMTP password of an access key (Amazon SES guide, "SMTP credentials")."""
     signature = f"AWS4{secret}".encode()
     for part in ("11111111", region, "ses", "aws4_request", "SendRawEmail"):
         signature = hmac.digest(signature, part.encode(), "sha256")

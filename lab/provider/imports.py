@@ -1,8 +1,8 @@
-"""What `pulumi import` and `.get` make of an id, as the importers of terraform-provider-aws do.
+"""Ids of `pulumi import` and `.get`, read as terraform-provider-aws's importers do.
 
-The bridge takes a Read without a state for an import (pulumi-terraform-bridge, `isRefresh` in
+To the bridge a Read without a state is an import (pulumi-terraform-bridge, `isRefresh` in
 pkg/tfbridge/provider.go and pkg/pf/tfbridge/provider_read.go): the id is in the importer's form,
-and what the importer does not say, Read has to find out.
+and Read must find all properties that the id does not contain.
 """
 
 import zlib
@@ -11,7 +11,7 @@ from lab.provider.kinds import Clients, Imported, Importer
 
 
 class ImportRefused(Exception):
-    """The provider does not import such an id, or nothing of that type; in the provider's words."""
+    """The provider cannot import this id or this type; the text is the provider's."""
 
 
 def route_id(table: str, destination: str) -> str:

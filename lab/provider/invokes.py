@@ -13,7 +13,7 @@ from lab.provider.kinds import Clients, Properties, code
 
 
 class InvokeError(Exception):
-    """A function cannot answer; the text is the provider's own."""
+    """A function failed; the text is the provider's."""
 
 
 def _filters(p: Properties) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def get_ami(c: Clients, p: Properties) -> Properties:
 
 
 def get_zone(c: Clients, p: Properties) -> Properties:
-    """aws:route53/getZone: one zone by id, or by a name that one zone alone has.
+    """aws:route53/getZone: one zone by id, or by a name that only one zone has.
 
     terraform-provider-aws, route53/zone_data_source.go; internal/tfresource/not_found_error.go.
     """
@@ -125,7 +125,7 @@ def get_records(c: Clients, p: Properties) -> Properties:
 
 
 def _record_set(held: Mapping[str, Any]) -> Properties:
-    """As the provider gives it: a property that the API does not give is absent.
+    """A record set in the provider's form; properties that the API does not return are absent.
 
     terraform-provider-aws, route53/records_data_source.go: null where there is nothing; the bridge
     leaves nulls out (pkg/convert/object.go).

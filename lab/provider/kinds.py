@@ -73,7 +73,7 @@ Create = Callable[[Clients, Properties], str]
 Read = Callable[[Clients, str, Properties], Properties | None]
 Update = Callable[[Clients, str, Properties, Properties], None]
 Delete = Callable[[Clients, str, Properties], None]
-# An id in the form of `pulumi import` as the resource's own, and what that form says besides.
+# Turns an id in the form of `pulumi import` into the resource's id and the properties in it.
 Imported = tuple[str, Properties]
 Importer = Callable[[Clients, str], Imported]
 
@@ -82,9 +82,9 @@ Importer = Callable[[Clients, str], Imported]
 class Kind:
     """One resource type.
 
-    `create` gives the id, and adds to the properties those that the API gives only then. `read`
-    gives the properties that the API holds, or None where the resource is gone; all others stay as
-    they were. A change of an input in `replaces` makes a new resource; without `update`, any does.
+    `create` returns the id, and adds properties that the API returns only at that time. `read`
+    returns the properties that the API has, or None if the resource is gone; others stay as they
+    were. A change of an input in `replaces` replaces the resource; without `update`, every change.
     """
 
     inputs: frozenset[str]
@@ -97,7 +97,7 @@ class Kind:
     # pulumi-aws, provider/autonaming.go, unless its resources.go says otherwise
     longest_name: int = 255
     delete_before_replace: bool = False
-    # the error of a preview about the inputs, apart from unknown names
+    # gives a preview's error about the inputs; unknown names are checked elsewhere
     problem: Callable[[Properties], str | None] = lambda _: None
     importer: Importer = lambda _, identity: (identity, {})
 
@@ -113,13 +113,13 @@ def code(error: ClientError) -> str:
 
 
 def gone(error: ClientError) -> bool:
-    """Whether the API says that there is no such thing."""
+    """Whether the error says that the resource does not exist."""
     others = ("NoSuchEntity", "404", "NoSuchBucket", "NoSuchHostedZone")
     return "NotFound" in code(error) or code(error) in others
 
 
 def retried(call: Callable[[], Any], *codes: str) -> Any:
-    """Call again while AWS answers one of the codes, as its own provider does."""
+    """Repeat a call while AWS answers one of the codes, as the real provider does."""
     deadline = time.monotonic() + RETRY_SECONDS
     while True:
         try:
@@ -131,7 +131,7 @@ def retried(call: Callable[[], Any], *codes: str) -> Any:
 
 
 def forgiving(call: Callable[[], Any]) -> None:
-    """Delete something that may be gone already."""
+    """Delete a resource that may not exist any more."""
     try:
         call()
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""VPC and its parts."""
+"""Resource types of the VPC."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lab.provider import imports
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
 
 Api = dict[str, Any]
-# What a route leads to.
+# The possible targets of a route.
 TARGETS = {"gatewayId": "GatewayId", "networkInterfaceId": "NetworkInterfaceId"}
 
 
@@ -29,7 +29,7 @@ def tags_of(found: Api) -> dict[str, str]:
 
 
 def retag(c: Clients, identity: str, old: Properties, new: Properties) -> None:
-    """Bring an EC2 resource's tags up to date."""
+    """Update the tags of an EC2 resource."""
     removed = set(c.tags(old)) - set(c.tags(new))
     if removed:
         c.ec2.delete_tags(Resources=[identity], Tags=[{"Key": key} for key in sorted(removed)])
@@ -181,7 +181,7 @@ def create_group(c: Clients, p: Properties) -> str:
         VpcId=p["vpcId"],
         TagSpecifications=c.tag_specification("security-group", p),
     )["GroupId"]
-    # as the true provider: nothing goes out that the program did not allow
+    # as in the real provider, AWS's default rule for outgoing traffic is removed
     everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     c.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[everything])
     return group

@@ -1,4 +1,4 @@
-"""The engine's side of the plug-in: its protocol, over the table of resource types."""
+"""The engine's gRPC protocol, served from the table of resource types."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 def to_python(struct: struct_pb2.Struct) -> Properties:
-    """Properties; whole numbers as int, without the engine's own `__` keys and nulls."""
+    """Properties as Python values: whole numbers as int, without `__` keys and nulls."""
     return _tidy(MessageToDict(struct))
 
 
@@ -41,7 +41,7 @@ def _tidy(value: Any) -> Any:
 
 
 def to_struct(properties: Properties) -> struct_pb2.Struct:
-    """The other way."""
+    """Python values as a protobuf Struct."""
     struct = struct_pb2.Struct()
     struct.update(properties)
     return struct
@@ -60,7 +60,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.clients = Clients()
 
     def Handshake(self, request: Any, context: Any) -> Any:
-        """Not spoken; the engine goes on with Configure."""
+        """Not implemented; the engine goes on with Configure."""
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "Handshake")
 
     def Parameterize(self, request: Any, context: Any) -> Any:
@@ -84,7 +84,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
-        """Every configuration is taken."""
+        """Every configuration is valid."""
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: Any, context: Any) -> Any:
@@ -103,7 +103,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Invoke(self, request: Any, context: Any) -> Any:
-        """A function."""
+        """Call a function."""
         function = INVOKES.get(request.tok)
         if function is None:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the lab has no function {request.tok}")
@@ -111,7 +111,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         try:
             found = function(self.clients, to_python(request.args))
         except InvokeError as error:
-            # as the bridge does: an error of the call, no failure of an argument
+            # as in the bridge, this is an error of the call and not of an argument
             said = f"invoking {request.tok}: 1 error occurred:\n\t* {error}\n\n"
             context.abort(grpc.StatusCode.UNKNOWN, said)
             raise AssertionError from error
@@ -121,7 +121,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return getattr(provider_pb2, "InvokeResponse")(**{"return": to_struct(found)})  # noqa: B009
 
     def Check(self, request: Any, context: Any) -> Any:
-        """Unknown properties are errors; names are made where the true provider makes them."""
+        """Refuse unknown properties, and generate names where the real provider does."""
         kind = self._kind(request.urn, context)
         news, olds = to_python(request.news), to_python(request.olds)
         failures = [
@@ -148,7 +148,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=to_struct(news), failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:
-        """Which inputs differ, and what that means."""
+        """The inputs that differ, and whether they update or replace the resource."""
         kind = self._kind(request.urn, context)
         olds, news = to_python(request.old_inputs), to_python(request.news)
         ignored = set(request.ignoreChanges)
@@ -179,7 +179,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: Any, context: Any) -> Any:
-        """Make it; in a preview, the API's outputs stay unknown."""
+        """Create the resource; in a preview, the API's outputs stay unknown."""
         kind = self._kind(request.urn, context)
         news = to_python(request.properties)
         if request.preview:
@@ -193,9 +193,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return self._calling(create, context)
 
     def Read(self, request: Any, context: Any) -> Any:
-        """What the API holds, as state and as inputs; empty where it is gone.
+        """The resource's state and inputs from the API; empty if it is gone.
 
-        Without a state it is an import, whatever the inputs are: so the true provider has it.
+        Without a state it is an import, whatever the inputs are, as in the real provider.
         """
         kind = self._kind(request.urn, context)
         inputs, state = to_python(request.inputs), to_python(request.properties)
@@ -217,7 +217,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return self._calling(read, context)
 
     def Update(self, request: Any, context: Any) -> Any:
-        """Change it in place; in a preview, old outputs stay known under the new inputs."""
+        """Update in place; in a preview the old outputs stay known."""
         kind = self._kind(request.urn, context)
         olds, news = to_python(request.olds), to_python(request.news)
         if request.preview:
@@ -233,7 +233,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return self._calling(update, context)
 
     def Delete(self, request: Any, context: Any) -> Any:
-        """Take it away; gone already is as good."""
+        """Delete the resource, if it still exists."""
         kind = self._kind(request.urn, context)
         state = to_python(request.properties)
 

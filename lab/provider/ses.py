@@ -1,4 +1,4 @@
-"""Amazon SES: identities of domains."""
+"""Resource types of Amazon SES: identities of domains."""
 
 from botocore.exceptions import ClientError
 

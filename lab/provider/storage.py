@@ -1,4 +1,4 @@
-"""S3: buckets, their settings, objects."""
+"""Resource types of S3: buckets, their settings, objects."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def _setting(
     get: Callable[[Clients, str], Any],
     remove: Callable[[Clients, str], Any],
 ) -> tuple[Create, Read, Callable[[Clients, str, Properties], None], Update]:
-    """A bucket's setting: made and changed by one call, named by its bucket."""
+    """The type of a bucket's setting: one call creates and updates it; its id is the bucket's."""
 
     def create(c: Clients, p: Properties) -> str:
         put(c, p)
@@ -138,7 +138,7 @@ def _put_lifecycle(c: Clients, p: Properties) -> None:
 
 
 def _without_filter(p: Properties) -> str | None:
-    """The provider warns of it as a future error: here it is one already.
+    """A rule without a filter is an error here; the real provider warns of a future error.
 
     terraform-provider-aws, s3/bucket_lifecycle_configuration.go.
     """

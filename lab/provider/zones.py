@@ -54,7 +54,7 @@ def read_zone(c: Clients, i: str, _: Properties) -> Properties | None:
 
 
 def delete_zone(c: Clients, i: str, p: Properties) -> None:
-    """`forceDestroy` takes records along that nothing in the state knows; see the provider's."""
+    """Delete a zone; as in the provider, `forceDestroy` first deletes records of no state."""
     if p.get("forceDestroy"):
         forgiving(lambda: _empty(c, i, p["name"]))
     forgiving(lambda: c.route53.delete_hosted_zone(Id=i))
@@ -99,7 +99,7 @@ def create_record(c: Clients, p: Properties) -> str:
 
 
 def read_record(c: Clients, i: str, _: Properties) -> Properties | None:
-    zone, rest = i.split("_", 1)  # a name may have underscores, as _dmarc has
+    zone, rest = i.split("_", 1)  # the name may contain underscores, as in _dmarc
     name, kind = rest.rsplit("_", 1)
     found = held(c, zone, name, kind)
     if found is None:
@@ -118,7 +118,7 @@ def read_record(c: Clients, i: str, _: Properties) -> Properties | None:
 
 
 def held(c: Clients, zone: str, name: str, kind: str) -> Any:
-    """The record set that the zone holds, or None."""
+    """The existing record set in the zone, or None."""
     try:
         sets = c.route53.list_resource_record_sets(
             HostedZoneId=zone, StartRecordName=name, StartRecordType=kind, MaxItems="1"
@@ -137,7 +137,7 @@ def update_record(c: Clients, _: str, __: Properties, new: Properties) -> None:
 
 
 def delete_record(c: Clients, _: str, p: Properties) -> None:
-    # the record set is deleted as it is now, even if somebody changed it by hand
+    # Route53 deletes only with the present values, which somebody may have changed by hand
     found = held(c, p["zoneId"], p["name"], p["type"])
     if found is not None:
         batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": found}]}

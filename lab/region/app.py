@@ -1,4 +1,4 @@
-"""The AWS API: our rules before moto, moto, and our corrections after it."""
+"""The AWS API: our rules run before moto, and our corrections after it."""
 
 import io
 import re
@@ -25,7 +25,7 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Region:
-    """The WSGI application. One request at a time: moto's backends know no locks."""
+    """The WSGI application. One request at a time, because moto's backends have no locks."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory

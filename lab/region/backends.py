@@ -1,4 +1,4 @@
-"""moto's objects, reached in one place. Importing this sets moto up, so it comes first."""
+"""The only access to moto's objects. Importing it configures moto, so it is imported first."""
 
 import os
 from pathlib import Path
@@ -14,8 +14,8 @@ from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
 REGION = "us-east-1"
-# moto judges bucket policies without their conditions, so a Deny of requests without TLS refuses
-# everything. Roles are judged in rules/permissions.py; bucket policies are kept and not judged.
+# moto ignores the conditions of bucket policies, so a Deny of requests without TLS would refuse
+# everything. rules/permissions.py judges roles; bucket policies are stored and not enforced.
 setattr(FakeBucket, "get_permission", lambda *_: PermissionResult.NEUTRAL)  # noqa: B010
 
 
@@ -63,13 +63,13 @@ def public_address(interface: Any) -> str | None:
 
 
 def has_internet_route(subnet: Any) -> bool:
-    """Whether the subnet's route table leads 0.0.0.0/0 to an internet gateway."""
+    """Whether the subnet's default route has an internet gateway as its target."""
     route = _default_route(subnet)
     return str(getattr(route and route.gateway, "id", "")).startswith("igw-")
 
 
 def next_interface(subnet: Any) -> Any:
-    """The network interface that the subnet's route table leads 0.0.0.0/0 to, or None."""
+    """The network interface that is the target of the subnet's default route, or None."""
     route = _default_route(subnet)
     return route and route.interface
 

@@ -1,4 +1,4 @@
-"""The control API, /_lab/...: the state for the machines, switches for tests, leftovers."""
+"""The control API, /_lab/...: state for the reconciler, switches for tests, leftovers."""
 
 import json
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from lab.region.memory import Memory, ZoneDifferences
 
 
 def handle(memory: Memory, request: Request) -> Response:
-    """One request; JSON in, JSON out."""
+    """Answer one request; JSON in, JSON out."""
     path = request.path.removeprefix("/_lab/")
     body = json.loads(request.data or b"{}")
     match (request.method, path.split("/")):
@@ -61,7 +61,7 @@ def _json(value: Any) -> Response:
 
 
 def state(memory: Memory) -> dict[str, Any]:
-    """The state that the reconciler brings the machines to; typed in lab/machines/state.py."""
+    """The state for the reconciler; lab/machines/state.py has it typed."""
     data_volumes = []
     for volume in backends.ec2().volumes.values():
         attachment = volume.attachment
@@ -92,7 +92,7 @@ def state(memory: Memory) -> dict[str, Any]:
                     {"id": v.id, "sizeGiB": v.size}
                     for v in data_volumes
                     if v.attachment is not None and v.attachment.instance.id == instance.id
-                    # AWS answers seconds or more before the volume is there
+                    # on AWS the call returns seconds or more before the volume is attached
                     if not memory.attachments_held
                 ],
                 "ingress": _rules(interface.group_set, "ingress_rules"),
@@ -113,7 +113,7 @@ def state(memory: Memory) -> dict[str, Any]:
 
 
 def _gone(memory: Memory, instance: Any) -> dict[str, Any]:
-    """A terminated instance has no network any more."""
+    """A terminated instance, which has no network any more."""
     return {
         "id": instance.id,
         "name": {tag["key"]: tag["value"] for tag in instance.get_tags()}.get("Name", ""),
@@ -153,7 +153,7 @@ def _rules(groups: list[Any], direction: str) -> list[dict[str, Any]]:
 
 
 def leftovers() -> list[str]:
-    """Every object that a user made and that is still in the account."""
+    """Every object of a user that still exists in the account."""
     ec2 = backends.ec2()
     left = [f"instance {i.id}" for i in backends.instances() if i._state.name != "terminated"]
     default = {v.id for v in ec2.vpcs.values() if v.is_default == "true" or v.is_default is True}
@@ -181,7 +181,7 @@ def leftovers() -> list[str]:
     left += [f"user {name}" for name in backends.iam().users]
     left += [f"SES identity {name}" for name in backends.ses().email_identities]
     for zone in backends.route53().zones.values():
-        # public ones are there before the stack, unless it made one, with tags
+        # public zones existed before the stack, except those that it made, which have tags
         tags = backends.route53().list_tags_for_resource(zone.id.rpartition("/")[2])
         if zone.private_zone or tags:
             left.append(f"hosted zone {zone.name}")

@@ -1,7 +1,7 @@
-"""The authoritative server of every name in the lab, reading the region at each query.
+"""The authoritative server of all names in the lab; it reads the region at each query.
 
-It answers as the root does too, so that the lab's resolver can take everything from it; TTLs and
-negative answers (RFC 2308) are the zones' own, and caching is the resolver's.
+It is also the root server, so that the lab's resolver needs no other. TTLs and negative answers
+(RFC 2308) are those of the zones; only the resolver caches.
 """
 
 import socketserver

@@ -1,4 +1,4 @@
-"""Errors as AWS words them, in each protocol's own shape."""
+"""AWS's errors, in the format of each protocol."""
 
 import json
 from xml.sax.saxutils import escape
@@ -9,7 +9,7 @@ REQUEST_ID = "00000000-0000-4000-8000-000000000000"
 
 
 class ApiError(Exception):
-    """An error that the API answers: AWS's own code, and its text."""
+    """An error response of the API: AWS's code and text."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -17,7 +17,7 @@ class ApiError(Exception):
 
 
 def answer(service: str, error: ApiError) -> Response:
-    """The error in the shape of the service's protocol."""
+    """The error in the format of the service's protocol."""
     if service == "servicequotas":
         text = json.dumps({"__type": error.code, "Message": error.message})
         return Response(text, error.status, content_type="application/x-amz-json-1.1")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 @dataclass
 class OtherNames:
-    """Names that Route53 does not hold, all in lower case with the final dot but for `services`.
+    """Names outside Route53, in lower case and with the final dot (`services`: without it).
 
-    `zones` are those that others host: (name, type, TTL in seconds, value) of each record.
-    `services` lead to `service_address`, as Amazon's own names do; name servers to `own_address`.
+    `zones` are zones that others host: (name, type, TTL in seconds, value) of each record. Names in
+    `services` and Amazon's own names resolve to `service_address`, name servers to `own_address`.
     `withheld` names do not exist, whatever a zone has; `failing` ones are answered with SERVFAIL.
     """
 
@@ -24,7 +24,7 @@ class OtherNames:
 
 @dataclass
 class ZoneDifferences:
-    """Availability zones that are not as moto has them.
+    """Differences of availability zones from moto's data.
 
     `local` are Local Zones that the account has opted in to, `gone` are zones that AWS no longer
     lists, `states` and `offers` (instance types) are by zone.
@@ -38,15 +38,15 @@ class ZoneDifferences:
 
 @dataclass
 class Memory:
-    """One region's state; its API, DNS and metadata service share one.
+    """One region's state, which its API, DNS server and metadata service share.
 
-    `consoles` is the directory in which each instance has one with its console.log. `boots` counts
-    the starts of an instance by its id, `pointers` are reverse names without the final dot by the
-    allocation id of the Elastic IP. `sessions` are roles by the access keys that the metadata
-    service gave out, `credentials` what it answers by role, `tokens` (instance id, end by the
-    monotonic clock) by token. `quotas` are those that differ from the lab's own, by code.
-    `images_day` is the day that images are judged by, if it is not today. `attachments_held`: a
-    volume that is attached does not show yet, as on AWS, which takes seconds for it or longer.
+    `consoles` is a directory with a directory for each instance, which has its console.log.
+    `boots` counts the starts of each instance by its id, `pointers` are reverse names without the
+    final dot by the allocation id of the Elastic IP. `sessions` are roles by access key of the
+    metadata service, `credentials` are its answers by role, `tokens` are (instance id, end by the
+    monotonic clock) by token. `quotas` are by code, those only that differ from the lab's defaults.
+    `images_day` is the date for the deprecation of images, if it is not today. `attachments_held`:
+    attached volumes do not appear in the machine yet, as on AWS, where it takes seconds or longer.
     """
 
     consoles: Path | None = None

@@ -1,7 +1,7 @@
 """The instance metadata service, version 2 as the instance's options say, keyed by the caller.
 
-Paths and answers as in "Instance metadata categories" of the EC2 user guide; what no category of
-ours answers is a 404, as on AWS.
+Paths and answers follow "Instance metadata categories" of the EC2 User Guide; a path without a
+category is a 404, as on AWS.
 """
 
 import base64
@@ -25,7 +25,7 @@ SESSION_HOURS = 6
 
 
 def tree(memory: Memory, instance: Any) -> dict[str, Any]:
-    """The categories of one instance; a folder is a dict."""
+    """The categories of one instance, with folders as dicts."""
     interface = backends.primary_interface(instance)
     address = interface.private_ip_address
     name = f"ip-{address.replace('.', '-')}.ec2.internal"
@@ -92,7 +92,7 @@ def role_of(instance: Any) -> str | None:
 
 
 def credentials(memory: Memory, role: str) -> dict[str, str]:
-    """A session of the role; renewed when half of its time is over."""
+    """Credentials of the role, renewed when half of their time is over."""
     now = datetime.datetime.now(datetime.UTC)
     kept = memory.credentials.get(role)
     half = datetime.timedelta(hours=SESSION_HOURS / 2)
@@ -114,7 +114,7 @@ def credentials(memory: Memory, role: str) -> dict[str, str]:
 
 
 def document(instance: Any) -> str:
-    """The identity document."""
+    """The instance identity document."""
     interface = backends.primary_interface(instance)
     arm = instance.architecture == "arm64"
     return json.dumps(
@@ -200,11 +200,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_PUT(self) -> None:
-        """A token; its packets live as many hops as the instance's options say."""
+        """Give a token; the answer has the TTL of the instance's hop limit."""
         instance = self._instance()
         if instance is None or self.path != "/latest/api/token":
             return self._answer(404)
-        if "X-Forwarded-For" in self.headers:  # as AWS: a proxy is not the instance
+        if "X-Forwarded-For" in self.headers:  # as on AWS, requests through a proxy are refused
             return self._answer(403)
         ttl = self.headers.get(TTL_HEADER, "")
         if not ttl.isdigit() or not 1 <= int(ttl) <= LONGEST_TTL:
@@ -217,7 +217,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._answer(200, token.encode(), **{TTL_HEADER: ttl})
 
     def do_GET(self) -> None:
-        """Data, for those with a token."""
+        """Answer a path, for requests with a token."""
         instance = self._instance()
         if instance is None:
             return self._answer(404)

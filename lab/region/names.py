@@ -1,4 +1,4 @@
-"""Names and their records: Route53's zones, Amazon's own names, the rest of the lab."""
+"""DNS data: Route53's zones, Amazon's own names, and all other names of the lab."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ def _reverse(address: str) -> str:
 
 
 def public_zones() -> dict[str, Any]:
-    """Route53's public zones by name."""
+    """The public zones of Route53 by name."""
     return {z.name: z for z in backends.route53().zones.values() if not z.private_zone}
 
 
 def private_zones() -> list[tuple[Any, list[str]]]:
-    """Route53's private zones, and the networks of the VPCs that they are seen in.
+    """Route53's private zones, and the networks of the VPCs that see them.
 
     A VPC sees none unless its enableDnsSupport and enableDnsHostnames are on.
     """
@@ -66,7 +66,7 @@ def public_addresses(memory: Memory, name: str) -> list[str]:
 class Found:
     """The records at a name: (type, TTL in seconds, value) each.
 
-    `exists` is true as well of a name without records that has names below it (RFC 8020: NOERROR).
+    `exists` is also true for a name without records that has names below it (RFC 8020: NOERROR).
     `minimum` is how long a negative answer may be cached, in seconds (RFC 2308).
     """
 
@@ -95,13 +95,13 @@ def lookup(memory: Memory, name: str) -> Found:
                 at = [(k, t, v) for n, k, t, v in entries if n == candidate]
                 break
             if any(n == ".".join(labels[index:]) for n, *_ in entries):
-                break  # RFC 4592: the closest encloser exists, a star above it does not reach
+                break  # RFC 4592: a wildcard above the closest encloser does not apply
     exists = bool(at) or any(n.endswith("." + name) for n, *_ in entries)
     return Found(parent, at, exists)
 
 
 def _serving(memory: Memory, name: str, zones: Sequence[str]) -> str | None:
-    """The zone that answers for a name: resolvers come down from the top as NS records lead."""
+    """The zone that answers for a name: from the top down, following NS records."""
     above = sorted((z for z in zones if name == z or name.endswith("." + z)), key=len)
     found = above[0] if above else None
     for zone in above[1:]:
@@ -119,7 +119,7 @@ def _entries(memory: Memory, zone: str) -> list[tuple[str, str, int, str]]:
 
 
 def records(hosted: Any) -> list[tuple[str, str, int, str]]:
-    """Everything in a zone of Route53: (name, type, TTL, value) each."""
+    """All records of a zone of Route53: (name, type, TTL, value) each."""
     zone = hosted.name
     servers = [f"{s.rstrip('.')}." for s in hosted.delegation_set.name_servers]
     soa = f"{servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
@@ -134,7 +134,7 @@ def records(hosted: Any) -> list[tuple[str, str, int, str]]:
 
 
 def _infrastructure(memory: Memory, name: str) -> Found:
-    """Names outside all zones: name servers, services, Amazon's names for addresses, reverse."""
+    """Names outside all zones: name servers, services, Amazon's host names, reverse names."""
     own, service = memory.names.own_address, memory.names.service_address
     plain = name.rstrip(".")
     if name == ".":

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.edit.common import edit
+from mail import spf
+from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
 from ops.options import Json, LabOption, StackOption, target
-from ops.terminal import print_json, print_table
+from ops.terminal import notes, print_json, print_table
 from ops.verify import command as verify
 
 app = typer.Typer(no_args_is_help=True, help="Domains that send, and what their records say.")
@@ -49,7 +50,17 @@ def _values(
         "txt": txt or None,
         "ttl": ttl,
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in found.items() if value not in (None, {})}
+
+
+def _tell_of_terms(file: StackFile, domain: str, terms: list[str] | None) -> None:
+    """Terms that are given stand for all that were there: say so where no gateway is among them."""
+    if terms and not file.settings().smarthost and not spf.names_gateways(terms):
+        notes.print(
+            f"The SPF of {domain} is {' '.join(terms)} and nothing else: it may not name the "
+            f"gateways, so give --spf {spf.GATEWAYS} as well",
+            soft_wrap=True,
+        )
 
 
 @app.command("list")
@@ -80,10 +91,16 @@ def add(
     ttl: Ttl = None,
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Add a domain; its zone is to be in Route53 already."""
     item = {"name": domain, **_values(policy, reports, spf_all, terms, txt, ttl)}
-    edit(stack, lab, f"{domain} is added", lambda file: file.add("domains", item))
+
+    def make(file: StackFile) -> None:
+        file.add("domains", item)
+        _tell_of_terms(file, domain, terms)
+
+    edit(stack, lab, json, f"{domain} is added", make)
 
 
 @app.command()
@@ -97,18 +114,26 @@ def change(
     ttl: Ttl = None,
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Change what a domain's records say."""
     values = _values(policy, reports, spf_all, terms, txt, ttl)
     if not values:
         raise typer.BadParameter("nothing to change: see ./relay domains change --help")
-    edit(stack, lab, f"{domain} is changed", lambda file: file.change("domains", domain, values))
+
+    def make(file: StackFile) -> None:
+        file.change("domains", domain, values)
+        _tell_of_terms(file, domain, terms)
+
+    edit(stack, lab, json, f"{domain} is changed", make)
 
 
 @app.command()
-def remove(domain: Name, stack: StackOption = None, lab: LabOption = None) -> None:
+def remove(
+    domain: Name, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
     """Remove a domain; logins, clients and forwards that use it are to go first."""
-    edit(stack, lab, f"{domain} is removed", lambda file: file.remove("domains", domain))
+    remove_item(stack, lab, json, "domains", domain)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.edit.common import edit
+from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
 from ops.options import Json, LabOption, StackOption, target
 from ops.terminal import print_json, print_table
@@ -29,27 +29,42 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
 
 
 @app.command()
-def add(address: Address, to: Targets, stack: StackOption = None, lab: LabOption = None) -> None:
+def add(
+    address: Address,
+    to: Targets,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
     """Forward an address."""
     item = {"address": address, "to": to}
-    edit(stack, lab, f"{address} is added", lambda file: file.add("forwards", item))
+    edit(stack, lab, json, f"{address} is added", lambda file: file.add("forwards", item))
 
 
 @app.command()
-def change(address: Address, to: Targets, stack: StackOption = None, lab: LabOption = None) -> None:
+def change(
+    address: Address,
+    to: Targets,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
     """Forward an address to these, and no longer to those before."""
     edit(
         stack,
         lab,
+        json,
         f"{address} is changed",
         lambda file: file.change("forwards", address, {"to": to}),
     )
 
 
 @app.command()
-def remove(address: Address, stack: StackOption = None, lab: LabOption = None) -> None:
+def remove(
+    address: Address, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
     """Forward an address no longer: its mail is refused."""
-    edit(stack, lab, f"{address} is removed", lambda file: file.remove("forwards", address))
+    remove_item(stack, lab, json, "forwards", address)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.edit.common import edit
+from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
 from ops.options import Json, LabOption, StackOption, target
 from ops.terminal import print_json, print_table
@@ -25,7 +25,7 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
     rows = [
         {
             "address": mailbox.address,
-            "quotaMiB": mailbox.quota_mi_b,
+            "quotaMiB": mailbox.quota_mib,
             "aliases": list(aliases[mailbox.address]),
         }
         for mailbox in settings.mailboxes
@@ -35,11 +35,15 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
 
 @app.command()
 def add(
-    address: Address, quota: Quota = None, stack: StackOption = None, lab: LabOption = None
+    address: Address,
+    quota: Quota = None,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Keep the mail of a login's address. The stack's first mailbox rebuilds the gateway."""
     item = {"address": address, "quotaMiB": quota}
-    edit(stack, lab, f"{address} is added", lambda file: file.add("mailboxes", item))
+    edit(stack, lab, json, f"{address} is added", lambda file: file.add("mailboxes", item))
 
 
 @app.command()
@@ -48,13 +52,18 @@ def change(
     quota: Annotated[int, typer.Option("--quota", metavar="MIB", help="How much it holds.")],
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Change how much a mailbox holds."""
     values = {"quotaMiB": quota}
-    edit(stack, lab, f"{address} is changed", lambda f: f.change("mailboxes", address, values))
+    edit(
+        stack, lab, json, f"{address} is changed", lambda f: f.change("mailboxes", address, values)
+    )
 
 
 @app.command()
-def remove(address: Address, stack: StackOption = None, lab: LabOption = None) -> None:
+def remove(
+    address: Address, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
     """Keep an address's mail no longer: it is refused. What the mailbox holds stays on the host."""
-    edit(stack, lab, f"{address} is removed", lambda file: file.remove("mailboxes", address))
+    remove_item(stack, lab, json, "mailboxes", address)

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from mail import dkim
+from ops.errors import StackError
 from ops.target import Target
 from settings import Settings, SettingsError, read
 from settings.marks import item_keys
@@ -35,6 +36,8 @@ class StackFile:
         self._yaml.indent(mapping=2, sequence=4, offset=2)
         try:
             self._content = self._yaml.load(target.file.read_text()) or CommentedMap()
+        except FileNotFoundError:
+            raise StackError(f"there is no {target.file}") from None
         except (YAMLError, UnicodeError) as error:
             raise SettingsError([f"{target.file.name} is no YAML: {error}"]) from None
         self._config = self._content.setdefault("config", CommentedMap())

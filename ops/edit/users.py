@@ -8,7 +8,7 @@ import typer
 
 from components.secrets import PASSWORD_BYTES
 from ops import status, submission
-from ops.edit.common import PasswordStdin, SendAs, edit, password_from_stdin
+from ops.edit.common import PasswordStdin, SendAs, edit, password_from_stdin, remove_item
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, target
@@ -66,6 +66,7 @@ def add(
     password_stdin: PasswordStdin = False,
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Add a login. It gets a generated password unless one is given."""
 
@@ -75,7 +76,7 @@ def add(
             item["password"] = _encrypted(file, password_from_stdin())
         file.add("logins", item)
 
-    edit(stack, lab, f"{login} is added", change)
+    edit(stack, lab, json, f"{login} is added", change)
 
 
 @app.command()
@@ -88,6 +89,7 @@ def change(
     ] = False,
     stack: StackOption = None,
     lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Change what a login may send as, or its password."""
     if password_stdin and new_password:
@@ -105,13 +107,15 @@ def change(
             values["password"] = file.secret(secrets.token_urlsafe(PASSWORD_BYTES))
         file.change("logins", login, values)
 
-    edit(stack, lab, f"{login} is changed", make)
+    edit(stack, lab, json, f"{login} is changed", make)
 
 
 @app.command()
-def remove(login: Login, stack: StackOption = None, lab: LabOption = None) -> None:
+def remove(
+    login: Login, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
     """Remove a login."""
-    edit(stack, lab, f"{login} is removed", lambda file: file.remove("logins", login))
+    remove_item(stack, lab, json, "logins", login)
 
 
 @app.command()

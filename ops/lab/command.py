@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from lab import control, send
 from lab.access import inside
@@ -26,15 +26,18 @@ from ops.edit.stack_file import StackFile
 from ops.lab import region
 from ops.lab import stack as stack_
 from ops.lab import up as up_
-from ops.lab.target import LabTarget, lab_of
+from ops.lab.target import LabTarget, lab_of, running
 from ops.options import Json
 from ops.outputs import Host, read
 from ops.terminal import notes, print_json, print_table, results, step
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
 ARRIVAL_SECONDS = 300
+INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 
-Name = Annotated[str, typer.Option("--name", help="The lab's name: several can run side by side.")]
+Name = Annotated[
+    str, typer.Option("--name", "--lab", help="The lab's name: several can run side by side.")
+]
 HostName = Annotated[
     str, typer.Argument(metavar="HOST", help="gateway, inbox, smarthost, or a host's name.")
 ]
@@ -65,15 +68,32 @@ def up(
     """Start the lab, `pulumi up` the stack in it, and wait until its hosts serve."""
     lab, started = lab_of(name), time.monotonic()
     source = up_.source(example, file)
-    with step(f"lab {name}"):
-        up_.start(lab)
-    outputs = up_.apply(lab, source, block_port_25, real_kernel or ())
+    try:
+        with step(f"lab {name}"):
+            up_.start(lab)
+        outputs = up_.apply(lab, source, block_port_25, real_kernel or ())
+    except KeyboardInterrupt:
+        notes.print(
+            f"interrupted: ./relay lab up --name {name} goes on, "
+            f"./relay lab down --name {name} takes it away",
+            soft_wrap=True,
+        )
+        raise typer.Exit(INTERRUPTED) from None
     seconds = round(time.monotonic() - started, 1)
     result = {"lab": name, "seconds": seconds, **_shown(outputs)}
     if json:
         print_json(result)
     else:
-        notes.print(f"Up in {seconds} s. Next: ./relay lab send --name {name}")
+        what = "demo" if example else "send"
+        notes.print(f"Up in {seconds} s. Next: ./relay lab {what} --name {name}")
+
+
+def _outputs(lab: Lab, stack: str = stack_.STACK) -> dict[str, Any]:
+    """The outputs of a stack that is up; StackError or LabError if it is not."""
+    chosen = running(stack, lab.name)
+    if not (found := stack_.outputs(lab, stack)):
+        raise control.LabError(f"the stack {stack} is not up: {chosen.apply_command}")
+    return found
 
 
 def _shown(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -90,10 +110,11 @@ def send_(
 ) -> None:
     """Send by every way in, and show what the receiving provider found."""
     lab = lab_of(name)
-    outputs = stack_.outputs(lab, stack)
+    outputs = _outputs(lab, stack)
     internet = Internet(lab, StackFile(LabTarget(stack, lab)).settings().acme.root)
     with step("three messages to the inbox"), up_.in_time():
-        sent = send.three(internet, outputs)
+        if not (sent := send.three(internet, outputs)):
+            raise control.LabError(f"the stack {stack} has no client and no login that could send")
         messages = [send.arrived(lab, item, ARRIVAL_SECONDS) for item in sent]
     rows = [
         send.report(lab, item, message, outputs)
@@ -106,7 +127,7 @@ def send_(
     notes.print("\nHeaders of the last one, as it arrived:\n")
     for key, value in messages[-1].parsed.items():
         if key.lower() in ("received", "authentication-results", "dkim-signature", "from"):
-            notes.print(f"  {key}: {' '.join(str(value).split())[:400]}", markup=False)
+            notes.print(f"  {key}: {' '.join(str(value).split())[:400]}")
     notes.print(
         f"\nLook next: ./relay lab shell gateway --name {name}, "
         f"./relay lab logs gateway --name {name}, ./relay pulumi --lab {name} preview"
@@ -120,17 +141,21 @@ def demo(name: Name = "dev", json: Json = False) -> None:
     """Play what the lab's set-up is for (`lab up --example`), with real mail."""
     lab = lab_of(name)
     if not control.running(lab):
-        raise control.LabError(f"the lab {name} is not up: ./relay lab up --name {name} --example")
+        start = f"./relay lab up --name {name} --example NAME"
+        raise control.LabError(f"the lab {name} is not up: {start} ({', '.join(STORIES)})")
     key = stack_.example_of(lab)
     if key not in STORIES:
         known = ", ".join(STORIES)
-        raise control.LabError(f"the lab {name} runs no example; start one with --example {known}")
-    acts = []
+        raise control.LabError(
+            f"the lab {name} runs no example; one begins with ./relay lab up --name {name} "
+            f"--example NAME ({known})"
+        )
+    acts, outputs = [], _outputs(lab)
     with stranger(lab) as friend:
-        for played in play(Stage(lab, stack_.outputs(lab), friend), STORIES[key]):
-            mark = "[green]ok[/green]    " if played.passed else "[red]failed[/red]"
-            notes.print(f"{mark} {escape(played.act)} ({played.seconds} s)", soft_wrap=True)
-            notes.print(f"       {played.seen}", style="dim", markup=False, soft_wrap=True)
+        for played in play(Stage(lab, outputs, friend), STORIES[key]):
+            mark = Text("ok    ", "green") if played.passed else Text("failed", "red")
+            notes.print(mark, f"{played.act} ({played.seconds} s)", soft_wrap=True)
+            notes.print(f"       {played.seen}", style="dim", soft_wrap=True)
             acts.append(asdict(played))
     if json:
         print_json(acts)
@@ -149,7 +174,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
             print_json(result)
             return
         for what in result["remains"]:
-            results.print(f"left: {escape(what)}", soft_wrap=True)
+            results.print(f"left: {what}", soft_wrap=True)
         notes.print(f"The lab {name} is not up: ./relay lab up --name {name}")
         return
     outputs = stack_.outputs(lab)
@@ -200,12 +225,12 @@ def _machine(lab: Lab, host: str) -> str:
     if not control.running(lab):
         raise control.LabError(f"the lab {lab.name} is not up: ./relay lab up --name {lab.name}")
     known = region.instances(lab)
-    gateway = StackFile(LabTarget(stack_.STACK, lab)).settings().gateway.name
-    name = gateway if host == "gateway" else host
-    if name not in known:
+    if known and host == "gateway":
+        host = StackFile(LabTarget(stack_.STACK, lab)).settings().gateway.name
+    if host not in known:
         there = ", ".join(["gateway", *known]) if known else "none: `pulumi up` has made none yet"
         raise control.LabError(f"{host}: there is no such host; there is {there}")
-    return known[name]
+    return known[host]
 
 
 @app.command()
@@ -240,7 +265,7 @@ def _destroy(lab: Lab) -> list[str]:
         arguments = ("destroy", "--yes", "--skip-preview", "--stack", stack)
         result = stack_.pulumi(lab, *arguments, capture=True)
         if result.returncode != 0:
-            notes.print(result.stdout, markup=False)
+            notes.print(result.stdout)
     return region.leftovers(lab)
 
 

@@ -179,11 +179,16 @@ def _is_pulumi(pid: int) -> bool:
 
 
 def outputs(lab: Lab, stack: str = STACK) -> dict[str, Any]:
-    """The outputs of a stack in the lab, secret ones too."""
+    """The outputs of a stack in the lab, secret ones too; {} before its first `up`."""
+    if not (work_dir(lab) / f"Pulumi.{stack}.yaml").exists():
+        return {}
     arguments = ("stack", "output", "--json", "--show-secrets", "--stack", stack)
     result = captured(lab, *arguments)
     if result.returncode != 0:
-        raise StackError((result.stderr or result.stdout).strip())
+        said = (result.stderr or result.stdout).strip()
+        if "no stack named" in said:  # an `up` was cut off before it began
+            return {}
+        raise StackError(said)
     return json.loads(result.stdout)
 
 

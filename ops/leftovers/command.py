@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import typer
 import yaml
-from rich.markup import escape
+from rich.text import Text
 
 from ops import engine
 from ops.edit.stack_file import StackFile
@@ -82,11 +82,9 @@ def _show(chosen: Target, resources: int, belongs: list[Left], left: list[Left])
             soft_wrap=True,
         )
     for item in left:
-        results.print(
-            f"[yellow]{item.what}[/yellow] {escape(item.name)} ({item.id})", soft_wrap=True
-        )
-        results.print(f"  costs: {escape(item.holds)}", soft_wrap=True)
-        results.print(f"  {escape(item.remove)}", style="cyan", soft_wrap=True)
+        results.print(Text(item.what, "yellow"), f"{item.name} ({item.id})", soft_wrap=True)
+        results.print(f"  costs: {item.holds}", soft_wrap=True)
+        results.print(f"  {item.remove}", style="cyan", soft_wrap=True)
     if left and chosen.aws_environment:
         results.print(f"For these commands: {chosen.aws_environment}")
     results.print(f"{len(left)} left." if left else "Nothing is left.")

@@ -13,7 +13,10 @@ Way = tuple[str, str, str]  # protocol, port, network
 def ways(change: Change, when: str, kind: str = "SecurityGroupIngressRule") -> set[Way]:
     """What is open before or after the change, over all hosts."""
     found: set[Way] = set()
+    groups = [step.name for step in change.preview.of("SecurityGroup") if step.op == "delete"]
     for step in change.preview.of(kind):
+        if step.op == "delete" and any(step.name.startswith(f"{group}-") for group in groups):
+            continue  # it goes with the last host of its group, and is closed for nobody
         if rule := step.before if when == "before" else step.after:
             first, last = (f"{rule.get(key, '')}" for key in ("fromPort", "toPort"))
             port = first if first == last else f"{first} to {last}"

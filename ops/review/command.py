@@ -1,7 +1,6 @@
 """`relay review`: a report on what a change would do, from a real preview."""
 
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 
 from ops import engine
 from ops.errors import StackError
-from ops.options import LabOption, StackOption, target
+from ops.options import Json, LabOption, StackOption, target
 from ops.review import preview, readings
 from ops.review.change import Change
 from ops.review.report import markdown, report
@@ -23,13 +22,6 @@ from settings import SettingsError
 PACK = engine.PROJECT / "policy"
 
 
-class Format(StrEnum):
-    """How the report is written."""
-
-    md = "md"
-    json = "json"
-
-
 def command(
     stack: StackOption = None,
     lab: LabOption = None,
@@ -41,9 +33,7 @@ def command(
         Path | None,
         typer.Option(help="With --lab: a stack file as for `lab up`, instead of the lab's own."),
     ] = None,
-    format_: Annotated[
-        Format, typer.Option("--format", help="For people or programs.")
-    ] = Format.md,
+    json: Json = False,
 ) -> None:
     """What the change in the working tree means for mail: a report for a pull request.
 
@@ -62,7 +52,7 @@ def command(
         seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
     change = Change(preview.read(seen.splitlines()), start, end)
     found = report(about.stack, change, notes, _verified(about, change))
-    if format_ is Format.json:
+    if json:
         print_json(found.json())
     else:
         print(markdown(found), end="")

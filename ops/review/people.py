@@ -114,7 +114,7 @@ def _mailboxes(change: Change) -> Iterator[str]:
 
 
 def _quotas(settings: Settings | None) -> Mapping[str, int]:
-    return {m.address: m.quota_mi_b for m in settings.mailboxes} if settings else {}
+    return {m.address: m.quota_mib for m in settings.mailboxes} if settings else {}
 
 
 def _smarthost(change: Change) -> Iterator[str]:

@@ -132,7 +132,7 @@ def _forwards(change: Change) -> list[Node]:
 
 
 def _mailboxes(change: Change) -> list[Node]:
-    before, after = ({m.address: m.quota_mi_b for m in s.mailboxes} for s in _both(change))
+    before, after = ({m.address: m.quota_mib for m in s.mailboxes} for s in _both(change))
     return [Node(f"{name}<br/>mailbox", mark) for name, mark in _marked(dict(before), dict(after))]
 
 

@@ -166,8 +166,8 @@ def _show(chosen: Target, turns: list[Turn], changed: bool, json: bool) -> None:
     for turn in turns:
         lines = [turn.did, f"next: {turn.next}"]
         lines += [f"refused: {turn.refused}"] if turn.refused else []
-        results.print(f"{turn.domain}", style="bold", markup=False)
+        results.print(f"{turn.domain}", style="bold")
         for line in filter(None, lines):
-            results.print(f"  {line}", markup=False, soft_wrap=True)
+            results.print(f"  {line}", soft_wrap=True)
     if changed:
         notes.print(f"{chosen.file.name} is changed. Next: {chosen.apply_command}", soft_wrap=True)

@@ -1,6 +1,6 @@
 """`relay settle`."""
 
-from rich.markup import escape
+from rich.text import Text
 
 from ops.options import Json, LabOption, StackOption, target
 from ops.settle.settle import MEANINGS, Settlement, settle, unlock
@@ -36,8 +36,8 @@ def _show(done: Settlement) -> None:
     if done.unlocked:
         results.print("The lock of a `pulumi` that was killed is taken away.")
     for found in done.findings:
-        what = f"{escape(found.name)} {found.id}".strip()
+        what = f"{found.name} {found.id}".strip()
         meaning = MEANINGS[found.result]
-        results.print(f"[cyan]{found.result}[/cyan] {what}: {meaning}", soft_wrap=True)
+        results.print(Text(found.result, "cyan"), f"{what}: {meaning}", soft_wrap=True)
     if done.export:
         results.print(f"The state as it was: {done.export}", soft_wrap=True)

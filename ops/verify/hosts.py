@@ -1,11 +1,12 @@
 """What only a host can say: its services, tables, selectors, queue, and its way out for mail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from agent.host_status import SILENT_SECONDS, Disk, Egress, Queue, Status, Tables
 from common.errors import RelayError
 from ops.outputs import Domain, Host, Outputs
 from ops.status import Written
+from ops.terminal import several
 from ops.verify.result import Result
 
 AGENT = "mail-relay-tables.service"
@@ -19,6 +20,9 @@ CLOCK_SECONDS = 60
 WAITING_SECONDS = 4 * 3600
 # The share of a file system that is free, in bytes or in inodes.
 LOW, FULL = 0.1, 0.02
+FULL_DISK = "the full disk"
+# What a full disk does to a host, and is told by the check of the disk.
+_OF_A_FULL_DISK = ("service-stopped", "tables-refused", "tables-unread", "tables-stale")
 FORM = (
     "https://repost.aws/knowledge-center/ec2-port-25-throttle: ask for AWS's form 'Request to "
     "remove reverse DNS and email sending limitations'"
@@ -54,7 +58,14 @@ def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
     if host in expected.gateways:
         results += [_signing(domain, status.signing) for domain in expected.domains]
         results.append(_egress(expected, host, status.egress))
+    if is_full(results):
+        return [result.behind(FULL_DISK, _OF_A_FULL_DISK) for result in results]
     return results
+
+
+def is_full(results: Iterable[Result]) -> bool:
+    """Whether the checks of a host say that a disk is full."""
+    return any(problem.code == "disk-full" for result in results for problem in result.errors)
 
 
 def _status(host: Host, written: Written) -> Result:
@@ -173,14 +184,16 @@ def _signing(domain: Domain, signing: dict[str, str]) -> Result:
 
 def _queue(host: Host, queue: Queue) -> Result:
     result = Result("queue", host.name)
-    result.seen.append(f"{queue.messages} messages")
+    waiting = several(queue.messages, "message", "messages")
+    result.seen.append(waiting)
     if queue.held:
-        text = f"{queue.held} messages are on hold and do not leave"
+        held = several(queue.held, "message is on hold and does", "messages are on hold and do")
+        text = f"{held} not leave"
         result.warn("queue-held", text, "On the host: postsuper -H ALL releases them")
     elif queue.seconds > WAITING_SECONDS:
         hours = queue.seconds / 3600
         reason = queue.reasons[0].text if queue.reasons else "no reason is known"
-        text = f"the oldest of {queue.messages} messages waits for {hours:.0f} h; mostly: {reason}"
+        text = f"the oldest of {waiting} waits for {hours:.0f} h; mostly: {reason}"
         result.warn("queue-waiting", text, "On the host: postqueue -p")
     return result
 

@@ -13,6 +13,10 @@ DAY = 86400
 ELSEWHERE = "relay-test@example.net"
 # OpenSSL's X509_V_ERR_...
 EXPIRED, NOT_YET, OTHER_NAME = 10, 9, 62
+FIREWALL = (
+    "Nothing answered, not even a refusal: most likely the security group is closed, or another "
+    "firewall on the way; `pulumi up --refresh` puts the group's rules back"
+)
 RENEW = "On the host: systemctl status certbot.timer; certbot renew"
 
 
@@ -20,11 +24,17 @@ def check(host: Host, port: int, heard: Heard) -> Result:
     """What the port ought to be, and what it said."""
     result = Result("port", f"{host.name}:{port}")
     if heard.closed:
+        on_host = (
+            "On the host: systemctl status postfix mail-relay-certificate; 587 and 465 open once "
+            "there is a certificate"
+        )
+        # a host whose Postfix is down refuses; who says nothing is a firewall on the way
+        silent = "timed out" in heard.closed
         result.error(
             "port-closed",
             f"{host.address}:{port} takes no connection: {heard.closed}",
-            "On the host: systemctl status postfix mail-relay-certificate; 587 and 465 open once "
-            "there is a certificate",
+            *([FIREWALL] if silent else []),
+            on_host,
         )
         return result
     code, text = heard.greeting

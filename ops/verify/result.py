@@ -1,5 +1,6 @@
 """What a check found."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -33,6 +34,13 @@ class Result:
         """Mail gets through; somebody should look."""
         self.warnings.append(Problem(code, text))
         self.instructions += instructions
+
+    def behind(self, cause: str, codes: Collection[str]) -> "Result":
+        """Skipped, where all that is wrong is of these codes and follows from the cause."""
+        wrong = {problem.code for problem in [*self.errors, *self.warnings]}
+        if not wrong or not wrong <= set(codes):
+            return self
+        return Result(self.check, self.subject, self.seen, skipped=f"{cause} comes first")
 
     @property
     def status(self) -> Literal["error", "warning", "skipped", "ok"]:

@@ -3,22 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
+from rich.text import Text
 
 from ops.terminal import notes, results
 from ops.verify.result import Result
 
-MARKS = {
-    "ok": "[green]ok[/green]      ",
-    "skipped": "[dim]skipped[/dim] ",
-    "warning": "[yellow]warning[/yellow] ",
-    "error": "[red]error[/red]   ",
-}
+COLOURS = {"ok": "green", "skipped": "dim", "warning": "yellow", "error": "red"}
 
 
 def progress(result: Result) -> None:
     """One line as a check ends."""
-    notes.print(f"[dim]...[/dim] {result.check} {escape(result.subject)}")
+    notes.print(Text("...", "dim"), f"{result.check} {result.subject}")
 
 
 def as_dict(stack: str, found: Sequence[Result]) -> dict[str, Any]:
@@ -44,12 +39,13 @@ def show(stack: str, found: Sequence[Result]) -> None:
 
 def _show(result: Result) -> None:
     seen = "; ".join(result.seen)
-    head = f"{MARKS[result.status]} {result.check} [bold]{escape(result.subject)}[/bold]"
-    results.print(f"{head}  {escape(seen)}", soft_wrap=True)
+    status = Text(f"{result.status:<8}", COLOURS[result.status])
+    subject = Text(result.subject, "bold")
+    results.print(status, result.check, subject, f" {seen}", soft_wrap=True)
     for problem in [*result.errors, *result.warnings]:
-        results.print(f"         {problem.code}: {escape(problem.text)}", soft_wrap=True)
+        results.print(f"         {problem.code}: {problem.text}", soft_wrap=True)
     for text in result.instructions:
         for line in text.splitlines():
-            results.print(f"           {escape(line)}", style="cyan", soft_wrap=True)
+            results.print(f"           {line}", style="cyan", soft_wrap=True)
     if result.skipped:
-        results.print(f"         skipped: {escape(result.skipped)}", style="dim", soft_wrap=True)
+        results.print(f"         skipped: {result.skipped}", style="dim", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Every rule. Mandatory ones stop previews and updates, advisory ones are only told."""
+"""Every rule. Mandatory ones stop previews and updates, advisory ones only warn."""
 
 from policy.rules import hosts, records, tags, whole
 from policy.rules.rule import Rule, StackRule

@@ -1,4 +1,4 @@
-"""Instances, their disks and user data, and who reaches their SSH."""
+"""Rules for instances, their disks and user data, and for access to their SSH."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 SSH_PORT = 22
 # The widest network that SSH is opened to, as in the settings: /8.
 SSH_PREFIX = 8
-# What no host is set up with: keys in PEM, AWS's access keys.
+# Secrets that must not be in a host's set-up: keys in PEM, AWS's access keys.
 SECRETS = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(\\n|\s)+[\w+/=]{32}"),
     "an AWS access key": re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -25,7 +25,7 @@ SECRETS = {
 
 
 def metadata(resource: Resource) -> Iterator[str]:
-    """IMDSv2 with a token, and no hop beyond the host."""
+    """The metadata service requires tokens (IMDSv2) and has a hop limit of 1."""
     if resource.type != INSTANCE:
         return
     options = resource.props.get("metadataOptions") or {}
@@ -39,7 +39,7 @@ def metadata(resource: Resource) -> Iterator[str]:
 
 
 def disks(resource: Resource) -> Iterator[str]:
-    """Volumes, root devices and whatever else is attached at launch."""
+    """Volumes, root devices and other disks that are attached at launch are encrypted."""
     if resource.type == VOLUME:
         yield from _plain_disks("the volume", [resource.props])
     if resource.type == INSTANCE:
@@ -54,7 +54,7 @@ def _plain_disks(what: str, found: Iterable[Any]) -> Iterator[str]:
 
 
 def ssh(resource: Resource) -> Iterator[str]:
-    """Port 22 from networks that are named, in every way to say it."""
+    """Port 22 is open to named networks only, in each resource type that can open it."""
     props = resource.props
     match resource.type:
         case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
@@ -93,7 +93,7 @@ def _has_ssh(protocol: Any, ports: Mapping[str, Any]) -> bool:
 
 
 def user_data(resource: Resource) -> str:
-    """What an instance is set up with, as text; "" if that is not known."""
+    """An instance's user data as text; "" if it is not known yet."""
     encoded, text = (resource.props.get(k) for k in ("userDataBase64", "userData"))
     if isinstance(text, str):
         return text
@@ -108,7 +108,7 @@ def user_data(resource: Resource) -> str:
 
 
 def secrets(resource: Resource) -> Iterator[str]:
-    """User data is read by everybody who may describe instances, set-up objects by the host."""
+    """No secrets in set-up objects, or in user data, which all who describe instances can read."""
     text = set_up(resource)
     for what, pattern in SECRETS.items():
         if pattern.search(text):
@@ -116,7 +116,7 @@ def secrets(resource: Resource) -> Iterator[str]:
 
 
 def set_up(resource: Resource) -> str:
-    """What a host is set up with, of an instance or of a set-up object: neither is a secret."""
+    """The text of an instance's user data or of a set-up object; neither is a secret."""
     if resource.type == INSTANCE:
         return user_data(resource)
     content = resource.props.get("content")

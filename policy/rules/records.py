@@ -1,4 +1,4 @@
-"""Records: DKIM keys, and what Route53 takes in a TXT record."""
+"""Rules for records: sizes of DKIM keys, and Route53's limits for TXT records."""
 
 from collections.abc import Iterator
 

@@ -1,17 +1,17 @@
-"""What a rule is, and what it sees."""
+"""Types: a rule, and the resources that it judges."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# A value that a preview cannot know; the update judges it.
+# Stands for a value that a preview cannot know; the update judges the real one.
 UNKNOWN = object()
 Level = Literal["mandatory", "advisory"]
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as declared; `needs` are the URNs of those that its properties come from."""
+    """A declared resource; `needs` are the URNs of resources that its properties come from."""
 
     type: str
     name: str
@@ -22,7 +22,7 @@ class Resource:
 
     @property
     def stack(self) -> str:
-        """The stack's name."""
+        """The name of the stack, from the URN."""
         return self.urn.removeprefix("urn:pulumi:").partition("::")[0]
 
 

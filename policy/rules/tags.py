@@ -1,4 +1,4 @@
-"""Tags: what is paid for, and what is left after a destroy, is found by them."""
+"""The rule for tags, by which bills are split and leftovers of a destroy are found."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ NEEDED = ("Project", "Stack", "Name")
 
 
 def tags(resource: Resource) -> Iterator[str]:
-    """Each resource that takes tags says whose it is."""
+    """Each resource of a type that must be tagged has the tags Project, Stack and Name."""
     given = resource.props.get("tags") or {}
     known = TYPES.get(resource.type)
     if known is None or not known.tagged or given is UNKNOWN:

@@ -1,4 +1,4 @@
-"""What shows only in the stack as a whole: buckets, production, secrets that have strayed."""
+"""Rules that need the whole stack: buckets, production, secrets in the wrong place."""
 
 import json
 import re
@@ -19,8 +19,8 @@ CLOSED = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictP
 STASH = "pulumi:index:Stash"
 SECRET_KEY = re.compile("(?i)password|secret|key")
 SHORTEST = 8  # characters of a secret: shorter strings are found by chance
-# What a rebuilt stack does not get back: addresses with their names, queues, keys.
-LASTING = ("aws:ec2/eip:Eip", "aws:ebs/volume:Volume", STASH)
+# Types that a rebuilt stack could not restore: addresses with their names, queues, keys.
+TO_PROTECT = ("aws:ec2/eip:Eip", "aws:ebs/volume:Volume", STASH)
 PRODUCTION = re.compile("prod(uction)?(-.*)?")
 
 Found = Iterator[tuple[Resource, str]]
@@ -60,7 +60,7 @@ def _lets_everybody(policy: Any) -> bool:
 
 
 def encrypted_buckets(resources: Iterable[Resource]) -> Found:
-    """Each bucket says how it is encrypted."""
+    """Each bucket has an encryption configuration."""
     all_ = list(resources)
     for bucket in (r for r in all_ if r.type == BUCKET):
         if not any(r.type == ENCRYPTION and _is_of(r, bucket) for r in all_):
@@ -68,7 +68,7 @@ def encrypted_buckets(resources: Iterable[Resource]) -> Found:
 
 
 def strayed_secrets(resources: Iterable[Resource]) -> Found:
-    """No key or password that the stack keeps, or hands to a host's tables, is in a set-up."""
+    """No key or password of the state or of the tables is in user data or a set-up object."""
     all_ = list(resources)
     kept = {secret: r.name for r in all_ for secret in _secrets(r) if len(secret) >= SHORTEST}
     for resource in all_:
@@ -109,17 +109,17 @@ def is_production(resources: Iterable[Resource]) -> bool:
 
 
 def unprotected(resources: Iterable[Resource]) -> Found:
-    """In production, what lasts is protected."""
+    """In production, resources that cannot be restored are protected."""
     all_ = list(resources)
     for resource in all_ if is_production(all_) else ():
-        # that a host serves is a stash as well, and its input is no secret
+        # HOST-serving is a stash as well, and its input is no secret
         waits = resource.type == STASH and isinstance(resource.props.get("input"), Mapping)
-        if resource.type in LASTING and not resource.protect and not waits:
+        if resource.type in TO_PROTECT and not resource.protect and not waits:
             yield resource, "it is not protected"
 
 
 def lax_dmarc(resources: Iterable[Resource]) -> Found:
-    """In production, receivers are asked to do something about forged mail."""
+    """In production, DMARC policies are quarantine or reject."""
     all_ = list(resources)
     for resource in all_ if is_production(all_) else ():
         if not str(resource.props.get("name")).startswith("_dmarc."):

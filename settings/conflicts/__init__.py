@@ -1,4 +1,4 @@
-"""What is wrong between settings that are right by themselves."""
+"""Settings that are valid by themselves and contradict each other."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from settings.model import Settings
 
 
 def conflicts(s: Settings) -> Iterator[str]:
-    """One line for each: the key, the value, what would be right."""
+    """One line for each conflict: the key, the value, and what would be right."""
     if "." not in s.gateway_domain:  # which is a domain that sends as well
         yield (
             f"mail-relay:gateway.name: {s.gateway.name!r}: give a host name below your domain, "

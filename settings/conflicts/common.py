@@ -1,10 +1,10 @@
-"""What several kinds of settings are held to."""
+"""Checks that several kinds of settings share."""
 
 from collections.abc import Iterator, Sequence
 
 
 def foreign(key: str, send_as: tuple[str, ...], ours: set[str]) -> Iterator[str]:
-    """Senders in domains that are not ours."""
+    """Errors for senders in domains that are not ours."""
     for item in send_as:
         if item.rpartition("@")[2] not in ours:
             yield (
@@ -14,7 +14,7 @@ def foreign(key: str, send_as: tuple[str, ...], ours: set[str]) -> Iterator[str]
 
 
 def twice(key: str, values: Sequence[str | None]) -> Iterator[str]:
-    """What is in a list more than once."""
+    """Errors for values that are in a list more than once."""
     for number, value in enumerate(values):
         if value is not None and value in values[:number]:
             yield f"mail-relay:{key}[{number}]: {value!r}: it is listed twice; remove one"

@@ -11,7 +11,7 @@ from settings.words import NULL_MX, is_ipv4
 
 
 def zone_conflicts(s: Settings) -> Iterator[str]:
-    """Names that are in no zone of the stack; a zone of its own that nothing leads to."""
+    """Names that are in no zone of the stack, and a delegation that does not fit the zones."""
     yield from twice("zones", [zone.name for zone in s.zones])
     placed = [("gateway.name", s.gateway.name)]
     placed += [(f"clients[{n}].name", c.name) for n, c in enumerate(s.clients)]

@@ -48,7 +48,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
 
 
 def _private_conflicts(s: Settings) -> Iterator[str]:
-    """What private clients need: a second subnet, and the gateway's name for itself alone."""
+    """Private clients need a second subnet, and no domain below the gateway's name."""
     if ipaddress.IPv4Network(s.network.cidr).prefixlen > 23:
         yield (
             f"mail-relay:network.cidr: {s.network.cidr!r}: private clients have a subnet of their "

@@ -6,9 +6,9 @@ from mail import aliases
 from settings.conflicts.common import foreign, twice
 from settings.model import Settings
 
-# Of the data volume, for the queue and the certificates, beside two messages of the largest size.
+# Space on the data volume for queue and certificates, besides two messages of the largest size.
 QUEUE_MIB = 256
-# ext4 keeps one part in so many for itself: inode tables and journal.
+# ext4 uses 1/40 of the volume for inode tables and the journal.
 FILE_SYSTEM_SHARE = 40
 
 
@@ -89,8 +89,8 @@ def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 f"{key}: a forward takes all its mail elsewhere; add {address} to that forward's "
                 "`to` to keep a copy, or remove one of the two"
             )
-    promised = sum(mailbox.quota_mi_b + _beyond_quota_mib(s) for mailbox in s.mailboxes)
-    size = s.gateway.data_volume_gi_b * 1024
+    promised = sum(mailbox.quota_mib + _beyond_quota_mib(s) for mailbox in s.mailboxes)
+    size = s.gateway.data_volume_gib * 1024
     room = size - size // FILE_SYSTEM_SHARE - queue_mib(s)
     if s.mailboxes and promised > room:
         yield (
@@ -101,10 +101,10 @@ def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
 
 
 def queue_mib(s: Settings) -> int:
-    """What mail from outside leaves free for our own users' (queue_minfree of port 25)."""
-    return 2 * s.message_size_limit_mi_b + QUEUE_MIB
+    """Space that mail from outside must leave free for our own users (queue_minfree of port 25)."""
+    return 2 * s.message_size_limit_mib + QUEUE_MIB
 
 
 def _beyond_quota_mib(s: Settings) -> int:
-    """What a mailbox may hold beyond its quota: dovecot.conf's grace, and what it throws away."""
-    return 2 * s.message_size_limit_mi_b
+    """Space that a mailbox may use beyond its quota: dovecot.conf's grace, and its trash."""
+    return 2 * s.message_size_limit_mib

@@ -7,7 +7,7 @@ from settings.model import Settings, Smarthost
 
 
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
-    """What a provider needs, and what SES cannot do."""
+    """Missing settings of a provider, and settings that Amazon SES cannot have."""
     key, given = "mail-relay:smarthost", s.smarthost
     if given is None:
         return

@@ -109,7 +109,7 @@ def _why(caught: Caught) -> str:
 
 
 def _say(text: str) -> None:
-    notes.print(text, markup=False, highlight=False, soft_wrap=True)
+    notes.print(text, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

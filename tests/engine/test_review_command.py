@@ -103,7 +103,7 @@ def restored(checkout: Checkout) -> Any:
 @pytest.mark.usefixtures("restored")
 def test_a_change_is_reviewed_against_a_commit(checkout: Checkout) -> None:
     checkout.file.write_text(changed(checkout.file, logins=[]))
-    result = checkout.review("--base=HEAD", "--format=json")
+    result = checkout.review("--base=HEAD", "--json")
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     said = f"The login {LOGIN} is removed: it cannot log in any more."

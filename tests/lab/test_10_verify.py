@@ -203,7 +203,7 @@ def test_a_review_looks_whether_mail_passes_before_dmarc_is_tightened(
 
     def warned() -> list[str]:
         world.flush_resolver()
-        command = ("review", f"--lab={world.lab.name}", f"--file={file}", "--format=json")
+        command = ("review", f"--lab={world.lab.name}", f"--file={file}", "--json")
         found = json.loads(relay(*command).stdout)
         assert "DMARC of shop.example" in " ".join(found["sentences"])
         return [w["text"] for w in found["warnings"] if w["kind"] == "dmarc-tightened"]

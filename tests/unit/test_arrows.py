@@ -1,6 +1,7 @@
-"""What may import what: `docs/architecture.md` has it in words."""
+"""What may import what: the table of rooms in `docs/architecture.md`."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -65,6 +66,18 @@ def test_a_room_imports_only_those_that_it_may(name: str) -> None:
         if room(module) == name and room(other) not in {name, *ROOMS[name]}
     }
     assert found == set()
+
+
+def test_the_page_has_the_same_table() -> None:
+    page = (PROJECT / "docs/architecture.md").read_text()
+    rows = re.findall(r"^\| `([a-z_/]+)` \| (.*?) \|", page, re.MULTILINE)
+    written = {
+        name.rstrip("/").replace("/", "."): {
+            other.replace("/", ".") for other in re.findall("`([a-z/]+)`", imports)
+        }
+        for name, imports in rows
+    }
+    assert written == ROOMS
 
 
 def test_one_module_of_the_command_line_leads_to_what_is_the_labs() -> None:

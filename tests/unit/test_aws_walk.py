@@ -77,7 +77,7 @@ def test_the_walk_has_commands_of_every_stage() -> None:
     told = text.split("\n**")[1:]
     assert len(told) == len(claims) > 50
     for claim in told:
-        assert re.search(r"\n```\n.+\n```\n\nRight: ", claim, re.DOTALL), claim.splitlines()[0]
+        assert re.search(r"\n```\n.+\n```\n\nExpected: ", claim, re.DOTALL), claim.splitlines()[0]
 
 
 def test_the_commands_that_doctor_tells_are_awss_too() -> None:

@@ -1,14 +1,34 @@
 """The command line imports what a command needs when it is called, and nothing before."""
 
+import io
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 from typer.testing import CliRunner
 
+from ops import terminal
 from ops.cli import COMMANDS, app, loaded
 
 HEAVY = {"agent", "boto3", "botocore", "components", "lab", "pulumi", "pulumi_aws", "settings"}
+
+# They hand over to another program, or prepare this computer.
+WITHOUT_RESULT = {"lab shell", "lab logs", "pulumi", "setup"}
+
+
+def leaves() -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by the words that call it."""
+    for name in COMMANDS:
+        command = loaded(name)
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {sub}", found) for sub, found in command.commands.items())
+        else:
+            yield name, command
+
+
+LEAVES = dict(leaves())
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["no-such-command"], []])
@@ -51,3 +71,45 @@ def test_an_option_that_typer_finds_wrong_is_shown_with_its_name() -> None:
     result = CliRunner().invoke(app, ["trace", "me@shop.example", "--limit=many"])
     assert result.exit_code == 2
     assert "--limit" in result.output
+
+
+@pytest.mark.parametrize("name", sorted(LEAVES.keys() - WITHOUT_RESULT))
+def test_a_command_with_a_result_has_it_for_programs(name: str) -> None:
+    if not name.startswith("github "):  # whose readers are workflows
+        assert "--json" in {word for param in LEAVES[name].params for word in param.opts}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_argument_and_option_has_its_help(name: str) -> None:
+    for param in LEAVES[name].params:
+        assert getattr(param, "help", None), param.name
+
+
+@pytest.mark.parametrize("name", [name for name in LEAVES if name.startswith("lab ")])
+def test_a_lab_is_named_by_either_option(name: str) -> None:
+    (option,) = [param for param in LEAVES[name].params if param.name == "name"]
+    assert option.opts == ["--name", "--lab"]
+
+
+@pytest.mark.parametrize("words", [[], ["lab"], ["lab", "up"], ["trace"], ["users", "add"]])
+def test_help_is_short_for_help(words: list[str]) -> None:
+    short, long = (CliRunner().invoke(app, [*words, option]) for option in ("-h", "--help"))
+    assert short.exit_code == long.exit_code == 0
+    assert short.output == long.output != ""
+
+
+def test_the_version_is_the_projects() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, "mail-relay 0.1.0\n")
+
+
+def test_a_list_of_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(terminal.notes, "_file", text)
+    terminal.print_table("forwards", [])
+    assert text.getvalue() == "forwards: none\n"
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 mice"), (1, "1 mouse"), (2, "2 mice")])
+def test_one_is_one(count: int, said: str) -> None:
+    assert terminal.several(count, "mouse", "mice") == said

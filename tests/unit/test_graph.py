@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 from recorder import Recorder, declare, user_data
@@ -248,3 +249,15 @@ def test_a_delegated_zone_is_made_and_its_parent_leads_there() -> None:
     assert "arn:aws:route53:::hostedzone/Z-try.relay.example" in [
         s["Resource"] for s in policy["Statement"]
     ]
+
+
+def test_a_key_that_is_none_is_refused_before_anything_is_made() -> None:
+    with pytest.raises(pulumi.RunError) as caught:
+        declare({**CONFIG, "mail-relay:gatewy": "{}", "mail-relay:colour": "blue"})
+    text = str(caught.value)
+    assert "mail-relay:gatewy: there is no such key; did you mean gateway?" in text
+    assert "mail-relay:colour: there is no such key; the keys are " in text
+
+
+def test_keys_of_others_are_theirs() -> None:
+    assert declare({**CONFIG, "other:colour": "blue"}).resources

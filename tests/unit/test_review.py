@@ -293,6 +293,17 @@ def test_ports_are_told_by_who_may_reach_them() -> None:
     assert kinds(found) == ["ssh-opened"]
 
 
+def test_the_ways_of_a_group_that_goes_with_its_last_host_are_closed_for_nobody() -> None:
+    kind = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+    out = {"ipProtocol": "tcp", "fromPort": 587, "toPort": 587, "cidrIpv4": "0.0.0.0/0"}
+    rule = step(kind, "network-client-out-tcp-587", "delete", before=out)
+    group = "aws:ec2/securityGroup:SecurityGroup"
+    gone = change(rule, step(group, "network-client", "delete"))
+    assert not any("closed" in sentence for sentence in sentences(gone))
+    stays = change(rule, step(group, "network-client"))
+    assert sentences(stays) == ["Port 587/tcp is closed for the hosts to everybody."]
+
+
 def test_a_password_that_cannot_be_compared_is_not_said_to_change() -> None:
     given = {**BASE, "logins": [{"address": "me@shop.example", "password": "stands-in"}]}
     unread = Reading(read(given), frozenset(given), secrets_read=False)

@@ -31,7 +31,7 @@ def test_the_smallest_settings_have_safe_defaults() -> None:
     assert settings.ssh.allow_from == ()
     assert settings.receiving == ()
     assert settings.sasl.mechanisms == ("PLAIN", "LOGIN")
-    assert settings.message_size_limit_mi_b == 30
+    assert settings.message_size_limit_mib == 30
 
 
 def test_a_host_name_may_be_as_long_as_linux_takes_it() -> None:
@@ -152,7 +152,7 @@ def test_what_comes_to_a_mailbox_alone_is_its_alias() -> None:
     forwards = [{"address": address, "to": targets} for address, targets in to.items()]
     settings = read(kept(MAILBOX, forwards=forwards, operator="me@shop.example"))
     assert settings.receiving == ("shop.example",)
-    assert settings.mailboxes[0].quota_mi_b == 1024
+    assert settings.mailboxes[0].quota_mib == 1024
     assert settings.aliases(settings.mailboxes[0]) == (
         "abuse@shop.example",
         "help@shop.example",

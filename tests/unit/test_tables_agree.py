@@ -154,7 +154,7 @@ def gateway_host(settings: Settings) -> GatewayHost:
         acme_email=settings.acme.email or settings.operator,
         ssh_public_key=None,
         sasl_mechanisms=settings.sasl.mechanisms,
-        message_size_limit_mib=settings.message_size_limit_mi_b,
+        message_size_limit_mib=settings.message_size_limit_mib,
         mailboxes=bool(settings.mailboxes),
         network=settings.network.cidr,
         strangers=Strangers(**settings.limits.strangers.model_dump()),

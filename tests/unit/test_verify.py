@@ -13,9 +13,12 @@ from verify_broken import ALL, Broken
 from verify_world import FACTS, OUTPUTS, PORTS, RIGHT, Hosts, Literal, Port, certificates, serving
 
 from ops.outputs import OutputsMissing, read
+from ops.verify import ports
 from ops.verify.place import Place
+from ops.verify.ports import ELSEWHERE
 from ops.verify.result import Result
 from ops.verify.run import passing, verify
+from ops.verify.talk import Heard
 
 GATEWAY_ADDRESS, OTHERS_ADDRESS = "203.0.113.9", "198.51.100.10"
 
@@ -102,6 +105,50 @@ def test_every_code_is_tried_and_explained() -> None:
     given = {code for file in folder.glob("*.py") for code in literal.findall(file.read_text())}
     assert len(given) > 30
     assert given <= tried
+
+
+def test_a_full_disk_is_the_one_thing_said_of_what_it_does(loopback: Loopback) -> None:
+    full = {
+        "disks": [{"path": "/srv/mail", "free": 0, "size": 8 * 1024**3, "inodes_free": 0.9}],
+        "stopped": ["opendkim.service"],
+        "tables": {**FACTS["i-1"]["tables"], "result": "exit-code"},
+    }
+    off = "452 4.3.1 Insufficient system storage"
+    instead: dict[int, Port | str | None] = {
+        25: Port(refusal=off),
+        587: Port(after=("AUTH PLAIN LOGIN",), refusal=off),
+        465: Port(before=(), after=("AUTH PLAIN LOGIN",), refusal=off),
+    }
+    facts = {**FACTS, "i-1": {**FACTS["i-1"], **full}}
+    results = loopback.look(facts=facts, ports=instead)
+    assert wrong(results) == {("disk-full", "mail.relay.example")}
+    assert {r.skipped for r in results if r.skipped} == {"the full disk comes first"}
+    assert ("mx", "shop.example") in skipped(results)
+
+
+def test_a_full_disk_hides_nothing_that_is_not_its_own(loopback: Loopback) -> None:
+    disks = [{"path": "/srv/mail", "free": 0, "size": 8 * 1024**3, "inodes_free": 0.9}]
+    facts = {**FACTS, "i-1": {**FACTS["i-1"], "disks": disks, "clock_off": 900.0}}
+    open_ = Port(takes=("postmaster@relay.example", "postmaster@shop.example", ELSEWHERE))
+    assert wrong(loopback.look(facts=facts, ports={25: open_})) == {
+        ("disk-full", "mail.relay.example"),
+        ("clock-off", "mail.relay.example"),
+        ("open-relay", "mail.relay.example:25"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("closed", "first"),
+    [
+        ("timed out", "Nothing answered, not even a refusal: most likely the security group"),
+        ("[Errno 110] Connection timed out", "Nothing answered"),
+        ("[Errno 111] Connection refused", "On the host: systemctl status postfix"),
+    ],
+)
+def test_a_port_that_says_nothing_is_not_blamed_on_postfix(closed: str, first: str) -> None:
+    result = ports.check(read(OUTPUTS).gateways[0], 587, Heard(closed=closed))
+    assert [problem.code for problem in result.errors] == ["port-closed"]
+    assert result.instructions[0].startswith(first)
 
 
 def test_a_zone_that_is_elsewhere_is_the_one_thing_said(loopback: Loopback) -> None:

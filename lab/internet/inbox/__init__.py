@@ -21,13 +21,13 @@ from lab.machines.network import INBOX, RESOLVER, other
 from lab.wait import within
 
 DOMAIN = "inbox.example"
-# This address answers each message with the verdicts on it.
+# This address answers each message with its verdicts.
 VERIFIER = f"check-auth@{DOMAIN}"
 HOST = "mx.inbox.example"
 MESSAGES = "var/lib/inbox"
 FILES = Path(__file__).parent / "files"
 
-# A session of the provider's own, so that SPF passes for its domain.
+# Sends as the provider's own host, so that SPF passes for its domain.
 HAND_IN = """
 import smtplib, sys
 with smtplib.SMTP(sys.argv[1], local_hostname=sys.argv[2]) as session:
@@ -46,7 +46,7 @@ RECORDS = [
 
 
 def machine(lab: Lab, image: Path) -> Machine:
-    """The provider's machine; its root is there as long as the lab is."""
+    """The provider's machine; its root file system exists as long as the lab."""
     return Machine("inbox", lab.directory / "machines" / "inbox", image, other(lab, "inbox"))
 
 
@@ -83,7 +83,7 @@ class Inbox:
         count: int = 1,
         seconds: float = 120,
     ) -> list[Message]:
-        """The first `count` messages that are wanted; TimeoutError lists others."""
+        """The first `count` messages that match; TimeoutError lists the others."""
 
         def found() -> list[Message]:
             return [message for message in self.messages() if wanted(message)]
@@ -100,7 +100,7 @@ class Inbox:
         return access.run(self.lab, "inbox", *command).stdout
 
     def write(self, gateway: str, sender: str, recipient: str, content: bytes) -> None:
-        """A message of one of its users to somebody at the gateway of this address."""
+        """Send a message of one of its users to the gateway at this address."""
         program = ["python3", "-c", HAND_IN, gateway, HOST, sender, recipient]
         access.run(self.lab, "inbox", *program, stdin=content.decode("ascii"))
 

@@ -1,7 +1,7 @@
-"""A provider that relays for its customers: SASL on 587 and 465, and each held to its own senders.
+"""A provider that relays for its customers: SASL on 587 and 465, own senders only.
 
-Its accounts are those that the stack's file has with it, as if the user had ordered them there. It
-is started for such stacks only (lab/daemon.py watches for the file of accounts).
+Its accounts are those that the stack's file names, as if the user had ordered them there. It is
+started only for such stacks (lab/daemon.py watches for the file of accounts).
 """
 
 import json
@@ -51,7 +51,7 @@ class Smarthost:
 
     @property
     def file(self) -> Path:
-        """The passwords by user; the provider is started once it is there."""
+        """The file of passwords by user; the provider is started once it exists."""
         return self.lab.directory / "smarthost.json"
 
     def passwords(self) -> dict[str, str]:
@@ -59,7 +59,7 @@ class Smarthost:
         return json.loads(self.file.read_text()) if self.file.exists() else {}
 
     def open_accounts(self, passwords: dict[str, str], senders: dict[str, Sequence[str]]) -> None:
-        """Have these accounts and no others; `senders` (addresses, @domains) of each user."""
+        """Set the accounts, and remove all others; `senders` are addresses or @domains by user."""
         self.file.touch(mode=0o600)
         self.file.write_text(json.dumps(passwords))
         self._wait()
@@ -74,7 +74,7 @@ class Smarthost:
         self.run("postfix", "reload")
 
     def change_password(self, user: str, password: str) -> None:
-        """The provider's owner changes it, whatever the customer has configured."""
+        """Change a password at the provider, without a change in the stack's settings."""
         self.file.write_text(json.dumps({**self.passwords(), user: password}))
         self._set_password(user, password)
 
@@ -100,7 +100,7 @@ class Smarthost:
 
     @contextmanager
     def impostor(self) -> Iterator[None]:
-        """Meanwhile a server that nobody vouches for answers in its place."""
+        """Within it, a server with an untrusted certificate answers in its place."""
         folder = "/etc/postfix"
         self.run("cp", "-a", f"{folder}/key.pem", f"{folder}/chain.pem", "/root")
         subject = ("-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}")

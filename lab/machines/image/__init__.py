@@ -1,9 +1,9 @@
-"""The root file systems of the lab: Debian's EC2 image as far as a machine has it, and the inbox's.
+"""The root file systems of the lab: Debian's EC2 image for the hosts, and the inbox's.
 
 The hosts' root has the packages of `ec2-packages.txt`, in the versions that the mirror has today,
-and nothing else: what a set-up needs besides, it installs. `host/` is what Debian's recipe
-configures beside packages; `container/` is for machines without a kernel of their own, `virtual/`
-for those with one.
+and no others: a host's set-up installs what it needs. `host/` has the configuration of Debian's
+recipe for the image; `container/` is for machines without a kernel of their own, `virtual/` for
+machines with one.
 """
 
 import hashlib
@@ -33,9 +33,9 @@ INBOX_PACKAGES = (
 
 @dataclass(frozen=True)
 class Image:
-    """A root file system to be made: its packages, then the folders laid over it.
+    """Describes a root file system: its packages, then the folders copied over it.
 
-    `answers` is for debconf, before anything is installed.
+    `answers` are debconf selections, set before any package is installed.
     """
 
     kind: str
@@ -117,7 +117,7 @@ def _make(image: Image, progress: Callable[[str], None]) -> Path:
         raise ImageError(f"mmdebstrap failed with {result.returncode}; its output is in {log}")
     try:
         partial.rename(root)
-    except OSError:  # another process made it meanwhile: theirs is as good
+    except OSError:  # another process has made the same image meanwhile
         shutil.rmtree(partial)
     return root
 

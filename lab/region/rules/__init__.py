@@ -1,1 +1,1 @@
-"""The rules of AWS that moto misses, with the codes that AWS answers."""
+"""Rules of AWS that moto lacks, with AWS's error codes."""

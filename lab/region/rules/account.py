@@ -1,4 +1,4 @@
-"""The account's limits: the APIs that list them, which moto lacks, and the checks of calls."""
+"""The account's quotas: the APIs that list them, which moto lacks, and checks of calls."""
 
 import json
 import re
@@ -26,7 +26,7 @@ QUOTAS: Mapping[str, float] = {ADDRESSES: 5, STANDARD_VCPUS: 32, VPCS: 5}
 
 
 def hold(memory: Memory, action: str, parameters: Parameters) -> None:
-    """Refuse a call that would exceed a quota."""
+    """Raise AWS's error if a call would exceed a quota."""
     if action in _HELD:
         _HELD[action](memory, parameters)
 
@@ -47,7 +47,7 @@ def _create_vpc(memory: Memory, _: Parameters) -> None:
 
 
 def _run_instances(memory: Memory, parameters: Parameters) -> None:
-    """The words are AWS's: https://github.com/StreisandEffect/streisand/issues/1715."""
+    """The text is AWS's: https://github.com/StreisandEffect/streisand/issues/1715."""
     running = [i for i in backends.instances() if i._state.name in ("pending", "running")]
     kinds = [instance.instance_type for instance in running] + [parameters.get("InstanceType", "")]
     used = sum(
@@ -74,7 +74,7 @@ _HELD: Mapping[str, Callable[[Memory, Parameters], None]] = {
 
 
 def allowed_images(_: Memory, __: Parameters) -> str:
-    """GetAllowedImagesSettings of an account that never turned it on."""
+    """GetAllowedImagesSettings, for an account that has it disabled."""
     name = "GetAllowedImagesSettingsResponse"
     return (
         f'<{name} xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
@@ -84,7 +84,7 @@ def allowed_images(_: Memory, __: Parameters) -> str:
 
 
 def answer(memory: Memory, service: str, request: Request, body: bytes) -> str | None:
-    """The JSON that Service Quotas, or SES of its own account, answers; None for all else."""
+    """The JSON answer of Service Quotas, or of SES about the account; None for other calls."""
     if service == "servicequotas":
         return _quota(memory, json.loads(body or b"{}"))
     if service == "ses" and (request.method, request.path) == ("GET", "/v2/email/account"):
@@ -115,7 +115,7 @@ def _quota(memory: Memory, given: Mapping[str, str]) -> str:
 
 
 def _ses(production: bool) -> str:
-    """GetAccount, of an account that sends nothing."""
+    """GetAccount, for an account that sends nothing."""
     return json.dumps(
         {
             "EnforcementStatus": "HEALTHY",

@@ -1,7 +1,7 @@
-"""Availability zones: which there are for the account, their state, and what each offers.
+"""Availability zones of the account: their names, their state, and the types they offer.
 
-moto knows the ordinary zones of a region and AWS's own list of what they offer; a test says what
-is different in its account.
+moto has the ordinary zones of a region and AWS's list of their offerings; tests set differences
+for their account.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -77,7 +77,7 @@ def _answer(action: str, field_name: str, items: Iterable[Mapping[str, str]]) ->
 
 
 def describe_availability_zones(memory: Memory, parameters: Parameters) -> str:
-    """Local Zones too, unless a filter leaves them out."""
+    """All zones, with Local Zones unless a filter excludes them."""
     zones = _zones(memory)
     for name, values in _filters(parameters):
         if name not in FILTERS:
@@ -109,7 +109,7 @@ def describe_instance_type_offerings(memory: Memory, parameters: Parameters) -> 
 
 
 def require(memory: Memory, kind: str, zone: str) -> None:
-    """An instance starts only where its type is offered."""
+    """An instance can only start in a zone that offers its type."""
     if kind not in _offered(memory, zone):
         others = [z["zoneName"] for z in _zones(memory) if kind in _offered(memory, z["zoneName"])]
         raise ApiError(

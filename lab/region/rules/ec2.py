@@ -1,4 +1,4 @@
-"""EC2's rules: called with the request's parameters before moto sees them, or instead of it."""
+"""Rules of EC2, which get a request's parameters before moto, or answer instead of moto."""
 
 import base64
 import ipaddress
@@ -18,7 +18,7 @@ Parameters = dict[str, str]
 USER_DATA_LIMIT = 16_384
 ELASTIC = ipaddress.ip_network("203.0.113.0/24")
 DESCRIPTION = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
-CONSOLE_BYTES = 65_536  # the end of the log that EC2 keeps
+CONSOLE_BYTES = 65_536  # bytes at the end of the console's log that EC2 keeps
 
 
 def run_instances(memory: Memory, parameters: Parameters) -> None:
@@ -63,7 +63,7 @@ def count_boot(memory: Memory, parameters: Parameters) -> None:
 
 
 def after_terminate(_: Memory, parameters: Parameters) -> None:
-    """Standing interfaces and data volumes are free again."""
+    """Release the interfaces and data volumes that outlive the instance."""
     for instance in backends.instances():
         if instance.id not in _identities(parameters) or instance._state.name != "terminated":
             continue
@@ -82,7 +82,7 @@ def allocate_address(_: Memory, parameters: Parameters) -> None:
 
 
 def associate_address(_: Memory, parameters: Parameters) -> None:
-    """An address works in a VPC only that has an internet gateway."""
+    """An address can only be associated in a VPC with an internet gateway."""
     interface_id = parameters.get("NetworkInterfaceId")
     if not interface_id:
         return
@@ -96,7 +96,7 @@ def associate_address(_: Memory, parameters: Parameters) -> None:
 
 
 def release_address(memory: Memory, parameters: Parameters) -> None:
-    """Neither while it is in use nor while it has a reverse name."""
+    """An address is not released while it is in use or has a reverse name."""
     address = _address(parameters)
     if address.eni is not None:
         raise ApiError(
@@ -120,7 +120,7 @@ def _address(parameters: Parameters) -> Any:
 
 
 def modify_address_attribute(memory: Memory, parameters: Parameters) -> str:
-    """The PTR of an address, once the name leads to it."""
+    """Set the PTR of an address, if the name resolves to it."""
     address = _address(parameters)
     name = parameters.get("DomainName", "").rstrip(".")
     if address.public_ip not in names.public_addresses(memory, name):
@@ -167,7 +167,7 @@ def _attribute(memory: Memory, name: str, addresses: list[Any], *, single: bool)
 
 
 def get_console_output(memory: Memory, parameters: Parameters) -> str:
-    """The end of a machine's console log; as on Nitro, the latest at any time."""
+    """The end of a machine's console log, always current, as on Nitro."""
     identity = parameters.get("InstanceId", "")
     if identity not in [instance.id for instance in backends.instances()]:
         text = f"The instance ID '{identity}' does not exist"
@@ -182,7 +182,7 @@ def get_console_output(memory: Memory, parameters: Parameters) -> str:
 
 
 def create_security_group(_: Memory, parameters: Parameters) -> None:
-    """Characters of the description, and names that look like ids."""
+    """Refuse wrong characters in the description, and names that look like ids."""
     if not DESCRIPTION.fullmatch(parameters.get("GroupDescription", "")):
         raise ApiError(
             "InvalidParameterValue",
@@ -194,7 +194,7 @@ def create_security_group(_: Memory, parameters: Parameters) -> None:
 
 
 def authorize(_: Memory, parameters: Parameters) -> None:
-    """Ports in order, networks without host bits."""
+    """Port ranges must be in order, networks without host bits."""
     for key, value in parameters.items():
         if key.endswith(".CidrIp"):
             try:
@@ -217,7 +217,7 @@ def _depends(kind: str, identity: str, why: str) -> ApiError:
 
 
 def delete_security_group(_: Memory, parameters: Parameters) -> None:
-    """Not while an interface has it."""
+    """Refused while an interface has the group."""
     identity = parameters.get("GroupId", "")
     for interface in backends.ec2().enis.values():
         if identity in [group.id for group in interface.group_set]:
@@ -225,14 +225,14 @@ def delete_security_group(_: Memory, parameters: Parameters) -> None:
 
 
 def delete_subnet(_: Memory, parameters: Parameters) -> None:
-    """Not while an interface is in it."""
+    """Refused while an interface is in the subnet."""
     identity = parameters.get("SubnetId", "")
     if any(i.subnet.id == identity for i in backends.ec2().enis.values()):
         raise _depends("The subnet", f"'{identity}'", "has dependencies and cannot be deleted.")
 
 
 def delete_vpc(_: Memory, parameters: Parameters) -> None:
-    """Not while it has anything of its own."""
+    """Refused while anything exists in the VPC."""
     identity = parameters.get("VpcId", "")
     ec2 = backends.ec2()
     busy = (
@@ -245,7 +245,7 @@ def delete_vpc(_: Memory, parameters: Parameters) -> None:
 
 
 def detach_internet_gateway(_: Memory, parameters: Parameters) -> None:
-    """Not while an address of its VPC is in use."""
+    """Refused while an address of its VPC is in use."""
     vpc = parameters.get("VpcId", "")
     for address in backends.ec2().addresses:
         if address.eni is not None and address.eni.subnet.vpc_id == vpc:
@@ -257,7 +257,7 @@ def detach_internet_gateway(_: Memory, parameters: Parameters) -> None:
 
 
 def create_network_interface(_: Memory, parameters: Parameters) -> None:
-    """An address of the subnet that is neither reserved nor taken."""
+    """The interface's address must be in the subnet, not reserved, and free."""
     wanted = parameters.get("PrivateIpAddress") or parameters.get(
         "PrivateIpAddresses.1.PrivateIpAddress"
     )
@@ -283,7 +283,7 @@ def create_network_interface(_: Memory, parameters: Parameters) -> None:
 
 
 def create_route(_: Memory, parameters: Parameters) -> None:
-    """A route leads to an interface of its own VPC."""
+    """The interface that a route targets must be in the route's VPC."""
     interface, table = parameters.get("NetworkInterfaceId"), parameters["RouteTableId"]
     if interface:
         vpc = backends.ec2().get_network_interface(interface).subnet.vpc_id
@@ -296,7 +296,7 @@ def create_route(_: Memory, parameters: Parameters) -> None:
 
 
 def after_associate(_: Memory, __: Parameters) -> None:
-    """moto forgets which interface an address left."""
+    """Correct the interface that an address has left, which moto does not update."""
     used = {a.eni.id for a in backends.ec2().addresses if a.eni is not None}
     for interface in backends.ec2().enis.values():
         if interface.id not in used:

@@ -1,7 +1,7 @@
 """Images, which AWS deprecates two years after they were made if they are public.
 
-EC2 User Guide, "Deprecate an Amazon EC2 AMI": to everybody but its owner such an image then shows
-only by its id, or if asked for.
+EC2 User Guide, "Deprecate an Amazon EC2 AMI": everybody but its owner then finds the image only by
+its id, or with `IncludeDeprecated`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ LIFE = timedelta(days=2 * 365)
 
 
 def describe_images(memory: Memory, parameters: Parameters) -> None:
-    """Leave deprecated images out by one more filter."""
+    """Exclude deprecated images by another filter."""
     by_id = any(key.startswith("ImageId.") for key in parameters)
     if by_id or parameters.get("IncludeDeprecated") == "true":
         return

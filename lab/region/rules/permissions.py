@@ -1,6 +1,6 @@
-"""A role's permissions by its inline policies; moto judges few services rightly.
+"""Checks a role's permissions by its inline policies, which moto does for few services.
 
-Only keys that the metadata service gave out are a role's; every other key is the administrator's.
+Access keys from the metadata service belong to a role; all others are the administrator's.
 """
 
 import fnmatch
@@ -17,7 +17,7 @@ Context = Mapping[str, list[str]]
 
 
 def judge(memory: Memory, key: str, action: str, resource: str, context: Context) -> None:
-    """Raise AccessDenied unless an Allow matches and no Deny does."""
+    """Raise AccessDenied unless an Allow matches and no Deny matches."""
     role_name = memory.sessions.get(key)
     if role_name is None:
         return
@@ -29,7 +29,7 @@ def judge(memory: Memory, key: str, action: str, resource: str, context: Context
         for statement in _list(json.loads(unquote(text))["Statement"])
         if _matches(statement, action, resource, context)
     }
-    # a Deny is final, whichever policy has it and whatever another allows
+    # a Deny of any policy overrules every Allow
     if effects == {"Allow"}:
         return
     why = (
@@ -68,7 +68,7 @@ def _condition(operator: str, key: str, wanted: list[Any], context: Context) -> 
     texts = [str(w).lower() if isinstance(w, bool) else str(w) for w in wanted]
     if operator == "Null":
         return (values is None) == (texts == ["true"])
-    if operator == "ForAllValues:StringEquals":  # true of an absent key, as in AWS
+    if operator == "ForAllValues:StringEquals":  # true if the key is absent, as on AWS
         return all(value in texts for value in values or [])
     if operator in ("StringEquals", "Bool"):
         return values is not None and any(value in texts for value in values)

@@ -40,7 +40,7 @@ def changes(body: bytes) -> list[Change]:
 
 
 def change(zone_id: str, batch: list[Change]) -> str:
-    """Check the batch against the zone, make it, and give the answer's XML."""
+    """Check the batch against the zone, apply it, and return the answer's XML."""
     zone = backends.route53().zones.get(zone_id)
     if zone is None:
         raise ApiError("NoSuchHostedZone", f"No hosted zone found with ID: {zone_id}", 404)

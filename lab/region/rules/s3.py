@@ -10,7 +10,7 @@ ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
 
 def create_bucket(name: str) -> None:
-    """moto takes an underscore and other things that S3 refuses."""
+    """Refuse names with underscores and others that moto accepts and S3 refuses."""
     good = NAME.fullmatch(name) and ".." not in name and not ADDRESS.fullmatch(name)
     if not good or name.endswith(RESERVED_ENDS):
         raise ApiError("InvalidBucketName", "The specified bucket is not valid.")

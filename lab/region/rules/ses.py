@@ -1,4 +1,4 @@
-"""Amazon SES: Easy DKIM, which moto leaves out. Identities are kept; nothing of SES sends here."""
+"""Amazon SES: Easy DKIM, which moto lacks. Identities are stored; SES sends nothing here."""
 
 import secrets
 
@@ -8,7 +8,7 @@ TOKENS = 3
 
 
 def after_any_call() -> None:
-    """A new domain gets three tokens, and waits for the records that they name."""
+    """Give a new domain three tokens, in the state that waits for their records."""
     for identity in backends.ses().email_identities.values():
         if identity.identity_type == "DOMAIN" and "Tokens" not in identity.dkim_attributes:
             identity.dkim_attributes |= {

@@ -44,7 +44,7 @@ def too_large(port: int, told: bool) -> Probe:
     """One octet over the limit, told by SIZE or only sent."""
 
     def probe(place: Place) -> str:
-        limit = place.settings.message_size_limit_mi_b * MIB
+        limit = place.settings.message_size_limit_mib * MIB
         who = place.names["friend"], place.names["taken"]
         if port != 25:
             who = place.names["login"], place.names["inbox"]
