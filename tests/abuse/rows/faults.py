@@ -160,37 +160,30 @@ def stopped(unit: str, way: Callable[[Place], str]) -> Probe:
 
 def full(way: Callable[[Place], str]) -> Probe:
     """What is said while the data volume has 10 MiB left, and that all is well after it."""
-
-    def probe(place: Place) -> str:
-        fill = (
-            "free=$(df --output=avail -B1M /srv/mail | tail -1); "
-            "fallocate -l $((free - 10))M /srv/mail/battery-fill"
-        )
-        place.shell(fill)
-        try:
-            said = way(place)
-        except OSError as error:
-            said = f"not served: {error!r}"
-        finally:
-            place.shell("rm -f /srv/mail/battery-fill")
-            place.hang_up()
-        after = _both_ways(place)
-        return said if after.startswith("250") else f"after it {after}"
-
-    return probe
+    fill = (
+        "free=$(df --output=avail -B1M /srv/mail | tail -1); "
+        "fallocate -l $((free - 10))M /srv/mail/battery-fill"
+    )
+    return _short(way, lambda place: place.shell(fill), "/srv/mail/battery-fill")
 
 
 def filled(way: Callable[[Place], str]) -> Probe:
     """What is said while the data volume has a hundred inodes left; and that all is well after."""
+    fill = ("python3", "-c", FILL)
+    return _short(way, lambda place: place.run(*fill), "/srv/mail/battery-inodes")
+
+
+def _short(way: Callable[[Place], str], fill: Callable[[Place], str], filling: str) -> Probe:
+    """What is said while the volume is filled, and that all is well once the filling is gone."""
 
     def probe(place: Place) -> str:
-        place.run("python3", "-c", FILL)
+        fill(place)
         try:
             said = way(place)
         except OSError as error:
             said = f"not served: {error!r}"
         finally:
-            place.shell("rm -rf /srv/mail/battery-inodes")
+            place.shell(f"rm -rf {filling}")
             place.hang_up()
         after = _both_ways(place)
         return said if after.startswith("250") else f"after it {after}"
