@@ -20,6 +20,9 @@ def pulumi(
     lab: Annotated[str, typer.Option("--lab", help="The lab whose stack is meant.")] = "dev",
 ) -> None:
     """Pulumi's own commands on the stack of a lab, such as `./relay pulumi preview`."""
+    if context.args in (["--help"], ["-h"]):  # a command's own is Pulumi's: preview --help
+        print(context.get_help())
+        raise typer.Exit
     found = lab_of(lab)
     if not stack.work_dir(found).exists():
         raise LabError(f"the lab {lab} is not up: ./relay lab up --name {lab}")

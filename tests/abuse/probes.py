@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from email import message_from_string
 from email.utils import formatdate
 
 from abuse.place import Place, token
@@ -149,7 +150,8 @@ def arrival(place: Place, word: str, look: Callable[[Place, Message], str] | Non
     if found is None:
         return "it never arrived"
     if isinstance(found, str):
-        return "arrived in its mailbox"
+        signed = "DKIM-Signature" in message_from_string(found)
+        return f"arrived in its mailbox, {'signed' if signed else 'unsigned'}"
     verdict = found.verdict
     said = f"arrived spf={verdict.spf} dkim={verdict.dkim} dmarc={verdict.dmarc}"
     return f"{said}; {look(place, found)}" if look else said

@@ -150,7 +150,7 @@ ROWS = (
     *rows(
         "signing",
         UNSIGNED_HERE,
-        served(r"arrived spf=\S+ dkim=pass dmarc=pass|arrived in its mailbox"),
+        served(r"arrived spf=\S+ dkim=pass dmarc=pass|arrived in its mailbox, signed"),
         {"a bounce": bounced()},
         needs="direct",
     ),
