@@ -91,7 +91,9 @@ def test_a_lab_is_named_by_either_option(name: str) -> None:
     assert option.opts == ["--name", "--lab"]
 
 
-@pytest.mark.parametrize("words", [[], ["lab"], ["lab", "up"], ["pulumi"], ["trace"], ["users", "add"]])
+@pytest.mark.parametrize(
+    "words", [[], ["lab"], ["lab", "up"], ["pulumi"], ["trace"], ["users", "add"]]
+)
 def test_help_is_short_for_help(words: list[str]) -> None:
     short, long = (CliRunner().invoke(app, [*words, option]) for option in ("-h", "--help"))
     assert short.exit_code == long.exit_code == 0
