@@ -108,7 +108,7 @@ def messages_run(place: Place) -> str:
     limit = getattr(place.settings, "limits").login.messages_per_hour  # noqa: B009
     login, to = place.names["login"], place.names["inbox"]
     for _ in range(limit + 1):
-        said = hand_over(place.session(), login, to, b"Subject: no author\r\n\r\nx\r\n")
+        said = hand_over(place.session(), login, to, b"From: a b\r\n\r\nx\r\n")
         if said.startswith("4"):
             return said
     return f"{limit + 1} messages are counted"
