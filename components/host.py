@@ -59,8 +59,10 @@ class Host(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         host, store = fixed.name, shared.store
+        self.name, self.identity, self.status = host, identity, fixed.status
         super().__init__("mail-relay:index:Host", host, None, opts)
         tables = store.put(key, content)
+        self.tables = etag(tables)
         files = setup_object(fixed)
         setup = store.put_setup(host, files)
         own = [
@@ -96,14 +98,6 @@ class Host(pulumi.ComponentResource):
                 tables=store.url(key),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=attached),
             )
-        # as a stack output
-        self.output: dict[str, Any] = {
-            "name": host,
-            **identity.outputs,
-            "instanceId": self.instance.id,
-            "status": fixed.status,
-            "tables": etag(tables),
-        }
         self.register_outputs({"instance_id": self.instance.id})
 
     def _instance(

@@ -70,10 +70,6 @@ class Identity(pulumi.ComponentResource):
         zones.publish(own_spf, child)
         self.volume = self._volume(network, data_volume_gib, protect, tags)
         self.ready = [self.address]
-        self.outputs = {
-            "address": self.address.public_ip,
-            "privateAddress": self.interface.private_ip,
-        }
         self.register_outputs({"address": self.address.public_ip})
 
     def _volume(

@@ -7,6 +7,7 @@ import pulumi
 
 from components.host import Host
 from components.network import IMAPS, Network
+from components.private import PrivateIdentity
 from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import programs
@@ -29,8 +30,8 @@ def outputs(
     logins = [login.address for login in settings.logins]
     user = logins[0] if logins else "LOGIN"
     return {
-        "gateway": gateway.output,
-        "clients": [client.output for client in clients],
+        "gateway": _host(gateway),
+        "clients": [_host(client) for client in clients],
         "operator": settings.operator,
         "domains": [
             {"name": domain, "selectors": list(names)} for domain, names in selectors.items()
@@ -61,6 +62,23 @@ def outputs(
             "Show a password: pulumi stack output passwords --show-secrets",
             "When reports show that SPF and DKIM pass, raise each domain's dmarc.policy.",
         ],
+    }
+
+
+def _host(host: Host) -> dict[str, Any]:
+    """A public one has an address; a private one has the command that leads to it."""
+    identity = host.identity
+    private = {"privateAddress": identity.interface.private_ip}
+    if isinstance(identity, PrivateIdentity):
+        where = {**private, "ssh": identity.ssh}
+    else:
+        where = {"address": identity.address.public_ip, **private}
+    return {
+        "name": host.name,
+        **where,
+        "instanceId": host.instance.id,
+        "status": host.status,
+        "tables": host.tables,
     }
 
 

@@ -1,7 +1,5 @@
 """Private clients: no public address; all traffic from and to outside goes through the gateway."""
 
-from typing import Any
-
 import pulumi
 import pulumi_aws as aws
 
@@ -121,8 +119,5 @@ class PrivateIdentity(pulumi.ComponentResource):
         )
         self.ready = network.ready
         jump = f"ssh -J admin@{network.gateway_name} admin@"
-        self.outputs: dict[str, Any] = {
-            "privateAddress": self.interface.private_ip,
-            "ssh": pulumi.Output.concat(jump, self.interface.private_ip),
-        }
+        self.ssh = pulumi.Output.concat(jump, self.interface.private_ip)
         self.register_outputs({"private_address": self.interface.private_ip})

@@ -17,12 +17,15 @@ ARRIVAL_SECONDS = 60
 
 
 class Imap(imaplib.IMAP4_SSL):
-    """A session from the lab's internet with the gateway; its certificate is verified."""
+    """A session from the lab's internet with a gateway at an address.
 
-    def __init__(self, lab: Lab, gateway: dict[str, str], login: str, password: str) -> None:
-        self._lab, self._address = lab, gateway["address"]
+    Its certificate is verified for `host`.
+    """
+
+    def __init__(self, lab: Lab, host: str, address: str, login: str, password: str) -> None:
+        self._lab, self._address = lab, address
         context = Internet(lab).context()
-        super().__init__(gateway["name"], PORT, ssl_context=context, timeout=SMTP_SECONDS)
+        super().__init__(host, PORT, ssl_context=context, timeout=SMTP_SECONDS)
         self.login(login, password)
 
     def _create_socket(self, timeout: float | None) -> socket.socket:

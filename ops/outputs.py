@@ -10,6 +10,8 @@ from mail import names, zonefile
 from mail.zonefile import RecordSet
 from ops.errors import StackError
 
+SECRET = {"passwords"}
+
 
 class OutputsMissing(StackError):
     """The outputs are those of an older program; the text says what to do."""
@@ -54,6 +56,17 @@ class Ssh(_Model):
     allow_from: tuple[str, ...]
 
 
+class MailPrograms(_Model):
+    """What other programs need to send with the first login: the lines or the file of each.
+
+    The word PASSWORD stands for the login's own.
+    """
+
+    postfix: str
+    msmtp: str
+    mailrc: str
+
+
 class Smarthost(_Model):
     """Where all mail is handed over."""
 
@@ -71,7 +84,8 @@ class Outputs(_Model):
     `gateways` has one element for now: the output `gateway`. `zones` has the name servers of each
     hosted zone, `passwords` that of each of `logins`, `unreachable` the addresses that may be sent
     as and take no mail. `acme_root` (PEM) is trusted for certificates, if given, instead of what
-    the computer trusts.
+    the computer trusts. `exported` are the outputs in the form that the stack gives them, without
+    the secret ones: to be shown, not to be read from.
     """
 
     gateways: Annotated[tuple[Host, ...], BeforeValidator(_several)] = Field(
@@ -89,6 +103,8 @@ class Outputs(_Model):
     acme_root: str | None = None
     logins: tuple[str, ...] = ()
     passwords: dict[str, str] = Field(default_factory=dict, repr=False)
+    mail_programs: MailPrograms
+    exported: dict[str, Any] = Field(repr=False)
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -113,8 +129,9 @@ class Outputs(_Model):
 
 def read(outputs: Mapping[str, Any]) -> Outputs:
     """The outputs as `pulumi stack output --json` has them; OutputsMissing if they are older."""
+    public = {name: value for name, value in outputs.items() if name not in SECRET}
     try:
-        return Outputs.model_validate(outputs)
+        return Outputs.model_validate({**outputs, "exported": public})
     except ValidationError as error:
         detail = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in detail["loc"])

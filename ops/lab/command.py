@@ -11,24 +11,25 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from lab import control, send
+from lab import control
 from lab.access import inside
 from lab.internet import laptop
 from lab.internet.inbox import Inbox
+from lab.internet.send import arrived
 from lab.internet.smarthost import Smarthost
 from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
 from lab.lab import Lab
-from lab.stories import STORIES
-from lab.stories.stage import Stage, play
 from ops import status as status_
 from ops.edit.stack_file import StackFile
-from ops.lab import region
+from ops.lab import region, send
 from ops.lab import stack as stack_
 from ops.lab import up as up_
+from ops.lab.stories import STORIES
+from ops.lab.stories.stage import Stage, play
 from ops.lab.target import LabTarget, lab_of, running
 from ops.options import Json
-from ops.outputs import Host, read
+from ops.outputs import Host, Outputs
 from ops.terminal import notes, print_json, print_table, results, step
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
@@ -80,7 +81,7 @@ def up(
         )
         raise typer.Exit(INTERRUPTED) from None
     seconds = round(time.monotonic() - started, 1)
-    result = {"lab": name, "seconds": seconds, **_shown(outputs)}
+    result = {"lab": name, "seconds": seconds, **outputs.exported}
     if json:
         print_json(result)
     else:
@@ -88,16 +89,13 @@ def up(
         notes.print(f"Up in {seconds} s. Next: ./relay lab {what} --name {name}")
 
 
-def _outputs(lab: Lab, stack: str = stack_.STACK) -> dict[str, Any]:
+def _outputs(lab: Lab, stack: str = stack_.STACK) -> Outputs:
     """The outputs of a stack that is up; StackError or LabError if it is not."""
     chosen = running(stack, lab.name)
-    if not (found := stack_.outputs(lab, stack)):
+    found = stack_.outputs(lab, stack)
+    if found is None:
         raise control.LabError(f"the stack {stack} is not up: {chosen.apply_command}")
     return found
-
-
-def _shown(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in outputs.items() if key != "passwords"}
 
 
 @app.command("send")
@@ -115,7 +113,7 @@ def send_(
     with step("three messages to the inbox"), up_.in_time():
         if not (sent := send.three(internet, outputs)):
             raise control.LabError(f"the stack {stack} has no client and no login that could send")
-        messages = [send.arrived(lab, item, ARRIVAL_SECONDS) for item in sent]
+        messages = [arrived(lab, item, ARRIVAL_SECONDS) for item in sent]
     rows = [
         send.report(lab, item, message, outputs)
         for item, message in zip(sent, messages, strict=True)
@@ -178,11 +176,10 @@ def status(name: Name = "dev", json: Json = False) -> None:
         notes.print(f"The lab {name} is not up: ./relay lab up --name {name}")
         return
     outputs = stack_.outputs(lab)
-    found = read(outputs) if outputs else None
-    placed = found.hosts if found else ()
+    placed = outputs.hosts if outputs else ()
     lacks = _lacks(lab, placed)
     missing = [f"{host}: {what}" for host, found in lacks.items() for what in found]
-    result |= _shown(outputs)
+    result |= outputs.exported if outputs else {}
     result["missing"] = missing if outputs else ["the stack"]
     result["messages"] = len(Inbox(lab).messages())
     if json:
@@ -202,7 +199,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
     else:
         results.print(f"lab {name}: the stack is not up")
     results.print(f"Messages in the inbox: {result['messages']}")
-    if found and (smarthost := found.smarthost):
+    if outputs and (smarthost := outputs.smarthost):
         results.print(f"All mail leaves by {smarthost.host}:{smarthost.port}.")
 
 

@@ -22,6 +22,7 @@ from lab.lab import Lab
 from ops import engine
 from ops.errors import StackError
 from ops.lab import plugins
+from ops.outputs import Outputs, read
 
 PROJECT = engine.PROJECT
 STACK = "lab"
@@ -178,18 +179,19 @@ def _is_pulumi(pid: int) -> bool:
         return False
 
 
-def outputs(lab: Lab, stack: str = STACK) -> dict[str, Any]:
-    """The outputs of a stack in the lab, secret ones too; {} before its first `up`."""
+def outputs(lab: Lab, stack: str = STACK) -> Outputs | None:
+    """The outputs of a stack in the lab, secret ones too; None while it is not up."""
     if not (work_dir(lab) / f"Pulumi.{stack}.yaml").exists():
-        return {}
+        return None
     arguments = ("stack", "output", "--json", "--show-secrets", "--stack", stack)
     result = captured(lab, *arguments)
     if result.returncode != 0:
         said = (result.stderr or result.stdout).strip()
         if "no stack named" in said:  # an `up` was cut off before it began
-            return {}
+            return None
         raise StackError(said)
-    return json.loads(result.stdout)
+    found = json.loads(result.stdout)
+    return read(found) if found else None
 
 
 def main() -> int:

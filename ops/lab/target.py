@@ -17,9 +17,9 @@ import yaml
 from lab import control
 from lab.access import NotRunning, entered, inside
 from lab.internet import laptop
+from lab.internet.smtp import Internet as LabInternet
 from lab.lab import Lab
 from lab.machines.network import RESOLVER, SERVICES
-from lab.send import Internet as LabInternet
 from ops import on_host
 from ops.account import Clients
 from ops.edit.stack_file import PREFIX, readable

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -15,6 +14,7 @@ from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.lab import real_kernel, region, smarthost, stack
 from ops.lab.target import LabTarget
+from ops.outputs import Outputs
 from ops.settle.settle import settle
 from ops.terminal import notes, step
 
@@ -57,7 +57,7 @@ def apply(
     source: Path,
     block_port_25: bool | None = None,
     kernels: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Outputs:
     """Copy the stack file, make its zones, `pulumi up`; gives the outputs once all hosts serve."""
     stack.prepare(lab, source)
     target = LabTarget(stack.STACK, lab)
@@ -76,7 +76,7 @@ def apply(
         blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
         region.block_port_25(lab, blocked)
         target.operate("up", "--yes", "--skip-preview", shown=host_progress)
-    return stack.outputs(lab)
+    return target.outputs()
 
 
 def host_progress(line: str) -> str:

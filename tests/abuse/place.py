@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dkim as dkimpy
 
 from abuse.talk import Talk
 from common.shell import run
-from lab import access, send
+from lab import access
 from lab.access import entered
+from lab.internet import send
 from lab.internet.inbox import Inbox
 from lab.internet.inbox.message import Message
 from lab.internet.smtp import Internet
@@ -28,6 +28,7 @@ from mail import dkim, txt
 from ops.edit.stack_file import StackFile
 from ops.lab import region, stack
 from ops.lab.target import LabTarget
+from ops.outputs import Host, Outputs
 from settings import Settings
 
 STRANGERS = [f"198.51.100.{number}" for number in range(40, 60)]
@@ -56,7 +57,7 @@ class Place:
     """
 
     lab: Lab
-    outputs: dict[str, Any]
+    outputs: Outputs
     settings: Settings
     key: str
     names: dict[str, str]
@@ -71,13 +72,13 @@ class Place:
         return text.format_map(self.names)
 
     @property
-    def gateway(self) -> dict[str, str]:
-        """The gateway's output."""
-        return self.outputs["gateway"]
+    def gateway(self) -> Host:
+        """The gateway, as the stack exports it."""
+        return self.outputs.gateways[0]
 
     def password(self, login: str = "") -> str:
         """A login's password."""
-        return self.outputs["passwords"][login or self.names["login"]]
+        return self.outputs.passwords[login or self.names["login"]]
 
     def attacker(self) -> str:
         """An address that no other row attacks from."""
@@ -85,7 +86,7 @@ class Place:
 
     def plain(self, port: int, source: str = "", seconds: float = 20) -> socket.socket:
         """A TCP connection with the gateway, from an address of the lab's internet."""
-        return self.dial(self.gateway["address"], port, source, seconds)
+        return self.dial(self.gateway.address, port, source, seconds)
 
     def dial(self, address: str, port: int, source: str = "", seconds: float = 20) -> socket.socket:
         """A TCP connection with any address."""
@@ -96,7 +97,7 @@ class Place:
     def talk(self, port: int, source: str = "") -> Talk:
         """A connection that has read no greeting yet; TLS from the start on 465."""
         context = Internet(self.lab).context()
-        talk = Talk(self.plain(port, source), context, self.gateway["name"])
+        talk = Talk(self.plain(port, source), context, self.gateway.name)
         if port == 465:
             talk.secure()
         return talk
@@ -142,9 +143,8 @@ class Place:
 
     def run(self, *command: str, host: str = "gateway", text: str = "") -> str:
         """What a command says on a host as its root, errors too, whatever becomes of it."""
-        machine = self.gateway if host == "gateway" else self._client(host)
         both = ("sh", "-c", 'exec "$@" 2>&1', "sh", *command)
-        identity = machine["instanceId"]
+        identity = self.host(host).instance_id
         result = access.run(self.lab, identity, *both, stdin=text, seconds=180, check=False)
         return (result.stdout + result.stderr).strip()
 
@@ -152,10 +152,9 @@ class Place:
         """`run` for a shell's script."""
         return self.run("sh", "-c", script, host=host)
 
-    def _client(self, host: str) -> dict[str, str]:
-        if host == "client":
-            return self.outputs["clients"][0]
-        return next(c for c in self.outputs["clients"] if c["name"] == host)
+    def host(self, name: str) -> Host:
+        """A host by its name, or by `gateway` or `client`, the first of its kind."""
+        return self.outputs.clients[0] if name == "client" else self.outputs.host(name)
 
     @property
     def inbox(self) -> Inbox:
@@ -164,7 +163,7 @@ class Place:
 
     def log(self) -> str:
         """The gateway's mail log."""
-        machine = self.lab.directory / "machines" / self.gateway["instanceId"]
+        machine = self.lab.directory / "machines" / self.gateway.instance_id
         return (machine / "root/var/log/mail.log").read_text(errors="replace")
 
     def signed(self, content: bytes) -> bytes:
@@ -205,11 +204,12 @@ def token() -> str:
 @contextmanager
 def place(lab: Lab) -> Iterator[Place]:
     """The set-up that runs in a lab; strangers' domains and addresses come and go with it."""
-    settings = StackFile(LabTarget(stack.STACK, lab)).settings()
-    outputs, key, tag = stack.outputs(lab), dkim.generate(), uuid.uuid4().hex[:6]
+    target = LabTarget(stack.STACK, lab)
+    settings = StackFile(target).settings()
+    outputs, key, tag = target.outputs(), dkim.generate(), uuid.uuid4().hex[:6]
     names = {
         **strangers(tag),
-        **ours(settings, outputs),
+        **ours(settings, outputs.gateways[0]),
         "inbox": send.RECIPIENT,
         "probe": PROBE,
     }
@@ -307,15 +307,15 @@ def provider(lab: Lab, domain: str, action: str) -> None:
             route53.change_resource_record_sets(HostedZoneId=zones[zone], ChangeBatch=change)
 
 
-def ours(settings: Settings, outputs: dict[str, Any]) -> dict[str, str]:
+def ours(settings: Settings, gateway: Host) -> dict[str, str]:
     """Who is who in the set-up; a role that it does not have is left out."""
     login = settings.logins[0].address
     domain = login.rpartition("@")[2]
     found = {
         "host": settings.gateway.name,
         "above": settings.gateway.name.partition(".")[2],
-        "address": outputs["gateway"]["address"],
-        "private": outputs["gateway"]["privateAddress"],
+        "address": gateway.address,
+        "private": gateway.private_address,
         "login": login,
         "user": login.partition("@")[0],
         "capital": login[0].upper() + login[1:],

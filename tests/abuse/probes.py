@@ -273,8 +273,8 @@ def reaches(port: int, host: str = "gateway") -> Probe:
     """Whether a stranger gets a TCP connection."""
 
     def probe(place: Place) -> str:
-        machine = place.outputs["clients"][0] if host == "client" else place.gateway
-        address = machine.get("address") or machine["privateAddress"]
+        machine = place.host(host)
+        address = machine.address or machine.private_address
         try:
             place.dial(address, port, place.attacker(), 0.7).close()
         except OSError:

@@ -13,6 +13,7 @@ import yaml
 from lab.region_client import RegionClient
 from ops import engine
 from ops.lab import plugins
+from ops.outputs import Outputs, read
 
 PROJECT = Path(__file__).resolve().parents[2]
 # A key itself, in a text that is quoted once or twice: the agent's source has the first words.
@@ -131,7 +132,7 @@ class Stack:
         assert code == 0, said
         return said
 
-    def outputs(self) -> dict[str, Any]:
+    def outputs(self) -> Outputs:
         code, said = self.pulumi("stack", "output", "--json", "--show-secrets", "--stack=test")
         assert code == 0, said
-        return json.loads(said)
+        return read(json.loads(said))

@@ -126,7 +126,7 @@ def test_01_an_environment_is_made_beside_the_dev_stacks_zones(checkout: Checkou
     assert result.returncode == 0, result.stderr
     made = json.loads(result.stdout)
     assert (made["zone"], made["stack"], made["pastDue"]) == ("one.relay.example", "env-one", False)
-    assert [host["name"] for host in made["hosts"]] == [
+    assert [row["name"] for row in made["hosts"]] == [
         "mail.one.relay.example",
         "app.shop.example.one.relay.example",
     ]

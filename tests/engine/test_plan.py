@@ -20,7 +20,7 @@ def plan(stack: Stack) -> str:
 
 def test_01_a_new_stack_is_made_by_its_plan(stack: Stack) -> None:
     stack.up(f"--plan={plan(stack)}")
-    assert len(stack.outputs()["passwords"]) == 1
+    assert len(stack.outputs().passwords) == 1
 
 
 def test_02_a_plan_holds_no_secret_in_plain(stack: Stack) -> None:
@@ -29,20 +29,20 @@ def test_02_a_plan_holds_no_secret_in_plain(stack: Stack) -> None:
         content = text.read()
     assert "mail.relay.example" in content
     assert not PRIVATE_KEY.search(content)
-    assert stack.outputs()["passwords"]["me@shop.example"] not in content
+    assert stack.outputs().passwords["me@shop.example"] not in content
 
 
 def test_03_a_change_is_made_by_its_plan(stack: Stack) -> None:
-    before = stack.outputs()["passwords"]["me@shop.example"]
+    before = stack.outputs().passwords["me@shop.example"]
     logins = [{"address": "me@shop.example"}, {"address": "you@shop.example"}]
     stack.write(config(logins=logins))
     stack.up(f"--plan={plan(stack)}", f"--policy-pack={PROJECT / 'policy'}")
-    passwords = stack.outputs()["passwords"]
+    passwords = stack.outputs().passwords
     assert passwords["me@shop.example"] == before
     s3 = stack.region.client("s3")
     (bucket,) = [b["Name"] for b in s3.list_buckets()["Buckets"]]
     etag = s3.head_object(Bucket=bucket, Key="gateway.json")["ETag"].strip('"')
-    assert stack.outputs()["gateway"]["tables"] == etag
+    assert stack.outputs().gateways[0].tables == etag
     assert len(passwords["you@shop.example"]) >= 24
 
 

@@ -6,6 +6,8 @@ import pytest
 import yaml
 from stacks import PROJECT, Region, Stack
 
+from ops.outputs import Host
+
 SERVER, CLIENT = "mail.example.com", "client.example.com"
 
 
@@ -25,21 +27,21 @@ def handson(region: Region, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     return made
 
 
-def machine(stack: Stack, host: dict[str, Any]) -> dict[str, Any]:
+def machine(stack: Stack, host: Host) -> dict[str, Any]:
     """A host as the machines' side sees it."""
     instances = stack.region.control.get("state")["instances"]
-    (found,) = [i for i in instances if i["id"] == host["instanceId"]]
+    (found,) = [i for i in instances if i["id"] == host.instance_id]
     return found
 
 
 def test_01_the_client_goes_out_through_the_server(handson: Stack) -> None:
     handson.up()
     outputs = handson.outputs()
-    server, (client,) = outputs["gateway"], outputs["clients"]
-    assert "address" not in client
-    assert client["ssh"] == f"ssh -J admin@{SERVER} admin@{client['privateAddress']}"
+    (server,), (client,) = outputs.gateways, outputs.clients
+    assert client.address == ""
+    assert client.ssh == f"ssh -J admin@{SERVER} admin@{client.private_address}"
     private, public = machine(handson, client), machine(handson, server)
-    assert (private["internet"], private["via"]) == (False, server["privateAddress"])
+    assert (private["internet"], private["via"]) == (False, server.private_address)
     assert (public["internet"], public["via"]) == (True, None)
     assert (private["forwards"], public["forwards"]) == (False, True)
 
@@ -47,7 +49,7 @@ def test_01_the_client_goes_out_through_the_server(handson: Stack) -> None:
 def test_02_the_private_zone_is_seen_by_its_vpc(handson: Stack) -> None:
     (zone,) = handson.region.control.get("state")["privateZones"]
     assert (zone["name"], zone["networks"]) == (f"{SERVER}.", ["10.20.0.0/16"])
-    server = handson.outputs()["gateway"]["privateAddress"]
+    server = handson.outputs().gateways[0].private_address
     assert [f"{SERVER}.", "A", 300, server] in zone["records"]
 
 
@@ -59,13 +61,13 @@ def test_04_a_client_becomes_public_and_private_again(handson: Stack) -> None:
     handson.write(config())
     handson.up()
     outputs = handson.outputs()
-    client = outputs["clients"][0]
-    assert machine(handson, client)["publicAddress"] == client["address"]
-    assert machine(handson, outputs["gateway"])["forwards"] is False
+    client = outputs.clients[0]
+    assert machine(handson, client)["publicAddress"] == client.address
+    assert machine(handson, outputs.gateways[0])["forwards"] is False
     assert handson.region.control.get("state")["privateZones"] == []
     handson.write(config(private=True))
     handson.up()
-    assert "address" not in handson.outputs()["clients"][0]
+    assert handson.outputs().clients[0].address == ""
 
 
 def test_05_destroy_leaves_nothing(handson: Stack) -> None:

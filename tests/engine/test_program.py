@@ -50,16 +50,15 @@ def test_02_up_makes_hosts_and_records(stack: Stack) -> None:
     stack.up()
     outputs = stack.outputs()
     assert len(instances(stack)) == 2
-    address = outputs["gateway"]["address"]
+    (gateway,) = outputs.gateways
+    address = gateway.address
     relay, shop = records(stack, "relay.example"), records(stack, "shop.example")
     assert relay[("mail.relay.example.", "A")] == [address]
     assert relay[("_spf.relay.example.", "TXT")] == [f'"v=spf1 ip4:{address} -all"']
     assert shop[("shop.example.", "TXT")] == ['"v=spf1 include:_spf.relay.example ~all"']
-    assert len(outputs["passwords"]["me@shop.example"]) >= 24
+    assert len(outputs.passwords["me@shop.example"]) >= 24
     (state,) = [
-        i
-        for i in stack.region.control.get("state")["instances"]
-        if i["id"] == outputs["gateway"]["instanceId"]
+        i for i in stack.region.control.get("state")["instances"] if i["id"] == gateway.instance_id
     ]
     assert state["publicAddress"] == address
     assert [v["sizeGiB"] for v in state["volumes"]] == [8]
@@ -79,7 +78,7 @@ def test_04_the_state_holds_no_secret_in_plain(stack: Stack) -> None:
     assert b"mail.relay.example" in b"".join(states)
     for state in states:
         assert not PRIVATE_KEY.search(state.decode())
-        assert outputs["passwords"]["me@shop.example"].encode() not in state
+        assert outputs.passwords["me@shop.example"].encode() not in state
 
 
 def test_05_a_domain_is_added_without_touching_a_host(stack: Stack) -> None:
@@ -131,9 +130,9 @@ def test_08_another_image_replaces_the_host_and_keeps_its_identity(stack: Stack)
     stack.up()
     after = stack.outputs()
     assert instances(stack).isdisjoint(before)
-    assert after["gateway"]["address"] == outputs["gateway"]["address"]
-    assert after["gateway"]["privateAddress"] == outputs["gateway"]["privateAddress"]
-    assert after["passwords"] == outputs["passwords"]
+    (old,), (new,) = outputs.gateways, after.gateways
+    assert (new.address, new.private_address) == (old.address, old.private_address)
+    assert after.passwords == outputs.passwords
 
 
 @pytest.mark.parametrize(

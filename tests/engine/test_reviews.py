@@ -57,9 +57,8 @@ class Reviewed:
         self.stack.write(config)
         self.stack.up()
         self.start = readings.deployed(self.pulumi)
-        outputs = self.stack.outputs()
-        hosts = (outputs["gateway"], *outputs["clients"])
-        self.addresses = {host["address"]: f"203.0.113.({host['name']})" for host in hosts}
+        hosts = self.stack.outputs().hosts
+        self.addresses = {host.address: f"203.0.113.({host.name})" for host in hosts}
 
     def report(self, config: Config, *arguments: str) -> Report:
         """As `relay review` makes it."""

@@ -190,8 +190,7 @@ def test_08_the_switch_turns_the_waiting_off(stack: Stack) -> None:
 
 
 def instances(stack: Stack) -> set[str]:
-    outputs = stack.outputs()
-    return {host["instanceId"] for host in (outputs["gateway"], *outputs["clients"])}
+    return {host.instance_id for host in stack.outputs().hosts}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2}', '{"version": 1}'])

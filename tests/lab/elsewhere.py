@@ -36,7 +36,7 @@ def session(world: World, source: str, port: int, seconds: float = 30) -> smtpli
     """SMTP from an address; TLS (of whoever it is) except on 25."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    gateway, own = world.outputs["gateway"]["address"], "office.example"
+    gateway, own = world.gateway.address, "office.example"
     with entered(f"{world.lab.namespace}-probe"):
         if port == 465:
             made: smtplib.SMTP = smtplib.SMTP_SSL(

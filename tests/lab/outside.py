@@ -57,7 +57,7 @@ def converse(
 
 def by_provider(world: World, sender: str, recipient: str, content: bytes) -> None:
     """A message of a user of the provider's, whom its SPF proves."""
-    world.inbox.write(world.outputs["gateway"]["address"], sender, recipient, content)
+    world.inbox.write(world.gateway.address, sender, recipient, content)
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 import pytest
 from world import CLIENT, GATEWAY, LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.internet.smtp import Internet
+from ops.lab.send import hops, three
 
 
 def test_mail_from_every_way_in_arrives_and_passes(world: World) -> None:
-    sent = send.three(Internet(world.lab), world.outputs)
+    sent = three(Internet(world.lab), world.outputs)
     assert [s.via for s in sent] == ["client's shell", "login on 587", "login on 465"]
     for item in sent:
         message = send.arrived(world.lab, item, 120)
@@ -16,8 +17,8 @@ def test_mail_from_every_way_in_arrives_and_passes(world: World) -> None:
             assert message.verdicts[judge].passes(), message.verdicts
         assert message.client_name == GATEWAY
         assert message.helo == GATEWAY
-        hops = send.hops(world.lab, item, message, world.outputs)
-        assert hops == ["TLSv1.3 verified", "TLSv1.3 trusted"]
+        seen = hops(world.lab, item, message, world.outputs)
+        assert seen == ["TLSv1.3 verified", "TLSv1.3 trusted"]
 
 
 @pytest.mark.parametrize("host", [GATEWAY, CLIENT])

@@ -8,8 +8,8 @@ import dkim as signer
 import pytest
 from world import World
 
-from lab import send
 from lab.access import entered
+from lab.internet import send
 from lab.internet.inbox.message import Verdict
 from lab.internet.smtp import PROBE_HELO
 from lab.machines.network import INBOX, PROBE

@@ -9,8 +9,8 @@ import pytest
 from outside import answer, letter
 from world import GATEWAY, LOGIN, OTHER_LOGIN, World
 
-from lab import send
 from lab.access import entered
+from lab.internet import send
 from lab.internet.smtp import Internet
 
 STRANGER = "someone@inbox.example"
@@ -156,7 +156,7 @@ def test_old_tls_is_refused(world: World) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
     with entered(f"{world.lab.namespace}-probe"):
-        plain = socket.create_connection((world.outputs["gateway"]["address"], 465), timeout=60)
+        plain = socket.create_connection((world.gateway.address, 465), timeout=60)
     with plain, pytest.raises((ssl.SSLError, ConnectionResetError)) as caught:
         context.wrap_socket(plain, server_hostname=GATEWAY)
     assert "CERTIFICATE" not in str(caught.value)

@@ -138,6 +138,6 @@ def test_ssh_is_closed_to_the_internet(world: World) -> None:
 
     from lab.access import entered
 
-    address = world.outputs["gateway"]["address"]
+    address = world.gateway.address
     with entered(f"{world.lab.namespace}-probe"), pytest.raises(TimeoutError):
         socket.create_connection((address, 22), timeout=3)

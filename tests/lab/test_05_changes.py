@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from world import CLIENT, GATEWAY, LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.wait import until
 
 

@@ -7,7 +7,7 @@ import pytest
 from outside import by_provider, hand_in, letter
 from world import CLIENT, GATEWAY, LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.wait import until
 
 BOOT_SECONDS = 240
@@ -77,7 +77,7 @@ def forwarded_from(world: World, sender: str) -> str:
 
 
 def test_a_rebuild_keeps_the_queue(world: World) -> None:
-    kept = certificate(world), pointers(world), world.outputs["gateway"]["address"]
+    kept = certificate(world), pointers(world), world.gateway.address
     old = world.machine(GATEWAY)
     subject = send.unique("kept")
     forwarded = forwarded_from(world, "me@inbox.example")
@@ -98,7 +98,7 @@ def test_a_rebuild_keeps_the_queue(world: World) -> None:
         world.apply(world.settings())
         assert world.machine(GATEWAY) != old
         assert world.failed_units(GATEWAY) == ""
-        assert kept == (certificate(world), pointers(world), world.outputs["gateway"]["address"])
+        assert kept == (certificate(world), pointers(world), world.gateway.address)
     finally:
         world.inbox.defer_everything(False)
 

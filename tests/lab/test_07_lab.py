@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from world import GATEWAY, LOGIN, PROJECT, SHARED, World
 
-from lab import control, send
+from lab import control
+from lab.internet import send
 from lab.lab import Lab
 from lab.wait import until
 from ops.lab import region

@@ -5,7 +5,7 @@ from outside import answer, by_provider, converse, letter, records_of_ours, sign
 from test_12_hard_mail import receiver
 from world import GATEWAY, World
 
-from lab import send
+from lab.internet import send
 from lab.internet.stranger import SELECTOR, Stranger
 from lab.machines.network import PROBE
 from lab.wait import until
@@ -92,7 +92,7 @@ def test_no_user_of_the_system_takes_a_strangers_mail(
     world: World, friend: Stranger, recipient: str
 ) -> None:
     private = world.run(GATEWAY, "hostname", "-I").split()[0]
-    public = world.outputs["gateway"]["address"]
+    public = world.gateway.address
     recipient = recipient.replace("{private}", private).replace("{public}", public)
     with world.session(25) as session:
         code, text = converse(session, [recipient], b"x", friend.address)

@@ -8,7 +8,7 @@ import pytest
 from outside import answer, by_provider, hand_in, letter
 from world import OTHER_LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.internet.stranger import Stranger
 
 pytestmark = pytest.mark.usefixtures("unhurried")

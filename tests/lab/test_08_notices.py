@@ -9,7 +9,7 @@ from outside import answer, by_provider, converse, domain, letter
 from sink import silent
 from world import GATEWAY, LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.internet.stranger import Stranger, put_zone
 from lab.machines.network import OTHERS_CIDR, PROBE
 from lab.wait import until

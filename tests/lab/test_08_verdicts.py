@@ -6,7 +6,7 @@ import pytest
 from outside import answer, domain, letter, signed
 from world import GATEWAY, World
 
-from lab import send
+from lab.internet import send
 from lab.internet.stranger import Stranger
 
 pytestmark = pytest.mark.usefixtures("unhurried")

@@ -3,7 +3,7 @@
 import pytest
 from world import CLIENT, GATEWAY, LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.wait import until
 
 HOSTS = [GATEWAY, CLIENT]

@@ -105,7 +105,7 @@ def pointer_reset(world: World) -> Iterator[None]:
     """The address gets Amazon's own reverse name back."""
     with world.network():
         ec2 = world.client("ec2")
-        addresses = [world.outputs["gateway"]["address"]]
+        addresses = [world.gateway.address]
         found = ec2.describe_addresses(PublicIps=addresses)["Addresses"]
         identity = found[0]["AllocationId"]
         ec2.reset_address_attribute(AllocationId=identity, Attribute="domain-name")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, PROJECT, SHARED, World
 
-from lab import send
+from lab.internet import send
 from lab.internet.stranger import stranger
 from lab.wait import until
 from ops import trace
@@ -190,7 +190,7 @@ def test_what_hosts_write_tells_what_waits_without_a_shell(world: World) -> None
 
 def test_a_host_may_write_its_own_status_and_nothing_else(world: World) -> None:
     """A host that somebody has broken into cannot say that another one is well."""
-    bucket = world.outputs["gateway"]["status"].split("/")[2]
+    bucket = world.gateway.status.split("/")[2]
     put = ["aws", "--region=us-east-1", "s3api", "put-object", f"--bucket={bucket}"]
     own = [*put, f"--key=status/{CLIENT}.json", "--body=/run/mail-relay/status.json"]
     world.run(CLIENT, *own)

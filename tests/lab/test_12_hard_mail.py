@@ -11,7 +11,7 @@ from email.policy import SMTP
 import pytest
 from world import GATEWAY, LOGIN, OTHER_LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.wait import until
 
 LINE_OCTETS = 998  # RFC 5322, 2.1.1

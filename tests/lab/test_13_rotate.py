@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from world import GATEWAY, PROJECT, SHARED, World
 
-from lab import send
+from lab.internet import send
 from lab.wait import until
 from mail import dkim
 

@@ -21,8 +21,8 @@ from ruamel.yaml import YAML
 from test_11_commands import applied, done, file, relay
 from world import GATEWAY, LOGIN, World
 
-from lab import send
 from lab.access import entered
+from lab.internet import send
 from lab.internet.inbox.message import Message
 from lab.internet.stranger import Stranger, put_zone, stranger
 from lab.machines.network import INBOX, PROBE, RESOLVER

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from world import GATEWAY, World
 
-from lab import send
+from lab.internet import send
 from lab.internet.stranger import Stranger, stranger
 from lab.wait import until
 

@@ -13,7 +13,7 @@ from test_10_verify import codes, verify
 from test_13_rotate import lose_power
 from world import GATEWAY, LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.wait import until
 from mail import dkim
 

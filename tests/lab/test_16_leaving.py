@@ -20,7 +20,7 @@ from authors.readers import all_readers
 from sink import sink
 from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.internet.stranger import stranger
 from lab.wait import until
 from mail import dkim

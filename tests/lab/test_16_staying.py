@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from world import CLIENT, GATEWAY, LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.wait import until
 
 TOLD = "/var/lib/mail-relay/told"

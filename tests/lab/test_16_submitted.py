@@ -5,7 +5,7 @@ import smtplib
 import pytest
 from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, World
 
-from lab import send
+from lab.internet import send
 
 
 def test_a_login_writes_no_verdict_in_our_name(world: World) -> None:

@@ -11,8 +11,8 @@ import pytest
 from elsewhere import addresses, guess, login, session
 from world import GATEWAY, LOGIN, OTHER_LOGIN, World
 
-from lab import send
 from lab.access import entered
+from lab.internet import send
 from lab.wait import until
 
 GUESSED = [f"{name}@shop.example" for name in ("admin", "info", "sales", "root", "test", "office")]
@@ -84,7 +84,7 @@ def test_a_slowed_connection_has_one_guess(world: World, forgiven: None) -> None
 
 def test_a_client_host_is_never_taken_for_a_guesser(world: World, forgiven: None) -> None:
     """Its programs send whatever they hold for passwords; the host's own mail must leave."""
-    (own,) = [client["address"] for client in world.outputs["clients"]]
+    (own,) = [client.address for client in world.outputs.clients]
     code = world.run(
         GATEWAY,
         "sh",
@@ -111,7 +111,7 @@ def test_a_server_without_a_certificate_is_nobody_to_log_in_to(world: World, por
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("aNULL:@SECLEVEL=0")
     with entered(f"{world.lab.namespace}-probe"):
-        plain = socket.create_connection((world.outputs["gateway"]["address"], port), timeout=30)
+        plain = socket.create_connection((world.gateway.address, port), timeout=30)
     with plain:
         if port == 587:
             file = plain.makefile("rwb")

@@ -12,8 +12,8 @@ from elsewhere import addresses, login, session
 from test_17_floods import GUESSED, forgive
 from world import CLIENT, GATEWAY, LOGIN, World
 
-from lab import send
 from lab.access import entered
+from lab.internet import send
 from lab.wait import until
 
 ATTACKERS = 10
@@ -24,7 +24,7 @@ LOST = (OSError, smtplib.SMTPException)
 
 def opened(world: World, source: str, port: int) -> socket.socket:
     with entered(f"{world.lab.namespace}-probe"):
-        gateway = world.outputs["gateway"]["address"]
+        gateway = world.gateway.address
         return socket.create_connection((gateway, port), timeout=20, source_address=(source, 0))
 
 

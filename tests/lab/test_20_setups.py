@@ -10,13 +10,14 @@ import pytest
 import yaml
 from world import PROJECT
 
-from lab import control, send
+from lab import control
+from lab.internet import send
 from lab.internet.stranger import Stranger, stranger
 from lab.lab import Lab
-from lab.stories import STORIES
-from lab.stories.basics import JANE, mailbox
-from lab.stories.stage import Stage, refused
-from ops.lab import stack
+from ops.lab.stories import STORIES
+from ops.lab.stories.basics import JANE, mailbox
+from ops.lab.stories.stage import Stage, refused
+from ops.lab.target import LabTarget, named
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class SetUp:
     """A set-up by its key, in a lab of the same name."""
 
     key: str
+
+    @property
+    def target(self) -> LabTarget:
+        """Its stack."""
+        return named(self.key)
 
     def relay(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`./relay lab ARGUMENTS` on this lab."""
@@ -71,9 +77,9 @@ def done(set_up: SetUp, *arguments: str) -> str:
 def up(set_up: SetUp, friend: Stranger) -> Stage:
     """The set-up after `pulumi up`, with its new tables in force."""
     done(set_up, "pulumi", "up", "--yes", "--skip-preview", "--stack=lab")
-    stage = Stage(Lab(set_up.key), stack.outputs(Lab(set_up.key)), friend)
-    stage.run(stage.outputs["gateway"], "systemctl", "start", "mail-relay-tables.service")
-    stage.run(stage.outputs["gateway"], "systemctl", "reload", "postfix.service")
+    stage = Stage(Lab(set_up.key), set_up.target.outputs(), friend)
+    stage.run(stage.gateway, "systemctl", "start", "mail-relay-tables.service")
+    stage.run(stage.gateway, "systemctl", "reload", "postfix.service")
     return stage
 
 
@@ -86,9 +92,9 @@ def quota(inbox: imaplib.IMAP4) -> tuple[int, int]:
 
 
 def mailboxes_come_and_go_without_touching_the_host(set_up: SetUp) -> None:
-    lab, subject = Lab(set_up.key), send.unique("to the new one")
-    host = stack.outputs(lab)["gateway"]["instanceId"]
-    with stranger(lab) as friend:
+    subject = send.unique("to the new one")
+    host = set_up.target.outputs().gateways[0].instance_id
+    with stranger(Lab(set_up.key)) as friend:
         done(set_up, "users", "add", ANN)
         done(set_up, "mailboxes", "add", ANN, "--quota", "5")
         stage = up(set_up, friend)
@@ -111,38 +117,37 @@ def mailboxes_come_and_go_without_touching_the_host(set_up: SetUp) -> None:
             anns.noop()
         assert janes.noop()[0] == "OK"
         janes.logout()
-        assert after.outputs["gateway"]["instanceId"] == host
+        assert after.gateway.instance_id == host
         refused(lambda: after.write(ANN, "x"), 550)
         with pytest.raises(imaplib.IMAP4.error):
             mailbox(stage, ANN)
         kept = "/srv/mail/mailboxes/example.com/ann/Maildir"
-        after.run(after.outputs["gateway"], "grep", "-rq", subject, kept)
+        after.run(after.gateway, "grep", "-rq", subject, kept)
 
 
 def a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole(set_up: SetUp) -> None:
     lab, subjects = Lab(set_up.key), [send.unique("kept"), send.unique("after the rebuild")]
     with stranger(lab) as friend:
-        stage = Stage(lab, stack.outputs(lab), friend)
+        stage = Stage(lab, set_up.target.outputs(), friend)
         stage.write(JANE, subjects[0])
         with mailbox(stage, JANE) as inbox:
             inbox.wait_for(subjects[0])
 
-        file = stack.work_dir(lab) / "Pulumi.lab.yaml"
+        file = set_up.target.file
         content = yaml.safe_load(file.read_text())
         content["config"]["mail-relay:gateway"]["dataVolumeGiB"] = 10
         content["config"]["mail-relay:messageSizeLimitMiB"] = 25
         file.write_text(yaml.safe_dump(content))
         done(set_up, "pulumi", "up", "--yes", "--skip-preview", "--stack=lab")
-        new = stack.outputs(lab)
-        assert new["gateway"]["instanceId"] != stage.outputs["gateway"]["instanceId"]
-        stage = Stage(lab, new, friend)
+        before, stage = stage.gateway, Stage(lab, set_up.target.outputs(), friend)
+        assert stage.gateway.instance_id != before.instance_id
         stage.write(JANE, subjects[1])
         with mailbox(stage, JANE) as inbox:
             for subject in subjects:
                 inbox.wait_for(subject)
         with stage.connect(25) as session:
             assert session.esmtp_features["size"] == str(25 * 1024 * 1024)
-        size = stage.run(new["gateway"], "df", "--output=size", "--block-size=G", "/srv/mail")
+        size = stage.run(stage.gateway, "df", "--output=size", "--block-size=G", "/srv/mail")
         assert size.split()[-1] == "10G"
 
 

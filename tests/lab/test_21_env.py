@@ -17,8 +17,9 @@ from lab import control
 from lab.internet.smtp import Internet
 from lab.lab import Lab
 from ops.edit.stack_file import StackFile
-from ops.lab import region, stack
+from ops.lab import region
 from ops.lab.target import LabTarget
+from ops.outputs import Outputs
 
 LAB = Lab("test21")
 NAMES = ("one", "two")
@@ -37,32 +38,41 @@ def env(*arguments: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def environments() -> Iterator[dict[str, Any]]:
+def environments() -> Iterator[dict[str, Outputs]]:
     """Both, made at once; the outputs of each."""
     control.remove(LAB)
     control.start(LAB, print)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: env("up", name, "--ttl=1h"), NAMES))
-    yield {name: stack.outputs(LAB, f"env-{name}") for name in NAMES}
+    yield {name: target(name).outputs() for name in NAMES}
     control.remove(LAB)
     assert control.remains(LAB) == []
 
 
+def target(name: str) -> LabTarget:
+    return LabTarget(f"env-{name}", LAB)
+
+
 def internet(name: str) -> Internet:
     """A computer that trusts the environment's authority, as its own clients do."""
-    root = StackFile(LabTarget(f"env-{name}", LAB)).settings().acme.root
+    root = StackFile(target(name)).settings().acme.root
     assert root
     return Internet(LAB, root)
 
 
-def login(name: str, outputs: dict[str, Any], password: str) -> None:
+def login(name: str, outputs: Outputs, password: str) -> None:
     """Log in at an environment's gateway as its own user."""
-    gateway = outputs["gateway"]
-    with internet(name).connect(gateway["name"], gateway["address"], 587) as session:
-        session.login(outputs["logins"][0], password)
+    gateway = outputs.gateways[0]
+    with internet(name).connect(gateway.name, gateway.address, 587) as session:
+        session.login(outputs.logins[0], password)
 
 
-def test_mail_passes_in_each(environments: dict[str, Any]) -> None:
+def password(outputs: Outputs) -> str:
+    """That of an environment's own user."""
+    return outputs.passwords[outputs.logins[0]]
+
+
+def test_mail_passes_in_each(environments: dict[str, Outputs]) -> None:
     for name in environments:
         result = relay("lab", "send", f"--name={LAB.name}", f"--stack=env-{name}", "--json")
         assert result.returncode == 0, result.stderr
@@ -74,25 +84,25 @@ def test_mail_passes_in_each(environments: dict[str, Any]) -> None:
             assert row["tls"][0].endswith(" verified")
 
 
-def test_the_login_of_one_is_refused_at_the_other(environments: dict[str, Any]) -> None:
+def test_the_login_of_one_is_refused_at_the_other(environments: dict[str, Outputs]) -> None:
     one, two = environments["one"], environments["two"]
-    login("one", one, one["passwords"][one["logins"][0]])
+    login("one", one, password(one))
     with pytest.raises(smtplib.SMTPAuthenticationError):
-        login("two", two, one["passwords"][one["logins"][0]])
-    result = relay("users", "test", one["logins"][0], f"--lab={LAB.name}", "--stack=env-two")
+        login("two", two, password(one))
+    result = relay("users", "test", one.logins[0], f"--lab={LAB.name}", "--stack=env-two")
     assert result.returncode == 1
     assert "is no login of the running stack" in result.stderr
 
 
 def test_nobody_trusts_their_certificates_who_was_not_told_to(
-    environments: dict[str, Any],
+    environments: dict[str, Outputs],
 ) -> None:
-    gateway = environments["one"]["gateway"]
+    gateway = environments["one"].gateways[0]
     with pytest.raises(OSError, match="certificate verify failed"):
-        Internet(LAB).connect(gateway["name"], gateway["address"], 465)
+        Internet(LAB).connect(gateway.name, gateway.address, 465)
 
 
-def test_each_is_listed_with_its_zone_and_end(environments: dict[str, Any]) -> None:
+def test_each_is_listed_with_its_zone_and_end(environments: dict[str, Outputs]) -> None:
     rows = {row["name"]: row for row in env("list")}
     assert {name: row["zone"] for name, row in rows.items()} == {
         "one": "one.relay.example",
@@ -101,16 +111,16 @@ def test_each_is_listed_with_its_zone_and_end(environments: dict[str, Any]) -> N
     assert not any(row["pastDue"] for row in rows.values())
 
 
-def test_down_takes_one_away_and_the_other_goes_on(environments: dict[str, Any]) -> None:
+def test_down_takes_one_away_and_the_other_goes_on(environments: dict[str, Outputs]) -> None:
     env("down", "one", "--yes")
     left = region.leftovers(LAB)
     assert "hosted zone two.relay.example." in left
     assert not [thing for thing in left if "one.relay.example" in thing]
     two = environments["two"]
-    login("two", two, two["passwords"][two["logins"][0]])
+    login("two", two, password(two))
 
 
-def test_after_the_last_nothing_is_left(environments: dict[str, Any]) -> None:
+def test_after_the_last_nothing_is_left(environments: dict[str, Outputs]) -> None:
     env("down", "two", "--yes")
     assert env("list") == []
     assert region.leftovers(LAB) == []

@@ -17,8 +17,9 @@ import pytest
 import yaml
 from world import PROJECT
 
-from lab import access, control, send
+from lab import access, control
 from lab.access import entered
+from lab.internet import send
 from lab.internet.services import mirrors
 from lab.internet.smtp import Internet
 from lab.lab import Lab
@@ -28,6 +29,8 @@ from lab.wait import until
 from ops.errors import StackError
 from ops.lab import up
 from ops.lab.region import client
+from ops.lab.send import by_login
+from ops.outputs import Outputs
 
 LAB = Lab("test22")
 HOST = "mail.relay.example"
@@ -142,7 +145,7 @@ class Up(threading.Thread):
     def __init__(self, operator: str) -> None:
         super().__init__()
         self.file = settings(operator)
-        self.outputs: dict[str, Any] = {}
+        self.outputs: Outputs | None = None
         self.failed = ""
 
     def run(self) -> None:
@@ -153,7 +156,7 @@ class Up(threading.Thread):
 
     def ended(self) -> bool:
         assert self.failed == ""
-        return bool(self.outputs)
+        return self.outputs is not None
 
 
 @pytest.fixture(scope="module")
@@ -175,13 +178,11 @@ def iam(call: Callable[[Any], Any]) -> Any:
         return call(client(LAB, "iam"))
 
 
-def passes(outputs: dict[str, Any]) -> bool:
+def passes(outputs: Outputs | None) -> bool:
     """A login's message, as the receiving provider judges it."""
-    login = outputs["logins"][0]
+    assert outputs
     subject = send.unique("after the first boot")
-    sent = send.by_login(
-        Internet(LAB), outputs["gateway"], 587, login, outputs["passwords"][login], subject
-    )
+    sent = by_login(Internet(LAB), outputs, 587, outputs.logins[0], subject)
     return send.arrived(LAB, sent, 120).verdict.passes()
 
 

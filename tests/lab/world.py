@@ -21,6 +21,7 @@ from lab.machines import network
 from lab.region_client import RegionClient
 from lab.wait import until
 from ops.lab import region, up
+from ops.outputs import Host, Outputs
 
 PROJECT = Path(__file__).resolve().parents[2]
 # the lab that tests share; another name lets two runs stand side by side
@@ -39,7 +40,7 @@ class World:
     """A running lab with the example stack and one login more."""
 
     lab: Lab
-    outputs: dict[str, Any] = field(default_factory=dict)
+    outputs: Outputs = field(init=False)
     operator: str = "ops@inbox.example"
     command_seconds: float = 120
 
@@ -109,11 +110,14 @@ class World:
         """The lab's internet, for this thread's sockets."""
         return entered(self.lab.namespace)
 
+    @property
+    def gateway(self) -> Host:
+        """The gateway, as the stack exports it."""
+        return self.outputs.gateways[0]
+
     def machine(self, host: str) -> str:
         """The instance of a host."""
-        hosts = [self.outputs["gateway"], *self.outputs["clients"]]
-        (found,) = [h["instanceId"] for h in hosts if h["name"] == host]
-        return found
+        return self.outputs.host(host).instance_id
 
     def leader(self, host: str) -> str:
         """A machine's first process, another one at each boot; empty while it is down."""
@@ -148,13 +152,11 @@ class World:
 
     def password(self, login: str = LOGIN) -> str:
         """A login's password."""
-        return self.outputs["passwords"][login]
+        return self.outputs.passwords[login]
 
     def session(self, port: int, *, tls: bool = True, login: str | None = None) -> Any:
         """SMTP with the gateway from the internet, logged in if asked."""
-        gateway = self.outputs["gateway"]
-        internet = Internet(self.lab)
-        session = internet.connect(GATEWAY, gateway["address"], port, tls=tls)
+        session = Internet(self.lab).connect(GATEWAY, self.gateway.address, port, tls=tls)
         if login:
             assert self.authenticates(session, login, self.password(login)), login
         return session

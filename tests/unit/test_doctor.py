@@ -25,7 +25,7 @@ from doctor_broken import DENIED, SES, Broken
 from doctor_broken_names import BROKEN as NAMES
 from recorder import declare
 
-from mail import zonefile
+from ops import outputs
 from ops.doctor.records import planned
 from ops.doctor.run import examine
 from settings import read
@@ -180,5 +180,5 @@ def test_the_names_that_are_looked_for_are_those_that_the_program_makes(file: Pa
     graph = declare({k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()})
     prefix = "mail-relay:"
     ours = {k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)}
-    made = {(r.name, r.kind) for r in zonefile.read(graph.outputs["records"])}
+    made = {(r.name, r.kind) for r in outputs.read(graph.outputs).records}
     assert {(name, kind) for name, kind in made if kind != "CNAME"} == planned(read(ours))

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from recorder import Recorder, declare, user_data
 
-from mail import zonefile
+from ops import outputs
 
 CONFIG = {
     key: value if isinstance(value, str) else json.dumps(value)
@@ -76,16 +76,16 @@ def test_a_domain_that_takes_no_mail_has_no_mx() -> None:
 
 
 def test_the_records_output_has_every_record_set_and_no_more(graph: Recorder) -> None:
-    told = {(r.name, r.kind): r for r in zonefile.read(graph.outputs["records"])}
+    told = {(r.name, r.kind): r for r in outputs.read(graph.outputs).records}
     made = {(r.inputs["name"], r.inputs["type"]): r.inputs for r in graph.of("Record")}
     assert set(told) == set(made)
     for key, inputs in made.items():
         assert list(told[key].values) == [v.replace('""', "") for v in inputs["records"]]
         assert told[key].ttl == inputs["ttl"]
-    assert graph.outputs["domains"] == [
-        {"name": "relay.example", "selectors": ["s1"]},
-        {"name": "shop.example", "selectors": ["s1"]},
-    ]
+    assert outputs.read(graph.outputs).domains == (
+        outputs.Domain(name="relay.example", selectors=("s1",)),
+        outputs.Domain(name="shop.example", selectors=("s1",)),
+    )
 
 
 def test_a_role_reads_its_own_tables_and_answers_its_own_challenge(graph: Recorder) -> None:

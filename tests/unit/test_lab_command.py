@@ -5,6 +5,7 @@ from subprocess import CompletedProcess
 
 import pytest
 from typer.testing import CliRunner
+from verify_world import WANTED
 
 from common.errors import RelayError
 from lab import control
@@ -105,7 +106,7 @@ def test_an_up_says_what_comes_next(
     place: Place, options: list[str], next_: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(up, "start", lambda lab: None)
-    monkeypatch.setattr(up, "apply", lambda *_: {})
+    monkeypatch.setattr(up, "apply", lambda *_: WANTED)
     told: list[str] = []
     monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
     assert CliRunner().invoke(app, ["lab", "up", "--lab", "dev2", *options]).exit_code == 0

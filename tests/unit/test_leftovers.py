@@ -8,7 +8,7 @@ import pytest
 import yaml
 from recorder import declare
 
-from mail import zonefile
+from ops import outputs
 from ops.leftovers.records import _values, is_ours, looked_for
 from settings import read
 
@@ -30,7 +30,7 @@ def test_every_record_set_of_a_stack_would_be_found(file: Path) -> None:
     prefix = "mail-relay:"
     ours = {k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)}
     wanted = looked_for(read(ours))
-    made = zonefile.read(graph.outputs["records"])
+    made = outputs.read(graph.outputs).records
     assert len(made) > 5
     for record in made:
         assert any(

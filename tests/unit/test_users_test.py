@@ -9,28 +9,11 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner
+from verify_world import GATEWAY, OUTPUTS
 
 from ops.cli import app
 
 LOGIN = "me@shop.example"
-HOST = {
-    "name": "mail.relay.example",
-    "address": "203.0.113.9",
-    "instanceId": "i-1",
-    "tables": "0",
-    "status": "s3://bucket/status/mail.relay.example.json",
-}
-OUTPUTS = {
-    "gateway": HOST,
-    "clients": [],
-    "operator": "ops@inbox.example",
-    "domains": [{"name": "shop.example", "selectors": ["s1"]}],
-    "zones": {"shop.example": ["ns.example"]},
-    "records": "",
-    "ssh": {"allowFrom": []},
-    "logins": [LOGIN],
-    "passwords": {LOGIN: "secret-123"},
-}
 
 
 class Server:
@@ -79,7 +62,7 @@ def test_the_stacks_password_is_tried_on_both_ports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = run(tmp_path, monkeypatch)
-    assert Server.tried == [(HOST["name"], port, LOGIN, "secret-123") for port in (587, 465)]
+    assert Server.tried == [(GATEWAY, port, LOGIN, "secret-123") for port in (587, 465)]
     assert [row["login"] for row in json.loads(result.stdout)] == ["taken", "taken"]
     assert result.exit_code == 0
 

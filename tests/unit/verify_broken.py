@@ -14,8 +14,8 @@ class Broken:
     """A world with one thing changed.
 
     `names` are changes of DNS, `records` a line of the stack's records and what it is instead,
-    `facts` what a host tells, `ports` other ports, `outputs` others of the stack. `also` is what
-    follows from it and must be said.
+    `facts` what a host tells, `ports` other ports, `outputs` other fields of the stack's `Outputs`.
+    `also` is what follows from it and must be said.
     """
 
     code: str
@@ -107,7 +107,7 @@ EXCHANGES = [
         "mx-unreachable",
         SHOP,
         "mail-relay:forwards or mail-relay:mailboxes",
-        outputs={"unreachable": ["shop@shop.example"]},
+        outputs={"unreachable": ("shop@shop.example",)},
     ),
     Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=ROLES[:1])}),
     Broken(

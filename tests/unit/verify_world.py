@@ -16,7 +16,7 @@ from aiosmtpd.smtp import SMTP
 
 from agent.host_status import VERSION, parse
 from lab.internet.authority import Authority
-from ops.outputs import Host
+from ops.outputs import Host, read
 from ops.status import Written
 from ops.verify.hosts import NoAccess
 from ops.verify.names import Answer
@@ -45,6 +45,7 @@ s2._domainkey.shop.example. 300 IN TXT "{NEWER[:255]}" "{NEWER[255:]}"
 _dmarc.shop.example. 300 IN TXT "v=DMARC1; p=reject; rua=mailto:ops@inbox.example"
 """
 
+# as a stack exports them
 OUTPUTS: dict[str, Any] = {
     "gateway": {
         "name": GATEWAY,
@@ -70,8 +71,11 @@ OUTPUTS: dict[str, Any] = {
     "zones": {"relay.example": SERVERS, "shop.example": SERVERS},
     "records": RECORDS,
     "ssh": {"allowFrom": []},
-    "passwords": {"me@shop.example": "not read"},
+    "logins": ["me@shop.example"],
+    "passwords": {"me@shop.example": "secret-123"},
+    "mailPrograms": dict.fromkeys(("postfix", "msmtp", "mailrc"), "not read"),
 }
+WANTED = read(OUTPUTS)
 
 # "NAME TYPE": its values at every server and at the resolver.
 RIGHT: dict[str, list[str]] = {

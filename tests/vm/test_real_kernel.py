@@ -7,7 +7,7 @@ what the kernel has denied and at which unit has failed.
 import pytest
 from world import CLIENT, GATEWAY, LOGIN, World
 
-from lab import send
+from lab.internet import send
 from lab.wait import until
 
 HOSTS = [GATEWAY, CLIENT]

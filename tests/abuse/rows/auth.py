@@ -64,10 +64,10 @@ def imap(user: str, password: str) -> Probe:
 
         from lab.imap import Imap
 
-        right = place.password(place.names["mailbox"])
+        host, right = place.gateway, place.password(place.names["mailbox"])
         word = password.replace("RIGHT", right)
         try:
-            Imap(place.lab, place.gateway, place.fill(user), word).logout()
+            Imap(place.lab, host.name, host.address, place.fill(user), word).logout()
         except imaplib.IMAP4.error as error:
             return f"NO {error}"
         return "OK"

@@ -5,6 +5,7 @@ import shlex
 from abuse.place import Place
 from abuse.probes import on_host
 from abuse.row import Mutant, Probe, refused, rows
+from ops.lab import region
 
 TOKEN = "http://169.254.169.254/latest/api/token"
 OPEN_METADATA = Mutant(
@@ -47,10 +48,9 @@ def bucket(key: str, host: str = "client") -> Probe:
     """A host asks for an object that is not its own."""
 
     def probe(place: Place) -> str:
-        name = place.gateway["status"].split("/")[2]
-        region = place.outputs.get("region", "us-east-1")
+        name = place.gateway.status.split("/")[2]
         return place.run(
-            *("aws", f"--region={region}", "s3api", "get-object", f"--bucket={name}"),
+            *("aws", f"--region={region.NAME}", "s3api", "get-object", f"--bucket={name}"),
             f"--key={place.fill(key)}",
             "/dev/null",
             host=host,

@@ -19,7 +19,7 @@ TRUSTING = Mutant(
 
 
 def _object(place: Place) -> tuple[str, str]:
-    return place.gateway["status"].split("/")[2], "gateway.json"
+    return place.gateway.status.split("/")[2], "gateway.json"
 
 
 def broken(change: Callable[[bytes], bytes]) -> Probe:

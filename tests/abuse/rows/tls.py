@@ -53,7 +53,7 @@ DOVECOT_OLD = Mutant(
 
 def _tls(place: Place, port: int, context: ssl.SSLContext) -> str:
     """The version of a session, or why there is none."""
-    talk = Talk(place.plain(port), context, place.gateway["name"])
+    talk = Talk(place.plain(port), context, place.gateway.name)
     try:
         if port in (25, 587):
             talk.reply()

@@ -1,7 +1,7 @@
 """`sendas`: two domains forwarded to a mailbox elsewhere, which sends as their addresses."""
 
-from lab import send
-from lab.stories.stage import Stage, expect, refused, unsigned
+from lab.internet import send
+from ops.lab.stories.stage import Stage, expect, refused, unsigned
 
 MAILBOX = "you@inbox.example"
 LOGIN, SECOND = "info@example.com", "sales@example.org"
@@ -89,7 +89,7 @@ def a_bounce_finds_its_way_back(stage: Stage) -> str:
     """A bounce of a forwarded message goes back to its sender, through the SRS address."""
     subject = send.unique("will be returned")
     content = unsigned("me@inbox.example", LOGIN, subject)
-    stage.inbox.write(stage.outputs["gateway"]["address"], "me@inbox.example", LOGIN, content)
+    stage.inbox.write(stage.gateway.address, "me@inbox.example", LOGIN, content)
     (forwarded,) = stage.arrived(subject)
     notice = send.unique("Undelivered Mail Returned to Sender")
     stage.deliver(forwarded.sender, unsigned("postmaster@inbox.example", "x@x.example", notice), "")

@@ -3,9 +3,9 @@
 import re
 import shlex
 
-from lab import send
-from lab.internet import laptop
-from lab.stories.stage import FILTERED_SECONDS, Stage, expect
+from lab.internet import laptop, send
+from ops.lab.stories.stage import FILTERED_SECONDS, Stage, expect
+from ops.outputs import Host
 
 DOMAIN = "example.com"
 LOGIN = f"alice@{DOMAIN}"
@@ -23,21 +23,21 @@ except smtplib.SMTPException as error:
 def the_name_leads_inside(stage: Stage) -> str:
     """Inside the VPC the server's name leads to its private address, outside to its public one."""
     gateway, client = _hosts(stage)
-    inside = stage.run(client, "getent", "ahostsv4", gateway["name"]).split()[0]
-    outside = stage.resolve(gateway["name"], "A")
-    expect(inside == gateway["privateAddress"], f"inside: {inside}")
-    expect(outside == [gateway["address"]], f"outside: {outside}")
-    return f"{gateway['name']} is {inside} on {client['name']}, {outside[0]} elsewhere"
+    inside = stage.run(client, "getent", "ahostsv4", gateway.name).split()[0]
+    outside = stage.resolve(gateway.name, "A")
+    expect(inside == gateway.private_address, f"inside: {inside}")
+    expect(outside == [gateway.address], f"outside: {outside}")
+    return f"{gateway.name} is {inside} on {client.name}, {outside[0]} elsewhere"
 
 
 def the_client_is_private(stage: Stage) -> str:
     """The client has no public address and no name in DNS, and answers nobody."""
     _, client = _hosts(stage)
-    expect("address" not in client, f"{client}")
-    expect(stage.resolve(client["name"], "A") == [], f"{client['name']} is in DNS")
+    expect(client.address == "", f"{client}")
+    expect(stage.resolve(client.name, "A") == [], f"{client.name} is in DNS")
     for port in (22, 25, 587):
-        expect(not stage.reaches(client["privateAddress"], port), f"port {port} answers")
-    return f"{client['name']}: no A record; 22, 25, 587 closed"
+        expect(not stage.reaches(client.private_address, port), f"port {port} answers")
+    return f"{client.name}: no A record; 22, 25, 587 closed"
 
 
 def the_web_is_all_it_reaches(stage: Stage) -> str:
@@ -56,33 +56,33 @@ def the_web_is_all_it_reaches(stage: Stage) -> str:
 def the_server_proves_its_name(stage: Stage) -> str:
     """On 587 the server has a certificate of its name for the client, at its private address."""
     gateway, client = _hosts(stage)
-    name = gateway["name"]
+    name = gateway.name
     command = ["openssl", "s_client", "-brief", "-starttls", "smtp", "-connect", f"{name}:587"]
     command += ["-verify_return_error", "-verify_hostname", name]
     said = stage.run(client, "sh", "-c", f"{shlex.join(command)} </dev/null 2>&1")
     for wanted in ("Verification: OK", f"Verified peername: {name}"):
         expect(wanted in said, said)
-    return f"TLS verified: {name}, {gateway['privateAddress']}"
+    return f"TLS verified: {name}, {gateway.private_address}"
 
 
 def ssh_goes_through_the_server(stage: Stage) -> str:
     """From your network SSH reaches the client through the server; from others it is closed."""
     gateway, client = _hosts(stage)
     said = _by_ssh(stage, "hostname; whoami; sudo whoami").split()
-    expect(said == [client["name"], "admin", "root"], f"{said}")
-    expect(not stage.reaches(gateway["address"], 22, "inbox"), "another network reaches port 22")
-    return f"{client['ssh']}: {', '.join(said)}; no answer to another network"
+    expect(said == [client.name, "admin", "root"], f"{said}")
+    expect(not stage.reaches(gateway.address, 22, "inbox"), "another network reaches port 22")
+    return f"{client.ssh}: {', '.join(said)}; no answer to another network"
 
 
 def mailrc_sends(stage: Stage) -> str:
     """On the client, s-nail sends by the stack's .mailrc: 587, login, verified TLS."""
     subject = send.unique("by .mailrc")
     _by_ssh(stage, "sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y install s-nail")
-    mailrc = stage.outputs["mailPrograms"]["mailrc"]
+    mailrc = stage.outputs.mail_programs.mailrc
     _by_ssh(
         stage,
         "umask 077; cat > .mailrc",
-        mailrc.replace("PASSWORD", stage.outputs["passwords"][LOGIN]),
+        mailrc.replace("PASSWORD", stage.outputs.passwords[LOGIN]),
     )
     _by_ssh(stage, f"echo Hello. | s-nail -s {shlex.quote(subject)} {send.RECIPIENT}")
     return stage.passed(subject, LOGIN)
@@ -98,7 +98,7 @@ def the_log_tells_who(stage: Stage) -> str:
     lines = [line for line in log.splitlines() if queued and f" {queued[1]}: " in line]
     seen = []
     for wanted in (
-        rf"client=\S+\[{client['privateAddress']}\], sasl_method=PLAIN, sasl_username={LOGIN}",
+        rf"client=\S+\[{client.private_address}\], sasl_method=PLAIN, sasl_username={LOGIN}",
         rf"to=<{message.recipient}>, relay=\S+, .*status=sent",
     ):
         found = [match[0] for line in lines if (match := re.search(wanted, line))]
@@ -111,27 +111,27 @@ def programs_on_the_client_send(stage: Stage) -> str:
     """The client's own programs send as everywhere, by the host's own login."""
     _, client = _hosts(stage)
     subject = send.unique("from the private client")
-    send.by_shell(stage.lab, client["instanceId"], f"app@{DOMAIN}", subject)
+    send.by_shell(stage.lab, client.instance_id, f"app@{DOMAIN}", subject)
     return stage.passed(subject)
 
 
 def nobody_is_trusted_by_address(stage: Stage) -> str:
     """The client's address is no login: without one the server takes nothing from it."""
     gateway, client = _hosts(stage)
-    said = stage.run(client, "python3", "-c", WITHOUT_LOGIN, gateway["name"]).strip()
+    said = stage.run(client, "python3", "-c", WITHOUT_LOGIN, gateway.name).strip()
     expect("530, b'5.7.0" in said, said or "it was accepted")
     return said
 
 
-def _hosts(stage: Stage) -> tuple[dict[str, str], dict[str, str]]:
-    (client,) = stage.outputs["clients"]
-    return stage.outputs["gateway"], client
+def _hosts(stage: Stage) -> tuple[Host, Host]:
+    (client,) = stage.outputs.clients
+    return stage.gateway, client
 
 
 def _by_ssh(stage: Stage, command: str, text: str = "") -> str:
     """A command on the client as the user of the laptop runs it, `text` being its input."""
     _, client = _hosts(stage)
-    script = f"{client['ssh']} {shlex.quote(command)} < /input"
+    script = f"{client.ssh} {shlex.quote(command)} < /input"
     files = {"/input": text, "/root/.ssh/config": "StrictHostKeyChecking accept-new\n"}
     result = laptop.run(stage.lab, script, files)
     expect(result.returncode == 0, result.stdout + result.stderr)

@@ -8,19 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Any
 
 import dns.resolver
 
 from common.shell import ToolError
-from lab import access, send
+from lab import access
 from lab.access import entered
+from lab.internet import send
 from lab.internet.inbox import Inbox
 from lab.internet.inbox.message import Message
 from lab.internet.smtp import Internet
 from lab.internet.stranger import Stranger
 from lab.lab import Lab
 from lab.machines.network import RESOLVER
+from ops.outputs import Host, Outputs
 
 FILTERED_SECONDS = 1.0
 
@@ -34,8 +35,13 @@ class Stage:
     """A running set-up with its outputs, secret ones too, and a stranger who writes to it."""
 
     lab: Lab
-    outputs: dict[str, Any]
+    outputs: Outputs
     stranger: Stranger
+
+    @property
+    def gateway(self) -> Host:
+        """The set-up's gateway."""
+        return self.outputs.gateways[0]
 
     @property
     def inbox(self) -> Inbox:
@@ -44,10 +50,10 @@ class Stage:
 
     def connect(self, port: int, login: str | None = None) -> smtplib.SMTP:
         """SMTP with the gateway from the internet, TLS verified; logged in if asked."""
-        gateway = self.outputs["gateway"]
-        session = Internet(self.lab).connect(gateway["name"], gateway["address"], port)
+        gateway = self.gateway
+        session = Internet(self.lab).connect(gateway.name, gateway.address, port)
         if login:
-            session.login(login, self.outputs["passwords"][login])
+            session.login(login, self.outputs.passwords[login])
         return session
 
     def submit(
@@ -104,9 +110,9 @@ class Stage:
                 return False
         return True
 
-    def run(self, host: dict[str, str], *command: str, text: str = "") -> str:
+    def run(self, host: Host, *command: str, text: str = "") -> str:
         """A command on a host, as its root; its output."""
-        return access.run(self.lab, host["instanceId"], *command, stdin=text).stdout
+        return access.run(self.lab, host.instance_id, *command, stdin=text).stdout
 
 
 Act = Callable[[Stage], str]

@@ -5,17 +5,18 @@ import json
 import secrets
 import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
-from lab import send
+from lab.internet import send
 from lab.internet.inbox import VERIFIER
 from lab.internet.smarthost import HOST, Smarthost
 from lab.internet.smtp import Internet
 from lab.machines.network import INBOX, SMARTHOST
-from lab.stories import sendas
-from lab.stories.stage import Stage, expect, refused
 from lab.wait import until
+from ops.lab import stack
+from ops.lab.stories import sendas
+from ops.lab.stories.stage import Stage, expect, refused
+from ops.lab.target import LabTarget
 
 MAILBOX = "you@inbox.example"
 # Each sender, and the account that its mail leaves by.
@@ -26,7 +27,7 @@ SENDERS = {
 SALES = "sales@example.org"
 UNIT = "mail-relay-smarthost.service"
 WAITING = send.unique("with a wrong password")
-RELAY = Path(__file__).resolve().parents[2] / "relay"
+RELAY = stack.PROJECT / "relay"
 
 
 def _sent(stage: Stage, sender: str, text: str) -> str:
@@ -39,7 +40,7 @@ def _waits(stage: Stage, sender: str, reason: str) -> str:
     """Why the sender's mail waits in the gateway's queue, once it is there for this reason."""
 
     def found() -> str:
-        for line in stage.run(stage.outputs["gateway"], "postqueue", "-j").splitlines():
+        for line in stage.run(stage.gateway, "postqueue", "-j").splitlines():
             message: dict[str, Any] = json.loads(line)
             why = message["recipients"][0].get("delay_reason", "")
             deferred = message["queue_name"] == "deferred"
@@ -52,7 +53,7 @@ def _waits(stage: Stage, sender: str, reason: str) -> str:
 
 def _goes(stage: Stage, subject: str) -> str:
     """The queue is tried anew, and the message arrives."""
-    stage.run(stage.outputs["gateway"], "postqueue", "-f")
+    stage.run(stage.gateway, "postqueue", "-f")
     return stage.passed(subject)
 
 
@@ -60,7 +61,7 @@ def port_25_is_blocked(stage: Stage) -> str:
     """No host gets out on port 25, as on a new AWS account; the provider's 587 is open."""
     reach = "timeout 3 bash -c 'exec 3<>/dev/tcp/{}/{}' 2>/dev/null && echo open || echo blocked"
     said = [
-        stage.run(stage.outputs["gateway"], "sh", "-c", reach.format(address, port)).strip()
+        stage.run(stage.gateway, "sh", "-c", reach.format(address, port)).strip()
         for address, port in ((INBOX, 25), (SMARTHOST, 587))
     ]
     expect(said == ["blocked", "open"], f"{said}")
@@ -102,7 +103,7 @@ def only_the_mechanisms_that_are_set(stage: Stage) -> str:
     clients = [x for x in Smarthost(stage.lab).log().splitlines() if "client=mail.example" in x]
     expect(bool(clients), "the gateway has not sent anything yet")
     expect(all("sasl_method=PLAIN," in line for line in clients), clients[-1])
-    log = stage.run(stage.outputs["gateway"], "grep", f"to {HOST}", "/var/log/mail.log")
+    log = stage.run(stage.gateway, "grep", f"to {HOST}", "/var/log/mail.log")
     expect("Verified TLS connection established" in log, log)
     return f"offered {', '.join(offered)}; PLAIN in {len(clients)} sessions, TLS verified"
 
@@ -180,7 +181,7 @@ def a_wrong_password(stage: Stage) -> str:
     Smarthost(stage.lab).change_password(account, f"{secrets.token_urlsafe(16)}: #2 {{words}}")
     stage.submit(send.compose(SALES, send.RECIPIENT, WAITING), SALES)
     why = _waits(stage, SALES, "535")
-    gateway = stage.outputs["gateway"]
+    gateway = stage.gateway
     until("the host's unit fails", lambda: UNIT in stage.run(gateway, "systemctl", "--failed"))
     expect(UNIT in _relay(stage, "verify", "--json", code=1), "verify does not name the unit")
     (letter,) = stage.arrived(
@@ -193,18 +194,18 @@ def a_wrong_password(stage: Stage) -> str:
 
 def the_right_password_by_the_stack(stage: Stage) -> str:
     """The new password is set in the stack: the mail goes by itself, the host stays as it was."""
-    gateway, account = stage.outputs["gateway"], SENDERS[SALES]
+    gateway, account = stage.gateway, SENDERS[SALES]
     path = "mail-relay:smarthost.accounts[1].password"
     password = Smarthost(stage.lab).passwords()[account]
     _relay(stage, "pulumi", "config", "set", "--secret", "--path", path, text=password)
     _relay(stage, "pulumi", "up", "--yes", "--skip-preview")
-    outputs = json.loads(_relay(stage, "pulumi", "stack", "output", "--json"))
-    expect(outputs["gateway"]["instanceId"] == gateway["instanceId"], "the host was replaced")
+    now = LabTarget(stack.STACK, stage.lab).outputs().gateways[0]
+    expect(now.instance_id == gateway.instance_id, "the host was replaced")
     verdict = stage.passed(WAITING)
     until("the host is well", lambda: UNIT not in stage.run(gateway, "systemctl", "--failed"))
     found = json.loads(_relay(stage, "verify", "--json"))
     expect((found["errors"], found["warnings"]) == (0, 0), f"verify: {found}")
-    return f"{gateway['instanceId']} as before; {verdict}; verify has nothing to say"
+    return f"{gateway.instance_id} as before; {verdict}; verify has nothing to say"
 
 
 def _relay(stage: Stage, command: str, *arguments: str, text: str = "", code: int = 0) -> str:

@@ -6,13 +6,12 @@ import smtplib
 
 import dns.resolver
 
-from lab import send
 from lab.access import entered
 from lab.imap import Imap
-from lab.internet import laptop
+from lab.internet import laptop, send
 from lab.internet.smtp import Internet
 from lab.machines.network import DNS
-from lab.stories.stage import Stage, Unexpected, expect, refused, unsigned
+from ops.lab.stories.stage import Stage, Unexpected, expect, refused, unsigned
 
 JANE, TOM = "jane@example.com", "tom@example.com"
 HOST = "mail.example.com"
@@ -26,7 +25,11 @@ AUTH = "AUTH PLAIN LOGIN CRAM-MD5 DIGEST-MD5"
 
 def mailbox(stage: Stage, login: str) -> Imap:
     """The login's own mailbox, open."""
-    return Imap(stage.lab, stage.outputs["gateway"], login, stage.outputs["passwords"][login])
+    return _imap(stage, login, stage.outputs.passwords[login])
+
+
+def _imap(stage: Stage, login: str, password: str) -> Imap:
+    return Imap(stage.lab, stage.gateway.name, stage.gateway.address, login, password)
 
 
 def records_are_literal(stage: Stage) -> str:
@@ -63,8 +66,7 @@ def mail_from_outside_is_kept(stage: Stage) -> str:
     sender = f"<{stage.stranger.address}>"
     expect(message["Return-Path"] == sender, f"Return-Path: {message['Return-Path']}")
     home = "/srv/mail/mailboxes/example.com/jane"
-    gateway = stage.outputs["gateway"]
-    files = stage.run(gateway, "find", home, "-printf", "%u %m %y %p\n").splitlines()
+    files = stage.run(stage.gateway, "find", home, "-printf", "%u %m %y %p\n").splitlines()
     open_ = [f for f in files if not re.match(r"vmail (700 d|600 f|444 f .*/dovecot-uidvalid)", f)]
     expect(open_ == [], f"{open_}")
     kept = [f for f in files if "/Maildir/new/" in f or "/Maildir/cur/" in f]
@@ -132,8 +134,7 @@ def each_port_says_what_it_offers(stage: Stage) -> str:
 
 
 def _session(stage: Stage, port: int, tls: bool) -> smtplib.SMTP:
-    gateway = stage.outputs["gateway"]
-    return Internet(stage.lab).connect(HOST, gateway["address"], port, tls=tls)
+    return Internet(stage.lab).connect(HOST, stage.gateway.address, port, tls=tls)
 
 
 def nobody_is_told_who_is_here(stage: Stage) -> str:
@@ -152,20 +153,20 @@ def old_programs_log_in(stage: Stage) -> str:
         _by_msmtp(stage, subject, send.RECIPIENT, auth=mechanism.lower())
         stage.passed(subject, JANE)
         line = f"sasl_method={mechanism}, sasl_username={JANE}"
-        stage.run(stage.outputs["gateway"], "grep", "-q", line, "/var/log/mail.log")
+        stage.run(stage.gateway, "grep", "-q", line, "/var/log/mail.log")
         seen.append(line)
     return "; ".join(seen)
 
 
 def a_name_may_have_capitals(stage: Stage) -> str:
     """Phones begin a user name with a capital: it is the login's own on every port."""
-    password, seen = stage.outputs["passwords"][JANE], []
+    password, seen = stage.outputs.passwords[JANE], []
     for name in (JANE.capitalize(), JANE.upper(), "jAnE@Example.com"):
         for port in (587, 465):
             with stage.connect(port) as session:
                 code, _ = session.login(name, password)
             expect(code == 235, f"{port}: {code}")
-        with Imap(stage.lab, stage.outputs["gateway"], name, password) as inbox:
+        with _imap(stage, name, password) as inbox:
             expect(inbox.noop()[0] == "OK", name)
         seen.append(name)
     return ", ".join(seen)
@@ -173,8 +174,8 @@ def a_name_may_have_capitals(stage: Stage) -> str:
 
 def _by_msmtp(stage: Stage, subject: str, recipient: str, auth: str = "plain") -> None:
     """Jane sends by msmtp, with the file of the stack's output."""
-    file = stage.outputs["mailPrograms"]["msmtp"]
-    file = file.replace("PASSWORD", stage.outputs["passwords"][JANE])
+    file = stage.outputs.mail_programs.msmtp
+    file = file.replace("PASSWORD", stage.outputs.passwords[JANE])
     file = file.replace("auth plain", f"auth {auth}")
     text = f"From: {JANE}\nSubject: {subject}\n\nHello.\n"
     result = laptop.run(
@@ -225,7 +226,7 @@ def a_full_mailbox_is_told_at_rcpt(stage: Stage) -> str:
             other.wait_for(everybody)
         returned = f"to=<{TOM}>, orig_to=<team@example.com>.*status=bounced"
         wait = f"until grep -q '{returned}' /var/log/mail.log; do sleep 1; done"
-        stage.run(stage.outputs["gateway"], "timeout", "60", "sh", "-c", wait)
+        stage.run(stage.gateway, "timeout", "60", "sh", "-c", wait)
         # as most programs throw away: into Trash, then out of it
         _, (large, *_) = inbox.uid("SEARCH", "LARGER", str(MIB))
         moved, answer = inbox.uid("MOVE", large.decode().replace(" ", ","), "Trash")
@@ -240,14 +241,13 @@ def a_full_mailbox_is_told_at_rcpt(stage: Stage) -> str:
 
 def owners_alone_read(stage: Stage) -> str:
     """A mailbox opens for its owner's password alone, and for nobody outside TLS."""
-    gateway = stage.outputs["gateway"]
     try:
-        Imap(stage.lab, gateway, JANE, stage.outputs["passwords"][TOM])
+        _imap(stage, JANE, stage.outputs.passwords[TOM])
     except imaplib.IMAP4.error as error:
         said = str(error)
     else:
         raise Unexpected("tom's password opens jane's mailbox")
-    expect(not stage.reaches(gateway["address"], 143), "port 143 answers")
+    expect(not stage.reaches(stage.gateway.address, 143), "port 143 answers")
     return f"{said}; 143 is closed"
 
 

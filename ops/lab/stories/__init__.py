@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from lab.stories import basics, gateway, handson, sendas, smarthost
-from lab.stories.stage import Act
+from ops.lab.stories import basics, gateway, handson, sendas, smarthost
+from ops.lab.stories.stage import Act
 
 STORIES: dict[str, Sequence[Act]] = {
     "sendas": sendas.ACTS,

@@ -1,0 +1,74 @@
+"""Sends mail as a stack's users do, and reads the verdicts on it: `./relay lab send`."""
+
+import re
+import time
+from typing import Any
+
+from lab import access
+from lab.internet import send
+from lab.internet.inbox.message import Message
+from lab.internet.send import RECIPIENT, Sent, unique
+from lab.internet.smtp import Internet
+from lab.lab import Lab
+from ops.outputs import Host, Outputs
+
+
+def by_login(internet: Internet, outputs: Outputs, port: int, login: str, subject: str) -> Sent:
+    """A mail program on the internet, with a login of the stack's, at its first gateway."""
+    started, gateway = time.time(), outputs.gateways[0]
+    with internet.connect(gateway.name, gateway.address, port) as session:
+        session.login(login, outputs.passwords[login])
+        session.send_message(send.compose(login, RECIPIENT, subject))
+        # the TLS context has verified the name in the certificate
+        tls = f"{session.sock.version()} verified"  # type: ignore[union-attr]
+    return Sent(f"login on {port}", login, RECIPIENT, subject, started, tls)
+
+
+def three(internet: Internet, outputs: Outputs) -> list[Sent]:
+    """Send by the first client's shell, and by the first login on 587 and on 465."""
+    sent = []
+    for client in outputs.clients[:1]:
+        sender, subject = f"app@{client.name.partition('.')[2]}", unique("from the client's shell")
+        sent.append(send.by_shell(internet.lab, client.instance_id, sender, subject))
+    for login in outputs.logins[:1]:
+        for port in (587, 465):
+            sent.append(by_login(internet, outputs, port, login, unique(f"by port {port}")))
+    return sent
+
+
+def hops(lab: Lab, sent: Sent, message: Message, outputs: Outputs) -> list[str]:
+    """TLS of each hop: its version, and how the sending side verified the receiving side.
+
+    The gateway hides the sessions of its users (smtpd_hide_client_session), so the first hop is
+    read from the sender: its session, or the client host's log. Later hops are in Received headers,
+    and the gateway's log says how it verified the receiver's certificate.
+    """
+    gateway = outputs.gateways[0]
+    first = sent.tls or _log_level(lab, outputs.clients[0], gateway.name)
+    level = _log_level(lab, gateway, message.receivers[-1])
+    return [first, *message.hops[:-1], level or message.hops[-1]]
+
+
+def _log_level(lab: Lab, host: Host, peer: str) -> str:
+    """The last TLS session of a host with a peer, by its log, such as "TLSv1.3 verified"."""
+    log = access.run(lab, host.instance_id, "cat", "/var/log/mail.log").stdout
+    pattern = (
+        rf"(\w+) TLS connection (?:established|reused) to {re.escape(peer)}\[.*?: (TLS[v.\d]+)"
+    )
+    found = re.findall(pattern, log)
+    return f"{found[-1][1]} {found[-1][0].lower()}" if found else ""
+
+
+def report(lab: Lab, sent: Sent, message: Message, outputs: Outputs) -> dict[str, Any]:
+    """One line of `lab send`."""
+    verdict = message.verdict
+    return {
+        "from": sent.sender,
+        "to": sent.recipient,
+        "via": sent.via,
+        "spf": verdict.spf,
+        "dkim": verdict.dkim,
+        "dmarc": verdict.dmarc,
+        "tls": hops(lab, sent, message, outputs),
+        "seconds": round(message.arrived - sent.started, 1),
+    }
