@@ -168,6 +168,30 @@ def test_mail_that_waits_is_listed_held_released_flushed_and_deleted(world: Worl
     assert len(message["attempts"]) >= 2
 
 
+def test_mail_that_waits_is_deleted_by_sender_and_recipient(world: World) -> None:
+    """A message that also waits for somebody else is left, and its id takes it whole."""
+    only, both = (f"{send.unique(word).replace(' ', '-')}@inbox.example" for word in ("a", "b"))
+    world.inbox.defer_everything(True)
+    try:
+        for recipients in ([only], [only, both]):
+            with world.session(587, login=LOGIN) as session:
+                session.send_message(send.compose(LOGIN, only, "x"), LOGIN, recipients)
+        command = ("queue", "delete", f"--from={LOGIN}", f"--to={only}", "--json")
+        until("both wait", lambda: world.queue().count(only) == 2)
+        asked = relay(*command, text="n\n")
+        assert (asked.returncode, world.queue().count(only)) == (1, 2)
+        assert "1 message, " in asked.stderr
+        assert [row["to"] for row in json.loads(done(*command, "--yes"))] == [[only]]
+        assert [
+            row["to"] for row in json.loads(done("queue", "hold", f"--to={both}", "--json"))
+        ] == []
+        (left,) = json.loads(done("queue", "release", f"--to={both}", "--json"))
+        done("queue", "delete", left["id"], "--yes")
+        assert only not in world.queue()
+    finally:
+        world.inbox.defer_everything(False)
+
+
 def test_what_hosts_write_tells_what_waits_without_a_shell(world: World) -> None:
     """What `queue list` says where SSH is closed."""
     world.inbox.defer_everything(True)
