@@ -125,6 +125,32 @@ def test_a_mistake_is_told_and_changes_nothing(
     assert path.read_text() == before
 
 
+def test_a_test_message_comes_back_with_the_receivers_verdicts(world: World) -> None:
+    for port in (587, 465):
+        said = json.loads(done("test", f"--port={port}", "--json"))
+        assert (said["from"], said["to"], said["result"]) == (LOGIN, send.RECIPIENT, "taken")
+        assert said["answers"][0]["status"] == "sent 2.0.0"
+        verdicts = said["verdicts"]
+        assert [verdicts[method] for method in ("spf", "dkim", "dmarc")] == ["pass"] * 3
+        assert verdicts["tls"][-1].startswith("TLSv1.")
+        assert world.arrived(said["subject"]).parsed["Message-ID"] == f"<{said['messageId']}>"
+
+
+def test_a_test_message_that_bounces_or_waits_tells_why(world: World) -> None:
+    bounced = relay("test", "me@nowhere.inbox.example", "--json")
+    assert bounced.returncode == 1
+    assert "not in DNS" in json.loads(bounced.stdout)["cause"]
+    world.inbox.defer_everything(True)
+    try:
+        waits = relay("test", "--timeout=5s", "--json")
+        said = json.loads(waits.stdout)
+        assert (waits.returncode, said["result"]) == (1, "deferred")
+        assert "450" in said["cause"]
+        done("queue", "delete", said["queueId"], "--yes")
+    finally:
+        world.inbox.defer_everything(False)
+
+
 def waiting(subject_id: str) -> list[dict[str, object]]:
     rows = json.loads(done("queue", "list", "--json"))
     return [row for row in rows if row["id"] == subject_id]
