@@ -1,5 +1,6 @@
 """`relay test`: send a message for real, and tell what became of it."""
 
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from enum import StrEnum
@@ -75,7 +76,7 @@ def command(
     found = target(stack, lab)
     outputs = found.outputs()
     test = _test(found, outputs, login, sender, address)
-    clock = Clock(fate.time.monotonic() + durations.duration(timeout).total_seconds())
+    clock = Clock(time.monotonic() + durations.duration(timeout).total_seconds())
     provider = outputs.smarthost.host if outputs.smarthost else ""
     report = _run(found, outputs, Report(test, int(port), provider), clock)
     if json:
