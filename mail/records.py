@@ -11,6 +11,8 @@ from mail import dkim, dmarc, spf
 from mail.zonefile import RecordSet
 
 TTL = 300
+# The MX value of a domain that takes no mail (RFC 7505, 3).
+NULL_MX = "0 ."
 
 Value = TypeVar("Value")
 

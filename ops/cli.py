@@ -36,6 +36,10 @@ COMMANDS = {
         "trace",
         "Where a message is: who handed it in, who signed it, and what every receiver said.",
     ),
+    "test": (
+        "testmail.command",
+        "Send a test message for real, and tell what the receiver said and how it was judged.",
+    ),
     "doctor": (
         "doctor.command",
         "Before the first `up`: the AWS account against what the stack needs. Exit code 1: errors.",

@@ -173,13 +173,13 @@ def _client(entry: Traced, text: str) -> None:
 
 
 def _sender(entry: Traced, sender: str) -> None:
-    entry.sender = _true(sender)
+    entry.sender = true_sender(sender)
     note = f"forwarded as {sender}"
     if entry.sender != sender and note not in entry.notes:
         entry.notes.append(note)
 
 
-def _true(sender: str) -> str:
+def true_sender(sender: str) -> str:
     """The sender whose mail is forwarded under an address of ours (SRS)."""
     forwarded = _SRS.fullmatch(sender)
     return f"{forwarded[2]}@{forwarded[1]}" if forwarded else sender
@@ -189,7 +189,7 @@ def _refused(entry: Traced, time: str, refusal: re.Match[str]) -> None:
     """A refusal by smtpd, a milter or a header check; a held message is not refused."""
     found = refusal.groupdict()
     entry.client = found["client"]
-    entry.sender = entry.sender if found["sender"] is None else _true(found["sender"])
+    entry.sender = entry.sender if found["sender"] is None else true_sender(found["sender"])
     entry.login = found["login"] or entry.login
     status = {"hold": "held", "discard": "thrown away"}.get(found.get("what", ""), "refused")
     entry.attempts.append(Attempt(time, found["to"] or "", status, "", found["said"] or ""))

@@ -2,17 +2,23 @@
 
 import datetime
 import json as json_
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, target
-from ops.outputs import Host
+from ops.outputs import Host, Outputs
+from ops.postfix_log import true_sender
 from ops.status import summaries
 from ops.target import Target
 from ops.terminal import notes, print_json, print_table, several
+
+NULL_SENDER = "<>"
+FIRST = 10  # messages that are shown of those that are meant
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
@@ -21,6 +27,67 @@ HostName = Annotated[
 ]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Queue ids, as listed.")]
 All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]
+
+
+def _pattern(value: str | None) -> str | None:
+    """An address, every address of a domain, or the null sender; in lower case."""
+    if value is None or value == NULL_SENDER or re.fullmatch(r"\S*@[^\s@]+", value):
+        return value.lower() if value else value
+    raise typer.BadParameter(f"{value!r}: give an address, or @DOMAIN for all of a domain's")
+
+
+Sender = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="ADDRESS",
+        callback=_pattern,
+        help="Messages of this sender, or of @DOMAIN; <> are bounces. With --to, both must fit.",
+    ),
+]
+Recipient = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="ADDRESS",
+        callback=_pattern,
+        help="Messages that wait for this recipient, or for one of @DOMAIN.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which messages are meant: by id, all, or by sender and recipient, which both must fit."""
+
+    ids: tuple[str, ...]
+    everything: bool
+    sender: str | None
+    recipient: str | None
+
+    def __post_init__(self) -> None:
+        ways = (bool(self.ids), self.everything, bool(self.sender or self.recipient))
+        if sum(ways) != 1:
+            raise typer.BadParameter("name queue ids, or give --all, or --from and --to")
+
+    def means(self, row: Mapping[str, Any]) -> bool:
+        """Whether a message is meant; a forwarded one has its true sender too."""
+        if self.ids:
+            return row["id"] in self.ids
+        senders = {row["from"], true_sender(row["from"])}
+        return (self.sender is None or any(_fits(self.sender, who) for who in senders)) and (
+            self.recipient is None or any(_fits(self.recipient, who) for who in row["to"])
+        )
+
+    def others(self, row: Mapping[str, Any]) -> list[str]:
+        """Recipients of a message that were not named, where some were."""
+        pattern = self.recipient
+        return [who for who in row["to"] if pattern is not None and not _fits(pattern, who)]
+
+
+def _fits(pattern: str, address: str) -> bool:
+    found = address.lower()
+    return found.endswith(pattern) if pattern.startswith("@") else found == pattern
 
 
 def _waiting(found: Target, hosts: Sequence[Host]) -> list[dict[str, Any]]:
@@ -47,26 +114,52 @@ def _waiting(found: Target, hosts: Sequence[Host]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["arrived"])
 
 
-def _act(
-    stack: str | None, lab: str | None, ids: list[str] | None, everything: bool, command: list[str]
+def _chosen(
+    found: Target, outputs: Outputs, choice: Choice, *, alone: bool
 ) -> list[dict[str, Any]]:
-    """Run `command ID` on each message's own host; the rows of those that were meant."""
-    if bool(ids) == everything:
-        raise typer.BadParameter("name queue ids, or give --all")
-    found = target(stack, lab)
-    outputs = found.outputs()
+    """The messages that are meant; StackError for an id that is not there.
+
+    Postfix acts on whole messages. If `alone`, one that also waits for recipients who were not
+    named is left as it is, and told of.
+    """
     rows = _waiting(found, outputs.hosts)
-    if unknown := set(ids or []) - {row["id"] for row in rows}:
+    if unknown := set(choice.ids) - {row["id"] for row in rows}:
         raise StackError(f"{', '.join(sorted(unknown))}: nothing with this id waits")
-    meant = [row for row in rows if everything or row["id"] in (ids or [])]
-    for row in meant:
-        found.run_on(outputs.host(row["host"]), *command, row["id"])
-    return meant
+    meant = [row for row in rows if choice.means(row)]
+    shared = [row for row in meant if alone and choice.others(row)]
+    if shared:
+        count = several(len(shared), "message also waits", "messages also wait")
+        notes.print(f"{count} for others, and is left; to take it whole, name its id:")
+        _list(shared)
+    return [row for row in meant if row not in shared]
+
+
+def _list(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The first of them, a line each."""
+    for row in rows[:FIRST]:
+        line = f"  {row['id']}  {row['from']} -> {', '.join(row['to'])}  {row['why']}"
+        notes.print(line, overflow="ellipsis", no_wrap=True)
+    if len(rows) > FIRST:
+        notes.print(f"  and {len(rows) - FIRST} more")
+
+
+def _act(
+    found: Target, outputs: Outputs, meant: Sequence[Mapping[str, Any]], *command: str
+) -> None:
+    """Run a command on each host that gets its messages' ids by standard input, one a line.
+
+    An id that is gone meanwhile is no error, to Postfix neither.
+    """
+    for name in dict.fromkeys(row["host"] for row in meant):
+        ids = "".join(f"{row['id']}\n" for row in meant if row["host"] == name)
+        found.run_on(outputs.host(name), *command, text=ids)
 
 
 def _tell(meant: list[dict[str, Any]], done: str, json: bool) -> None:
     if json:
         print_json(meant)
+    elif not meant:
+        notes.print("nothing that waits is meant")
     else:
         notes.print(f"{several(len(meant), 'message is', 'messages are')} {done}")
 
@@ -102,12 +195,18 @@ def list_(
 def flush(
     ids: Ids = None,
     everything: All = False,
+    sender: Sender = None,
+    recipient: Recipient = None,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
     """Try to deliver now what waits (postqueue(1), -i)."""
-    meant = _act(stack, lab, ids, everything, ["postqueue", "-i"])
+    choice = Choice(tuple(ids or ()), everything, sender, recipient)
+    found = target(stack, lab)
+    outputs = found.outputs()
+    meant = _chosen(found, outputs, choice, alone=False)
+    _act(found, outputs, meant, "xargs", "-r", "-n1", "postqueue", "-i")
     _tell(meant, "tried now", json)
 
 
@@ -115,12 +214,21 @@ def flush(
 def hold(
     ids: Ids = None,
     everything: All = False,
+    sender: Sender = None,
+    recipient: Recipient = None,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Keep messages back until they are released (postsuper(1), -h)."""
-    meant = _act(stack, lab, ids, everything, ["postsuper", "-h"])
+    """Keep messages back until they are released (postsuper(1), -h).
+
+    By --to, those that wait for nobody else.
+    """
+    choice = Choice(tuple(ids or ()), everything, sender, recipient)
+    found = target(stack, lab)
+    outputs = found.outputs()
+    meant = _chosen(found, outputs, choice, alone=True)
+    _act(found, outputs, meant, "postsuper", "-h", "-")
     _tell(meant, "held", json)
 
 
@@ -128,12 +236,18 @@ def hold(
 def release(
     ids: Ids = None,
     everything: All = False,
+    sender: Sender = None,
+    recipient: Recipient = None,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
     """Let held messages go (postsuper(1), -H)."""
-    meant = _act(stack, lab, ids, everything, ["postsuper", "-H"])
+    choice = Choice(tuple(ids or ()), everything, sender, recipient)
+    found = target(stack, lab)
+    outputs = found.outputs()
+    meant = _chosen(found, outputs, choice, alone=False)
+    _act(found, outputs, meant, "postsuper", "-H", "-")
     _tell(meant, "released", json)
 
 
@@ -141,14 +255,25 @@ def release(
 def delete(
     ids: Ids = None,
     everything: All = False,
+    sender: Sender = None,
+    recipient: Recipient = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Delete messages for good; their senders are not told (postsuper(1), -d)."""
-    what = "all that waits" if everything else ", ".join(ids or [])
-    if not yes:
-        typer.confirm(f"Delete {what}? Nobody is told.", abort=True, err=True)
-    meant = _act(stack, lab, ids, everything, ["postsuper", "-d"])
+    """Delete messages for good; their senders are not told (postsuper(1), -d).
+
+    By --to, those that wait for nobody else.
+    """
+    choice = Choice(tuple(ids or ()), everything, sender, recipient)
+    found = target(stack, lab)
+    outputs = found.outputs()
+    meant = _chosen(found, outputs, choice, alone=True)
+    if meant and not yes:
+        count = several(len(meant), "message", "messages")
+        notes.print(f"{count}, {sum(row['bytes'] for row in meant):,} bytes:")
+        _list(meant)
+        typer.confirm(f"Delete {count}? Nobody is told.", abort=True, err=True)
+    _act(found, outputs, meant, "postsuper", "-d", "-")
     _tell(meant, "deleted", json)

@@ -29,6 +29,7 @@ from ops.account import Clients, aws_errors
 from ops.errors import StackError
 from ops.outputs import Host, Outputs, read
 from ops.terminal import notes
+from ops.testmail.verdicts import Receiver
 from ops.verify.names import Dns, Names
 from ops.verify.talk import Connect
 from settings import Settings
@@ -120,6 +121,11 @@ class Target(Protocol):
     @abstractmethod
     def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
         """SMTP inside TLS that is verified for the host's name; OSError or SMTPException."""
+
+    @property
+    @abstractmethod
+    def receiver(self) -> Receiver | None:
+        """Who tells its verdicts on a test here, if somebody does."""
 
     @abstractmethod
     def has_shell(self, outputs: Outputs) -> bool:
@@ -317,6 +323,10 @@ class AwsTarget(Target):
 
     def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
         return submission.connect(host.name, port, root)
+
+    @property
+    def receiver(self) -> None:
+        """Nobody: providers show their verdicts to the reader of the message alone."""
 
     def has_shell(self, outputs: Outputs) -> bool:
         return bool(outputs.ssh.allow_from)

@@ -46,7 +46,7 @@ def command(
         rows = summaries(found)
         print_json(rows) if json else print_table("waiting", rows)
         raise typer.Exit(1)
-    messages = _search(found, outputs.hosts, what)[-limit:]
+    messages = search(found, outputs.hosts, what)[-limit:]
     logins = _logins(outputs)
     if json:
         print_json([_json(message, logins) for message in messages])
@@ -75,8 +75,11 @@ def _logins(outputs: Outputs) -> list[str]:
     return [*outputs.logins, *(f"relay@{client.name}" for client in outputs.clients)]
 
 
-def _search(found: Target, hosts: Sequence[Host], what: str) -> list[Traced]:
-    """The messages that have the word in a line of theirs, and the same ones on other hosts."""
+def search(found: Target, hosts: Sequence[Host], what: str) -> list[Traced]:
+    """The messages that have the word in a line of theirs, and the same ones on other hosts.
+
+    Oldest first; StackError if a host cannot be asked.
+    """
     words = [what, *postfix_log.sender_words(what)]
     messages = [m for host in hosts for m in _on(found, host, words)]
     if known := {m.message_id for m in messages if m.message_id}:

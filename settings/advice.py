@@ -22,7 +22,25 @@ def advice(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
         yield "mail-relay:ssh.allowFrom: port 22 is opened and nobody has a key; give ssh.publicKey"
     for number, domain in enumerate(s.domains):
         terms = s.spf_terms(domain)
-        if s.smarthost is None and domain.spf.all == "-all" and not spf.names_gateways(terms):
+        senders = s.senders(domain.name)
+        if not terms and senders:
+            yield (
+                f"mail-relay:domains[{number}].spf: '-all': nobody's mail as {domain.name} passes, "
+                f"and {' and '.join(senders)} may send as it; take their sendAs away, or add "
+                f"{spf.GATEWAYS} to spf.mechanisms"
+            )
+        if domain.name in s.closed and senders:
+            yield (
+                f"mail-relay:domains[{number}].mx: '.': {domain.name} takes no mail, and "
+                f"{' and '.join(senders)} may send as it: receivers may refuse a sender who takes "
+                "no bounces (RFC 7505, 4.2); take mx or their sendAs away"
+            )
+        if (
+            terms
+            and s.smarthost is None
+            and domain.spf.all == "-all"
+            and not spf.names_gateways(terms)
+        ):
             refused = " and its DMARC policy is reject" if domain.dmarc.policy == "reject" else ""
             yield (
                 f"mail-relay:domains[{number}].spf: {' '.join(terms)!r}: it may not name the "

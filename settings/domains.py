@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mail import spf
+from mail import records, spf
 from settings.base import Model as _Model
 from settings.marks import Mark
 from settings.words import (
@@ -47,9 +47,12 @@ class Dmarc(_Model):
 
 
 class Spf(_Model):
-    """A domain's SPF record: its terms (see mail.spf.domain), and the result for all others."""
+    """A domain's SPF record: its terms (see mail.spf.domain), and the result for all others.
 
-    mechanisms: Annotated[tuple[Mechanism, ...], Field(min_length=1)] = (spf.GATEWAYS,)
+    No terms under `-all`: no mail is sent as the domain (RFC 7208, 10.1.2).
+    """
+
+    mechanisms: tuple[Mechanism, ...] = (spf.GATEWAYS,)
     all: Literal["-all", "~all", "?all"] = "~all"
 
 
@@ -62,7 +65,7 @@ class Exchange(_Model):
     @property
     def value(self) -> str:
         """The record's value; for a domain that takes no mail it is fixed (RFC 7505, 3)."""
-        return "0 ." if self.host == NULL_MX else f"{self.preference} {self.host}."
+        return records.NULL_MX if self.host == NULL_MX else f"{self.preference} {self.host}."
 
 
 class MailDomain(_Model):

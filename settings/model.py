@@ -232,6 +232,19 @@ class Settings(_Model):
         taken = [f.address for f in self.forwards] + [m.address for m in self.mailboxes]
         return tuple(dict.fromkeys(address.rpartition("@")[2] for address in taken))
 
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """The domains that take no mail at all, and say so (RFC 7505)."""
+        return tuple(d.name for d in self.domains if any(e.host == NULL_MX for e in d.mx))
+
+    def senders(self, domain: str) -> tuple[str, ...]:
+        """The logins that may send as an address of a domain."""
+        given = [(login.address, self.send_as(login)) for login in self.logins]
+        given += [(client.login, self.send_as(client)) for client in self.clients]
+        return tuple(
+            login for login, own in given if any(x.rpartition("@")[2] == domain for x in own)
+        )
+
     def reporting(self, domain: MailDomain) -> tuple[str, ...]:
         """Our other domains that get a domain's DMARC reports, which they must publish."""
         addresses = (*self.reports(domain), *domain.dmarc.ruf)
@@ -239,7 +252,9 @@ class Settings(_Model):
         return tuple(sorted(takers & {other.name for other in self.mail_domains}))
 
     def spf_terms(self, domain: MailDomain) -> tuple[str, ...]:
-        """The terms of a domain's SPF record: its own, and the smarthost's."""
+        """The terms of a domain's SPF record: its own, and the smarthost's if it has any."""
+        if not domain.spf.mechanisms:
+            return ()
         return tuple(dict.fromkeys((*domain.spf.mechanisms, *self.smarthost_spf)))
 
     @property
@@ -308,14 +323,13 @@ class Settings(_Model):
     def unreachable(self) -> tuple[str, ...]:
         """Addresses that may be sent as but take no mail here, so bounces to them are refused."""
         targets, receiving = self.targets, set(self.receiving)
-        closed = {d.name for d in self.domains if NULL_MX in (exchange.host for exchange in d.mx)}
         given = [item for login in self.logins for item in self.send_as(login)]
         given += [item for client in self.clients for item in self.send_as(client)]
         found: dict[str, None] = {}
         for local, _, domain in (item.rpartition("@") for item in given):
             address = f"{local}@{domain}"
             nobody = domain in receiving and aliases.following(address, targets) is None
-            if local and (nobody or domain in closed):
+            if local and (nobody or domain in self.closed):
                 found[address] = None
         return tuple(found)
 

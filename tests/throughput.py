@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from lab import access
 from lab.lab import Lab
 from lab.wait import until
+from ops.errors import StackError
 from ops.lab import stack
 from ops.terminal import notes, print_table
 
@@ -31,9 +32,11 @@ class Relay:
 
     def __post_init__(self) -> None:
         outputs = stack.outputs(self.lab)
-        client = outputs["clients"][0]
-        self.gateway, self.client = outputs["gateway"]["instanceId"], client["instanceId"]
-        self.sender = f"app@{client['name'].partition('.')[2]}"
+        if outputs is None:
+            raise StackError(f"the lab {self.lab.name} has no stack that is up")
+        client = outputs.clients[0]
+        self.gateway, self.client = outputs.gateways[0].instance_id, client.instance_id
+        self.sender = f"app@{client.name.partition('.')[2]}"
 
     def run(self, machine: str, *command: str) -> str:
         """A command on one of the two; its output."""

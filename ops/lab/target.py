@@ -16,7 +16,7 @@ import yaml
 
 from lab import control
 from lab.access import NotRunning, entered, inside
-from lab.internet import laptop
+from lab.internet import inbox, laptop
 from lab.internet.smtp import Internet as LabInternet
 from lab.lab import Lab
 from lab.machines.network import RESOLVER, SERVICES
@@ -28,6 +28,7 @@ from ops.lab import region, stack
 from ops.outputs import Host, Outputs
 from ops.target import Internet, Target, connect
 from ops.terminal import notes
+from ops.testmail.verdicts import Receiver, Verdicts
 from ops.verify.names import Answer, Dns
 from settings import Settings, read
 
@@ -106,6 +107,10 @@ class LabTarget(Target):
     def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
         return LabInternet(self.lab, root).connect(host.name, host.address, port)
 
+    @property
+    def receiver(self) -> Receiver:
+        return _Inbox(self.lab)
+
     def has_shell(self, outputs: Outputs) -> bool:
         return True
 
@@ -172,6 +177,27 @@ class _LabNames:
     def ask(self, server: str, name: str, kind: str) -> Answer:
         with entered(self._place):
             return self._dns.ask(server, name, kind)
+
+
+@dataclass(frozen=True)
+class _Inbox:
+    """The lab's provider, which keeps its verdicts."""
+
+    lab: Lab
+    domain: str = inbox.DOMAIN
+    address: str = f"me@{inbox.DOMAIN}"
+
+    def verdicts(self, message_id: str, seconds: float) -> Verdicts | None:
+        wanted = f"<{message_id}>"
+        try:
+            (message, *_) = inbox.Inbox(self.lab).wait_for(
+                lambda m: m.parsed["Message-ID"] == wanted, seconds=seconds
+            )
+        except TimeoutError:
+            return None
+        said = message.verdict
+        hops = tuple(message.hops)
+        return Verdicts(message.receivers[-1], said.spf, said.dkim, said.dmarc, hops)
 
 
 class _Https(http.client.HTTPSConnection):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from mail import names
+from mail import names, records
 from ops.review import selectors
 from ops.review.change import Change
 from ops.review.preview import SAME, Planned, Step, record_set
@@ -17,10 +17,10 @@ OF_DOMAIN = "MailDomain$"
 def sentences(change: Change) -> Iterator[str]:
     """What becomes of each domain, then of other records."""
     domains = change.domains
-    records = [s for s in change.preview.of("Record") if s.op != SAME]
-    records.sort(key=lambda step: step.name)
+    changed = [s for s in change.preview.of("Record") if s.op != SAME]
+    changed.sort(key=lambda step: step.name)
     for domain, op in domains.items():
-        own = [s for s in records if OF_DOMAIN in s.urn and domain_of(s, domains) == domain]
+        own = [s for s in changed if OF_DOMAIN in s.urn and domain_of(s, domains) == domain]
         if op == "create":
             yield _added(domain, [r for s in own if (r := record_set(s.after))])
         elif op == "delete":
@@ -30,7 +30,7 @@ def sentences(change: Change) -> Iterator[str]:
                 yield from _changed(change, domain, step)
             yield from _ttl(domain, own)
     hosts = {step.name for step in change.preview.of("Identity") if step.op != SAME}
-    for step in records:
+    for step in changed:
         if OF_DOMAIN not in step.urn and step.name.rpartition("-")[0] not in hosts:
             yield from _other(step)
 
@@ -47,17 +47,19 @@ def _first(record: Planned | None, start: str) -> str | None:
     return next((v for v in values if v is not None and v.startswith(start)), None)
 
 
-def _added(domain: str, records: list[Planned]) -> str:
-    keys = [selector for r in records if (selector := selector_of(r))]
+def _added(domain: str, published: list[Planned]) -> str:
+    keys = [selector for r in published if (selector := selector_of(r))]
     said = [
         f"its mail is signed with selector {keys[-1]} once every name server of its zone shows "
         "the key, and waits until then"
         if keys
         else "nothing signs its mail"
     ]
-    for record in sorted(records, key=lambda r: r.name.startswith(DMARC)):
+    for record in sorted(published, key=lambda r: r.name.startswith(DMARC)):
         if record.kind == "MX":
-            said.append(f"its mail comes to {code(record.values[0])}")
+            takes = record.values != (records.NULL_MX,)
+            where = f"its mail comes to {code(record.values[0])}"
+            said.append(where if takes else "it takes no mail (a null MX)")
         elif record.name == domain and record.kind == "TXT":
             said.append(f"SPF {code(_first(record, SPF))}")
         elif record.name.startswith(DMARC):
@@ -65,8 +67,8 @@ def _added(domain: str, records: list[Planned]) -> str:
     return f"The domain {domain} is added: {'; '.join(said)}."
 
 
-def _removed(domain: str, records: list[Planned]) -> str:
-    gone = [_what(record, domain) for record in records]
+def _removed(domain: str, published: list[Planned]) -> str:
+    gone = [_what(record, domain) for record in published]
     return (
         f"The domain {domain} is removed: no login may send as it any more, and its records go"
         f"{f' ({listed(gone)})' if gone else ''}."
@@ -116,7 +118,15 @@ def _apex(domain: str, before: Planned | None, after: Planned | None) -> Iterato
 
 
 def _mx(domain: str, before: Planned | None, after: Planned | None) -> Iterator[str]:
-    if before is None and after:
+    null = (records.NULL_MX,)
+    if after and after.values == null:
+        if before is None or before.values != null:
+            was = f" It came to {listed(map(code, before.values))}." if before else ""
+            yield f"{domain} takes no mail from now on and says so: a null MX.{was}"
+    elif before and before.values == null:
+        now = f"its mail comes to {listed(map(code, after.values))}" if after else "it has no MX"
+        yield f"{domain} no longer says that it takes no mail (a null MX): {now}."
+    elif before is None and after:
         yield f"Mail for {domain} comes to {listed(map(code, after.values))} from now on."
     elif after is None:
         yield f"Mail for {domain} has nowhere to go any more: its MX record goes."

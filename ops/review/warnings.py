@@ -200,11 +200,16 @@ def _strictness(domain: MailDomain | None) -> list[tuple[int, int, int]]:
 def _bounces(change: Change) -> Iterator[Warn]:
     before = change.before.unreachable if change.before else ()
     for address in change.after.unreachable if change.settings_compare else ():
+        closed = address.rpartition("@")[2] in change.after.closed
         if address not in before:
             yield Warn(
                 "bounces-lost",
-                f"{address} may be sent as and takes no mail: bounces and replies to it are "
-                "refused. A forward or a mailbox would take them.",
+                f"{address} may be sent as and takes no mail: bounces and replies to it are refused"
+                + (
+                    ", and receivers may refuse its mail (RFC 7505, 4.2)."
+                    if closed
+                    else ". A forward or a mailbox would take them."
+                ),
             )
 
 
@@ -239,7 +244,8 @@ def _spf(change: Change) -> Iterator[Warn]:
     before = {d.name: d.spf for d in change.before.mail_domains} if change.before else {}
     for domain in change.after.mail_domains:
         given = domain.spf
-        names_none = given.all == "-all" and not spf.names_gateways(given.mechanisms)
+        parked = not given.mechanisms and not change.after.senders(domain.name)
+        names_none = given.all == "-all" and not spf.names_gateways(given.mechanisms) and not parked
         if names_none and before.get(domain.name) != given:
             yield Warn(
                 "spf-without-gateways",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mail import records
 from ops.outputs import Domain
 from ops.verify.result import Result
 from ops.verify.talk import Heard
@@ -33,14 +34,20 @@ def _ours(world: World, values: tuple[str, ...]) -> list[str]:
 def check(world: World, domain: Domain, heard: Sequence[Heard]) -> Result:
     """The domain's MX; `heard` is what each gateway's port 25 said to our recipients."""
     result = Result("mx", domain.name)
+    wanted = world.expected.record(domain.name, "MX")
     for address in world.expected.unreachable:
         if address.rpartition("@")[2] == domain.name:
+            closed = wanted is not None and wanted.values == (records.NULL_MX,)
+            where = (
+                f"Say in mail-relay:forwards or mail-relay:mailboxes where mail for {address} goes"
+            )
             result.warn(
                 "mx-unreachable",
                 f"{address} may be sent as and takes no mail: its bounces and replies are refused",
-                f"Say in mail-relay:forwards or mail-relay:mailboxes where mail for {address} goes",
+                f"Take domains[].mx of {domain.name} away, or {address} from sendAs"
+                if closed
+                else where,
             )
-    wanted = world.expected.record(domain.name, "MX")
     if wanted is None:
         _check_elsewhere(world, domain, result)
         return result

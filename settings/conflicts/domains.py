@@ -100,6 +100,11 @@ def _text_conflicts(
     key = f"mail-relay:domains[{number}]"
     yield from twice(f"domains[{number}].txt", list(domain.txt))
     policy = policies[domain.name]
+    if not domain.spf.mechanisms and domain.spf.all != "-all":
+        yield (
+            f"{key}.spf.all: {domain.spf.all!r}: without mechanisms no mail is sent as "
+            f"{domain.name}; give -all, or {spf.GATEWAYS} in spf.mechanisms"
+        )
     if problem := spf.policy_problem(domain.name, policy, policies) or txt.problem(policy):
         yield f"{key}.spf.mechanisms: {' '.join(s.spf_terms(domain))!r}: {problem}"
     if problem := txt.problem(s.dmarc_record(domain)):

@@ -63,6 +63,11 @@ def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 f"mail-relay:{key}: {target!r}: {domain} is a host's name, and nobody reads mail "
                 "there; name an address of a domain"
             )
+        elif domain in s.closed:
+            yield (
+                f"mail-relay:{key}: {target!r}: the mx of {domain} says that it takes no mail "
+                "(RFC 7505); name an address of another domain"
+            )
         elif domain in receiving and aliases.following(target, targets) is None:
             yield (
                 f"mail-relay:{key}: {target!r}: {domain} is received here and has no such "

@@ -125,6 +125,32 @@ def test_a_mistake_is_told_and_changes_nothing(
     assert path.read_text() == before
 
 
+def test_a_test_message_comes_back_with_the_receivers_verdicts(world: World) -> None:
+    for port in (587, 465):
+        said = json.loads(done("test", f"--port={port}", "--json"))
+        assert (said["from"], said["to"], said["result"]) == (LOGIN, send.RECIPIENT, "taken")
+        assert said["answers"][0]["status"] == "sent 2.0.0"
+        verdicts = said["verdicts"]
+        assert [verdicts[method] for method in ("spf", "dkim", "dmarc")] == ["pass"] * 3
+        assert verdicts["tls"][-1].startswith("TLSv1.")
+        assert world.arrived(said["subject"]).parsed["Message-ID"] == f"<{said['messageId']}>"
+
+
+def test_a_test_message_that_bounces_or_waits_tells_why(world: World) -> None:
+    bounced = relay("test", "me@nowhere.inbox.example", "--json")
+    assert bounced.returncode == 1
+    assert "not in DNS" in json.loads(bounced.stdout)["cause"]
+    world.inbox.defer_everything(True)
+    try:
+        waits = relay("test", "--timeout=5s", "--json")
+        said = json.loads(waits.stdout)
+        assert (waits.returncode, said["result"]) == (1, "deferred")
+        assert "450" in said["cause"]
+        done("queue", "delete", said["queueId"], "--yes")
+    finally:
+        world.inbox.defer_everything(False)
+
+
 def waiting(subject_id: str) -> list[dict[str, object]]:
     rows = json.loads(done("queue", "list", "--json"))
     return [row for row in rows if row["id"] == subject_id]
@@ -166,6 +192,36 @@ def test_mail_that_waits_is_listed_held_released_flushed_and_deleted(world: Worl
     (message,) = json.loads(done("trace", kept["id"], "--json"))
     assert [attempt["status"][:4] for attempt in message["attempts"]][-1] == "sent"
     assert len(message["attempts"]) >= 2
+
+
+def test_mail_that_waits_is_deleted_by_sender_and_recipient(world: World) -> None:
+    """A message that also waits for somebody else is left, and its id takes it whole."""
+
+    def to(recipient: str) -> list[Any]:
+        return [
+            row for row in json.loads(done("queue", "list", "--json")) if recipient in row["to"]
+        ]
+
+    only, both = (f"{send.unique(word).replace(' ', '-')}@inbox.example" for word in ("a", "b"))
+    world.inbox.defer_everything(True)
+    try:
+        for recipients in ([only], [only, both]):
+            with world.session(587, login=LOGIN) as session:
+                session.send_message(send.compose(LOGIN, only, "x"), LOGIN, recipients)
+        command = ("queue", "delete", f"--from={LOGIN}", f"--to={only}", "--json")
+        until("both wait", lambda: len(to(only)) == 2)
+        asked = relay(*command, text="n\n")
+        assert (asked.returncode, len(to(only))) == (1, 2)
+        assert "1 message, " in asked.stderr
+        assert [row["to"] for row in json.loads(done(*command, "--yes"))] == [[only]]
+        assert [
+            row["to"] for row in json.loads(done("queue", "hold", f"--to={both}", "--json"))
+        ] == []
+        (left,) = json.loads(done("queue", "release", f"--to={both}", "--json"))
+        done("queue", "delete", left["id"], "--yes")
+        assert to(only) == []
+    finally:
+        world.inbox.defer_everything(False)
 
 
 def test_what_hosts_write_tells_what_waits_without_a_shell(world: World) -> None:

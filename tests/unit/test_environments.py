@@ -48,6 +48,16 @@ def test_the_dev_stack_moves_below_a_zone_of_the_environments_own() -> None:
     assert config["aws:region"] == "us-east-1"
 
 
+def test_a_domain_that_takes_no_mail_takes_none_in_an_environment() -> None:
+    config = dev()
+    parked = {"mx": [{"host": "."}], "spf": {"mechanisms": [], "all": "-all"}}
+    config[f"{PREFIX}domains"].append({"name": "parked.example", **parked})
+    _, settings = made(config)
+    (domain,) = [d for d in settings.domains if d.name == "parked.example.try.relay.example"]
+    assert [exchange.value for exchange in domain.mx] == ["0 ."]
+    assert settings.spf_policies[domain.name] == "v=spf1 -all"
+
+
 def test_it_is_small_unprotected_short_lived_and_of_the_staging_authority() -> None:
     config = dev()
     config[f"{PREFIX}protect"] = True

@@ -15,6 +15,12 @@ from settings.advice import advice
 
 CLEAR = "it stands in the stack's file in clear; set it as a secret: pulumi config set --secret"
 LOGIN = {"address": "me@shop.example", "password": "secret-123"}
+PARKED = {
+    "name": "parked.example",
+    "mx": [{"host": "."}],
+    "spf": {"mechanisms": [], "all": "-all"},
+    "dmarc": {"policy": "reject"},
+}
 KEYED = {"name": "shop.example", "keys": {"s1": dkim.generate()}}
 
 
@@ -73,6 +79,26 @@ def domain(**keys: Any) -> dict[str, Any]:
         (domain(spf={"mechanisms": ["mx"], "all": "~all"}), (), []),
         (domain(spf={"mechanisms": ["mx", "gateways"], "all": "-all"}), (), []),
         (domain(spf={"mechanisms": ["ip4"], "all": "-all"}), (), []),
+        (
+            domain(mx=[{"host": "."}]),
+            (),
+            [
+                "mail-relay:domains[0].mx: '.': shop.example takes no mail, and "
+                "me@shop.example and "
+                "relay@app.shop.example may send as it: receivers may refuse a sender who takes no "
+                "bounces (RFC 7505, 4.2); take mx or their sendAs away"
+            ],
+        ),
+        (
+            domain(spf={"mechanisms": [], "all": "-all"}),
+            (),
+            [
+                "mail-relay:domains[0].spf: '-all': nobody's mail as shop.example passes, and "
+                "me@shop.example and relay@app.shop.example may send as it; take their sendAs "
+                "away, or add gateways to spf.mechanisms"
+            ],
+        ),
+        ({"domains": [{"name": "shop.example"}, PARKED]}, (), []),
     ],
 )
 def test_what_is_likely_not_meant_is_told(

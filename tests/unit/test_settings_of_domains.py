@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from raw_settings import changed, lines
+from raw_settings import SMARTHOST, changed, lines
 
 from mail import dmarc, spf
 from settings import SettingsError, read
@@ -325,6 +325,11 @@ def test_nothing_is_sent_to_a_hosts_name(host: str) -> None:
     (line,) = lines(changed(forwards=[{**FORWARD, "to": [f"you@{host}"]}]))
     assert line.startswith(f"mail-relay:forwards[0].to: 'you@{host}': {host} is a host's name")
     assert "a host's name" in lines(changed(operator=f"root@{host}"))[0]
+
+
+def test_nobodys_mail_passes_without_mechanisms_a_smarthosts_neither() -> None:
+    raw = {**mechanisms(all="-all"), "smarthost": SMARTHOST}
+    assert read(raw).spf_policies["shop.example"] == "v=spf1 -all"
 
 
 def test_a_login_whose_own_address_takes_no_mail_is_known() -> None:

@@ -69,7 +69,7 @@ def by_hand(number: int, what: str) -> str:
 
 
 def found(logs: Any, what: str) -> list[Any]:
-    return trace._search(logs, [HOST], what)
+    return trace.search(logs, [HOST], what)
 
 
 def test_a_login_with_thousands_of_messages_is_found_whole(logs: Any) -> None:

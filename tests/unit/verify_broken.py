@@ -109,6 +109,14 @@ EXCHANGES = [
         "mail-relay:forwards or mail-relay:mailboxes",
         outputs={"unreachable": ("shop@shop.example",)},
     ),
+    Broken(
+        "mx-unreachable",
+        SHOP,
+        "Take domains[].mx of shop.example away",
+        {MX: ["0 ."]},
+        (EXCHANGE, "shop.example. 300 IN MX 0 ."),
+        outputs={"unreachable": ["shop@shop.example"]},
+    ),
     Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=ROLES[:1])}),
     Broken(
         "mx-deferred",

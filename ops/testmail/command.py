@@ -1,0 +1,200 @@
+"""`relay test`: send a message for real, and tell what became of it."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ops import durations
+from ops.edit.stack_file import StackFile
+from ops.errors import StackError
+from ops.options import Json, LabOption, StackOption, target
+from ops.outputs import Outputs
+from ops.target import Target
+from ops.terminal import notes, print_json, results, step
+from ops.testmail import fate, reply
+from ops.testmail.fate import Clock, Fate
+from ops.testmail.hand_in import Refused, hand_in
+from ops.testmail.message import Outgoing, first_sender, may_send_as, new_token, recipient_problem
+from ops.testmail.report import Report, as_dict, rows, where
+
+TIMEOUT = "2m"
+# How long a reply is waited for: people do not answer so soon, reflectors do.
+REPLY_SECONDS = 60.0
+
+
+class Port(StrEnum):
+    """Ports for submission (RFC 8314, 3.3): STARTTLS, and TLS from the start."""
+
+    STARTTLS = "587"
+    TLS = "465"
+
+
+def _recipient(value: str | None) -> str | None:
+    if value is not None and (problem := recipient_problem(value)):
+        raise typer.BadParameter(f"{value!r}: {problem}")
+    return value
+
+
+def _seconds(value: str) -> str:
+    durations.duration(value)
+    return value
+
+
+def command(
+    address: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ADDRESS]",
+            callback=_recipient,
+            help="Who gets it: the operator, or in a lab its inbox, unless given.",
+        ),
+    ] = None,
+    login: Annotated[
+        str | None, typer.Option(help="The login that sends; the stack's first.")
+    ] = None,
+    sender: Annotated[
+        str | None,
+        typer.Option("--from", help="The sender; the first address that the login may send as."),
+    ] = None,
+    port: Annotated[Port, typer.Option(help="The gateway's port.")] = Port.STARTTLS,
+    timeout: Annotated[
+        str, typer.Option(callback=_seconds, help="How long answers are waited for.")
+    ] = TIMEOUT,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
+    """Send a test message for real, and tell what the receiver said and how it was judged.
+
+    Exit code 1: it was refused, waits, was judged badly, or nobody knows. Where the receiver
+    answers to a login that has a mailbox here, as reflectors do, its verdicts are read there.
+    """
+    found = target(stack, lab)
+    outputs = found.outputs()
+    test = _test(found, outputs, login, sender, address)
+    clock = Clock(time.monotonic() + durations.duration(timeout).total_seconds())
+    provider = outputs.smarthost.host if outputs.smarthost else ""
+    report = _run(found, outputs, Report(test, int(port), provider), clock)
+    if json:
+        print_json(as_dict(report))
+    else:
+        for name, text in rows(report):
+            results.print(f"{name:<11}{text}", soft_wrap=True)
+    if report.cause:
+        raise typer.Exit(1)
+
+
+def _test(
+    found: Target, outputs: Outputs, login: str | None, sender: str | None, address: str | None
+) -> Outgoing:
+    """The message; StackError for a login that there is not, or a sender that it may not be."""
+    if not outputs.logins:
+        raise StackError("the running stack has no login: ./relay users add LOGIN, then an `up`")
+    login = login or outputs.logins[0]
+    if login not in outputs.passwords:
+        known = ", ".join(outputs.passwords)
+        raise StackError(
+            f"--login {login!r}: it is no login of the running stack; there is {known}"
+        )
+    settings = StackFile(found).settings()
+    given = [each for each in settings.logins if each.address == login]
+    send_as = settings.send_as(given[0]) if given else (login,)
+    if sender is not None and not may_send_as(send_as, sender):
+        raise StackError(f"--from {sender!r}: {login} may send as {', '.join(send_as) or 'nobody'}")
+    receiver = found.receiver
+    return Outgoing(
+        login=login,
+        sender=sender or first_sender(login, send_as),
+        recipient=address or (receiver.address if receiver else outputs.operator),
+        server=outputs.gateways[0].name,
+        operator=outputs.operator,
+        token=new_token(),
+    )
+
+
+def _run(found: Target, outputs: Outputs, report: Report, clock: Clock) -> Report:
+    """Send it, and wait for what is said of it."""
+    test, gateway = report.test, outputs.gateways[0]
+    with ExitStack() as opened:
+        mailbox = _mailbox(found, outputs, test, opened)
+        try:
+            with step(f"{test.login} hands it in at {gateway.name}, port {report.port}"):
+                taken = hand_in(found, outputs, test, report.port)
+        except Refused as error:
+            return replace(report, fate=Fate("refused", why=str(error)))
+        report = replace(report, tls=taken.tls, queue_id=taken.queue_id)
+        with step(f"the answer of {test.recipient}'s server"):
+            known = _fate(found, outputs, report, clock)
+        report = replace(report, fate=known)
+        if known.kind in ("refused", "deferred"):
+            return report
+        return _judged(found, outputs, report, mailbox, clock)
+
+
+def _fate(found: Target, outputs: Outputs, report: Report, clock: Clock) -> Fate:
+    """By the log; where that cannot be read, by what the host writes."""
+    gateway = outputs.gateways[0]
+    closed = "SSH is closed (mail-relay:ssh.allowFrom), so nobody can read the log"
+    if found.has_shell(outputs):
+        try:
+            return fate.by_log(found, gateway, report.test.message_id, report.queue_id, clock)
+        except StackError as error:
+            closed = str(error)
+    return fate.by_status(found, gateway, closed, clock)
+
+
+def _mailbox(
+    found: Target, outputs: Outputs, test: Outgoing, opened: ExitStack
+) -> reply.Mailbox | None:
+    """Where the test, or an answer to it, can be read; None if nowhere, which is told of."""
+    kept = [a for a in (test.recipient.lower(), test.login) if a in outputs.mailboxes]
+    if not kept:
+        return None
+    internet, password = found.internet(outputs.acme_root), outputs.passwords[kept[0]]
+    try:
+        return opened.enter_context(reply.opened(internet, outputs.gateways[0], kept[0], password))
+    except reply.Unreadable as error:
+        notes.print(f"the mailbox of {kept[0]} cannot be read: {error}", soft_wrap=True)
+        return None
+
+
+def _judged(
+    found: Target, outputs: Outputs, report: Report, mailbox: reply.Mailbox | None, clock: Clock
+) -> Report:
+    """The verdicts, from where they are told; else where a person finds them."""
+    test, receiver = report.test, found.receiver
+    if receiver and test.recipient.lower().endswith(f"@{receiver.domain}"):
+        with step(f"the verdicts of {receiver.domain}"):
+            said = receiver.verdicts(test.message_id, max(clock.seconds, fate.EVERY))
+        return replace(report, verdicts=said, hint="" if said else where(report))
+    if mailbox is None:
+        return replace(report, hint=where(report))
+    limit = min(clock.seconds, REPLY_SECONDS)
+    here = test.recipient.lower() in outputs.mailboxes
+    what = "the message in the mailbox" if here else "a reply"
+    with step(f"{what} of {test.recipient}, for at most {limit:.0f} s"):
+        try:
+            return _replied(report, mailbox, replace(clock, until=clock.now() + limit))
+        except reply.Unreadable as error:
+            return replace(report, hint=f"{where(report)} (the mailbox cannot be read: {error})")
+
+
+def _replied(report: Report, mailbox: reply.Mailbox, clock: Clock) -> Report:
+    """As the mailbox tells: a bounce, the test itself, or an answer with verdicts."""
+    test = report.test
+    while True:
+        for message in mailbox.about(test.token):
+            if why := reply.bounce(message, test.message_id):
+                return replace(report, fate=Fate("refused", report.fate.answers, why))
+            if said := reply.verdicts(message, test.message_id):
+                return replace(report, verdicts=said)
+            if str(message.get("Message-ID", "")).strip(" <>") == test.message_id:
+                hint = f"it is in a mailbox of this stack, and mail of {test.login} is not judged"
+                return replace(report, fate=replace(report.fate, kind="taken"), hint=hint)
+        if not clock.seconds:
+            return replace(report, hint=where(report))
+        clock.sleep(fate.EVERY)

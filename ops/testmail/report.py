@@ -1,0 +1,104 @@
+"""What is known of a test message in the end, for people and for programs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ops.plain_words import plain
+from ops.testmail.fate import Fate
+from ops.testmail.message import Outgoing
+from ops.testmail.verdicts import METHODS, Verdicts
+
+NOTHING = Fate("unknown")
+# Where the large providers show their verdicts, by the domain or the exchanger.
+SHOWN = (
+    (("gmail.com", "googlemail.com", "google.com"), 'in Gmail: "Show original"'),
+    (("outlook.com", "hotmail.com", "live.com"), 'in Outlook: "View message source"'),
+    (("yahoo.com", "yahoodns.net"), 'in Yahoo: "View raw message"'),
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known in the end; `smarthost` is who delivers our mail, if we do not."""
+
+    test: Outgoing
+    port: int
+    smarthost: str = ""
+    tls: str = ""
+    queue_id: str = ""
+    fate: Fate = NOTHING
+    verdicts: Verdicts | None = None
+    hint: str = ""
+
+    @property
+    def cause(self) -> str:
+        """Why it is not well, in one line; "" if it is."""
+        if self.fate.kind == "refused":
+            return f"refused: {self.fate.why}"
+        if self.fate.kind == "deferred":
+            return f"it still waits in the gateway's queue: {self.fate.why}"
+        if self.verdicts and self.verdicts.bad:
+            return f"{', '.join(self.verdicts.bad)}, says {self.verdicts.by}"
+        if self.fate.kind == "unknown" and not self.verdicts:
+            return f"not known: {self.fate.why}"
+        return ""
+
+
+def where(report: Report) -> str:
+    """Where a person finds the verdicts."""
+    hosts = [attempt.relay.partition("[")[0] for attempt in report.fate.answers]
+    hosts.append(report.test.recipient.rpartition("@")[2])
+    for domains, place in SHOWN:
+        if any(f".{host.lower()}".endswith(f".{domain}") for host in hosts for domain in domains):
+            return f"the verdicts are {place}"
+    return (
+        f"the verdicts are in the message that {report.test.recipient} gets, in its field "
+        "Authentication-Results"
+    )
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    """For programs."""
+    test = report.test
+    return {
+        "from": test.sender,
+        "to": test.recipient,
+        "login": test.login,
+        "port": report.port,
+        "tls": report.tls,
+        "subject": test.subject,
+        "messageId": test.message_id,
+        "queueId": report.queue_id,
+        "result": report.fate.kind,
+        "answers": [
+            {**asdict(attempt), "means": plain(attempt.said)} for attempt in report.fate.answers
+        ],
+        "verdicts": asdict(report.verdicts) if report.verdicts else None,
+        "hint": report.hint,
+        "cause": report.cause,
+    }
+
+
+def rows(report: Report) -> Sequence[tuple[str, str]]:
+    """The report in words: what of it, and the text."""
+    test, said = report.test, report.verdicts
+    told = [("sent", f"{test.subject!r} from {test.sender} to {test.recipient}")]
+    if report.queue_id:
+        told.append(("by", f"{test.login}, port {report.port}, {report.tls} verified"))
+        told.append(("queued", f"{report.queue_id}, message-id {test.message_id}"))
+    for attempt in report.fate.answers:
+        told.append(("answer", f"{attempt.to}: {attempt.status} by {attempt.relay}"))
+        told.append(("", attempt.said))
+    if said:
+        told += [(m, f"{getattr(said, m) or 'not said'}, by {said.by}") for m in METHODS]
+        if said.tls:
+            told.append(("tls", ", ".join([report.tls, *said.tls])))
+    elif report.hint:
+        told.append(("verdicts", report.hint))
+    if report.cause:
+        told.append(("result", report.cause))
+    else:
+        by = f" by {report.smarthost}, which delivers it" if report.smarthost and not said else ""
+        told.append(("result", f"taken{by}{', and judged well' if said else ''}"))
+    return told

@@ -1,0 +1,157 @@
+"""`relay queue` by sender and recipient: what is meant, what is shown, and what Postfix gets."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ops import queue
+from ops.cli import app
+from ops.outputs import Host
+
+ME, YOU = "me@shop.example", "you@far.example"
+SRS = "SRS0=AbCd=XY=far.example=friend@mail.relay.example"
+# a message by its id: host, sender, the recipients that it waits for
+MESSAGES: Mapping[str, tuple[str, str, Sequence[str]]] = {
+    "A1": ("mail", ME, [YOU]),
+    "A2": ("mail", ME, ["You@Far.example", "they@other.example"]),
+    "A3": ("mail", "", ["who@deep.far.example"]),
+    "A4": ("mail", SRS, ["me@inbox.example"]),
+    "B1": ("app", "app@shop.example", [YOU]),
+}
+
+
+class Hosts:
+    """A stack of two hosts with these messages; it keeps what Postfix is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, tuple[str, ...], str]] = []
+
+    def outputs(self) -> Any:
+        hosts = [Host(name=name, instance_id="i", tables="", status="") for name in ("mail", "app")]
+        found: Any = type("Outputs", (), {"hosts": hosts})()
+        found.host = {host.name: host for host in hosts}.__getitem__
+        return found
+
+    def run_on(self, host: Host, *command: str, text: str = "") -> str:
+        if command != ("postqueue", "-j"):
+            self.told.append((host.name, command, text))
+            return ""
+        return "".join(
+            json.dumps(
+                {
+                    "queue_name": "deferred",
+                    "queue_id": identity,
+                    "arrival_time": 1_800_000_000 + number,
+                    "message_size": 1_000,
+                    "sender": sender,
+                    "recipients": [{"address": a, "delay_reason": "450 later"} for a in to],
+                }
+            )
+            + "\n"
+            for number, (identity, (where, sender, to)) in enumerate(MESSAGES.items())
+            if where == host.name
+        )
+
+
+@pytest.fixture
+def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    found = Hosts()
+    monkeypatch.setattr(queue, "target", lambda *_: found)
+    return found
+
+
+def run(*arguments: str, text: str = "") -> Any:
+    return CliRunner().invoke(app, ["queue", *arguments], input=text)
+
+
+def ids(hosts: Hosts) -> list[str]:
+    return [identity for *_, text in hosts.told for identity in text.split()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["--from", ME], ["A1", "A2"]),
+        (["--from", "ME@shop.example"], ["A1", "A2"]),
+        (["--from", "@shop.example"], ["A1", "A2", "B1"]),
+        (["--from", "<>"], ["A3"]),
+        (["--from", "friend@far.example"], ["A4"]),
+        (["--from", SRS], ["A4"]),
+        (["--to", YOU], ["A1", "A2", "B1"]),
+        (["--to", "@far.example"], ["A1", "A2", "B1"]),
+        (["--from", ME, "--to", "@other.example"], ["A2"]),
+        (["--from", "app@shop.example", "--to", "@other.example"], []),
+        (["--all"], ["A1", "A2", "A3", "A4", "B1"]),
+        (["A3", "B1"], ["A3", "B1"]),
+    ],
+)
+def test_messages_are_meant_by_sender_and_recipient(
+    hosts: Hosts, arguments: list[str], meant: list[str]
+) -> None:
+    result = run("release", *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    assert ids(hosts) == meant
+    assert [row["id"] for row in json.loads(result.stdout)] == meant
+
+
+def test_each_host_gets_its_ids_at_once_by_standard_input(hosts: Hosts) -> None:
+    run("delete", "--to", YOU, "--yes")
+    command = ("postsuper", "-d", "-")
+    assert hosts.told == [("mail", command, "A1\n"), ("app", command, "B1\n")]
+
+
+@pytest.mark.parametrize("command", [["delete", "--yes"], ["hold"]])
+def test_a_message_that_waits_for_others_too_is_left_and_told_of(
+    hosts: Hosts, command: list[str]
+) -> None:
+    result = run(*command, "--to", YOU)
+    assert ids(hosts) == ["A1", "B1"]
+    assert "1 message also waits for others, and is left" in result.stderr
+    assert "A2" in result.stderr
+    hosts.told.clear()
+    assert run(*command, "A2").exit_code == 0
+    assert ids(hosts) == ["A2"]
+
+
+def test_what_would_be_deleted_is_shown_before_it_is_asked(hosts: Hosts) -> None:
+    result = run("delete", "--from", "@shop.example", text="n\n")
+    assert result.exit_code == 1
+    assert hosts.told == []
+    asked = result.stderr.index("Delete 3 messages? Nobody is told.")
+    assert result.stderr.index("3 messages, 3,000 bytes:") < asked
+    assert result.stderr.index(f"A1  {ME} -> {YOU}") < asked
+    run("delete", "--from", "@shop.example", text="y\n")
+    assert ids(hosts) == ["A1", "A2", "B1"]
+
+
+def test_of_many_messages_the_first_are_shown(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "FIRST", 2)
+    assert "and 3 more" in run("delete", "--all", text="n\n").stderr
+
+
+def test_where_nothing_is_meant_nothing_is_asked(hosts: Hosts) -> None:
+    result = run("delete", "--from", "nobody@shop.example")
+    assert (result.exit_code, hosts.told) == (0, [])
+    assert "nothing that waits is meant" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["A1", "--all"], ["A1", "--to", YOU], ["--all", "--from", ME]]
+)
+def test_messages_are_named_in_one_way(hosts: Hosts, arguments: list[str]) -> None:
+    result = run("delete", *arguments, "--yes")
+    assert result.exit_code != 0
+    assert hosts.told == []
+
+
+@pytest.mark.parametrize("word", ["", "shop.example", "@", "a b@shop.example"])
+def test_a_word_that_is_no_address_is_refused_with_the_option(hosts: Hosts, word: str) -> None:
+    result = run("delete", "--from", word, "--yes")
+    assert result.exit_code == 2
+    assert "--from" in result.stderr
+    assert hosts.told == []
