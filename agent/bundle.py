@@ -86,7 +86,6 @@ def _mailboxes(bundle: dict[str, Any]) -> None:
         for name in (address, *mailbox["aliases"]):
             _need(names.is_mailbox(name), f"{where}: not a mailbox's name")
             _need(name.rpartition("@")[2] in bundle["domains"], f"{where}: not in our domains")
-        _need(address in bundle["logins"], f"{where}: not a login")
         quota = mailbox["quotaMiB"]
         _need(isinstance(quota, int) and quota > 0, f"{where}.quotaMiB: not a number of MiB")
 

@@ -81,7 +81,9 @@ def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, Fi
         for selector in entry["selectors"]:
             path = f"keys/{domain}/{selector['name']}.pem"
             files[path] = File(selector["privateKey"], "opendkim", "opendkim")
-    may = {"smtp": bundle["logins"], "imap": bundle.get("mailboxes", ())}
+    # a mailbox of a disabled login takes mail that nobody reads for now
+    readers = bundle["logins"].keys() & bundle.get("mailboxes", {}).keys()
+    may = {"smtp": bundle["logins"], "imap": readers}
     for protocol, logins in may.items():
         text = gateway_files.passwords(bundle, logins)
         files[f"passwords.{protocol}"] = File(text, "root", "dovecot", 0o640)

@@ -24,9 +24,10 @@ def gateway(
     """The tables of the gateway.
 
     `keys` are private keys by domain and selector, oldest first, `hosts` are the clients' public
-    addresses.
+    addresses. A login that is disabled is not there, as one that was removed; its mailbox is.
     """
-    given = {c.login: c for c in settings.clients} | {x.address: x for x in settings.logins}
+    logins = {login.address: login for login in settings.logins if login.enabled}
+    given = {c.login: c for c in settings.clients} | logins
     content: dict[str, Any] = {
         "version": VERSION,
         "host": settings.gateway.name,

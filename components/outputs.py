@@ -28,6 +28,7 @@ def outputs(
     """By name; `selectors` are by domain, oldest first, `passwords` by login."""
     name = settings.gateway.name
     logins = [login.address for login in settings.logins]
+    disabled = [login.address for login in settings.logins if not login.enabled]
     user = logins[0] if logins else "LOGIN"
     return {
         "gateway": _host(gateway),
@@ -47,6 +48,8 @@ def outputs(
         **({"acmeRoot": root} if (root := settings.acme.root) else {}),
         **_smarthost(smarthost),
         "logins": logins,
+        **({"disabled": disabled} if disabled else {}),
+        "sendAs": {login.address: list(settings.send_as(login)) for login in settings.logins},
         "passwords": pulumi.Output.secret({login: passwords[login] for login in logins}),
         "mailProgram": (
             f"Outgoing server {name}, port 465 with SSL/TLS (or 587 with STARTTLS), "

@@ -1,6 +1,6 @@
 """`relay github ...`: what the workflows do with git and with GitHub's own tool, `gh`."""
 
-import json
+import json as json_
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +10,8 @@ import typer
 
 from common.shell import ToolError, run
 from ops.errors import StackError
-from ops.terminal import notes
+from ops.options import Json
+from ops.terminal import notes, print_json
 
 app = typer.Typer(
     no_args_is_help=True, help="For the workflows: reviewed plans and pull requests, by `gh`."
@@ -29,9 +30,10 @@ def _gh(*arguments: str, text: str | None = None) -> str:
 
 
 @app.command("plan-name")
-def plan_name() -> None:
+def plan_name(json: Json = False) -> None:
     """Print the name under which a plan for the files of HEAD is kept."""
-    print(_plan_name())
+    name = _plan_name()
+    print_json({"name": name}) if json else print(name)
 
 
 def _plan_name() -> str:
@@ -40,11 +42,11 @@ def _plan_name() -> str:
 
 
 @app.command()
-def plan(repository: Repository) -> None:
+def plan(repository: Repository, json: Json = False) -> None:
     """Fetch the plan that was reviewed for exactly the files of HEAD, as the file plan.json."""
     name = _plan_name()
     answer = _gh("api", f"repos/{repository}/actions/artifacts?name={name}&per_page=100")
-    held = [a["workflow_run"] for a in json.loads(answer)["artifacts"] if not a["expired"]]
+    held = [a["workflow_run"] for a in json_.loads(answer)["artifacts"] if not a["expired"]]
     # the run of a fork's pull request can keep what it likes, under any name
     ours = [r["id"] for r in held if r["head_repository_id"] == r["repository_id"]]
     if not ours:
@@ -53,6 +55,8 @@ def plan(repository: Repository) -> None:
             "request of a branch of this repository that is up to date with the one it goes to"
         )
     _gh("run", "download", str(ours[0]), "--repo", repository, "--name", name)
+    if json:
+        print_json({"name": name, "run": ours[0], "file": "plan.json"})
 
 
 @app.command()
@@ -61,6 +65,7 @@ def propose(
     file: Annotated[Path, typer.Argument(exists=True, help="The file that was changed.")],
     title: Annotated[str, typer.Option(help="Of the commit and of the pull request.")],
     repository: Repository,
+    json: Json = False,
 ) -> None:
     """Make a file's change a pull request, or bring the open one up to date.
 
@@ -68,6 +73,8 @@ def propose(
     """
     if not run("git", "status", "--porcelain", "--", str(file)):
         notes.print(f"{file} is as it was: nothing to propose")
+        if json:
+            print_json({"did": "nothing", "branch": branch})
         return
     name, address = BOT
     run("git", "switch", "--quiet", "--force-create", branch)
@@ -77,7 +84,10 @@ def propose(
     text, where = sys.stdin.read(), ("--repo", repository)
     found = _gh("pr", "list", *where, "--head", branch, "--state", "open", "--json", "number")
     what = ("--title", title, "--body-file", "-")
-    if opened := json.loads(found):
+    opened = json_.loads(found)
+    if opened:
         _gh("pr", "edit", str(opened[0]["number"]), *where, *what, text=text)
     else:
         _gh("pr", "create", *where, "--head", branch, *what, text=text)
+    if json:
+        print_json({"did": "updated" if opened else "created", "branch": branch})

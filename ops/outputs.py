@@ -82,10 +82,11 @@ class Outputs(_Model):
     """A stack as its outputs describe it.
 
     `gateways` has one element for now: the output `gateway`. `zones` has the name servers of each
-    hosted zone, `passwords` that of each of `logins`, `unreachable` the addresses that may be sent
-    as and take no mail. `acme_root` (PEM) is trusted for certificates, if given, instead of what
-    the computer trusts. `exported` are the outputs in the form that the stack gives them, without
-    the secret ones: to be shown, not to be read from.
+    hosted zone, `passwords` that of each of `logins`, `send_as` what each may send as, `disabled`
+    those that may not log in, `unreachable` the addresses that may be sent as and take no mail.
+    `acme_root` (PEM) is trusted for certificates, if given, instead of what the computer trusts.
+    `exported` are the outputs in the form that the stack gives them, without the secret ones: to be
+    shown, not to be read from.
     """
 
     gateways: Annotated[tuple[Host, ...], BeforeValidator(_several)] = Field(
@@ -102,6 +103,8 @@ class Outputs(_Model):
     unreachable: tuple[str, ...] = ()
     acme_root: str | None = None
     logins: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+    send_as: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     passwords: dict[str, str] = Field(default_factory=dict, repr=False)
     mail_programs: MailPrograms
     exported: dict[str, Any] = Field(repr=False)

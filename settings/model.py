@@ -74,10 +74,15 @@ class Client(_Model):
 
 
 class Login(_Model):
-    """A login from the internet. Without a password one is generated; it may send as itself."""
+    """A login from the internet. Without a password one is generated; it may send as itself.
+
+    One that is not `enabled` keeps its password and may neither log in nor send; its mailbox and
+    its addresses still take mail.
+    """
 
     address: Annotated[OwnAddress, Mark.ITEM]
     password: Password | None = None
+    enabled: bool = True
     send_as: tuple[SendAs, ...] | None = None
     limits: LoginLimits | None = None
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from mail import spf
+from ops.arrival import Wait
 from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
 from ops.options import Json, LabOption, StackOption, target
@@ -138,7 +139,11 @@ def remove(
 
 @app.command()
 def test(
-    domain: Name, stack: StackOption = None, lab: LabOption = None, json: Json = False
+    domain: Name,
+    wait: Wait = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
 ) -> None:
     """Compare the world with what the stack says of a domain: `relay verify --domain`."""
-    verify.command(stack, lab, domain, json)
+    verify.command(stack, lab, domain, json, wait)

@@ -1,23 +1,25 @@
-"""A stack's settings file, edited with its comments kept and checked as the program would."""
+"""A stack's settings file, edited line by line and checked as the program would."""
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml import YAMLError
 
 from mail import dkim
+from ops.edit import splice
 from ops.errors import StackError
 from ops.target import Target
 from settings import Settings, SettingsError, read
 from settings.marks import item_keys
 
 PREFIX = "mail-relay:"
+CONFIG = "config"
 # What an item of each list is known by.
 ITEM_KEYS = item_keys(Settings)
 
@@ -25,23 +27,28 @@ ITEM_KEYS = item_keys(Settings)
 class StackFile:
     """The settings of a stack; nothing is written before the whole of it is right.
 
-    Raises SettingsError where the file is wrong already.
+    An edit changes the lines of its own item alone. Raises SettingsError where the file is wrong
+    already, StackError where an edit would change more than it should.
     """
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._yaml = YAML()
-        self._yaml.preserve_quotes = True
-        self._yaml.width = 1000
-        self._yaml.indent(mapping=2, sequence=4, offset=2)
+        name = target.file.name
         try:
-            self._content = self._yaml.load(target.file.read_text()) or CommentedMap()
+            self._text = target.file.read_bytes().decode()
+            self._content = _plain(splice.load(self._text) or {})
         except FileNotFoundError:
             raise StackError(f"there is no {target.file}") from None
         except (YAMLError, UnicodeError) as error:
-            raise SettingsError([f"{target.file.name} is no YAML: {error}"]) from None
-        self._config = self._content.setdefault("config", CommentedMap())
+            raise SettingsError([f"{name} is no YAML: {error}"]) from None
+        for where, found in ((name, self._content), (f"{name}: config", self._config)):
+            if not isinstance(found, dict):
+                raise SettingsError([f"{where}: give keys with their values"])
         self.settings()
+
+    @property
+    def _config(self) -> Any:
+        return self._content.get(CONFIG) or {} if isinstance(self._content, dict) else {}
 
     def settings(self) -> Settings:
         """The settings, checked; encrypted values are stood in for by ones that are valid."""
@@ -57,50 +64,91 @@ class StackFile:
 
     def find(self, section: str, name: str) -> Any:
         """One item by its name; SettingsError with the names that there are."""
-        key = ITEM_KEYS[section]
-        for item in self.items(section):
-            if item[key] == name:
-                return item
-        known = ", ".join(item[key] for item in self.items(section)) or "none"
+        return self.items(section)[self._index(section, name)]
+
+    def _index(self, section: str, name: str) -> int:
+        names = [item[ITEM_KEYS[section]] for item in self.items(section)]
+        if name in names:
+            return names.index(name)
+        known = ", ".join(names) or "none"
         raise SettingsError([f"{PREFIX}{section}: {name!r} is not listed; there is {known}"])
 
     def add(self, section: str, item: Mapping[str, Any]) -> None:
         """Put an item at the end of a list, with its keys that have a value."""
-        if not self.items(section):
-            self._config[f"{PREFIX}{section}"] = CommentedSeq()
-        self._config[f"{PREFIX}{section}"].append(_written(item))
+        path, given = (CONFIG, f"{PREFIX}{section}"), _given(item)
+        expected = _plain(self._content)
+        expected[CONFIG][path[1]] = [*self.items(section), given]
+        self._edit(lambda: splice.append(self._text, path, given), expected)
 
     def change(self, section: str, name: str, values: Mapping[str, Any]) -> None:
         """Set keys of an item, of mappings inside it too; a value of None takes the key away."""
-        _merge(self.find(section, name), values)
+        path = (CONFIG, f"{PREFIX}{section}", self._index(section, name))
+        self._merge(path, self.find(section, name), values)
+
+    def _merge(
+        self, path: splice.Keys, there: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> None:
+        for key, value in values.items():
+            place = (*path, key)
+            if isinstance(value, Mapping) and isinstance(there.get(key), Mapping):
+                self._merge(place, there[key], value)
+            elif value is None or value == {}:
+                if key in there:
+                    self._remove(place)
+            else:
+                self._put(place, _given(value))
 
     def remove(self, section: str, name: str) -> None:
         """Take an item out of its list; a list without items goes as well."""
-        self.items(section).remove(self.find(section, name))
-        if not self.items(section):
-            del self._config[f"{PREFIX}{section}"]
+        self._remove((CONFIG, f"{PREFIX}{section}", self._index(section, name)))
 
-    def secret(self, value: str) -> CommentedMap:
+    def _put(self, path: splice.Keys, value: Any) -> None:
+        expected = _plain(self._content)
+        _inside(expected, path[:-1])[path[-1]] = value
+        self._edit(lambda: splice.put(self._text, path, value), expected)
+
+    def _remove(self, path: splice.Keys) -> None:
+        expected = _plain(self._content)
+        for end in range(len(path) - 1, -1, -1):
+            del _inside(expected, path[:end])[path[end]]
+            if _inside(expected, path[:end]):
+                break
+        self._edit(lambda: splice.remove(self._text, path), expected)
+
+    def _edit(self, make: Callable[[], str], expected: Any) -> None:
+        """Take the new text if it says what it should, and nothing else."""
+        try:
+            text = make()
+            right = splice.load(text) == expected
+        except (splice.NoPlace, YAMLError):
+            text, right = "", False
+        if not right:
+            raise StackError(
+                f"{self._target.file.name}: this cannot be changed here without changing more than "
+                "it should (an anchor, an alias or a merge is in the way): change it by hand"
+            )
+        self._text, self._content = text, expected
+
+    def secret(self, value: str) -> dict[str, Any]:
         """The value encrypted as the stack's secrets are, by Pulumi itself."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"Pulumi.{self._target.stack}.yaml"
-            kept = {k: v for k, v in self._content.items() if k != "config"}
-            with file.open("w") as output:
-                self._yaml.dump({**kept, "config": {}}, output)
+            # JSON is YAML
+            file.write_text(json.dumps({**self._content, CONFIG: {}}))
             key = f"{PREFIX}new"
             arguments = ("config", "set", "--secret", key, "--config-file", str(file))
             self._target.pulumi(*arguments, text=value)
-            written = self._yaml.load(file.read_text())
+            written = splice.load(file.read_text())
         for name, setting in written.items():  # a salt that Pulumi has just made
-            if name != "config":
-                self._content.setdefault(name, setting)
-        return CommentedMap(written["config"][key])
+            if name not in self._content:
+                self._put((name,), setting)
+        return dict(written[CONFIG][key])
 
     def save(self) -> None:
         """Check the whole and write it; SettingsError leaves the file as it was."""
         self.settings()
-        with _replaced(self._target.file) as file, file.open("w") as output:
-            self._yaml.dump(self._content, output)
+        with _replaced(self._target.file) as file:
+            file.write_bytes(self._text.encode())
 
 
 @contextmanager
@@ -116,25 +164,24 @@ def _replaced(file: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def _written(item: Mapping[str, Any]) -> CommentedMap:
-    made = CommentedMap()
-    _merge(made, item)
-    return made
+def _plain(value: Any) -> Any:
+    """A copy in which no part is another's too, as an alias would have it."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _merge(item: CommentedMap, values: Mapping[str, Any]) -> None:
-    for key, value in values.items():
-        if value is None:
-            item.pop(key, None)
-        elif isinstance(value, list | tuple):
-            item[key] = CommentedSeq(value)
-            item[key].fa.set_flow_style()  # on one line, as people write them
-        elif isinstance(value, Mapping) and not isinstance(value, CommentedMap):
-            _merge(item.setdefault(key, CommentedMap()), value)
-            if not item[key]:
-                del item[key]
-        else:
-            item[key] = value
+def _given(value: Any) -> Any:
+    """A plain copy without the keys that have no value."""
+    if isinstance(value, Mapping):
+        return {k: given for k, v in value.items() if (given := _given(v)) not in (None, {})}
+    return _plain(value)
+
+
+def _inside(content: Any, path: Sequence[str | int]) -> Any:
+    for key in path:
+        content = content[key]
+    return content
 
 
 def readable(config: Mapping[str, Any]) -> dict[str, Any]:

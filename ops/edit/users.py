@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from common.errors import RelayError
 from components.secrets import PASSWORD_BYTES
-from ops import status, submission
+from ops import arrival, mail_program, status, submission
+from ops.arrival import Wait
 from ops.edit.common import PasswordStdin, SendAs, edit, password_from_stdin, remove_item
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, target
-from ops.outputs import Host
+from ops.outputs import Host, Outputs
 from ops.target import Target
 from ops.terminal import print_json, print_table
 from settings import PASSWORD, SettingsError
@@ -20,6 +22,8 @@ from settings.limits import LoginLimits
 
 app = typer.Typer(no_args_is_help=True, help="Logins from the internet, and what each may send as.")
 
+# RFC 4954, 4: the password is wrong, or there is no such login
+REFUSED = "refused: 535"
 Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The login: a whole address.")]
 
 
@@ -34,6 +38,7 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
         {
             "login": login.address,
             "sendAs": list(settings.send_as(login)),
+            "enabled": login.enabled,
             "password": "given" if given[login.address] else "generated",
             "limits": _limits(settings.limits_of(login)),
             "reached": limited.get(login.address, ""),
@@ -119,9 +124,51 @@ def remove(
 
 
 @app.command()
+def disable(
+    login: Login, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
+    """Let a login neither log in nor send. It keeps its password, and mail for it is still taken.
+
+    Open sessions end within a minute of the `up`; a mailbox of it is kept and read by nobody.
+    """
+    values = {"enabled": False}
+    edit(stack, lab, json, f"{login} is disabled", lambda f: f.change("logins", login, values))
+
+
+@app.command()
+def enable(
+    login: Login, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
+    """Let a disabled login log in and send again, by the password that it had."""
+    values = {"enabled": None}  # which is the default
+    edit(stack, lab, json, f"{login} is enabled", lambda f: f.change("logins", login, values))
+
+
+@app.command()
+def show(
+    login: Login,
+    password: Annotated[
+        bool, typer.Option("--password", help="Print the login's password too.")
+    ] = False,
+    stack: StackOption = None,
+    lab: LabOption = None,
+    json: Json = False,
+) -> None:
+    """What to type into a mail program, as the running stack has it."""
+    found = target(stack, lab)
+    outputs = found.outputs()
+    _running(outputs, login)
+    if json:
+        print_json(mail_program.described(found, outputs, login, password))
+    else:
+        print_table(login, mail_program.rows(found, outputs, login, password))
+
+
+@app.command()
 def test(
     login: Login,
     password_stdin: PasswordStdin = False,
+    wait: Wait = False,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
@@ -134,20 +181,45 @@ def test(
     outputs = found.outputs()
     if password_stdin:
         password = password_from_stdin()
-    elif login in outputs.passwords:
-        password = outputs.passwords[login]
     else:
-        known = ", ".join(outputs.passwords) or "none"
-        raise StackError(f"{login!r} is no login of the running stack; there is {known}")
+        _running(outputs, login)
+        password = outputs.passwords[login]
+    if wait:
+        arrival.wait(found, outputs.gateways)
     root = StackFile(found).settings().acme.root
     rows = [
         _try(found, gateway, port, root, login, password)
         for gateway in outputs.gateways
         for port in submission.PORTS
     ]
+    if any(row["login"].startswith(REFUSED) for row in rows) and (
+        why := _why(found, outputs, login)
+    ):
+        for row in rows:
+            row["login"] += f"; {why}"
     print_json(rows) if json else print_table(f"login {login}", rows)
     if not all(row["login"] == "taken" for row in rows):
         raise typer.Exit(1)
+
+
+def _running(outputs: Outputs, login: str) -> None:
+    if login not in outputs.passwords:
+        known = ", ".join(outputs.passwords) or "none"
+        raise StackError(f"{login!r} is no login of the running stack; there is {known}")
+
+
+def _why(found: Target, outputs: Outputs, login: str) -> str:
+    """What the stack knows of a refusal, or ""."""
+    if login in outputs.disabled:
+        return "the login is disabled"
+    try:
+        late = arrival.late(found, outputs.gateways)
+    except RelayError:  # an account that cannot be asked is no answer to this
+        return ""
+    if late:
+        names = ", ".join(host.name for host in late)
+        return f"{names} has not got the tables of the last `up` yet: --wait waits for them"
+    return ""
 
 
 def _try(

@@ -29,7 +29,7 @@ TOLD = {
     ("inbound", "dmarc"),
     ("acme", "directory"),
     *(("clients", "*", key) for key in ("name", "instanceType", "sendAs")),
-    *(("logins", "*", key) for key in ("address", "password", "sendAs")),
+    *(("logins", "*", key) for key in ("address", "password", "enabled", "sendAs")),
     *(
         ("domains", "*", key)
         for key in ("selectors", "retired", "keys", "dmarc", "spf", "txt", "a", "ttl", "mx", "name")

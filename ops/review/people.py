@@ -24,11 +24,14 @@ def _logins(change: Change) -> Iterator[str]:
         old, new = before.get(address), after.get(address)
         if old is None and new:
             yield f"The login {address} is added; it may send as {_items(change.after, new)}."
+            if not new.enabled:
+                yield f"{address} begins disabled: it can neither log in nor send."
         elif new is None:
             yield f"The login {address} is removed: it cannot log in any more."
         elif old and change.before:
             items = change.before.send_as(old), change.after.send_as(new)
             yield from _send_as(f"The login {address}", *items)
+            yield from _enabled(old, new)
             if change.secrets_compare and old.password != new.password:
                 yield (
                     f"The password of {address} changes{_origin(new)}: whoever uses the old one "
@@ -38,6 +41,14 @@ def _logins(change: Change) -> Iterator[str]:
 
 def _by_address(settings: Settings | None) -> dict[str, Login]:
     return {login.address: login for login in settings.logins} if settings else {}
+
+
+def _enabled(before: Login, after: Login) -> Iterator[str]:
+    who = f"The login {after.address}"
+    if before.enabled and not after.enabled:
+        yield f"{who} is disabled: it can neither log in nor send; mail for it is still taken."
+    if after.enabled and not before.enabled:
+        yield f"{who} is enabled again: it can log in and send."
 
 
 def _origin(login: Login) -> str:

@@ -111,10 +111,10 @@ def _marked(before: dict[str, object], after: dict[str, object]) -> Iterator[tup
 
 def _logins(change: Change) -> list[Node]:
     before, after = (
-        {x.address: (x.password, s.send_as(x)) for x in s.logins} for s in _both(change)
+        {x.address: (x.password, x.enabled, s.send_as(x)) for x in s.logins} for s in _both(change)
     )
     if not change.secrets_compare:
-        before, after = ({k: v[1] for k, v in found.items()} for found in (before, after))
+        before, after = ({k: v[1:] for k, v in found.items()} for found in (before, after))
     return [Node(name, mark) for name, mark in _marked(dict(before), dict(after))]
 
 

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from ops import arrival
+from ops.arrival import Wait
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Outputs
 from ops.terminal import notes, print_json
@@ -20,12 +22,15 @@ def command(
         str | None, typer.Option(help="Of the domains that send, only this one.")
     ] = None,
     json: Json = False,
+    wait: Wait = False,
 ) -> None:
     """Compare the world with the stack: DNS, ports, certificates, hosts. Exit code 1: errors."""
     chosen = target(stack, lab)
     wanted = chosen.outputs()
     if domain is not None:
         wanted = _only(wanted, domain)
+    if wait:
+        arrival.wait(chosen, wanted.hosts)
     found: list[Result] = []
     for result in verify(wanted, place(chosen, wanted)):
         found.append(result)

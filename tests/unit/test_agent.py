@@ -13,7 +13,7 @@ from typing import Any
 import dns.message
 import pytest
 
-from agent import gateway_files, mailbox_files, published
+from agent import gateway_files, mailbox_files, main, published
 from agent.bundle import BadBundle, parse
 from agent.install import File, current, install
 from mail import dkim
@@ -61,6 +61,19 @@ def test_a_good_bundle_is_taken() -> None:
     assert parse(json.dumps(kept).encode(), "mail.relay.example", "gateway") == kept
 
 
+def test_a_mailbox_without_a_login_takes_mail_and_is_read_by_nobody() -> None:
+    """Its login is disabled; a host that refused such tables would get no others either."""
+    logins = {k: v for k, v in GATEWAY["logins"].items() if k != "me@shop.example"}
+    bundle = {**GATEWAY, "logins": logins, "mailboxes": MAILBOXES}
+    assert parse(json.dumps(bundle).encode(), "mail.relay.example", "gateway") == bundle
+    files = main.gateway_set(bundle, {})
+    assert b"me@shop.example" in files["mailbox_users"].octets
+    assert b"me@shop.example me@shop.example\n" in files["forwards"].octets
+    assert files["passwords.imap"].octets == b""
+    for name in ("passwords.smtp", "guard.json", "sender_logins"):
+        assert b"me@shop.example" not in files[name].octets
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -86,7 +99,6 @@ def test_a_good_bundle_is_taken() -> None:
         (kept("/../me@shop.example"), "not a mailbox's name"),
         (kept("me@shop.example", aliases=["a:b@shop.example"]), "not a mailbox's name"),
         (kept("me@shop.example", aliases=["me@else.example"]), "not in our domains"),
-        (kept("you@shop.example"), "not a login"),
         (kept("me@shop.example", quotaMiB="1M\nx"), "not a number of MiB"),
     ],
     ids=lambda value: value if isinstance(value, str) else "bundle",  # which holds a new key

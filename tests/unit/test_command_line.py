@@ -14,8 +14,8 @@ from ops.cli import COMMANDS, app, loaded
 
 HEAVY = {"agent", "boto3", "botocore", "components", "lab", "pulumi", "pulumi_aws", "settings"}
 
-# They hand over to another program, or prepare this computer.
-WITHOUT_RESULT = {"lab shell", "lab logs", "pulumi", "setup"}
+# They hand over to another program.
+WITHOUT_RESULT = {"lab shell", "lab logs", "pulumi"}
 
 
 def leaves() -> Iterator[tuple[str, click.Command]]:
@@ -75,8 +75,7 @@ def test_an_option_that_typer_finds_wrong_is_shown_with_its_name() -> None:
 
 @pytest.mark.parametrize("name", sorted(LEAVES.keys() - WITHOUT_RESULT))
 def test_a_command_with_a_result_has_it_for_programs(name: str) -> None:
-    if not name.startswith("github "):  # whose readers are workflows
-        assert "--json" in {word for param in LEAVES[name].params for word in param.opts}
+    assert "--json" in {word for param in LEAVES[name].params for word in param.opts}
 
 
 @pytest.mark.parametrize("name", LEAVES)

@@ -106,3 +106,13 @@ def test_a_change_is_told_to_programs(file: Path) -> None:
         "file": str(file),
         "next": "pulumi up --stack prod",
     }
+
+
+def test_a_login_is_disabled_and_enabled_and_its_lines_are_as_before(file: Path) -> None:
+    before = file.read_text()
+    assert edit("users", "disable", "me@shop.example") is None
+    logins = yaml.safe_load(file.read_text())["config"]["mail-relay:logins"]
+    assert logins == [{"address": "me@shop.example", "enabled": False}]
+    assert edit("users", "enable", "me@shop.example") is None
+    assert file.read_text() == before
+    assert edit("users", "enable", "me@shop.example") is None  # it is already

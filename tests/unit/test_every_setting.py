@@ -92,6 +92,7 @@ ROWS: dict[str, Any] = {
     "clients.limits.recipientsPerDay": 1,
     "logins.address": "you@shop.example",
     "logins.password": "secret-789",
+    "logins.enabled": False,
     "logins.sendAs": ["@shop.example"],
     "logins.limits.messagesPerHour": 1,
     "logins.limits.messagesPerDay": 1,

@@ -96,9 +96,11 @@ def clone(tmp_path: Path) -> Clone:
 
 def test_the_newest_plan_of_these_files_is_fetched_and_no_forks(clone: Clone) -> None:
     clone.artifacts((9, False, True), (8, True, False), (7, False, False), (6, False, False))
-    result = clone.github("plan")
+    result = clone.github("plan", "--json")
     assert result.returncode == 0, result.stderr
     name = clone.github("plan-name").stdout.strip()
+    assert json.loads(clone.github("plan-name", "--json").stdout) == {"name": name}
+    assert json.loads(result.stdout) == {"name": name, "run": 7, "file": "plan.json"}
     assert clone.asked()[-1][:-1] == [
         *("run", "download", "7"),
         *("--repo", "me/mail"),
@@ -129,9 +131,8 @@ def test_a_merge_has_the_plan_of_the_merge_that_was_reviewed(clone: Clone) -> No
 
 
 def propose(clone: Clone) -> subprocess.CompletedProcess[str]:
-    return clone.github(
-        "propose", "rotate-keys", "Pulumi.prod.yaml", "--title=Keys", text="s2 is next\n"
-    )
+    options = ("--title=Keys", "--json")
+    return clone.github("propose", "rotate-keys", "Pulumi.prod.yaml", *options, text="s2 is next\n")
 
 
 def test_a_change_becomes_a_pull_request_and_then_brings_it_up_to_date(clone: Clone) -> None:
@@ -142,6 +143,7 @@ def test_a_change_becomes_a_pull_request_and_then_brings_it_up_to_date(clone: Cl
     assert result.returncode == 0, result.stderr
     assert clone.git("show", "origin/rotate-keys:Pulumi.prod.yaml") == "selectors: [s1, s2]"
     assert clone.git("diff", "--name-only", "main", "origin/rotate-keys") == "Pulumi.prod.yaml"
+    assert json.loads(result.stdout) == {"did": "created", "branch": "rotate-keys"}
     created = clone.asked()[-1]
     assert created[:2] == ["pr", "create"]
     assert created[-1] == "s2 is next\n"
@@ -153,10 +155,12 @@ def test_a_change_becomes_a_pull_request_and_then_brings_it_up_to_date(clone: Cl
     assert result.returncode == 0, result.stderr
     assert clone.git("show", "origin/rotate-keys:Pulumi.prod.yaml") == "selectors: [s2]"
     assert clone.asked()[-1][:3] == ["pr", "edit", "5"]
+    assert json.loads(result.stdout)["did"] == "updated"
 
 
 def test_without_a_change_nothing_is_proposed(clone: Clone) -> None:
     result = propose(clone)
     assert (result.returncode, clone.asked()) == (0, [])
     assert "nothing to propose" in result.stderr
+    assert json.loads(result.stdout)["did"] == "nothing"
     assert clone.git("branch", "--list", "rotate-keys") == ""

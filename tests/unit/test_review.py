@@ -304,6 +304,28 @@ def test_the_ways_of_a_group_that_goes_with_its_last_host_are_closed_for_nobody(
     assert sentences(stays) == ["Port 587/tcp is closed for the hosts to everybody."]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            True,
+            False,
+            "The login me@shop.example is disabled: it can neither log in nor send; mail for it is "
+            "still taken.",
+        ),
+        (False, True, "The login me@shop.example is enabled again: it can log in and send."),
+    ],
+)
+def test_a_login_that_is_disabled_or_enabled_is_told(before: bool, after: bool, said: str) -> None:
+    one, two = (
+        {"logins": [{"address": "me@shop.example", "enabled": enabled}]}
+        for enabled in (before, after)
+    )
+    found = change(before=one, after=two)
+    assert sentences(found) == [said]
+    assert ":::changed" in picture(found)
+
+
 def test_a_password_that_cannot_be_compared_is_not_said_to_change() -> None:
     given = {**BASE, "logins": [{"address": "me@shop.example", "password": "stands-in"}]}
     unread = Reading(read(given), frozenset(given), secrets_read=False)

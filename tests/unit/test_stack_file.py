@@ -9,6 +9,7 @@ import yaml
 from lab.lab import Lab
 from ops import target
 from ops.edit.stack_file import StackFile
+from ops.errors import StackError
 from ops.lab import stack
 from settings import SettingsError
 
@@ -122,7 +123,15 @@ def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change,
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("config: [", "Pulumi.test.yaml is no YAML"), ("config: {}", "mail-relay:gateway: missing")],
+    [
+        ("config: [", "Pulumi.test.yaml is no YAML"),
+        ("config:\n\tmail-relay:protect: true\n", "Pulumi.test.yaml is no YAML"),
+        ("config: {}", "mail-relay:gateway: missing"),
+        ("", "mail-relay:gateway: missing"),
+        ("# all\nencryptionsalt: v1:x\n", "mail-relay:gateway: missing"),
+        ("- config", "Pulumi.test.yaml: give keys with their values"),
+        ("config: [1]", "Pulumi.test.yaml: config: give keys with their values"),
+    ],
 )
 def test_a_file_that_is_wrong_already_is_told_first(file: Path, text: str, said: str) -> None:
     file.write_text(text)
@@ -137,3 +146,35 @@ def test_the_lab_takes_a_zone_by_its_name_where_the_account_needs_its_id(tmp_pat
     source.write_text(yaml.safe_dump({"config": {"mail-relay:zones": zones, "a:b": "ü"}}))
     taken = yaml.safe_load(stack.adapted(Lab("none"), source))["config"]
     assert taken == {"mail-relay:zones": [{"name": "shop.example"}, "relay.example"], "a:b": "ü"}
+
+
+ANCHORS = """\
+config:
+  mail-relay:operator: ops@inbox.example
+  mail-relay:gateway: {name: mail.relay.example}
+  mail-relay:domains: [{name: shop.example}]
+  mail-relay:logins:
+    - &one
+      address: me@shop.example
+      sendAs: &same [a@shop.example]
+    - {<<: *one, address: you@shop.example}
+    - {address: they@shop.example, sendAs: *same}
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda f: f.change("logins", "me@shop.example", {"sendAs": ["b@shop.example"]}),
+        lambda f: f.remove("logins", "me@shop.example"),
+    ],
+)
+def test_an_edit_that_would_change_another_item_is_refused(file: Path, change: Change) -> None:
+    file.write_text(ANCHORS)
+    with pytest.raises(StackError, match="change it by hand"):
+        edited(file, change)
+    assert file.read_text() == ANCHORS
+    after = edited(
+        file, lambda f: f.change("logins", "they@shop.example", {"sendAs": ["c@shop.example"]})
+    )
+    assert after == ANCHORS.replace("*same", "[c@shop.example]")

@@ -331,3 +331,21 @@ def test_what_a_table_would_read_otherwise_is_refused_by_both(address: str) -> N
         read(base(forwards=[{"address": address, "to": ["a@inbox.example"]}]))
     with pytest.raises(SettingsError):
         read(base(logins=[{"address": "a@shop.example", "sendAs": [address]}]))
+
+
+def test_a_disabled_login_is_in_no_table_and_its_mailbox_is_in_all() -> None:
+    people = {
+        "operator": "ops@inbox.example",
+        "gateway": {"name": "mail.relay.example"},
+        "domains": [{"name": "shop.example"}],
+        "mailboxes": [{"address": "me@shop.example"}],
+        "forwards": [{"address": "info@shop.example", "to": ["me@shop.example"]}],
+    }
+    login = {"address": "me@shop.example", "password": "secret-123"}
+    on, off = (
+        tables(read({**people, "logins": [{**login, "enabled": enabled}]}))
+        for enabled in (True, False)
+    )
+    assert set(on["logins"]) == {"me@shop.example"}
+    assert off == {**on, "logins": {}}
+    assert bundle.parse(json.dumps(off).encode(), "mail.relay.example", "gateway") == off

@@ -1,0 +1,271 @@
+"""YAML text with one value put in, added or taken out, and every other character as it was.
+
+The parser says where each value stands; the text is cut and joined there, and never written anew.
+What is written is in one line (flow style), but for a list of mappings and its items. A path names
+a value by keys and indexes from the top.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.events import (
+    AliasEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+Keys = Sequence[str | int]
+# Between a block sequence's start, or an item's end, and the next item's dash.
+_TO_DASH = re.compile(r"([&!][^\s]*|\s|#[^\n]*)*")
+_COLON = re.compile(r"\s*:")
+_REST_OF_LINE = re.compile(r"[ \t]*,?[ \t]*(#[^\n]*?)?(?=\r?\n|\Z)")
+
+
+class NoPlace(Exception):
+    """The text has no place of its own for the value: an alias, or a merge, stands there."""
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A value, text[start:end] without the comments after it; `is_flow` for [...] and {...}."""
+
+    kind: str
+    start: int
+    end: int
+    is_flow: bool = False
+    entries: tuple["_Entry", ...] = ()
+
+    def index(self, key: str | int) -> int | None:
+        """Where an entry is, by its key or its index."""
+        if self.kind == "sequence":
+            return key if isinstance(key, int) and key < len(self.entries) else None
+        keys = [entry.key for entry in self.entries]
+        return keys.index(str(key)) if key in keys else None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A pair of a mapping, or an item of a sequence with its dash: text[start:value.end].
+
+    Between `end_of_key` and the value is the colon.
+    """
+
+    key: str | None
+    start: int
+    end_of_key: int
+    value: _Node
+
+
+def load(text: str) -> Any:
+    """What the text says, in plain types (YAML 1.2); raises YAMLError."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def put(text: str, path: Keys, value: Any) -> str:
+    """The text with the value of a mapping's key, instead of another or at the mapping's end."""
+    parent = _at(_parsed(text), path[:-1])
+    found = parent.index(path[-1])
+    if parent.kind != "mapping":
+        raise NoPlace
+    if found is None:
+        return _added(text, parent, str(path[-1]), value)
+    return _replaced(text, parent.entries[found], value)
+
+
+def append(text: str, path: Keys, item: Any) -> str:
+    """The text with another item at the end of a list, which may be empty or not there yet."""
+    parent = _at(_parsed(text), path[:-1])
+    found = parent.index(path[-1])
+    if found is None:
+        return put(text, path, [item])
+    entry = parent.entries[found]
+    if entry.value.kind == "sequence":
+        return _added(text, entry.value, None, item)
+    if entry.value.start < entry.value.end or parent.is_flow:
+        return _replaced(text, entry, [item])
+    lines = _lines(None, item, 0)
+    column = _column(text, entry.start) + _offset(text, parent)
+    return _with_lines(text, entry.value.end, column, lines)
+
+
+def remove(text: str, path: Keys) -> str:
+    """The text without a value; what held nothing else goes with it."""
+    parent = _at(_parsed(text), path[:-1])
+    found = parent.index(path[-1])
+    if found is None:
+        raise NoPlace
+    if len(parent.entries) == 1 and len(path) > 1:
+        return remove(text, path[:-1])
+    before, after = parent.entries[:found], parent.entries[found + 1 :]
+    entry = parent.entries[found]
+    first, end = _line_start(text, entry.start), entry.value.end
+    rest = _REST_OF_LINE.match(text, end)
+    if not text[first : entry.start].strip() and rest:  # on lines of its own
+        return _without(text, first, rest.end())
+    if not parent.is_flow:  # on the line of a dash
+        return text[: entry.start] + text[after[0].start :]
+    if after and "\n" not in text[end : after[0].start]:
+        return text[: entry.start] + text[after[0].start :]
+    if before and not after and "\n" not in text[before[-1].value.end : entry.start]:
+        return text[: before[-1].value.end] + text[end:]
+    comma = re.compile(r"[ \t]*,?").match(text, end)
+    return text[: entry.start] + text[comma.end() if comma else end :]
+
+
+def _parsed(text: str) -> _Node:
+    events = iter(YAML(typ="safe", pure=True).parse(text))
+    for event in events:
+        if isinstance(event, MappingStartEvent | SequenceStartEvent | ScalarEvent):
+            return _node(text, event, events)
+    raise NoPlace
+
+
+def _node(text: str, event: Any, events: Iterator[Any]) -> _Node:
+    start, end = event.start_mark.index, event.end_mark.index
+    if isinstance(event, AliasEvent):
+        return _Node("alias", start, end)
+    if isinstance(event, ScalarEvent):
+        in_block = event.style in ("|", ">")
+        return _Node("scalar", start, len(text[:end].rstrip()) if in_block else end)
+    kind = "mapping" if isinstance(event, MappingStartEvent) else "sequence"
+    entries = list[_Entry]()
+    reached = start
+    for inner in events:
+        if isinstance(inner, MappingEndEvent | SequenceEndEvent):
+            end = inner.end_mark.index if event.flow_style else reached
+            break
+        if kind == "mapping":
+            key = _node(text, inner, events)
+            value = _node(text, next(events), events)
+            colon = _COLON.match(text, key.end)
+            if value.start == value.end and colon:  # nothing: to the parser, that is further down
+                value = _Node("scalar", colon.end(), colon.end())
+            entries.append(_Entry(getattr(inner, "value", None), key.start, key.end, value))
+        else:
+            value = _node(text, inner, events)
+            dash = value.start if event.flow_style else _dash(text, reached)
+            entries.append(_Entry(None, dash, dash + 1, value))
+        reached = value.end
+    return _Node(kind, start, end, bool(event.flow_style), tuple(entries))
+
+
+def _dash(text: str, after: int) -> int:
+    found = _TO_DASH.match(text, after)
+    return found.end() if found else after
+
+
+def _at(node: _Node, path: Keys) -> _Node:
+    for key in path:
+        found = node.index(key)
+        if found is None:
+            raise NoPlace
+        node = node.entries[found].value
+    if node.kind == "alias":
+        raise NoPlace
+    return node
+
+
+def _added(text: str, node: _Node, key: str | None, value: Any) -> str:
+    """With a pair, or an item if there is no key, at the end of what is there."""
+    if not node.is_flow:
+        column = _column(text, node.entries[0].start)
+        return _with_lines(text, node.end, column, _lines(key, value, _offset(text, node)))
+    piece = _flow(value) if key is None else _pair(key, value)
+    if not node.entries:
+        return text[: node.end - 1] + piece + text[node.end - 1 :]
+    end = node.entries[-1].value.end
+    return f"{text[:end]}, {piece}{text[end:]}"
+
+
+def _replaced(text: str, entry: _Entry, value: Any) -> str:
+    old, new = entry.value, _flow(value)
+    if old.start == old.end:
+        return f"{text[: old.start]} {new}{text[old.end :]}"
+    first = _line_start(text, old.start)
+    if first <= entry.end_of_key:
+        return text[: old.start] + new + text[old.end :]
+    colon = text.index(":", entry.end_of_key) + 1
+    rest = _without(text, first, _line_end(text, old.end))  # lines below the key's own
+    return f"{rest[:colon]} {new}{rest[colon:]}"
+
+
+def _with_lines(text: str, after: int, column: int, lines: list[str]) -> str:
+    """With lines below the one where something ends."""
+    end, newline = _line_end(text, after), _newline(text)
+    made = "".join(f"{newline}{' ' * column}{line}" for line in lines)
+    return text[:end] + made + text[end:]
+
+
+def _without(text: str, start: int, end: int) -> str:
+    """Without whole lines; the text ends with a line break as before, or with none."""
+    last = text.find("\n", end)
+    if last >= 0:
+        return text[:start] + text[last + 1 :]
+    kept = text[:start]
+    return kept.removesuffix("\n").removesuffix("\r")
+
+
+def _line_start(text: str, at: int) -> int:
+    return text.rfind("\n", 0, at) + 1
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    if end < 0:
+        return len(text)
+    return end - 1 if text[at:end].endswith("\r") else end
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _column(text: str, at: int) -> int:
+    return len(text[_line_start(text, at) : at].removeprefix("\ufeff"))
+
+
+def _offset(text: str, mapping: _Node) -> int:
+    """How far the lists below a mapping's keys are indented, as the first that is there."""
+    for entry in mapping.entries:
+        lists = entry.value.kind == "sequence" and not entry.value.is_flow
+        if lists and entry.key is not None:
+            dash = entry.value.entries[0].start
+            return _column(text, dash) - _column(text, entry.start)
+    return 2
+
+
+def _lines(key: str | None, value: Any, offset: int) -> list[str]:
+    """A pair, or an item, as lines."""
+    if key is None:
+        pairs = [_pair(k, v) for k, v in value.items()] if _is_mapping(value) else [_flow(value)]
+        return [f"{'  ' if at else '- '}{line}" for at, line in enumerate(pairs)]
+    if isinstance(value, list) and value and all(map(_is_mapping, value)):
+        inner = (line for item in value for line in _lines(None, item, offset))
+        return [f"{_flow(key)}:", *(f"{' ' * offset}{line}" for line in inner)]
+    return [_pair(key, value)]
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value)
+
+
+def _pair(key: str, value: Any) -> str:
+    return _flow({key: value})[1:-1]
+
+
+def _flow(value: Any) -> str:
+    """A value in one line."""
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style, writer.width = True, 2**31
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.brace_single_entry_mapping_in_flow_sequence = True
+    made = io.StringIO()
+    writer.dump([value], made)
+    return made.getvalue().strip()[1:-1]

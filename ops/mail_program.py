@@ -1,0 +1,53 @@
+"""What a login's mail program is told: servers, ports, the user name, and where the password is."""
+
+from typing import Any
+
+from components.network import IMAPS
+from ops.outputs import Outputs, OutputsMissing
+from ops.submission import PORTS
+from ops.target import Target
+
+# What mail programs call the two (RFC 8314, 3.3).
+TLS = {465: "SSL/TLS", 587: "STARTTLS"}
+
+
+def described(target: Target, outputs: Outputs, login: str, show_password: bool) -> dict[str, Any]:
+    """For programs; `imap` and `mailbox` are None without a mailbox."""
+    if login not in outputs.send_as:
+        text = f"the stack does not say yet what {login} may send as: {target.apply_command}"
+        raise OutputsMissing(text)
+    server = outputs.gateways[0].name
+    imap = {"server": server, "port": IMAPS.port, "tls": TLS[465], "user": login}
+    has_mailbox = login in outputs.mailboxes
+    return {
+        "login": login,
+        "enabled": login not in outputs.disabled,
+        "smtp": [
+            {"server": server, "port": port, "tls": TLS[port], "user": login}
+            for port in sorted(PORTS)
+        ],
+        "password": outputs.passwords[login] if show_password else None,
+        "sendAs": list(outputs.send_as[login]),
+        "mailbox": login if has_mailbox else None,
+        "imap": imap if has_mailbox else None,
+    }
+
+
+def rows(target: Target, outputs: Outputs, login: str, show_password: bool) -> list[dict[str, str]]:
+    """For people, in the order in which programs ask."""
+    found = described(target, outputs, login, show_password)
+    ways = [f"port {way['port']} with {way['tls']}" for way in found["smtp"]]
+    imap = found["imap"]
+    asked = f"./relay users show {login} --password {target.option} prints it"
+    said = {
+        "outgoing server": found["smtp"][0]["server"],
+        "outgoing port": " or ".join(ways),
+        "user name": login,
+        "authentication": "normal password",
+        "password": found["password"] or asked,
+        "sends as": ", ".join(found["sendAs"]),
+        "incoming server (IMAP)": imap["server"] if imap else "none: it has no mailbox",
+        "incoming port": f"port {imap['port']} with {imap['tls']}" if imap else "",
+        "state": "" if found["enabled"] else "disabled: it may neither log in nor send",
+    }
+    return [{"what": what, "value": value} for what, value in said.items() if value]
