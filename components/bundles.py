@@ -26,7 +26,6 @@ def gateway(
     `keys` are private keys by domain and selector, oldest first, `hosts` are the clients' public
     addresses.
     """
-    given = {c.login: c for c in settings.clients} | {x.address: x for x in settings.logins}
     content: dict[str, Any] = {
         "version": VERSION,
         "host": settings.gateway.name,
@@ -47,7 +46,7 @@ def gateway(
                 "sendAs": list(settings.send_as(who)),
                 **_limits(settings, who),
             }
-            for login, who in given.items()
+            for login, who in settings.senders.items()
         },
         "hosts": list(hosts),
     }

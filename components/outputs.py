@@ -16,21 +16,23 @@ from settings import Settings
 def outputs(
     settings: Settings,
     *,
-    gateway: Host,
-    clients: Sequence[Host],
+    hosts: Mapping[str, Sequence[Host]],
     selectors: Mapping[str, Sequence[str]],
     passwords: Mapping[str, pulumi.Output[str]],
     network: Network,
     zones: Zones,
     smarthost: RelayHost | None,
 ) -> dict[str, Any]:
-    """By name; `selectors` are by domain, oldest first, `passwords` by login."""
+    """By name; `hosts` are by the key of their kind (`Settings.kinds`).
+
+    `selectors` are by domain, oldest first, `passwords` by login.
+    """
     name = settings.gateway.name
     logins = [login.address for login in settings.logins]
     user = logins[0] if logins else "LOGIN"
     return {
-        "gateway": gateway.output,
-        "clients": [client.output for client in clients],
+        **{kind: [host.output for host in made] for kind, made in hosts.items()},
+        "gateway": hosts["gateway"][0].output,
         "operator": settings.operator,
         "domains": [
             {"name": domain, "selectors": list(names)} for domain, names in selectors.items()

@@ -11,19 +11,22 @@ from settings.conflicts import conflicts
 from settings.domains import Delegation, HostedZone, MailDomain
 from settings.errors import SettingsError
 from settings.model import (
-    Account,
+    BaseHost,
     Client,
+    Gateway,
     Login,
     Settings,
-    Smarthost,
 )
+from settings.smarthost import Account, Smarthost
 from settings.words import architecture
 
 __all__ = [
     "PASSWORD",
     "Account",
+    "BaseHost",
     "Client",
     "Delegation",
+    "Gateway",
     "HostedZone",
     "Login",
     "MailDomain",

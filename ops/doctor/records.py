@@ -92,15 +92,15 @@ def _short(values: Sequence[str]) -> str:
 def _alone(account: Account, result: Result, zone: Zone) -> None:
     """What stands in the way of a certificate, and of senders who try IPv6 first."""
     s = account.settings
-    name = records.challenge(s.gateway.name)
-    if names.is_within(name, zone.name) and (alias := zone.held.get((name, "CNAME"))):
-        result.error(
-            "challenge-alias",
-            f"{name} is a CNAME of {alias[0].rstrip('.')}: certbot writes here, and the authority "
-            "looks there",
-            f"Delete the record {name} CNAME",
-        )
-    for host in (s.gateway.name, *(c.name for c in s.clients if not c.private)):
+    for name in (records.challenge(gateway.name) for gateway in s.gateways):
+        if names.is_within(name, zone.name) and (alias := zone.held.get((name, "CNAME"))):
+            result.error(
+                "challenge-alias",
+                f"{name} is a CNAME of {alias[0].rstrip('.')}: certbot writes here, and the "
+                "authority looks there",
+                f"Delete the record {name} CNAME",
+            )
+    for host in (host.name for host in s.hosts.values() if host.public):
         if names.is_within(host, zone.name) and (values := zone.held.get((host, "AAAA"))):
             result.warn(
                 "name-ipv6",

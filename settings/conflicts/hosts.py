@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from settings.conflicts.common import twice
-from settings.model import Settings
+from settings.model import Gateway, Settings
 from settings.words import architecture
 
 # This host, loopback, link-local, multicast and reserved addresses (RFC 6890, 2.2.2).
@@ -13,16 +13,17 @@ NO_VPC = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
 
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     """Two hosts of one name, a type that does not fit the image, networks that are none."""
-    yield from twice("clients", [c.name for c in s.clients])
-    for number, client in enumerate(s.clients):
-        if client.name == s.gateway.name or client.name in ours:
+    for key, hosts in s.kinds.items():
+        yield from twice(key, [host.name for host in hosts])
+    gateways = {gateway.name for gateway in s.gateways}
+    for key, host in s.hosts.items():
+        if not isinstance(host, Gateway) and (host.name in gateways or host.name in ours):
             yield (
-                f"mail-relay:clients[{number}].name: {client.name!r}: this name is taken by the "
+                f"mail-relay:{key}.name: {host.name!r}: this name is taken by the "
                 "gateway or a domain; give the host a name of its own"
             )
-    types = [("gateway", s.gateway.instance_type)]
-    types += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
-    for key, kind in types:
+    for key, host in s.hosts.items():
+        kind = host.instance_type
         if s.image and f"-{architecture(kind)}-" not in s.image:
             yield (
                 f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_user_data import KEEPS_MAIL
 
 from agent import status
+from cloudinit import files
 
 RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "SubState": "running"}
 
@@ -17,8 +19,12 @@ RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "SubState": "run
 @pytest.fixture
 def units(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, dict[str, str]]:
     """The units as systemd has them, to change; all are well."""
+    for path, text in files(KEEPS_MAIL).items():
+        if "/status.d/" in path:
+            (tmp_path / Path(path).name).write_text(text)
+    monkeypatch.setattr(status, "LOOKED_AT", tmp_path)
     known: dict[str, dict[str, str]] = {
-        unit: {**RUNNING, "NRestarts": "0"} for unit in status.UNITS
+        unit: {**RUNNING, "NRestarts": "0"} for unit in status.looked_at("units")
     }
     monkeypatch.setattr(status, "RUN", tmp_path)
     monkeypatch.setattr(status, "run", lambda *_: "")

@@ -9,18 +9,8 @@ import subprocess
 import pytest
 from certificates import root
 
-from cloudinit import (
-    ClientHost,
-    GatewayHost,
-    Guessing,
-    Part,
-    Smarthost,
-    Strangers,
-    files,
-    parts,
-    setup_object,
-)
-from cloudinit.parts import AGENT_FILES
+from cloudinit import Part, files, parts, setup_object
+from cloudinit.hosts import FOLDERS, ClientHost, GatewayHost, Guessing, Smarthost, Strangers
 
 LIMIT = 16_384  # of EC2's user data, in bytes before base64
 
@@ -96,7 +86,7 @@ def test_a_root_of_the_stacks_own_is_trusted_for_the_gateway_alone() -> None:
 def test_every_file_of_the_agent_that_a_role_imports_is_there() -> None:
     for role, host in (("gateway", GATEWAY), ("client", CLIENT)):
         laid = files(host)
-        for name in AGENT_FILES[role]:
+        for name in (*FOLDERS["common"].agent, *FOLDERS[role].agent):
             assert f"usr/local/lib/mail-relay/agent/{name}" in laid
 
 
@@ -148,7 +138,7 @@ def test_the_scripts_of_user_data_and_set_up_are_shell_and_python() -> None:
         _, boot = user_data_of(host, "vol-0123456789abcdef0")
         scripts = {"boot": boot.content, **files(host)}
         for path, text in scripts.items():
-            if text.startswith("#!/bin/sh") or path.endswith("/steps"):
+            if text.startswith("#!/bin/sh") or re.search("/(steps|setup.d/.*)$", path):
                 subprocess.run(["sh", "-n"], input=text, text=True, check=True)
         fetch = boot.content.partition("<<'END-OF-FILE'\n")[2].partition("END-OF-FILE\n")[0]
         compile(fetch, "fetch", "exec")
