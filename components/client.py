@@ -13,7 +13,7 @@ from components.network import CLIENT_OUT, Network
 from components.private import PrivateIdentity, PrivateNetwork
 from components.zones import Zones
 from mail import names
-from settings import Client, Settings
+from settings import BaseHost, Settings
 
 
 def public_identities(
@@ -59,7 +59,7 @@ def private_identities(
     }
 
 
-def fixed(s: Settings, client: Client, *, region: str, tables: str, status: str) -> ClientHost:
+def fixed(s: Settings, client: BaseHost, *, region: str, tables: str, status: str) -> ClientHost:
     """A client's fixed settings; `tables` and `status` are s3:// URLs."""
     return ClientHost(
         name=client.name,

@@ -21,7 +21,7 @@ from components.network import (
 from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import caa, records, spf
-from settings import Gateway, Settings
+from settings import BaseHost, Settings
 
 TABLES_KEY = tables_key("")
 
@@ -85,7 +85,7 @@ def publish_addresses(settings: Settings, gateways: Sequence[Identity], zones: Z
 
 def fixed(
     s: Settings,
-    gateway: Gateway,
+    gateway: BaseHost,
     *,
     region: str,
     tables: str,

@@ -13,7 +13,6 @@ from settings.errors import SettingsError
 from settings.model import (
     BaseHost,
     Client,
-    Gateway,
     Login,
     Settings,
 )
@@ -26,7 +25,6 @@ __all__ = [
     "BaseHost",
     "Client",
     "Delegation",
-    "Gateway",
     "HostedZone",
     "Login",
     "MailDomain",

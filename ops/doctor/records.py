@@ -109,15 +109,15 @@ def _alone(account: Account, result: Result, zone: Zone) -> None:
             )
 
 
-def authority(account: Account, zones: Sequence[Zone]) -> Result:
-    """Whether Let's Encrypt may issue for the gateway: the next CAA set upwards (RFC 8659, 3)."""
+def authority(account: Account, zones: Sequence[Zone], gateway: str) -> Result:
+    """Whether Let's Encrypt may issue for a gateway: the next CAA set upwards (RFC 8659, 3)."""
     s = account.settings
-    result = Result("caa", s.gateway.name)
+    result = Result("caa", gateway)
     if s.acme.directory and caa.LETS_ENCRYPT not in s.acme.directory:
         result.skipped = f"acme.directory is {s.acme.directory}: its name in CAA is not known here"
         return result
     held = {key: values for zone in zones for key, values in zone.held.items()}
-    for name in _upwards(s.gateway.name):
+    for name in _upwards(gateway):
         inside = any(names.is_within(name, zone.name) for zone in zones)
         if inside:
             values: Sequence[str] = held.get((name, "CAA"), ())

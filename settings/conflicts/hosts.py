@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from settings.conflicts.common import twice
-from settings.model import Gateway, Settings
+from settings.model import Settings
 from settings.words import architecture
 
 # This host, loopback, link-local, multicast and reserved addresses (RFC 6890, 2.2.2).
@@ -13,15 +13,16 @@ NO_VPC = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
 
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     """Two hosts of one name, a type that does not fit the image, networks that are none."""
+    taken = set(ours)
     for key, hosts in s.kinds.items():
         yield from twice(key, [host.name for host in hosts])
-    gateways = {gateway.name for gateway in s.gateways}
-    for key, host in s.hosts.items():
-        if not isinstance(host, Gateway) and (host.name in gateways or host.name in ours):
-            yield (
-                f"mail-relay:{key}.name: {host.name!r}: this name is taken by the "
-                "gateway or a domain; give the host a name of its own"
-            )
+        for number, host in enumerate(hosts):
+            if key != "gateway" and host.name in taken:
+                yield (
+                    f"mail-relay:{key}[{number}].name: {host.name!r}: this name is taken by the "
+                    "gateway or a domain; give the host a name of its own"
+                )
+        taken |= {host.name for host in hosts}
     for key, host in s.hosts.items():
         kind = host.instance_type
         if s.image and f"-{architecture(kind)}-" not in s.image:
