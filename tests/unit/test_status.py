@@ -63,6 +63,13 @@ def test_a_unit_that_is_not_to_run_is_not_missed(units: dict[str, dict[str, str]
     assert status.stopped() == ()
 
 
+def test_a_gateways_file_systems_are_the_systems_and_the_volume(
+    units: dict[str, dict[str, str]],
+) -> None:
+    assert units
+    assert status.looked_at("disks") == ("/", "/srv/mail")
+
+
 class Silent:
     """A network in which nobody answers: each try takes its whole time, by a clock of its own."""
 
