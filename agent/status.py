@@ -16,33 +16,19 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent import report
 from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
 
-UNITS = (
-    "postfix.service",
-    "mail-relay-guard.service",
-    "opendkim.service",
-    "opendkim-verify.service",
-    "opendmarc.service",
-    "postsrsd.service",
-    "mail-relay-guard.service",
-    "mail-relay-limit@messages.service",
-    "mail-relay-limit@recipients.service",
-    "fail2ban.service",
-    "dovecot.service",
-    "nftables.service",
-    "mail-relay-tables.timer",
-    "certbot.timer",
-)
+# Each folder of a host's templates has a file there, for what is to be looked at.
+LOOKED_AT = Path("/usr/local/lib/mail-relay/status.d")
 TABLES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
-DISKS = {"gateway": ("/", "/srv/mail"), "client": ("/",)}
 PORTS = (25, 587, 465)
 RUN = Path("/run/mail-relay")
 EGRESS = RUN / "egress.json"
@@ -57,6 +43,12 @@ ADDRESSES = 2  # of each exchanger that are tried
 EGRESS_SECONDS, EGRESS_FAILED_SECONDS = 3600, 300
 # A large provider's domain, where the operator's mail exchangers are this host.
 PROVIDER = "gmail.com"
+
+
+def looked_at(what: Literal["units", "disks"]) -> tuple[str, ...]:
+    """The units that mail needs, or the file systems, of all folders."""
+    read = [tomllib.loads(file.read_text()) for file in sorted(LOOKED_AT.glob("*.toml"))]
+    return tuple(name for folder in read for name in folder.get(what, ()))
 
 
 def run(*command: str) -> str:
@@ -107,7 +99,7 @@ def stopped() -> tuple[str, ...]:
     with contextlib.suppress(FileNotFoundError, ValueError):
         before = json.loads(kept.read_text())
     restarts: dict[str, int] = {}
-    for unit in UNITS:
+    for unit in looked_at("units"):
         state = properties(unit, "UnitFileState", "ActiveState", "SubState", "NRestarts")
         if state.get("UnitFileState") != "enabled":
             continue
@@ -292,7 +284,8 @@ def missing(status: Status, role: str) -> dict[str, tuple[str, ...]]:
             closed = [p for p in PORTS if not any(at.endswith(f":{p}") for at in listening)]
             found |= {f"port {port}": said for port in closed}
     # others of the image's, or one that says that mail waits, keep nobody's mail
-    needed = [unit for unit in status.stopped if unit in UNITS]
+    units = looked_at("units")
+    needed = [unit for unit in status.stopped if unit in units]
     return found | {unit: _last_lines(3, unit) for unit in needed}
 
 
@@ -316,7 +309,7 @@ def look(role: str, way: str) -> Status:
         signing_since(base) if is_gateway else {},
         queue() if ready else Queue(0, 0, 0.0, ()),
         certificate(host) if is_gateway else "",
-        disks(DISKS[role]),
+        disks(looked_at("disks")),
         egress(way) if way else None,
         limited(),
     )

@@ -70,7 +70,7 @@ def clock(off: float | None) -> Iterator[str]:
 def main() -> int:
     """Command line: role."""
     (role,) = sys.argv[1:]
-    found = [*room(status.disks(status.DISKS[role])), *clock(report.read().clock_off)]
+    found = [*room(status.disks(status.looked_at("disks"))), *clock(report.read().clock_off)]
     if role == "gateway":
         found += certificate(socket.getfqdn())
     for line in found:

@@ -1,14 +1,11 @@
-"""The set-up object and the user data of a host; pure, except the encoding by `user_data`."""
+"""The set-up object and the user data of a host; pure, except the encoding by `user_data`.
+
+The kinds of host are in `cloudinit.hosts`.
+"""
 
 from cloudinit.parts import (
-    AnyHost,
-    ClientHost,
-    GatewayHost,
-    Guessing,
     Part,
     SetupObject,
-    Smarthost,
-    Strangers,
     files,
     parts,
     setup_object,
@@ -16,14 +13,8 @@ from cloudinit.parts import (
 from cloudinit.user_data import user_data
 
 __all__ = [
-    "AnyHost",
-    "ClientHost",
-    "GatewayHost",
-    "Guessing",
     "Part",
     "SetupObject",
-    "Smarthost",
-    "Strangers",
     "files",
     "parts",
     "setup_object",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cloudinit.hosts import AnyHost, folders
 from mail import dmarc
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -16,57 +17,8 @@ AGENT = "usr/local/lib/mail-relay/agent"
 # The grammar of names and addresses, which settings and hosts share.
 MAIL = "usr/local/lib/mail-relay/mail"
 MAIL_FILES = ("__init__.py", "names.py")
-# The agent's modules for each role, and for each optional folder of templates.
-AGENT_FILES = {
-    "gateway": (
-        "__init__.py",
-        "bundle.py",
-        "gateway_files.py",
-        "guard/__init__.py",
-        "guard/__main__.py",
-        "guard/author.py",
-        "guard/field.py",
-        "guard/from_outside.py",
-        "guard/inbound.py",
-        "guard/message.py",
-        "guard/originating.py",
-        "guard/results.py",
-        "guard/room.py",
-        "guard/shown.py",
-        "guard/tables.py",
-        "guessing.py",
-        "host_status.py",
-        "install.py",
-        "limits.py",
-        "limits_watch.py",
-        "main.py",
-        "published.py",
-        "readers.py",
-        "report.py",
-        "source.py",
-        "status.py",
-        "tell.py",
-        "watch.py",
-    ),
-    "client": (
-        "__init__.py",
-        "bundle.py",
-        "gateway_files.py",
-        "host_status.py",
-        "install.py",
-        "limits.py",
-        "main.py",
-        "readers.py",
-        "report.py",
-        "source.py",
-        "status.py",
-        "tell.py",
-        "watch.py",
-    ),
-    "mailboxes": ("mailbox_files.py",),
-    "smarthost": ("smarthost.py", "smarthost_watch.py"),
-}
-
+# What a folder adds to files of other folders; no path on a host.
+LINES = "lines"
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES),
     undefined=StrictUndefined,
@@ -78,94 +30,6 @@ _environment = Environment(
 _environment.filters["quote"] = shlex.quote
 # The registered (organizational) domain of a host's name.
 _environment.filters["registered"] = dmarc.organizational
-
-
-@dataclass(frozen=True)
-class Smarthost:
-    """The relay host for all outgoing mail; `rewrites`: it changes Date and Message-ID."""
-
-    host: str
-    port: int
-    mechanisms: tuple[str, ...]
-    rewrites: bool
-
-
-@dataclass(frozen=True)
-class Strangers:
-    """Limits of one address outside the stack: connections, and on port 25 rates a minute."""
-
-    connections: int
-    messages_per_minute: int
-    recipients_per_minute: int
-
-
-@dataclass(frozen=True)
-class Guessing:
-    """Limits on addresses with `failures` wrong passwords in `minutes`.
-
-    If they were for `logins` different logins, the address is banned: for `ban_minutes` at first,
-    longer each time it returns. Else it gets `slow_per_minute` connections a minute, each with one
-    guess. Networks in `exempt` are never limited.
-    """
-
-    failures: int
-    minutes: int
-    logins: int
-    ban_minutes: int
-    slow_per_minute: int
-    exempt: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class GatewayHost:
-    """A gateway's fixed settings: a change of any of them replaces the host.
-
-    `tables` and `status` are s3:// URLs, `network` is the VPC's. Without `acme_directory` certbot's
-    default is used. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the
-    NAT instance of.
-    """
-
-    name: str
-    domain: str
-    operator: str
-    region: str
-    tables: str
-    status: str
-    acme_directory: str | None
-    reject_by_dmarc: bool
-    acme_email: str
-    ssh_public_key: str | None
-    sasl_mechanisms: tuple[str, ...]
-    message_size_limit_mib: int
-    mailboxes: bool
-    network: str
-    strangers: Strangers
-    guessing: Guessing
-    private_subnet: str | None = None
-    smarthost: Smarthost | None = None
-
-
-@dataclass(frozen=True)
-class ClientHost:
-    """A client host's fixed settings: a change of any of them replaces the host.
-
-    `gateway` is a host name. If `acme_root` (PEM) is set, Postfix verifies the gateway's
-    certificate by it instead of the system's certificate authorities.
-    """
-
-    name: str
-    domain: str
-    gateway: str
-    operator: str
-    region: str
-    tables: str
-    status: str
-    ssh_public_key: str | None
-    message_size_limit_mib: int
-    acme_root: str | None = None
-
-
-AnyHost = GatewayHost | ClientHost
 
 
 @dataclass(frozen=True)
@@ -197,33 +61,27 @@ def setup_object(host: AnyHost) -> SetupObject:
 def files(host: AnyHost) -> dict[str, str]:
     """Content of every file that the set-up installs, by path without the leading slash."""
     found: dict[str, str] = {}
-    role, folders = _role(host), _folders(host)
-    for folder in folders:
+    for folder, brings in folders(host).items():
         for template in sorted((TEMPLATES / folder).rglob("*.j2")):
-            name = template.relative_to(TEMPLATES).as_posix()
-            path = template.relative_to(TEMPLATES / folder).as_posix().removesuffix(".j2")
-            found[path] = _environment.get_template(name).render(role=role, host=host)
-    for name in [name for folder in folders for name in AGENT_FILES.get(folder, ())]:
-        found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
+            path = template.relative_to(TEMPLATES / folder)
+            if path.parts[0] != LINES:
+                name = path.as_posix().removesuffix(".j2")
+                found[name] = _render(f"{folder}/{path.as_posix()}", host)
+        for name in brings.agent:
+            found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
     for name in MAIL_FILES:
         found[f"{MAIL}/{name}"] = (PROJECT / "mail" / name).read_text()
     return found
 
 
-def _role(host: AnyHost) -> str:
-    """The role of a host: the name of its folder of templates, and its agent's argument."""
-    return "gateway" if isinstance(host, GatewayHost) else "client"
+def _render(template: str, host: AnyHost) -> str:
+    """A template for a host. `lines(NAME)` in it has what each folder of the host adds there."""
 
+    def lines(name: str) -> list[str]:
+        there = [f"{folder}/{LINES}/{name}.j2" for folder in folders(host)]
+        return [_render(path, host) for path in there if (TEMPLATES / path).exists()]
 
-def _folders(host: AnyHost) -> list[str]:
-    found = ["common", _role(host)]
-    if isinstance(host, GatewayHost):
-        found += ["nat"] if host.private_subnet else []
-        found += ["mailboxes"] if host.mailboxes else []
-        found += ["smarthost"] if host.smarthost else []
-    elif host.acme_root:
-        found.append("acme-root")
-    return found
+    return _environment.get_template(template).render(role=host.role, host=host, lines=lines)
 
 
 def parts(host: AnyHost, *, setup_url: str, setup_sha256: str, volume: str | None) -> list[Part]:

@@ -26,8 +26,6 @@ def gateway(
     `keys` are private keys by domain and selector, oldest first, `hosts` are the clients' public
     addresses. A login that is disabled is not there, as one that was removed; its mailbox is.
     """
-    logins = {login.address: login for login in settings.logins if login.enabled}
-    given = {c.login: c for c in settings.clients} | logins
     content: dict[str, Any] = {
         "version": VERSION,
         "host": settings.gateway.name,
@@ -48,7 +46,8 @@ def gateway(
                 "sendAs": list(settings.send_as(who)),
                 **_limits(settings, who),
             }
-            for login, who in given.items()
+            for login, who in settings.submitters.items()
+            if isinstance(who, Client) or who.enabled
         },
         "hosts": list(hosts),
     }

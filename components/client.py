@@ -1,8 +1,10 @@
 """Client hosts: their standing identities, and each host with the tables that it reads."""
 
+from collections.abc import Mapping
+
 import pulumi
 
-from cloudinit import ClientHost
+from cloudinit.hosts import ClientHost
 from components import bundles
 from components.host import Host, Shared
 from components.identity import Identity
@@ -11,7 +13,7 @@ from components.network import CLIENT_OUT, Network
 from components.private import PrivateIdentity, PrivateNetwork
 from components.zones import Zones
 from mail import names
-from settings import Client, Settings
+from settings import BaseHost, Settings
 
 
 def public_identities(
@@ -57,33 +59,45 @@ def private_identities(
     }
 
 
-def host(
-    shared: Shared,
-    client: Client,
-    identity: Identity | PrivateIdentity,
-    *,
-    password: pulumi.Output[str],
-) -> Host:
-    """Declare a client's host; `password` is that of its login at the gateway."""
-    s, store, key = shared.settings, shared.store, tables_key(client.name)
-    fixed = ClientHost(
+def fixed(s: Settings, client: BaseHost, *, region: str, tables: str, status: str) -> ClientHost:
+    """A client's fixed settings; `tables` and `status` are s3:// URLs."""
+    return ClientHost(
         name=client.name,
         domain=names.parent(client.name),
         gateway=s.gateway.name,
         operator=s.operator,
-        region=shared.region,
-        tables=store.url(key),
-        status=store.url(store.status_key(client.name)),
+        region=region,
+        tables=tables,
+        status=status,
         ssh_public_key=s.ssh.public_key,
         message_size_limit_mib=s.message_size_limit_mib,
         acme_root=s.acme.root,
     )
-    return Host(
-        fixed,
-        shared,
-        identity=identity,
-        instance_type=client.instance_type,
-        key=key,
-        content=bundles.client(s, client, password=password),
-        statements=[],
-    )
+
+
+def hosts(
+    shared: Shared,
+    identities: Mapping[str, Identity | PrivateIdentity],
+    *,
+    passwords: Mapping[str, pulumi.Output[str]],
+) -> list[Host]:
+    """Declare the clients' hosts; `passwords` are by login at the gateway."""
+    s, store = shared.settings, shared.store
+    return [
+        Host(
+            fixed(
+                s,
+                client,
+                region=shared.region,
+                tables=store.url(tables_key(client.name)),
+                status=store.url(store.status_key(client.name)),
+            ),
+            shared,
+            identity=identities[client.name],
+            instance_type=client.instance_type,
+            key=tables_key(client.name),
+            content=bundles.client(s, client, password=passwords[client.login]),
+            statements=[],
+        )
+        for client in s.clients
+    ]

@@ -1,10 +1,10 @@
-"""A gateway: its standing identity, and its host with the tables that it reads."""
+"""The gateways: their standing identities, and their hosts with the tables that they read."""
 
 from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from cloudinit import GatewayHost, Guessing, Strangers
+from cloudinit.hosts import GatewayHost, Guessing, Smarthost, Strangers
 from components import bundles, secrets
 from components.host import Host, Shared, certificate_statements
 from components.identity import Identity
@@ -21,14 +21,18 @@ from components.network import (
 from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import caa, records, spf
-from settings import Settings
+from settings import BaseHost, Settings
 
 TABLES_KEY = tables_key("")
 
 
 def check_authority(settings: Settings, zones: Zones) -> None:
-    """Warn if CAA records forbid the gateway's certificate, and stop the making of its A record."""
-    name, directory = settings.gateway.name, settings.acme.directory
+    """Warn if CAA records forbid a gateway's certificate, and stop the making of its A record."""
+    for gateway in settings.gateways:
+        _check_authority(gateway.name, settings.acme.directory, zones)
+
+
+def _check_authority(name: str, directory: str | None, zones: Zones) -> None:
     found = zones.issuers(name)
     if found is None or (directory and caa.LETS_ENCRYPT not in directory):
         return
@@ -43,27 +47,33 @@ def check_authority(settings: Settings, zones: Zones) -> None:
         zones.refuse(name, "A", problem)
 
 
-def identity(
+def identities(
     settings: Settings, *, network: Network, zones: Zones, smarthost: RelayHost | None, tags: Tags
-) -> Identity:
-    """Declare the gateway's interface, address, names, volume and security group."""
+) -> dict[str, Identity]:
+    """Declare the gateways' interfaces, addresses, names and volumes, by the gateway's name.
+
+    They have one security group.
+    """
     group = network.security_group(
         "gateway",
         ingress=(*GATEWAY_IN, IMAPS) if settings.mailboxes else GATEWAY_IN,
         egress=(smarthost.service if smarthost else SMTP, *BASE_EGRESS),
         ssh_from=settings.ssh.allow_from,
     )
-    return Identity(
-        settings.gateway.name,
-        network=network,
-        group=group,
-        zones=zones,
-        data_volume_gib=settings.gateway.data_volume_gib,
-        forwards=bool(settings.private_clients),
-        spf_terms=settings.smarthost_spf,
-        protect=settings.protect,
-        tags=tags,
-    )
+    return {
+        gateway.name: Identity(
+            gateway.name,
+            network=network,
+            group=group,
+            zones=zones,
+            data_volume_gib=gateway.data_volume_gib,
+            forwards=bool(settings.private_clients),
+            spf_terms=settings.host_spf(gateway),
+            protect=settings.protect,
+            tags=tags,
+        )
+        for gateway in settings.gateways
+    }
 
 
 def publish_addresses(settings: Settings, gateways: Sequence[Identity], zones: Zones) -> None:
@@ -73,29 +83,23 @@ def publish_addresses(settings: Settings, gateways: Sequence[Identity], zones: Z
     zones.publish(include, pulumi.ResourceOptions(parent=gateways[0]))
 
 
-def host(
-    shared: Shared,
-    identity: Identity,
+def fixed(
+    s: Settings,
+    gateway: BaseHost,
     *,
-    keys: Mapping[str, Mapping[str, pulumi.Output[str]]],
-    passwords: Mapping[str, pulumi.Output[str]],
-    clients: Sequence[pulumi.Output[str]],
-    smarthost: RelayHost | None,
-    zone_id: pulumi.Input[str],
-) -> Host:
-    """Declare the gateway's host.
-
-    `keys` are the private keys by domain and selector, oldest first, `passwords` are by login,
-    `clients` are the client hosts' public addresses, `zone_id` is the zone of the gateway's name.
-    """
-    s, store, name = shared.settings, shared.store, shared.settings.gateway.name
-    fixed = GatewayHost(
-        name=name,
+    region: str,
+    tables: str,
+    status: str,
+    smarthost: Smarthost | None,
+) -> GatewayHost:
+    """A gateway's fixed settings; `tables` and `status` are s3:// URLs."""
+    return GatewayHost(
+        name=gateway.name,
         domain=s.gateway_domain,
         operator=s.operator,
-        region=shared.region,
-        tables=store.url(TABLES_KEY),
-        status=store.url(store.status_key(name)),
+        region=region,
+        tables=tables,
+        status=status,
         acme_directory=s.acme.directory,
         reject_by_dmarc=s.inbound.dmarc == "enforce",
         acme_email=s.acme.email or s.operator,
@@ -107,8 +111,26 @@ def host(
         strangers=Strangers(**s.limits.strangers.model_dump()),
         guessing=Guessing(**s.limits.guessing.model_dump()),
         private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
-        smarthost=smarthost.host if smarthost else None,
+        smarthost=smarthost,
     )
+
+
+def hosts(
+    shared: Shared,
+    identities: Mapping[str, Identity],
+    *,
+    keys: Mapping[str, Mapping[str, pulumi.Output[str]]],
+    passwords: Mapping[str, pulumi.Output[str]],
+    clients: Sequence[pulumi.Output[str]],
+    smarthost: RelayHost | None,
+    zones: Zones,
+) -> list[Host]:
+    """Declare the gateways' hosts.
+
+    `keys` are the private keys by domain and selector, oldest first, `passwords` are by login,
+    `clients` are the client hosts' public addresses.
+    """
+    s, store = shared.settings, shared.store
     content = bundles.gateway(
         s,
         keys=keys,
@@ -117,12 +139,22 @@ def host(
         smarthost=smarthost.table if smarthost else None,
         hosts=clients,
     )
-    return Host(
-        fixed,
-        shared,
-        identity=identity,
-        instance_type=s.gateway.instance_type,
-        key=TABLES_KEY,
-        content=content,
-        statements=certificate_statements(name, zone_id),
-    )
+    return [
+        Host(
+            fixed(
+                s,
+                gateway,
+                region=shared.region,
+                tables=store.url(TABLES_KEY),
+                status=store.url(store.status_key(gateway.name)),
+                smarthost=smarthost.host if smarthost else None,
+            ),
+            shared,
+            identity=identities[gateway.name],
+            instance_type=gateway.instance_type,
+            key=TABLES_KEY,
+            content=content,
+            statements=certificate_statements(gateway.name, zones.holding(gateway.name).id),
+        )
+        for gateway in s.gateways
+    ]

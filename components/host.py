@@ -8,7 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudinit import AnyHost, parts, setup_object, user_data
+from cloudinit import parts, setup_object, user_data
+from cloudinit.hosts import AnyHost
 from components.identity import Identity
 from components.naming import Tags, role_name
 from components.private import PrivateIdentity

@@ -17,22 +17,24 @@ from settings import Settings
 def outputs(
     settings: Settings,
     *,
-    gateway: Host,
-    clients: Sequence[Host],
+    hosts: Mapping[str, Sequence[Host]],
     selectors: Mapping[str, Sequence[str]],
     passwords: Mapping[str, pulumi.Output[str]],
     network: Network,
     zones: Zones,
     smarthost: RelayHost | None,
 ) -> dict[str, Any]:
-    """By name; `selectors` are by domain, oldest first, `passwords` by login."""
+    """By name; `hosts` are by the key of their kind (`Settings.kinds`).
+
+    `selectors` are by domain, oldest first, `passwords` by login.
+    """
     name = settings.gateway.name
     logins = [login.address for login in settings.logins]
     disabled = [login.address for login in settings.logins if not login.enabled]
     user = logins[0] if logins else "LOGIN"
     return {
-        "gateway": _host(gateway),
-        "clients": [_host(client) for client in clients],
+        **{kind: [_host(host) for host in made] for kind, made in hosts.items()},
+        "gateway": _host(hosts["gateway"][0]),
         "operator": settings.operator,
         "domains": [
             {"name": domain, "selectors": list(names)} for domain, names in selectors.items()

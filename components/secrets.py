@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pulumi
 
 from mail import dkim
-from settings import Settings
+from settings import Login, Settings
 
 PASSWORD_BYTES = 24
 
@@ -48,11 +48,9 @@ def password(login: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
 def passwords(settings: Settings) -> dict[str, pulumi.Output[str]]:
     """The password of each login and client host by its login: the one set, or a generated one."""
     protected = pulumi.ResourceOptions(protect=settings.protect)
-    found = {client.login: password(client.login, protected) for client in settings.clients}
-    for login in settings.logins:
-        found[login.address] = (
-            pulumi.Output.secret(login.password.get_secret_value())
-            if login.password
-            else password(login.address, protected)
-        )
-    return found
+    return {
+        login: pulumi.Output.secret(who.password.get_secret_value())
+        if isinstance(who, Login) and who.password
+        else password(login, protected)
+        for login, who in settings.submitters.items()
+    }

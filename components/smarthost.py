@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudinit import Smarthost
+from cloudinit.hosts import Smarthost
 from components.lookup import LookUpError, looked_up
 from components.naming import Tags
 from components.network import Service

@@ -1,5 +1,6 @@
-"""The whole stack from its settings: one gateway, its clients, its domains."""
+"""The whole stack from its settings: its gateways, their clients, its domains."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi_aws as aws
@@ -22,7 +23,7 @@ from settings import Settings
 
 def declare(settings: Settings, region: str) -> dict[str, Any]:
     """Declare all resources and return the stack's outputs by name."""
-    types = tuple(host.instance_type for host in (settings.gateway, *settings.clients))
+    types = tuple(host.instance_type for host in settings.hosts.values())
     # looked up before any resource is declared, so that a wrong image leaves nothing half made
     images = {name: image_id(name, region) for name in dict.fromkeys(map(settings.image_of, types))}
     tags = Tags(settings.tags)
@@ -34,23 +35,55 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     smarthost = relay_host(settings, region, zones, tags)
 
     # standing identities, which stay when hosts are replaced
-    entry = gateway.identity(settings, network=network, zones=zones, smarthost=smarthost, tags=tags)
+    entries = gateway.identities(
+        settings, network=network, zones=zones, smarthost=smarthost, tags=tags
+    )
+    entry = entries[settings.gateway.name]
     public = client.public_identities(settings, network=network, zones=zones, tags=tags)
     private = client.private_identities(settings, network=network, gateway=entry, tags=tags)
     addresses = {
-        entry.host: entry.address.public_ip,
-        **{name: identity.address.public_ip for name, identity in public.items()},
+        name: identity.address.public_ip for name, identity in {**entries, **public}.items()
     }
-    gateway.publish_addresses(settings, [entry], zones)
+    gateway.publish_addresses(settings, [*entries.values()], zones)
     domains = {
         domain.name: Domain(domain, settings=settings, zones=zones, addresses=addresses)
         for domain in settings.mail_domains
     }
     passwords = secrets.passwords(settings)
 
-    # hosts
+    shared = _shared(settings, region, images, store, placement, tags)
+    return outputs(
+        settings,
+        hosts={
+            "gateway": gateway.hosts(
+                shared,
+                entries,
+                keys={name: domain.keys for name, domain in domains.items()},
+                passwords=passwords,
+                clients=[identity.address.public_ip for identity in public.values()],
+                smarthost=smarthost,
+                zones=zones,
+            ),
+            "clients": client.hosts(shared, {**public, **private}, passwords=passwords),
+        },
+        selectors={name: tuple(domain.keys) for name, domain in domains.items()},
+        passwords=passwords,
+        network=network,
+        zones=zones,
+        smarthost=smarthost,
+    )
+
+
+def _shared(
+    settings: Settings,
+    region: str,
+    images: Mapping[str, str],
+    store: Tables,
+    placement: Placement,
+    tags: Tags,
+) -> Shared:
     minutes = settings.wait.minutes
-    shared = Shared(
+    return Shared(
         settings,
         region,
         images,
@@ -58,25 +91,4 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         waiting=Waiting(minutes, Account.of_stack(region)) if minutes else None,
         guard=placement.host_guard,
         tags=tags,
-    )
-    return outputs(
-        settings,
-        gateway=gateway.host(
-            shared,
-            entry,
-            keys={name: domain.keys for name, domain in domains.items()},
-            passwords=passwords,
-            clients=[identity.address.public_ip for identity in public.values()],
-            smarthost=smarthost,
-            zone_id=zones.holding(entry.host).id,
-        ),
-        clients=[
-            client.host(shared, one, {**public, **private}[one.name], password=passwords[one.login])
-            for one in settings.clients
-        ],
-        selectors={name: tuple(domain.keys) for name, domain in domains.items()},
-        passwords=passwords,
-        network=network,
-        zones=zones,
-        smarthost=smarthost,
     )

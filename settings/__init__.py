@@ -11,17 +11,18 @@ from settings.conflicts import conflicts
 from settings.domains import Delegation, HostedZone, MailDomain
 from settings.errors import SettingsError
 from settings.model import (
-    Account,
+    BaseHost,
     Client,
     Login,
     Settings,
-    Smarthost,
 )
+from settings.smarthost import Account, Smarthost
 from settings.words import architecture
 
 __all__ = [
     "PASSWORD",
     "Account",
+    "BaseHost",
     "Client",
     "Delegation",
     "HostedZone",

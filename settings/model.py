@@ -9,27 +9,23 @@ from settings.base import Model as _Model
 from settings.domains import Delegation, HostedZone, MailDomain
 from settings.limits import UNLIMITED, Limits, LoginLimits
 from settings.marks import Mark
+from settings.smarthost import Smarthost
 from settings.words import (
     NULL_MX,
     TAGS,
-    AccountPassword,
-    AccountUser,
     AcmeDirectory,
     Address,
     AvailabilityZone,
     Certificates,
-    Domain,
     Host,
     InstanceType,
     MailboxAddress,
-    Mechanism,
     Network,
     OwnAddress,
     Password,
     Person,
     PublicKey,
     ReceivedAddress,
-    SaslMechanism,
     SendAs,
     TagKey,
     TagValue,
@@ -47,15 +43,26 @@ ROLES = ("postmaster", "abuse")
 _UNSET = BeforeValidator(lambda given: given or None)
 
 
-class Gateway(_Model):
-    """The gateway: its host name, which is its HELO, its PTR and its certificate's name."""
+class BaseHost(_Model):
+    """What every kind of host has."""
 
     name: Host
+    instance_type: InstanceType
+
+    @property
+    def public(self) -> bool:
+        """Whether it has a public address, and its name in DNS."""
+        return True
+
+
+class Gateway(BaseHost):
+    """The gateway: its host name, which is its HELO, its PTR and its certificate's name."""
+
     instance_type: InstanceType = "t4g.small"
     data_volume_gib: int = Field(8, alias="dataVolumeGiB", ge=1, le=16384)
 
 
-class Client(_Model):
+class Client(BaseHost):
     """A client host. It logs in as `relay@NAME` and may send as `send_as`.
 
     A private client has no public address: its traffic goes through the gateway in both directions.
@@ -71,6 +78,11 @@ class Client(_Model):
     def login(self) -> str:
         """The host's own login."""
         return f"relay@{self.name}"
+
+    @property
+    def public(self) -> bool:
+        """Not a private one."""
+        return not self.private
 
 
 class Login(_Model):
@@ -111,32 +123,6 @@ class Inbound(_Model):
     """Mail that fails its sender's DMARC policy: refused if the policy says so, or only marked."""
 
     dmarc: Literal["enforce", "mark"] = "enforce"
-
-
-class Account(_Model):
-    """A login at the smarthost, for mail of one envelope sender (an address or `@domain`).
-
-    The account without a sender is for all other mail: forwarded, bounces, the host's own.
-    """
-
-    user: AccountUser
-    password: AccountPassword
-    sender: SendAs | None = None
-
-
-class Smarthost(_Model):
-    """The provider that takes all outgoing mail: Amazon SES, or the host that is named.
-
-    `mechanisms` are the SASL mechanisms that may be used, `spf` is the mechanism that the
-    provider's documentation gives for its customers' SPF records.
-    """
-
-    ses: bool = False
-    host: Domain | None = None
-    port: Literal[587, 465, 2587, 2465] = 587
-    mechanisms: tuple[SaslMechanism, ...] = ("PLAIN", "LOGIN")
-    accounts: tuple[Account, ...] = ()
-    spf: Mechanism | None = None
 
 
 class Acme(_Model):
@@ -194,6 +180,30 @@ class Settings(_Model):
     wait: Wait = Wait()
     protect: bool = False
     tags: dict[TagKey, TagValue] = Field({}, max_length=TAGS)
+
+    @property
+    def kinds(self) -> dict[str, tuple[BaseHost, ...]]:
+        """All hosts by the key of their kind, the gateways first."""
+        return {"gateway": self.gateways, "clients": self.clients}
+
+    @property
+    def hosts(self) -> dict[str, BaseHost]:
+        """All hosts by their place in the settings: `gateway`, `clients[0]`."""
+        return {
+            key if isinstance(getattr(self, key), BaseHost) else f"{key}[{number}]": host
+            for key, hosts in self.kinds.items()
+            for number, host in enumerate(hosts)
+        }
+
+    @property
+    def gateways(self) -> tuple[Gateway, ...]:
+        """The gateways; there is one for now."""
+        return (self.gateway,)
+
+    @property
+    def submitters(self) -> dict[str, "Client | Login"]:
+        """Everybody who logs in at the gateways, by login: hosts, then people and programs."""
+        return {c.login: c for c in self.clients} | {x.address: x for x in self.logins}
 
     @property
     def gateway_domain(self) -> str:
@@ -266,8 +276,8 @@ class Settings(_Model):
     def spf_policies(self) -> dict[str, str]:
         """The SPF policies of the stack by name, with a placeholder for the gateways' addresses."""
         anywhere = [spf.ANY]
-        found = {client.name: spf.host() for client in self.clients if not client.private}
-        found[self.gateway.name] = spf.host(self.smarthost_spf)
+        public = [host for host in self.hosts.values() if host.public]
+        found = {host.name: spf.host(self.host_spf(host)) for host in public}
         found[self.spf_include] = spf.gateways(anywhere)
         for domain in self.mail_domains:
             terms, include = self.spf_terms(domain), self.spf_include
@@ -280,6 +290,10 @@ class Settings(_Model):
     def smarthost_spf(self) -> tuple[str, ...]:
         """The smarthost's SPF mechanism; SES sends with envelope senders of its own."""
         return (self.smarthost.spf,) if self.smarthost and self.smarthost.spf else ()
+
+    def host_spf(self, host: BaseHost) -> tuple[str, ...]:
+        """The terms of the SPF record of a host's name, besides its own address."""
+        return self.smarthost_spf if isinstance(host, Gateway) else ()
 
     @property
     def hosted_zones(self) -> tuple[str, ...]:
@@ -329,7 +343,8 @@ class Settings(_Model):
         """Addresses that may be sent as but take no mail here, so bounces to them are refused."""
         targets, receiving = self.targets, set(self.receiving)
         given = [item for login in self.logins for item in self.send_as(login)]
-        given += [item for client in self.clients for item in self.send_as(client)]
+        hosts = [who for who in self.submitters.values() if not isinstance(who, Login)]
+        given += [item for host in hosts for item in self.send_as(host)]
         found: dict[str, None] = {}
         for local, _, domain in (item.rpartition("@") for item in given):
             address = f"{local}@{domain}"

@@ -39,12 +39,12 @@ def exchanges(settings: Settings, given: MailDomain) -> tuple[str, ...]:
     """A domain's MX values: those set, else the gateway if the domain receives mail, else none."""
     if given.mx or given.name not in settings.receiving:
         return tuple(exchange.value for exchange in given.mx)
-    return (own_exchange(settings),)
+    return own_exchanges(settings)
 
 
-def own_exchange(settings: Settings) -> str:
-    """The gateway as an MX value."""
-    return f"{MX_PREFERENCE} {settings.gateway.name}."
+def own_exchanges(settings: Settings) -> tuple[str, ...]:
+    """The gateways as MX values."""
+    return tuple(f"{MX_PREFERENCE} {gateway.name}." for gateway in settings.gateways)
 
 
 def stack(settings: Settings) -> list[RecordSet[str | None]]:
@@ -53,12 +53,11 @@ def stack(settings: Settings) -> list[RecordSet[str | None]]:
     A value that only an `up` knows is None. SPF policies have a placeholder for the gateways'
     addresses.
     """
-    gateway = {settings.gateway.name: settings.smarthost_spf}
-    hosts = gateway | {client.name: () for client in settings.clients if not client.private}
+    hosts = [host for host in settings.hosts.values() if host.public]
     found: list[RecordSet[str | None]] = [records.gateways(settings.spf_include, None)]
-    for host, spf_terms in hosts.items():
-        found += records.host(host, None, spf_terms)
-    unknown: dict[str, str | None] = dict.fromkeys(hosts)
+    for host in hosts:
+        found += records.host(host.name, None, settings.host_spf(host))
+    unknown: dict[str, str | None] = dict.fromkeys(host.name for host in hosts)
     for given in settings.mail_domains:
         policy: str | None = settings.spf_policies[given.name]
         keys: dict[str, str | None] = dict.fromkeys(given.selectors)

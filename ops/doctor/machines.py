@@ -18,7 +18,7 @@ ARCHITECTURES = {"arm64": "arm64", "amd64": "x86_64"}
 def check(account: Account) -> Iterator[Result]:
     """The types and their zones, then each image."""
     s = account.settings
-    kinds = sorted({host.instance_type for host in (s.gateway, *s.clients)})
+    kinds = sorted({host.instance_type for host in s.hosts.values()})
     yield _types(account, kinds)
     for image, kind in sorted({s.image_of(kind): kind for kind in kinds}.items()):
         yield _image(account, image, kind)

@@ -30,7 +30,7 @@ def _addresses(account: Account) -> Result:
     with answers(result, "ec2"):
         held = account.here("ec2").describe_addresses()["Addresses"]
         ours = sum(item.get("AllocationId") in account.state for item in held)
-        public = 1 + len(account.settings.clients) - len(account.settings.private_clients)
+        public = sum(host.public for host in account.settings.hosts.values())
         _compare(account, result, "addresses-quota", ADDRESSES, len(held), public - ours)
     return result
 
@@ -47,8 +47,7 @@ def _vpcs(account: Account) -> Result:
 
 def _vcpus(account: Account) -> Result:
     result = Result("quota", "vCPUs")
-    settings = account.settings
-    wanted = [host.instance_type for host in (settings.gateway, *settings.clients)]
+    wanted = [host.instance_type for host in account.settings.hosts.values()]
     with answers(result, "ec2"):
         ec2 = account.here("ec2")
         running = [

@@ -92,15 +92,15 @@ def _short(values: Sequence[str]) -> str:
 def _alone(account: Account, result: Result, zone: Zone) -> None:
     """What stands in the way of a certificate, and of senders who try IPv6 first."""
     s = account.settings
-    name = records.challenge(s.gateway.name)
-    if names.is_within(name, zone.name) and (alias := zone.held.get((name, "CNAME"))):
-        result.error(
-            "challenge-alias",
-            f"{name} is a CNAME of {alias[0].rstrip('.')}: certbot writes here, and the authority "
-            "looks there",
-            f"Delete the record {name} CNAME",
-        )
-    for host in (s.gateway.name, *(c.name for c in s.clients if not c.private)):
+    for name in (records.challenge(gateway.name) for gateway in s.gateways):
+        if names.is_within(name, zone.name) and (alias := zone.held.get((name, "CNAME"))):
+            result.error(
+                "challenge-alias",
+                f"{name} is a CNAME of {alias[0].rstrip('.')}: certbot writes here, and the "
+                "authority looks there",
+                f"Delete the record {name} CNAME",
+            )
+    for host in (host.name for host in s.hosts.values() if host.public):
         if names.is_within(host, zone.name) and (values := zone.held.get((host, "AAAA"))):
             result.warn(
                 "name-ipv6",
@@ -109,15 +109,15 @@ def _alone(account: Account, result: Result, zone: Zone) -> None:
             )
 
 
-def authority(account: Account, zones: Sequence[Zone]) -> Result:
-    """Whether Let's Encrypt may issue for the gateway: the next CAA set upwards (RFC 8659, 3)."""
+def authority(account: Account, zones: Sequence[Zone], gateway: str) -> Result:
+    """Whether Let's Encrypt may issue for a gateway: the next CAA set upwards (RFC 8659, 3)."""
     s = account.settings
-    result = Result("caa", s.gateway.name)
+    result = Result("caa", gateway)
     if s.acme.directory and caa.LETS_ENCRYPT not in s.acme.directory:
         result.skipped = f"acme.directory is {s.acme.directory}: its name in CAA is not known here"
         return result
     held = {key: values for zone in zones for key, values in zone.held.items()}
-    for name in _upwards(s.gateway.name):
+    for name in _upwards(gateway):
         inside = any(names.is_within(name, zone.name) for zone in zones)
         if inside:
             values: Sequence[str] = held.get((name, "CAA"), ())

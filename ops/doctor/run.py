@@ -47,4 +47,5 @@ def _names(account: Account) -> Iterator[Result]:
         if zone:
             zones.append(zone)
     yield from records.check(account, zones)
-    yield records.authority(account, zones)
+    for gateway in account.settings.gateways:
+        yield records.authority(account, zones, gateway.name)

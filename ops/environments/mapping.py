@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from mail import names
 from ops.edit.stack_file import PREFIX
-from settings import Settings, SettingsError, architecture, marks
+from settings import BaseHost, Settings, SettingsError, architecture, marks
 from settings.marks import Mark
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]|[a-z]")
@@ -81,13 +81,9 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
     ours = {key.removeprefix(PREFIX): v for key, v in kept.items() if key.startswith(PREFIX)}
     moved = move.settings(Settings, ours)
     found = {key: moved.get(key.removeprefix(PREFIX), value) for key, value in kept.items()}
-    gateway, kind = found[f"{PREFIX}gateway"], SMALLEST[architecture(base.gateway.instance_type)]
-    found[f"{PREFIX}gateway"] = {**gateway, "instanceType": kind}
-    if base.clients:
-        found[f"{PREFIX}clients"] = [
-            {**item, "instanceType": SMALLEST[architecture(client.instance_type)]}
-            for item, client in zip(found[f"{PREFIX}clients"], base.clients, strict=True)
-        ]
+    for key, hosts in base.kinds.items():
+        if given := found.get(f"{PREFIX}{key}"):
+            found[f"{PREFIX}{key}"] = _smallest(given, hosts)
     acme = found.get(f"{PREFIX}acme", {})
     return {
         **found,
@@ -97,6 +93,13 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
         f"{PREFIX}protect": False,
         f"{PREFIX}tags": {**found.get(f"{PREFIX}tags", {}), EXPIRES: expiry(wanted.expires)},
     }
+
+
+def _smallest(given: Any, hosts: Sequence[BaseHost]) -> Any:
+    """One host as the file has it, or a list of them, with the smallest instance type that fits."""
+    if isinstance(given, list):
+        return [_smallest(item, [host]) for item, host in zip(given, hosts, strict=True)]
+    return {**given, "instanceType": SMALLEST[architecture(hosts[0].instance_type)]}
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Stack:
 def find(stack: Stack) -> Iterator[Left]:
     """In an order in which it can be removed."""
     s = stack.settings
-    hosts = [s.gateway.name, *(client.name for client in s.clients)]
+    hosts = [host.name for host in s.hosts.values()]
     yield from owned(stack.project, stack.name, stack.client, hosts)
     aliases: list[str] = []
     if s.smarthost and s.smarthost.ses:

@@ -25,13 +25,16 @@ def looked_for(settings: Settings) -> list[Wanted]:
 
     A client may have had a public address before, and a domain may have taken mail.
     """
-    challenge = records.challenge(settings.gateway.name)
-    found = [*published.stack(settings), Wanted(challenge, "TXT", records.TTL, (None,))]
-    for client in settings.private_clients:
-        found += records.host(client.name, None)
+    found = published.stack(settings)
+    for gateway in settings.gateways:
+        challenge = records.challenge(gateway.name)
+        found.append(Wanted(challenge, "TXT", records.TTL, (None,)))
+    for host in settings.hosts.values():
+        if not host.public:
+            found += records.host(host.name, None)
     for domain in settings.mail_domains:
         if not published.exchanges(settings, domain):
-            own = (published.own_exchange(settings),)
+            own = published.own_exchanges(settings)
             found.append(Wanted(domain.name, "MX", domain.ttl, own))
     return found
 

@@ -13,8 +13,7 @@ from settings.words import NULL_MX, is_ipv4
 def zone_conflicts(s: Settings) -> Iterator[str]:
     """Names that are in no zone of the stack, and a delegation that does not fit the zones."""
     yield from twice("zones", [zone.name for zone in s.zones])
-    placed = [("gateway.name", s.gateway.name)]
-    placed += [(f"clients[{n}].name", c.name) for n, c in enumerate(s.clients)]
+    placed = [(f"{key}.name", host.name) for key, host in s.hosts.items()]
     placed += [(f"domains[{n}].name", d.name) for n, d in enumerate(s.domains)]
     zones = s.hosted_zones
     known = set(zones)
@@ -52,7 +51,7 @@ def conflicts(s: Settings) -> Iterator[str]:
     if not s.domains:
         yield f"mail-relay:domains: []: {EXAMPLES['domains']}"
     yield from twice("domains", [d.name for d in s.domains])
-    hosts = {s.gateway.name, *(c.name for c in s.clients if not c.private)}
+    hosts = {host.name for host in s.hosts.values() if host.public}
     receiving, policies = set(s.receiving), s.spf_policies
     for number, domain in enumerate(s.domains):
         key = f"mail-relay:domains[{number}]"

@@ -13,16 +13,18 @@ NO_VPC = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
 
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     """Two hosts of one name, a type that does not fit the image, networks that are none."""
-    yield from twice("clients", [c.name for c in s.clients])
-    for number, client in enumerate(s.clients):
-        if client.name == s.gateway.name or client.name in ours:
-            yield (
-                f"mail-relay:clients[{number}].name: {client.name!r}: this name is taken by the "
-                "gateway or a domain; give the host a name of its own"
-            )
-    types = [("gateway", s.gateway.instance_type)]
-    types += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
-    for key, kind in types:
+    taken = set(ours)
+    for key, hosts in s.kinds.items():
+        yield from twice(key, [host.name for host in hosts])
+        for number, host in enumerate(hosts):
+            if key != "gateway" and host.name in taken:
+                yield (
+                    f"mail-relay:{key}[{number}].name: {host.name!r}: this name is taken by the "
+                    "gateway or a domain; give the host a name of its own"
+                )
+        taken |= {host.name for host in hosts}
+    for key, host in s.hosts.items():
+        kind = host.instance_type
         if s.image and f"-{architecture(kind)}-" not in s.image:
             yield (
                 f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mail import aliases
 from settings.conflicts.common import foreign, twice
-from settings.model import Settings
+from settings.model import Client, Settings
 
 # Space on the data volume for queue and certificates, besides two messages of the largest size.
 QUEUE_MIB = 256
@@ -21,9 +21,10 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
 
 def _login_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     yield from twice("logins", [x.address for x in s.logins])
-    for number, client in enumerate(s.clients):
-        yield from foreign(f"clients[{number}]", s.send_as(client), ours)
-    own = {client.login for client in s.clients}
+    own = {host.login for host in s.hosts.values() if isinstance(host, Client)}
+    for key, host in s.hosts.items():
+        if isinstance(host, Client):
+            yield from foreign(key, s.send_as(host), ours)
     for number, login in enumerate(s.logins):
         key = f"mail-relay:logins[{number}]"
         if login.address in own:
@@ -55,7 +56,7 @@ def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         given = domain.dmarc
         wanted += [(f"domains[{number}].dmarc.reports", r) for r in given.reports or ()]
         wanted += [(f"domains[{number}].dmarc.ruf", r) for r in given.ruf]
-    hosts, receiving = {s.gateway.name, *(c.name for c in s.clients)}, set(s.receiving)
+    hosts, receiving = {host.name for host in s.hosts.values()}, set(s.receiving)
     for key, target in wanted:
         domain = target.rpartition("@")[2]
         if domain in hosts:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from settings.conflicts.common import twice
-from settings.model import Settings, Smarthost
+from settings.model import Settings
+from settings.smarthost import Smarthost
 
 
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
@@ -16,7 +17,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         return
     if given.host is None:
         yield f"{key}.host: missing; give the provider's host, as smtp.example.net, or `ses: true`"
-    elif given.host in (s.gateway.name, *(client.name for client in s.clients)):
+    elif given.host in [host.name for host in s.hosts.values()]:
         yield f"{key}.host: {given.host!r}: it is a host of the stack; give the provider's"
     if given.spf is None:
         yield (

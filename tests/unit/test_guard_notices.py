@@ -8,7 +8,8 @@ from test_agent import GATEWAY as TABLES
 from test_user_data import GATEWAY
 
 from agent import gateway_files
-from cloudinit import Smarthost, files
+from cloudinit import files
+from cloudinit.hosts import Smarthost
 
 
 def services(master: str) -> dict[str, list[str]]:

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 from test_user_data import CLIENT, GATEWAY
 
-from cloudinit import ClientHost, GatewayHost, Smarthost, files
+from cloudinit import files
+from cloudinit.hosts import ClientHost, GatewayHost, Smarthost
 
 FULL = dataclasses.replace(
     GATEWAY,

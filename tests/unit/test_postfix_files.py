@@ -9,7 +9,8 @@ from functools import cache
 import pytest
 from test_user_data import CLIENT, GATEWAY, KEEPS_MAIL, main_cf
 
-from cloudinit import GatewayHost, files
+from cloudinit import files
+from cloudinit.hosts import GatewayHost
 
 SUBMISSION = ["submission", "submissions", "10587", "10465"]
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_user_data import KEEPS_MAIL
 
 from agent import status
+from cloudinit import files
 
 RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "SubState": "running"}
 
@@ -17,8 +19,12 @@ RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "SubState": "run
 @pytest.fixture
 def units(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, dict[str, str]]:
     """The units as systemd has them, to change; all are well."""
+    for path, text in files(KEEPS_MAIL).items():
+        if "/status.d/" in path:
+            (tmp_path / Path(path).name).write_text(text)
+    monkeypatch.setattr(status, "LOOKED_AT", tmp_path)
     known: dict[str, dict[str, str]] = {
-        unit: {**RUNNING, "NRestarts": "0"} for unit in status.UNITS
+        unit: {**RUNNING, "NRestarts": "0"} for unit in status.looked_at("units")
     }
     monkeypatch.setattr(status, "RUN", tmp_path)
     monkeypatch.setattr(status, "run", lambda *_: "")
@@ -55,6 +61,13 @@ def test_a_daemon_that_came_back_once_is_well_at_the_next_look(
 def test_a_unit_that_is_not_to_run_is_not_missed(units: dict[str, dict[str, str]]) -> None:
     units["dovecot.service"] = {"UnitFileState": "", "ActiveState": "inactive"}
     assert status.stopped() == ()
+
+
+def test_a_gateways_file_systems_are_the_systems_and_the_volume(
+    units: dict[str, dict[str, str]],
+) -> None:
+    assert units
+    assert status.looked_at("disks") == ("/", "/srv/mail")
 
 
 class Silent:

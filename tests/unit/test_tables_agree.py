@@ -18,8 +18,9 @@ import yaml
 from recorder import declare
 
 from agent import bundle, gateway_files, mailbox_files, smarthost
-from cloudinit import ClientHost, GatewayHost, Guessing, Strangers, files
-from components import bundles
+from cloudinit import files
+from cloudinit.hosts import ClientHost, GatewayHost
+from components import bundles, gateway
 from mail import dkim, names
 from settings import Settings, SettingsError, read
 
@@ -142,23 +143,13 @@ def check_host(settings: Settings) -> None:
 
 
 def gateway_host(settings: Settings) -> GatewayHost:
-    return GatewayHost(
-        name=settings.gateway.name,
-        domain=settings.gateway_domain,
-        operator=settings.operator,
+    return gateway.fixed(
+        settings,
+        settings.gateway,
         region="us-east-1",
         tables="s3://bucket/gateway.json",
         status="s3://bucket/status",
-        acme_directory=None,
-        reject_by_dmarc=True,
-        acme_email=settings.acme.email or settings.operator,
-        ssh_public_key=None,
-        sasl_mechanisms=settings.sasl.mechanisms,
-        message_size_limit_mib=settings.message_size_limit_mib,
-        mailboxes=bool(settings.mailboxes),
-        network=settings.network.cidr,
-        strangers=Strangers(**settings.limits.strangers.model_dump()),
-        guessing=Guessing(**settings.limits.guessing.model_dump()),
+        smarthost=None,
     )
 
 

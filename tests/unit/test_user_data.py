@@ -5,22 +5,13 @@ import gzip
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from certificates import root
 
-from cloudinit import (
-    ClientHost,
-    GatewayHost,
-    Guessing,
-    Part,
-    Smarthost,
-    Strangers,
-    files,
-    parts,
-    setup_object,
-)
-from cloudinit.parts import AGENT_FILES
+from cloudinit import Part, files, parts, setup_object
+from cloudinit.hosts import FOLDERS, ClientHost, GatewayHost, Guessing, Smarthost, Strangers
 
 LIMIT = 16_384  # of EC2's user data, in bytes before base64
 
@@ -96,7 +87,7 @@ def test_a_root_of_the_stacks_own_is_trusted_for_the_gateway_alone() -> None:
 def test_every_file_of_the_agent_that_a_role_imports_is_there() -> None:
     for role, host in (("gateway", GATEWAY), ("client", CLIENT)):
         laid = files(host)
-        for name in AGENT_FILES[role]:
+        for name in (*FOLDERS["common"].agent, *FOLDERS[role].agent):
             assert f"usr/local/lib/mail-relay/agent/{name}" in laid
 
 
@@ -148,7 +139,7 @@ def test_the_scripts_of_user_data_and_set_up_are_shell_and_python() -> None:
         _, boot = user_data_of(host, "vol-0123456789abcdef0")
         scripts = {"boot": boot.content, **files(host)}
         for path, text in scripts.items():
-            if text.startswith("#!/bin/sh") or path.endswith("/steps"):
+            if text.startswith("#!/bin/sh") or re.search("/(steps|setup.d/.*)$", path):
                 subprocess.run(["sh", "-n"], input=text, text=True, check=True)
         fetch = boot.content.partition("<<'END-OF-FILE'\n")[2].partition("END-OF-FILE\n")[0]
         compile(fetch, "fetch", "exec")
@@ -164,6 +155,49 @@ def test_only_a_host_that_keeps_mail_has_what_that_takes() -> None:
     settings = main_cf(keeps["etc/postfix/main.cf"])
     assert settings["smtpd_recipient_restrictions"].endswith(", $mailbox_quota")
     assert "virtual_transport" not in main_cf(plain["etc/postfix/main.cf"])
+
+
+def added(host: GatewayHost | ClientHost, phase: str, folder: Path) -> list[str]:
+    """What `setup` does in a phase for the host's optional services, the commands played."""
+    laid, base = files(host), "usr/local/lib/mail-relay"
+    for path, text in laid.items():
+        if path.startswith(f"{base}/setup.d/"):
+            (folder / Path(path).name).write_text(text)
+    steps = laid[f"{base}/steps"].replace(f"/{base}/setup.d", str(folder))
+    play = f"""{steps.replace("/run/mail-relay", str(folder / "run"))}
+add() {{ echo "add $1"; }}
+install() {{ echo "install $*"; }}
+systemctl() {{ echo "systemctl $*"; }}
+more=
+folders {phase}
+echo "$more" """
+    done = subprocess.run(["sh", "-eu"], input=play, text=True, check=True, capture_output=True)
+    return done.stdout.split("\n")[:-1]
+
+
+def test_an_optional_service_brings_its_steps_of_the_set_up(tmp_path: Path) -> None:
+    both = dataclasses.replace(KEEPS_MAIL, smarthost=SES)
+    assert added(GATEWAY, "packages", tmp_path) == [""]
+    packages = " dovecot-imapd dovecot-lmtpd libsasl2-modules"
+    assert added(both, "packages", tmp_path) == [packages]
+    assert added(both, "users", tmp_path) == ["add vmail", ""]
+    (made, _) = added(both, "volume", tmp_path)
+    assert made.endswith("/srv/mail/mailboxes")
+    (enabled, _) = added(both, "units", tmp_path)
+    assert enabled.endswith("mail-relay-smarthost.timer")
+
+
+def test_the_lines_of_a_service_are_in_the_files_of_others_and_no_files_of_their_own() -> None:
+    plain, keeps = files(GATEWAY), files(KEEPS_MAIL)
+    for path in (
+        "etc/postfix/main.cf",
+        "etc/postfix/master.cf",
+        "etc/rsyslog.d/mail-relay.conf",
+        "etc/fail2ban/filter.d/mail-relay.conf",
+        "usr/local/lib/mail-relay/certificate-installed",
+    ):
+        assert keeps[path] != plain[path]
+    assert not [path for path in keeps if path.split("/")[0] not in ("etc", "usr")]
 
 
 def test_mechanisms_and_the_size_limit_are_the_stacks() -> None:
