@@ -8,7 +8,6 @@ from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Outputs
 from ops.terminal import notes, print_json
 from ops.verify.place import place
-from ops.verify.result import Result
 from ops.verify.run import verify
 from ops.verify.show import as_dict, progress, show
 
@@ -26,10 +25,7 @@ def command(
     wanted = chosen.outputs()
     if domain is not None:
         wanted = _only(wanted, domain)
-    found: list[Result] = []
-    for result in verify(wanted, place(chosen, wanted)):
-        found.append(result)
-        progress(result)
+    found = verify(wanted, place(chosen, wanted), progress)
     if json:
         print_json(as_dict(chosen.stack, found))
     else:

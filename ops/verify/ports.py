@@ -14,8 +14,9 @@ ELSEWHERE = "relay-test@example.net"
 # OpenSSL's X509_V_ERR_...
 EXPIRED, NOT_YET, OTHER_NAME = 10, 9, 62
 FIREWALL = (
-    "Nothing answered, not even a refusal: most likely the security group is closed, or another "
-    "firewall on the way; `pulumi up --refresh` puts the group's rules back"
+    "A firewall drops it: see the check `group` (`pulumi up --refresh` puts the security group's "
+    "rules back), then the subnet's network ACL, this network, and on the host: fail2ban-client "
+    "banned"
 )
 RENEW = "On the host: systemctl status certbot.timer; certbot renew"
 
@@ -24,18 +25,7 @@ def check(host: Host, port: int, heard: Heard) -> Result:
     """What the port ought to be, and what it said."""
     result = Result("port", f"{host.name}:{port}")
     if heard.closed:
-        on_host = (
-            "On the host: systemctl status postfix mail-relay-certificate; 587 and 465 open once "
-            "there is a certificate"
-        )
-        # a host whose Postfix is down refuses; who says nothing is a firewall on the way
-        silent = "timed out" in heard.closed
-        result.error(
-            "port-closed",
-            f"{host.address}:{port} takes no connection: {heard.closed}",
-            *([FIREWALL] if silent else []),
-            on_host,
-        )
+        _closed(host, port, result, heard.closed)
         return result
     code, text = heard.greeting
     if code != READY:
@@ -72,6 +62,19 @@ def check(host: Host, port: int, heard: Heard) -> Result:
     _check_auth(port, result, heard)
     _check_relay(port, result, heard)
     return result
+
+
+def _closed(host: Host, port: int, result: Result, why: str) -> None:
+    """A host refuses a port that no program has; whoever gets no answer at all meets a firewall."""
+    text = f"{host.address}:{port} takes no connection: {why}"
+    if "timed out" in why:
+        result.error("port-filtered", text, FIREWALL)
+        return
+    unit = "dovecot" if port == IMAPS else "postfix"
+    remedy = f"On the host: systemctl status {unit} mail-relay-certificate"
+    if port != SMTP:
+        remedy += f"; {port} opens once there is a certificate"
+    result.error("port-closed", text, remedy)
 
 
 def _check_certificate(host: Host, result: Result, heard: Heard) -> None:

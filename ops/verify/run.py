@@ -1,22 +1,44 @@
 """Every check, in the order in which one rests on another."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from ops.outputs import Host, Outputs
-from ops.verify import addresses, dkim, dmarc, hosts, mx, ports, records, spf, talk, zones
-from ops.verify.hosts import FULL_DISK
+from ops.verify import (
+    addresses,
+    causes,
+    dkim,
+    dmarc,
+    group,
+    hosts,
+    mx,
+    ports,
+    records,
+    spf,
+    talk,
+    zones,
+)
 from ops.verify.names import Names
 from ops.verify.place import Place
 from ops.verify.result import Result
 from ops.verify.world import World
 
 PROVIDER = "gmail.com"
-# What senders meet at a gateway whose disk is full.
-PUT_OFF = ("port-deferred", "port-silent", "mx-deferred")
 PORTS = (talk.SMTP, talk.SUBMISSION, talk.SUBMISSIONS)
 
 
-def verify(expected: Outputs, place: Place) -> Iterator[Result]:
+def verify(
+    expected: Outputs, place: Place, progress: Callable[[Result], None] = lambda _: None
+) -> list[Result]:
+    """Every result, with each cause as one error; `progress` gets each check as it ends."""
+    found = []
+    for result in _checks(expected, place):
+        progress(result)
+        found.append(result)
+    explained = causes.explain(expected, found)
+    return causes.fold([_seen_from_here(expected, place, result) for result in explained])
+
+
+def _checks(expected: Outputs, place: Place) -> Iterator[Result]:
     """The results as they come."""
     world = World(place.names, expected)
     for zone in expected.zones:
@@ -24,31 +46,40 @@ def verify(expected: Outputs, place: Place) -> Iterator[Result]:
     for host in expected.hosts:
         yield from addresses.check(world, host)
     yield from records.check(world)
-    # what hosts say explains what their ports do
-    told = {host.name: _told(expected, place, host) for host in expected.hosts}
-    full = {each.name for each in expected.gateways if hosts.is_full(told[each.name])}
     heard: list[talk.Heard] = []
     for gateway in expected.gateways:
+        yield _group(expected, place, gateway)
         for port, said in _heard(world, place, gateway):
             if port == talk.SMTP:
                 heard.append(said)
-                if said.closed and (reason := _blocked_here(world, place)):
-                    yield Result("port", f"{gateway.name}:{port}", skipped=reason)
-                    continue
-            result = ports.check(gateway, port, said)
-            yield result.behind(FULL_DISK, PUT_OFF) if gateway.name in full else result
+            yield ports.check(gateway, port, said)
     shared = spf.check_shared(world)
     yield from shared
     for domain in expected.domains:
-        taken = mx.check(world, domain, heard)
-        yield taken.behind(FULL_DISK, PUT_OFF) if full else taken
+        yield mx.check(world, domain, heard)
         policy, got = spf.check(world, domain, shared)
         yield policy
         keys = [dkim.check(world, domain, selector) for selector in domain.selectors]
         yield from keys
         yield dmarc.check(world, domain, got, keys)
-    for results in told.values():
-        yield from results
+    for host in expected.hosts:
+        yield from _told(expected, place, host)
+
+
+def _group(expected: Outputs, place: Place, gateway: Host) -> Result:
+    try:
+        return group.check(expected, gateway, place.group_of(gateway))
+    except hosts.NoAccess as error:
+        return Result("group", gateway.name, skipped=str(error))
+
+
+def _seen_from_here(expected: Outputs, place: Place, result: Result) -> Result:
+    """The result; skipped if it is a port 25 that nobody can see from this network."""
+    closed = {problem.code for problem in result.errors} & {"port-closed", "port-filtered"}
+    if not closed or not result.subject.endswith(f":{talk.SMTP}"):
+        return result
+    reason = _blocked_here(World(place.names, expected), place)
+    return Result(result.check, result.subject, skipped=reason) if reason else result
 
 
 def _told(expected: Outputs, place: Place, host: Host) -> list[Result]:
