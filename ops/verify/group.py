@@ -5,6 +5,7 @@ from typing import Any
 
 from components.network import BASE_EGRESS, EVERYWHERE, GATEWAY_IN, IMAPS, SMTP, Service
 from ops.account import Clients
+from ops.errors import StackError
 from ops.outputs import Host, Outputs
 from ops.verify.result import Result
 
@@ -33,10 +34,13 @@ class Group:
 
 
 def read(client: Clients, host: Host) -> Group:
-    """The groups of a host; what AWS refuses is botocore's error."""
+    """The groups of a host's interfaces; StackError if it has none, else botocore's errors."""
     ec2 = client("ec2")
     found = ec2.describe_instances(InstanceIds=[host.instance_id])["Reservations"]
-    ids = [group["GroupId"] for r in found for i in r["Instances"] for group in i["SecurityGroups"]]
+    interfaces = [n for r in found for i in r["Instances"] for n in i["NetworkInterfaces"]]
+    ids = [group["GroupId"] for interface in interfaces for group in interface["Groups"]]
+    if not ids:  # AWS would take an empty list for every group of the account
+        raise StackError(f"{host.instance_id} has no network interface: is it terminated?")
     groups = ec2.describe_security_groups(GroupIds=ids)["SecurityGroups"]
     return Group(
         tuple(ids),
