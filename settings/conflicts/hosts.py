@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from settings.conflicts.common import twice
-from settings.model import Settings
+from settings.model import IMAGES, Settings
 from settings.words import architecture
 
 # This host, loopback, link-local, multicast and reserved addresses (RFC 6890, 2.2.2).
@@ -20,14 +20,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 f"mail-relay:clients[{number}].name: {client.name!r}: this name is taken by the "
                 "gateway or a domain; give the host a name of its own"
             )
-    types = [("gateway", s.gateway.instance_type)]
-    types += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
-    for key, kind in types:
-        if s.image and f"-{architecture(kind)}-" not in s.image:
-            yield (
-                f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "
-                f"{s.image} is not; choose a type or an image of the same architecture"
-            )
+    yield from _image(s)
     yield from twice("ssh.allowFrom", list(s.ssh.allow_from))
     for number, allowed in enumerate(s.ssh.allow_from):
         if ipaddress.IPv4Network(allowed).prefixlen < 8:
@@ -60,4 +53,22 @@ def _private_conflicts(s: Settings) -> Iterator[str]:
                 f"mail-relay:domains[{number}].name: {domain.name!r}: with private clients the "
                 f"hosts see a private zone {s.gateway.name}, which hides what is below it; choose "
                 "a domain that is not below the gateway's name"
+            )
+
+
+def _image(s: Settings) -> Iterator[str]:
+    """An image for another architecture than a host's type, or one that is not named."""
+    if s.image and s.image.startswith("ami-"):
+        yield (
+            f"mail-relay:image: {s.image!r}: give the name of Debian's image, such as "
+            f"{IMAGES['arm64']}; its id differs from region to region"
+        )
+        return
+    types = [("gateway", s.gateway.instance_type)]
+    types += [(f"clients[{n}]", c.instance_type) for n, c in enumerate(s.clients)]
+    for key, kind in types:
+        if s.image and f"-{architecture(kind)}-" not in s.image:
+            yield (
+                f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "
+                f"{s.image} is not; choose a type or an image of the same architecture"
             )
