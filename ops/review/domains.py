@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from mail import names
 from ops.review import selectors
 from ops.review.change import Change
+from ops.review.markdown import code, listed, turned
 from ops.review.preview import SAME, Planned, Step, record_set
-from ops.review.say import code, listed, turned
 from ops.review.selectors import selector_of
 
 SPF = "v=spf1"

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ops.review.change import Change
+from ops.review.markdown import code, listed, turned
 from ops.review.preview import SAME, UNKNOWN, Step
-from ops.review.say import code, listed, turned
 from settings import architecture
 
 # Estimates for AWS: a first boot installs its packages in about five minutes, and a stop and start

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ops.review.change import Change
-from ops.review.meaning import sentences
+from ops.review.markdown import code, turned
 from ops.review.picture import picture
 from ops.review.preview import UNKNOWN, Step, Violation, record_set
-from ops.review.say import code, turned
+from ops.review.summary import sentences
 from ops.review.warnings import Warn, warnings
 
 SIGNS = {"create": "+ create", "delete": "- delete", "update": "~ update", "replace": "± replace"}

@@ -7,8 +7,8 @@ from mail import dmarc, spf
 from mail.queue import LIFETIME
 from ops.review import access
 from ops.review.change import Change
+from ops.review.markdown import code, listed
 from ops.review.preview import STAYING, Step, record_set
-from ops.review.say import code, listed
 from ops.review.selectors import published
 from settings import MailDomain, Settings
 

@@ -7,7 +7,7 @@ from ops.outputs import Domain
 from ops.status import Written
 from ops.target import Target
 from ops.verify import dkim, hosts
-from ops.verify.place import place
+from ops.verify.probes import vantage
 from ops.verify.world import World
 
 
@@ -20,15 +20,15 @@ def objections(
     """
     wanted = target.outputs()
     found: list[str] = []
-    here = place(target, wanted)
-    world = World(here.names, wanted)
+    probes = vantage(target, wanted)
+    world = World(probes.names, wanted)
     checked = dkim.check(world, Domain(name=domain, selectors=(newest,)), newest)
     found += [problem.text for problem in checked.errors]
     if checked.skipped:
         found.append(f"{newest} could not be looked at: {checked.skipped}")
     for gateway in wanted.gateways:
         try:
-            written = here.status_of(gateway)
+            written = probes.status_of(gateway)
         except hosts.NoAccess as error:
             found.append(f"it is not known what {gateway.name} signs with: {error}")
         else:

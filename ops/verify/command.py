@@ -7,7 +7,7 @@ import typer
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Outputs
 from ops.terminal import notes, print_json
-from ops.verify.place import place
+from ops.verify.probes import vantage
 from ops.verify.run import verify
 from ops.verify.show import as_dict, progress, show
 
@@ -25,7 +25,7 @@ def command(
     wanted = chosen.outputs()
     if domain is not None:
         wanted = _only(wanted, domain)
-    found = verify(wanted, place(chosen, wanted), progress)
+    found = verify(wanted, vantage(chosen, wanted), progress)
     if json:
         print_json(as_dict(chosen.stack, found))
     else:

@@ -11,7 +11,7 @@ from verify_world import FACTS, GROUP, OUTPUTS, RIGHT, Hosts, Literal, Port, ser
 from ops.outputs import Host, read
 from ops.verify.group import Group
 from ops.verify.hosts import NoAccess
-from ops.verify.place import Place
+from ops.verify.probes import Probes
 from ops.verify.result import Result
 from ops.verify.run import verify
 
@@ -52,8 +52,8 @@ class Loopback:
                     raise NoAccess("no credentials")
                 return group
 
-            place = Place(Literal(names), connect, self.trust, Hosts(facts), group_of)
-            return verify(read(outputs), place)
+            probes = Probes(Literal(names), connect, self.trust, Hosts(facts), group_of)
+            return verify(read(outputs), probes)
 
 
 def wrong(results: list[Result]) -> set[tuple[str, str]]:

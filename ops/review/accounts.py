@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from ops.review.change import Change
-from ops.review.say import listed
+from ops.review.markdown import listed
 from settings import Account, Login, Settings, Smarthost
 
 

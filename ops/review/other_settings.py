@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.review.change import Change
-from ops.review.say import code, turned
+from ops.review.markdown import code, turned
 
 # What other parts of the report tell, from records, hosts or these settings themselves; "*" is
 # any item of a list.

@@ -23,7 +23,7 @@ NOW = ("sh", "-c", ANEW)
 
 
 @dataclass(frozen=True)
-class Place:
+class Probes:
     """How names, ports and hosts are reached. `group_of` raises NoAccess, as `status_of` does."""
 
     names: Names
@@ -33,10 +33,10 @@ class Place:
     group_of: Callable[[Host], Group]
 
 
-def place(target: Target, expected: Outputs) -> Place:
+def vantage(target: Target, expected: Outputs) -> Probes:
     """The internet of the stack, and its own hosts."""
     internet = target.internet(expected.acme_root)
-    return Place(
+    return Probes(
         internet.names,
         internet.connect,
         internet.trust,
