@@ -61,7 +61,7 @@ def command(
 
 
 def _start(about: Target, base: str | None) -> tuple[snapshots.Snapshot | None, list[str]]:
-    """The settings to compare with, and what is to be said about them."""
+    """The settings to compare with, and notes about them for the report."""
     try:
         if base is None:
             return snapshots.deployed(about.pulumi), []

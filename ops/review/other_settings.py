@@ -6,8 +6,7 @@ from typing import Any
 from ops.review.change import Change
 from ops.review.markdown import code, turned
 
-# What other parts of the report tell, from records, hosts or these settings themselves; "*" is
-# any item of a list.
+# Settings that other parts of the report cover; "*" is any item of a list.
 TOLD = {
     ("gateway", "name"),
     ("gateway", "instanceType"),
@@ -35,7 +34,7 @@ TOLD = {
         for key in ("selectors", "retired", "keys", "dmarc", "spf", "txt", "a", "ttl", "mx", "name")
     ),
 }
-# Lists whose items are told as a whole when they come and go.
+# Lists whose items other parts report as a whole when they are added or removed.
 ITEMS = ("clients", "logins", "domains")
 Path = tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""Whether an old selector can be given up: asked of the world, not of the calendar."""
+"""Whether an old selector can be given up: found by checks of DNS and hosts, not by its age."""
 
 import datetime
 
@@ -14,7 +14,7 @@ from ops.verify.world import World
 def objections(
     target: Target, domain: str, newest: str, now: datetime.datetime, wait: datetime.timedelta
 ) -> list[str]:
-    """Why mail could still need the selectors before `newest`; a signer that is silent is a reason.
+    """Why mail could still need the selectors before `newest`; a host without a status is a reason.
 
     `wait` is for how long mail may carry an old selector after the switch.
     """
@@ -44,7 +44,7 @@ def of_signer(
     now: datetime.datetime,
     wait: datetime.timedelta,
 ) -> list[str]:
-    """The same of what the gateway wrote of itself."""
+    """The reasons in the gateway's own status."""
     status = written.status
     if written.seconds > SILENT_SECONDS:
         silent = f"{gateway} has said nothing of itself for {written.seconds / 60:.0f} minutes"

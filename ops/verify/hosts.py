@@ -1,4 +1,4 @@
-"""What only a host can say: its services, tables, selectors, queue, and its way out for mail."""
+"""What only the host knows: its services, tables, selectors, queue, disks, and port 25 out."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ from ops.terminal import several
 from ops.verify.result import Result
 
 AGENT = "mail-relay-tables.service"
-# What a host wrote of itself last, or raises NoAccess.
+# Reads the last status of a host; raises NoAccess.
 Ask = Callable[[Host], Written]
 # The tables are looked for twice a minute.
 STALE_SECONDS = 300
 # Signatures have times (RFC 6376, 3.5), and S3 takes no request that is 15 minutes off.
 CLOCK_SECONDS = 60
-# When senders are usually told that their mail is delayed.
+# Servers usually notify senders of a delay after four hours.
 WAITING_SECONDS = 4 * 3600
 # The share of a file system that is free, in bytes or in inodes.
 LOW, FULL = 0.1, 0.02
@@ -28,11 +28,11 @@ FORM = (
 
 
 class NoAccess(RelayError):
-    """What a host wrote cannot be read; the text says why."""
+    """A host's status, or its security group, cannot be read; the text says why."""
 
 
 def unasked(expected: Outputs, host: Host, reason: str) -> list[Result]:
-    """What could not be looked at, and why."""
+    """Every check of a host as skipped, with the reason."""
     checks = ["status", "services", "tables", "clock", "queue", "disk"]
     if host in expected.gateways:
         checks += ["certificate", "signing", "egress"]
@@ -40,7 +40,7 @@ def unasked(expected: Outputs, host: Host, reason: str) -> list[Result]:
 
 
 def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
-    """Every check of a host; one that is silent or not set up says nothing more of itself."""
+    """Every check of a host; of a silent or unfinished one, all but the first are skipped."""
     first, status = _status(host, written), written.status
     if first.errors:
         others = unasked(expected, host, "what the host says of itself comes first")
@@ -120,7 +120,7 @@ def _certificate(host: Host, status: Status) -> Result:
 
 def _services(host: Host, status: Status) -> Result:
     result = Result("services", host.name)
-    # what the agent meets is said by the check of the tables
+    # the check of the tables reports the agent's problems
     for unit in (unit for unit in status.stopped if unit != AGENT):
         remedy = f"On the host: journalctl -u {unit} says why; systemctl restart {unit}"
         result.error("service-stopped", f"{unit} does not run", remedy, parts=(unit,))

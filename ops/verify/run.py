@@ -83,7 +83,7 @@ def _seen_from_here(expected: Outputs, probes: Probes, result: Result) -> Result
 
 
 def _host_checks(expected: Outputs, probes: Probes, host: Host) -> list[Result]:
-    """Every check of what a host says of itself."""
+    """Every check of a host's own status."""
     try:
         written = probes.status_of(host)
     except hosts.NoAccess as error:

@@ -28,7 +28,7 @@ def as_dict(stack: str, found: Sequence[Result]) -> dict[str, Any]:
 
 
 def show(stack: str, found: Sequence[Result]) -> None:
-    """Each with what to do, then how many of each kind."""
+    """Each result with its instructions, then the numbers of errors and warnings."""
     for result in found:
         _show(result)
     count = as_dict(stack, found)

@@ -1,4 +1,4 @@
-"""What a port says to somebody who does not log in: greeting, TLS, AUTH, recipients."""
+"""A session with a port, without a login: greeting, TLS, AUTH, recipients."""
 
 import smtplib
 import socket
@@ -20,11 +20,11 @@ Reply = tuple[int, str]
 
 @dataclass
 class SmtpSession:
-    """What was said, as far as it went; each field is empty until then.
+    """The server's side of a session; a field stays empty if the session ended before it.
 
-    `closed`, `broken` and `distrust` say why there was no connection, no further conversation, no
-    trust in the certificate; `refusal` is the answer to STARTTLS where it is none; `before` and
-    `after` are the EHLO keywords before and after TLS.
+    `closed` is why there was no connection, `broken` why the session ended early, `distrust` why
+    the certificate is not trusted. `refusal` is the answer to a STARTTLS that was refused; `before`
+    and `after` are the EHLO keywords before and after TLS.
     """
 
     closed: str = ""
@@ -42,9 +42,9 @@ class SmtpSession:
 def probe(
     connect: Connect, trust: ssl.SSLContext, host: Host, port: int, recipients: Sequence[str] = ()
 ) -> SmtpSession:
-    """Talk with a port: TLS, and whether it takes recipients from the null sender.
+    """Try a port: TLS, and whether it accepts recipients from the null sender.
 
-    No message is handed in. A certificate that is not trusted is noted, and the talk goes on.
+    No message is sent. If the certificate is not trusted, that is noted, and the session goes on.
     """
     session = SmtpSession()
     try:
@@ -114,7 +114,7 @@ def _imap_greeting(connection: socket.socket) -> Reply:
 
 
 def _secure(smtp: smtplib.SMTP, trust: ssl.SSLContext, host: Host, session: SmtpSession) -> None:
-    """TLS from here on; what was said before does not count (RFC 3207, 4.2)."""
+    """Start TLS, and forget the EHLO keywords from before it (RFC 3207, 4.2)."""
     assert smtp.sock is not None
     secured = trust.wrap_socket(smtp.sock, server_hostname=host.name)
     smtp.sock, smtp.file = secured, None
