@@ -1,4 +1,4 @@
-"""Destroying an environment from its state alone: without its file, its program, its maker."""
+"""Destroy an environment from its state alone, without its file and its program."""
 
 import yaml
 

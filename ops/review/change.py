@@ -30,7 +30,7 @@ class Change:
 
     @property
     def settings_compare(self) -> bool:
-        """Whether what differs in the settings can be told."""
+        """Whether the settings before the change are known, so that they can be compared."""
         return self.start is not None or self.preview.is_first
 
     @property

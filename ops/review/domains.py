@@ -15,7 +15,7 @@ OF_DOMAIN = "MailDomain$"
 
 
 def sentences(change: Change) -> Iterator[str]:
-    """What becomes of each domain, then of other records."""
+    """What happens to each domain, then to other records."""
     domains = change.domains
     records = [s for s in change.preview.of("Record") if s.op != SAME]
     records.sort(key=lambda step: step.name)
@@ -36,7 +36,7 @@ def sentences(change: Change) -> Iterator[str]:
 
 
 def domain_of(step: Step, domains: Iterable[str]) -> str:
-    """The domain that a record belongs to; "" if it is of none."""
+    """The domain that a record belongs to, or ""."""
     name = step.name.rpartition("-")[0]
     return max((d for d in domains if names.is_within(name, d)), key=len, default="")
 

@@ -61,7 +61,7 @@ def sentences(change: Change) -> Iterator[str]:
 
 
 def _rest(change: Change) -> Iterator[str]:
-    """Settings that the report has no words for."""
+    """Changed settings that no other part of the report covers."""
     assert change.start  # there is something to compare
     one, two = (_flat(r.settings.model_dump(by_alias=True)) for r in (change.start, change.end))
     secret = change.start.secret | change.end.secret
