@@ -21,7 +21,7 @@ def sender_logins(bundle: Bundle) -> str:
             owners.setdefault(item, set()).add(login)
     for item, logins in owners.items():
         logins |= owners.get("@" + item.rpartition("@")[2], set())
-    # a sender of ours that nobody owns is nobody's: no login has an empty name
+    # an address of ours without an owner gets an empty list, which matches no login
     return "".join(f"{item} {','.join(sorted(owners[item]))}\n" for item in sorted(owners))
 
 
@@ -37,7 +37,7 @@ def receiving(bundle: Bundle) -> set[str]:
 
 
 def receives(bundle: Bundle) -> str:
-    """Postfix's virtual_alias_domains: without a mailbox; the host is one for what comes back."""
+    """Postfix's virtual_alias_domains: those without a mailbox, and the host's name for bounces."""
     kept = {address.rpartition("@")[2] for address in bundle.get("mailboxes", ())}
     return "".join(f"{name} -\n" for name in sorted({*receiving(bundle) - kept, bundle["host"]}))
 

@@ -116,7 +116,7 @@ def install(base: Path, files: dict[str, File]) -> None:
 
 
 def untold(base: Path, everybody: Iterable[str]) -> set[str]:
-    """Who has not been told of the last change; everybody, where that cannot be read."""
+    """The readers that have not reloaded since the last change; all if the list is damaged."""
     file = base / "untold.json"
     try:
         return {str(name) for name in json.loads(file.read_text())} if file.exists() else set()
@@ -126,7 +126,7 @@ def untold(base: Path, everybody: Iterable[str]) -> set[str]:
 
 
 def to_tell(base: Path, names: set[str]) -> None:
-    """Remember that these have to be told of a change, before it is made; none: all were told."""
+    """Write down which readers must reload, before the change; an empty set removes the list."""
     file = base / "untold.json"
     if names:
         write(file, json.dumps(sorted(names)))
@@ -143,7 +143,7 @@ def _write(path: Path, octets: bytes) -> None:
 
 
 def _sync(directory: Path) -> None:
-    """Names in a directory, as lasting as their files (fsync(2))."""
+    """Write a directory's names to disk, as its files already are (fsync(2))."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -37,7 +37,7 @@ def say(text: str, level: int = 6) -> None:
 
 
 def gateway(bundle: dict[str, Any], base: Path) -> list[str]:
-    """Install the gateway's files; who could not be told of them, if any."""
+    """Install the gateway's files; returns a line for each service that could not reload."""
     from agent import published
 
     domains = bundle["domains"]
@@ -106,7 +106,7 @@ def _part(name: str) -> Any:
 
 
 def client(bundle: dict[str, Any], base: Path) -> list[str]:
-    """Install the client's login; who could not be told of it, if any."""
+    """Install the client's login; returns a line for each service that could not reload."""
     line = f"[{bundle['gateway']}]:587 {bundle['login']}:{bundle['password']}\n"
     # the host's own name is no sender of ours: its root is root@ the domain, or the one that it has
     own = f"@{bundle['host']} {bundle['ownSender']}\n" if "ownSender" in bundle else ""
@@ -114,11 +114,11 @@ def client(bundle: dict[str, Any], base: Path) -> list[str]:
 
 
 def look(role: str, url: str, base: Path) -> tuple[list[str], source.Answer]:
-    """Ask for tables and install them; what is wrong, and what the bucket said."""
+    """Fetch tables and install them; returns the problems, and the bucket's answer."""
     base.mkdir(mode=0o755, parents=True, exist_ok=True)
     kept, problems = source.read_kept(base), list[str]()
     answer = source.fetch(url, kept)
-    # a bucket's bad tables keep nobody from mending what is installed of the last good ones
+    # if the bucket's tables are unusable, damaged files are still restored from the last good ones
     for content in (answer.content, kept):
         if content is None:
             continue

@@ -1,7 +1,7 @@
-"""Who reads the installed files, and is told when they change: as rarely as can be.
+"""The services that read the installed files, and reload if one of their files has changed.
 
-Whoever has to be told is written down before the change, and struck out after. A look that was
-killed in between is made good by the next one.
+A service that must reload is written down before the change, and removed from the list after it
+has reloaded. If a run is killed in between, the next run does the rest.
 """
 
 import re
@@ -16,8 +16,8 @@ SERVICES = {
     "gateway": ("opendkim.service", "postsrsd.service", *limits.UNITS, POSTFIX),
     "client": (POSTFIX,),
 }
-# A file, or a folder, and who has it in memory; all others are Postfix's (texthash). Dovecot looks
-# whether its own have changed at each login, the guard at each message.
+# Which services have a file, or the files of a folder, in memory; all others are Postfix's
+# (texthash). Dovecot notices a changed file at each login, the guard at each message.
 READERS = {
     "KeyTable": ("opendkim.service",),
     "SigningTable": ("opendkim.service",),
@@ -29,7 +29,7 @@ READERS = {
     "passwords.imap": (),
     "mailbox_users": (),
 }
-# who reads its files at its start alone
+# Services that read their files only when they start.
 RESTARTED = ("postsrsd.service", *limits.UNITS)
 IMAP = "imap "
 LOGIN = re.compile(r"[!-~]+@[!-~]+")
@@ -39,7 +39,7 @@ SECONDS = 30
 
 
 def put(role: str, base: Path, files: dict[str, File]) -> list[str]:
-    """Have exactly these files in place, and everybody know it; who could not be told, if any."""
+    """Install exactly these files; returns a line for each service that could not reload."""
     changed = differing(base, files)
     owed = {name for name in untold(base, SERVICES[role]) if _is_reader(role, name)}
     if changed:
@@ -54,12 +54,12 @@ def put(role: str, base: Path, files: dict[str, File]) -> list[str]:
 
 
 def owe(role: str, base: Path, name: str) -> None:
-    """Have a reader told by the next `put`, for something that is about to change elsewhere."""
+    """Have a service reload at the next `put`, for a change that is made elsewhere."""
     to_tell(base, untold(base, SERVICES[role]) | {name})
 
 
 def _is_reader(role: str, name: str) -> bool:
-    """Whether there is such a reader, whatever has been done to what was written down."""
+    """Whether a name on the list is a reader's: the file may be damaged, or of an older version."""
     login = name.removeprefix(IMAP)
     return name in SERVICES[role] or (login != name and LOGIN.fullmatch(login) is not None)
 
@@ -69,13 +69,13 @@ def _readers(name: str) -> tuple[str, ...]:
 
 
 def _in_order(role: str, names: set[str]) -> list[str]:
-    """Sessions end first; Postfix, which asks the others, is told last."""
+    """IMAP sessions end first; Postfix, which asks the other services, reloads last."""
     order = SERVICES[role]
     return sorted(names, key=lambda name: (order.index(name) if name in order else -1, name))
 
 
 def _cut_off(base: Path, files: dict[str, File]) -> list[str]:
-    """The logins that read mail with a password that is theirs no more."""
+    """The logins that may still have IMAP sessions with a password that is no longer valid."""
     name = "passwords.imap"
     try:
         before = (base / "current" / name).read_bytes().splitlines()
@@ -88,10 +88,10 @@ def _cut_off(base: Path, files: dict[str, File]) -> list[str]:
 
 
 def _tell(name: str) -> bool:
-    """Whether a reader was told; a unit that cannot start is its own journal's story."""
+    """Whether systemd took the reload; if the unit then fails, its own journal says why."""
     if name.startswith(IMAP):
         return _runs("doveadm", "kick", "--", name.removeprefix(IMAP), well=NOBODY)
-    # one that could not start by what was there before may start by this, and at once
+    # a unit that failed with the old files may start with the new ones, without its restart delay
     _runs("systemctl", "reset-failed", name)
     verb = "restart" if name in RESTARTED else "reload-or-restart"
     return _runs("systemctl", "--no-block", verb, name)

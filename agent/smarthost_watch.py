@@ -28,7 +28,7 @@ LETTER = (
 def waiting(listing: str, now: float) -> list[tuple[float, str]]:
     """(arrival, reason) of each message of `postqueue -j` that waits for the smarthost itself.
 
-    What it says of one recipient (4xx to RCPT) is that recipient's matter, and mailboxes are here.
+    A delay of one recipient (4xx to RCPT) is not counted, nor one of the gateway's own mailboxes.
     """
     found = []
     for line in listing.splitlines():
@@ -48,7 +48,7 @@ def write_to_operator(found: list[tuple[float, str]]) -> None:
 
 
 def main() -> int:
-    """Look, tell, and remember what was told."""
+    """Check the queue, write to the operator once, and remember that it was done."""
     state = json.loads(STATE.read_text()) if STATE.exists() else {"told": False, "passwords": ""}
     passwords = hashlib.sha256(PASSWORDS.read_bytes()).hexdigest() if PASSWORDS.exists() else ""
     if passwords != state["passwords"]:

@@ -25,9 +25,9 @@ REMEMBERED = 100
 
 @dataclass(frozen=True)
 class Answer:
-    """What the bucket said: other content, None if it has not changed or is not to be had.
+    """The bucket's answer: new content, or None if it has not changed or could not be fetched.
 
-    `problem` is why it is not to be had. `clock_off` as in a report.
+    `problem` is why it could not be fetched. `clock_off` is the same as in a report.
     """
 
     content: bytes | None = None

@@ -45,7 +45,10 @@ def _by_id(wanted: HostedZone, zone_id: str) -> Found:
     except LookUpError as error:
         if "find resource" not in str(error):
             raise pulumi.RunError(f"{_key(wanted)}: AWS could not be asked: {error}") from None
-        raise pulumi.RunError(f"{_key(wanted)}: Route53 has no zone of this id") from None
+        raise pulumi.RunError(
+            f"{_key(wanted)}: Route53 has no zone of this id; those that it has: aws route53 "
+            f"list-hosted-zones-by-name --dns-name {wanted.name} --max-items 5"
+        ) from None
     if zone.name != wanted.name or zone.private_zone:
         kind = "private" if zone.private_zone else "public"
         raise pulumi.RunError(

@@ -1,4 +1,4 @@
-"""What commands say of a stack and its account, for those who can put it right."""
+"""Errors of a stack or its account that the user can fix."""
 
 from common.errors import RelayError
 

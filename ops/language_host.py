@@ -36,7 +36,7 @@ class LanguageHost(LanguageServer):
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
         """Run the program; what it logs goes to the engine."""
         request.args.insert(0, self.engine_address)
-        return super().Run(request, context)
+        return without_repetition(super().Run(request, context))
 
     def RunPlugin(
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
@@ -64,6 +64,11 @@ class LanguageHost(LanguageServer):
                     else:
                         pipes.unregister(key.fileobj)
         yield answer(exitcode=process.wait())
+
+
+def without_repetition(response: language_pb2.RunResponse) -> language_pb2.RunResponse:
+    """A program's answer; its error was logged, and the engine would show it a second time."""
+    return language_pb2.RunResponse(bail=True) if response.error else response
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ def plain(said: str) -> str:
 
 
 def login_failed(login: str, logins: list[str]) -> str:
-    """Why a login failed, as far as the stack's logins tell."""
+    """Why a login failed, by the stack's list of logins."""
     if login in ("", "(unavailable)"):
         return "it gave no name, or went away before its password"
     known = {name.lower() for name in logins}

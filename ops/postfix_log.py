@@ -137,7 +137,7 @@ def _judged(entry: Traced, text: str) -> None:
 
 
 def _note(entry: Traced, time: str, program: str, text: str) -> None:
-    """What one line of Postfix tells; only its own program is believed."""
+    """Add a line of Postfix to the entry; a kind of line counts only from its own program."""
     match program:
         case "smtpd" if text.startswith("client="):
             _client(entry, text)

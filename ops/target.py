@@ -37,9 +37,9 @@ from settings import Settings
 CONNECT_SECONDS = 10
 # Settings of the AWS provider, without `aws:`.
 PROVIDER = ("region", "profile", "accessKey", "secretKey", "token", "assumeRoles")
-# A network that lets nothing through is told of in a minute, not in ten.
+# Calls fail within a minute, not ten, if the network lets nothing through.
 PATIENCE = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
-# What Pulumi says of a stack whose last `pulumi` was killed, or works on it now.
+# Pulumi's messages if the last `pulumi` of a stack was killed, or another one is running.
 _KILLED = (
     "stack is currently locked",
     "Another update is currently in progress",
@@ -213,19 +213,21 @@ class Target(Protocol):
                 notes.print(shown(line), end="", soft_wrap=True)
                 said.append(line)
         if process.returncode != 0:
-            text = "".join(said)  # it was shown, so the error is what Pulumi made of it in the end
+            text = "".join(
+                said
+            )  # all of it was shown already, so the error has only the diagnostics
             end = text[max(text.find("Diagnostics:"), 0) :]
-            # what the stack exports is no part of what went wrong
+            # the outputs are not part of the error
             raise self._hinted(end.partition("\nOutputs:")[0].strip(), text)
 
     def _hinted(self, said: str, whole: str = "") -> StackError:
-        """With the way out, where it was a `pulumi` that was killed that is in the way."""
+        """The error; if a killed `pulumi` is the cause, with the command that repairs the stack."""
         if any(sign in (whole or said) for sign in _KILLED):
             said += f"\nIf the last `pulumi` was killed: {self.settle_command}"
         return StackError(said)
 
     def preview(self, *arguments: str) -> str:
-        """The engine's events of a preview, one a line; StackError if it did not come to any."""
+        """The engine's events of a preview, one a line; StackError if there are none."""
         command = ("preview", "--json", *arguments, "--stack", self.stack)
         result = self._captured(*command, env={engine.EVENTS: "true"})
         if not result.stdout.startswith("{"):

@@ -44,7 +44,7 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Something that takes a while: told when it begins, and how long it took."""
+    """Show that a step begins, and afterwards how long it took."""
     started = time.monotonic()
     notes.print(Text("...", "dim"), text)
     yield

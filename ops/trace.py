@@ -62,7 +62,7 @@ def command(
 
 
 def _json(message: Traced, logins: list[str]) -> dict[str, Any]:
-    """A message with what each answer means, where that is not said by it."""
+    """A message as JSON, with the meaning of each answer that is not clear by itself."""
     content = asdict(message)
     for attempt in content["attempts"]:
         failed = attempt["status"] == "login failed"

@@ -14,7 +14,7 @@ HOME = "us-east-1"
 
 @dataclass(frozen=True)
 class Account:
-    """A stack as its file tells it, and the ways to ask.
+    """A stack as its file describes it, and what the checks need to query AWS and DNS.
 
     `client` makes a boto3 client from a service and a region, `names` asks DNS, `connect` opens a
     connection from here, `option` names the stack to our other commands, `pulumi` is how Pulumi is

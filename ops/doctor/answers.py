@@ -54,4 +54,4 @@ def _denied(result: Result, action: str, said: str) -> None:
         result.error("denied", f"{action} is denied, and pulumi needs it: {said}", remedy)
     else:
         result.skipped = f"{action} is denied: {said}"
-        result.instructions.append(remedy)
+        result.advice.append(remedy)

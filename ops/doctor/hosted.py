@@ -22,7 +22,7 @@ class Zone:
 
 
 def check(account: Account) -> Iterator[tuple[Result, Zone | None]]:
-    """Each zone with what it holds; None where the stack could not use it."""
+    """Each zone with what it holds; None if the stack cannot use it."""
     wanted = account.settings.existing_zones
     listed = Result("zone", ", ".join(zone.name for zone in wanted))
     with answers(listed, "route53"):

@@ -32,7 +32,7 @@ OPTED_IN = ("opt-in-not-required", "opted-in")
 
 @dataclass(frozen=True)
 class Who:
-    """The account's id, "" where nobody can be told."""
+    """The account's id, or "" if AWS does not answer."""
 
     result: Result
     account: str = ""

@@ -20,7 +20,7 @@ def check(account: Account) -> Result:
         "no API tells whether AWS lets this account's port 25 out; a new account's is closed. "
         "Once the gateway is up it tells by itself"
     )
-    result.instructions += [
+    result.advice += [
         f"Ask AWS for it now, since it takes a day or two: {FORM} (as the root user or with "
         "support's rights; say which domains send, and to whom)",
         f"After `up`: ./relay verify {account.option} (the check `egress`). Where it stays closed: "
@@ -38,7 +38,7 @@ def _from_here(account: Account, result: Result) -> None:
     try:
         account.connect(address, SMTP).close()
     except OSError:
-        result.instructions.append(
+        result.advice.append(
             f"This network does not reach port 25 of {exchange}: it may let none out. Run verify "
             "from another one to see the gateway's from outside"
         )

@@ -14,16 +14,16 @@ from ops.settle import state
 from ops.target import Target
 
 PREFIX = "env-"
-# The stack's tag, which is there before the first resource is.
+# The stack's tag, set before its first resource is created.
 EXPIRES = "mail-relay:expires"
-# Of a stack that was made and not tagged: `env up` ended, or is, between the two.
+# A stack without the tag expires so long after its creation: `env up` may still be about to tag it.
 UNTAGGED = timedelta(hours=1)
 ZONE = "aws:route53/zone:Zone"
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment; `export` is what `pulumi stack export` says of it."""
+    """An environment; `export` is the output of `pulumi stack export`."""
 
     name: str
     target: Target
@@ -57,7 +57,7 @@ class Environment:
 
     @property
     def protected(self) -> list[str]:
-        """The URNs of what `pulumi destroy` would not destroy."""
+        """The URNs of protected resources, which `pulumi destroy` refuses to destroy."""
         return [r["urn"] for r in self.resources if r.get("protect")]
 
 

@@ -1,4 +1,4 @@
-"""Destroying an environment from its state alone: without its file, its program, its maker."""
+"""Destroy an environment from its state alone, without its file and its program."""
 
 import yaml
 
@@ -12,7 +12,7 @@ from ops.terminal import notes
 
 
 def refuse_protected(environment: Environment) -> None:
-    """StackError if `pulumi destroy` would stop in the middle; it names the way out."""
+    """StackError if `pulumi destroy` would stop in the middle; it names the commands to run."""
     if environment.protected:
         stack, pulumi = environment.target.stack, environment.target.command
         ways = "\n".join(

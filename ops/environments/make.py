@@ -63,7 +63,7 @@ def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:
 
 
 def _check(config: Mapping[str, Any], source: Path) -> None:
-    """Nothing is made from settings that the program would refuse."""
+    """SettingsError if the program would refuse the settings, before anything is created."""
     try:
         read(readable(dict(config)))
     except SettingsError as error:

@@ -17,10 +17,10 @@ from settings.marks import Mark
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]|[a-z]")
 EXPIRES = "Expires"
-# Postfix and OpenDKIM are content with 512 MiB; apt beside certbot and cloud-init are not.
+# Postfix and OpenDKIM need 512 MiB; apt together with certbot and cloud-init needs more.
 SMALLEST = {"arm64": "t4g.micro", "amd64": "t3.micro"}
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
-# A name in a setting; what stands before "@" is none, whatever it looks like.
+# A domain name in a setting; the part before "@" is never one.
 _DOMAIN = re.compile(r"(?<![a-z0-9._-])[a-z0-9_-]++(?:\.[a-z0-9-]++)++(?!@)")
 
 

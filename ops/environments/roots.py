@@ -15,7 +15,7 @@ SECONDS = 30
 
 
 def staging_roots(target: Target) -> str:
-    """The certificates (PEM), as their owner publishes them; StackError if they cannot be had."""
+    """The certificates (PEM) from their owner's site; StackError if they cannot be fetched."""
     return "".join(dict.fromkeys(_get(url, target) for url in URLS))
 
 

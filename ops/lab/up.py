@@ -80,6 +80,6 @@ def apply(
 
 
 def host_progress(line: str) -> str:
-    """What a line of `pulumi up` tells of a host, or ""; the rest is told by the result."""
+    """The progress of a host in a line of `pulumi up`, or ""; the result shows all else."""
     found = re.search(r"\([\d.]+s\) .*?((?:[a-z0-9-]+\.)+[a-z0-9-]+: .+)", line)
     return f"       {found[1]}\n" if found else ""

@@ -1,1 +1,1 @@
-"""`relay leftovers`: what of a stack is in the account and not in its state."""
+"""`relay leftovers`: resources of a stack that are in the account but not in its state."""

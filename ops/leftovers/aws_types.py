@@ -1,4 +1,4 @@
-"""What is known of each AWS type of the stack, one row each, in an order of removal.
+"""The AWS types of the stack, a row each, in an order in which they can be removed.
 
 The lab's plug-in makes them (lab/provider), `leftovers` lists those with tags, `settle` looks up
 what was begun, and the policy `tagged` holds them to their tags.
@@ -23,7 +23,7 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Listed:
-    """How EC2 lists a type by tags, what it calls its parts, what one costs and how it goes.
+    """How EC2 lists a type by tags, its field names, its price, and the command to remove one.
 
     `operation` is boto3's, `key` names the list in its answer, `id` each one's id.
     """
@@ -39,7 +39,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class AwsType:
-    """A type: whether it has the stack's tags, and how one that was begun is found.
+    """A type: whether it has the stack's tags, and how an interrupted creation is found.
 
     By its tags, where EC2's ids of the type begin with `prefix`, else by `begun`. With neither, to
     make it again is the same call as to make it.

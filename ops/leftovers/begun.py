@@ -1,4 +1,4 @@
-"""Under which id the account has what was to be made, looked up by its inputs.
+"""The id of a resource whose creation was interrupted, looked up by its inputs.
 
 Each gives the ids of what is certainly the stack's own: it has a name that Pulumi chose, or is the
 very part of something of the stack that was to be made. What is not there may be a ClientError.
@@ -122,7 +122,7 @@ def zone(client: Client, inputs: Inputs) -> Iterator[str]:
 
 
 def record(client: Client, inputs: Inputs) -> Iterator[str]:
-    """Only one that says what ours was to say: the name may be held by somebody else's."""
+    """Only a record with our values: the name may have a record of somebody else."""
     zone, name, kind = inputs["zoneId"], inputs["name"], inputs["type"]
     found = client("route53").list_resource_record_sets(
         HostedZoneId=zone, StartRecordName=name, StartRecordType=kind, MaxItems="1"

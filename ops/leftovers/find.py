@@ -22,7 +22,7 @@ class Stack:
 
 
 def find(stack: Stack) -> Iterator[Left]:
-    """In an order in which it can be removed."""
+    """All resources of the stack, in an order in which they can be removed."""
     s = stack.settings
     hosts = [host.name for host in s.hosts.values()]
     yield from owned(stack.project, stack.name, stack.client, hosts)
@@ -40,7 +40,7 @@ def find(stack: Stack) -> Iterator[Left]:
 def owned(
     project: str, stack: str, client: Callable[[str], Any], hosts: Sequence[str] = ()
 ) -> Iterator[Left]:
-    """What says by its tags or its name that it is a stack's, whatever the stack's settings."""
+    """Resources that have a stack's tags or name, whatever the stack's settings."""
     tags = owner_tags(project, stack)
     yield from network.find(client("ec2"), tags, hosts)
     account = client("sts").get_caller_identity()["Account"]

@@ -1,4 +1,4 @@
-"""One thing that is there."""
+"""A resource that `leftovers` found."""
 
 from dataclasses import dataclass
 
@@ -19,5 +19,5 @@ class Left:
 
 
 def monthly(dollars: float) -> str:
-    """A price for people."""
+    """A price in words."""
     return f"about {dollars:.2f} USD a month"

@@ -54,12 +54,12 @@ def is_ours(wanted: Wanted, values: Sequence[str]) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Without addresses: one of the stack's is not known any more once it is gone."""
+    """The values without addresses: a released address of the stack is not known any more."""
     return re.sub(r"ip4:[\d.]+", "ip4:", text)
 
 
 def find(route53: Any, settings: Settings, aliases: Sequence[str] = ()) -> Iterator[Left]:
-    """The record sets that the stack makes in zones of its user's; `aliases` are of CNAMEs."""
+    """The record sets that the stack makes in the user's zones; `aliases` are those of CNAMEs."""
     wanted = looked_for(settings)
     wanted += [Wanted(alias, "CNAME", records.TTL, (None,)) for alias in aliases]
     names = set(settings.hosted_zones)
@@ -74,7 +74,7 @@ def find(route53: Any, settings: Settings, aliases: Sequence[str] = ()) -> Itera
 
 
 def zones(route53: Any, tags: Mapping[str, str]) -> Iterator[Left]:
-    """The zones that the stack made itself, each behind what is in it."""
+    """The zones that the stack made itself, each after the records in it."""
     for zone in _zones(route53):
         name, identity = zone["Name"].rstrip("."), zone["Id"].rpartition("/")[2]
         if _tagged(route53, identity, tags):

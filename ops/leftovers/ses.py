@@ -9,7 +9,7 @@ from ops.leftovers.left import Left
 def identities(
     sesv2: Any, tags: Mapping[str, str], domains: Sequence[str]
 ) -> Iterator[tuple[Left, list[str]]]:
-    """Each with the names of its DKIM records."""
+    """Each identity with the names of its DKIM records."""
     for domain in domains:
         try:
             found = sesv2.get_email_identity(EmailIdentity=domain)

@@ -32,7 +32,7 @@ def opened_ssh(change: Change) -> list[str]:
 
 
 def sentences(change: Change) -> Iterator[str]:
-    """What is opened and closed, in and out."""
+    """The ports that are opened and closed, in and out."""
     for kind, verbs in (
         ("SecurityGroupIngressRule", ("is opened to", "is closed to")),
         ("SecurityGroupEgressRule", ("is opened for the hosts to", "is closed for the hosts to")),

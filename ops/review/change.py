@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ops.review.preview import Preview, Step
-from ops.review.readings import Reading
+from ops.review.snapshots import Snapshot
 from settings import Settings
 
 
@@ -15,8 +15,8 @@ class Change:
     """
 
     preview: Preview
-    start: Reading | None
-    end: Reading
+    start: Snapshot | None
+    end: Snapshot
 
     @property
     def before(self) -> Settings | None:
@@ -30,7 +30,7 @@ class Change:
 
     @property
     def settings_compare(self) -> bool:
-        """Whether what differs in the settings can be told."""
+        """Whether the settings before the change are known, so that they can be compared."""
         return self.start is not None or self.preview.is_first
 
     @property

@@ -9,13 +9,13 @@ import typer
 from ops import engine
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, target
-from ops.review import preview, readings
+from ops.review import preview, snapshots
 from ops.review.change import Change
 from ops.review.report import markdown, report
 from ops.review.warnings import tightened
 from ops.target import Target
 from ops.terminal import print_json
-from ops.verify.place import place
+from ops.verify.probes import vantage
 from ops.verify.run import passing
 from settings import SettingsError
 
@@ -47,7 +47,7 @@ def command(
         raise typer.BadParameter("--file is for --lab; a stack has its own file")
     about = target(stack, lab)
     with about.reviewed(file) as read:
-        end = readings.of_file(about.pulumi, read)
+        end = snapshots.of_file(about.pulumi, read)
         start, notes = _start(about, base)
         seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
     change = Change(preview.read(seen.splitlines()), start, end)
@@ -60,12 +60,12 @@ def command(
         raise typer.Exit(1)
 
 
-def _start(about: Target, base: str | None) -> tuple[readings.Reading | None, list[str]]:
-    """The settings to compare with, and what is to be said about them."""
+def _start(about: Target, base: str | None) -> tuple[snapshots.Snapshot | None, list[str]]:
+    """The settings to compare with, and notes about them for the report."""
     try:
         if base is None:
-            return readings.deployed(about.pulumi), []
-        start = readings.of_commit(about.pulumi, base, about.stack)
+            return snapshots.deployed(about.pulumi), []
+        start = snapshots.of_commit(about.pulumi, base, about.stack)
     except SettingsError as error:
         return None, [
             f"The settings {f'at {base}' if base else 'that are deployed'} are none that this "
@@ -90,12 +90,12 @@ def _verified(about: Target, change: Change) -> dict[str, bool]:
         expectation = about.outputs()
     except StackError:  # never up, or by an older program
         return {}
-    return passing(expectation, place(about, expectation).names, domains)
+    return passing(expectation, vantage(about, expectation).names, domains)
 
 
-def _not_applied(about: Target, start: readings.Reading) -> list[str]:
+def _not_applied(about: Target, start: snapshots.Snapshot) -> list[str]:
     with suppress(SettingsError):
-        up = readings.deployed(about.pulumi)
+        up = snapshots.deployed(about.pulumi)
         if up and start.settings != up.settings:
             return [
                 "What is up was made with other settings than those of the base: the operations "

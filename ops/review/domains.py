@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from mail import names, records
 from ops.review import selectors
 from ops.review.change import Change
+from ops.review.markdown import code, listed, turned
 from ops.review.preview import SAME, Planned, Step, record_set
-from ops.review.say import code, listed, turned
 from ops.review.selectors import selector_of
 
 SPF = "v=spf1"
@@ -15,7 +15,7 @@ OF_DOMAIN = "MailDomain$"
 
 
 def sentences(change: Change) -> Iterator[str]:
-    """What becomes of each domain, then of other records."""
+    """What happens to each domain, then to other records."""
     domains = change.domains
     changed = [s for s in change.preview.of("Record") if s.op != SAME]
     changed.sort(key=lambda step: step.name)
@@ -36,7 +36,7 @@ def sentences(change: Change) -> Iterator[str]:
 
 
 def domain_of(step: Step, domains: Iterable[str]) -> str:
-    """The domain that a record belongs to; "" if it is of none."""
+    """The domain that a record belongs to, or ""."""
     name = step.name.rpartition("-")[0]
     return max((d for d in domains if names.is_within(name, d)), key=len, default="")
 

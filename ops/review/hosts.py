@@ -1,4 +1,4 @@
-"""Hosts: made, rebuilt, restarted, taken away; what of them is kept."""
+"""Hosts that are created, rebuilt, restarted or removed, and what of them is kept."""
 
 import base64
 import binascii
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ops.review.change import Change
+from ops.review.markdown import code, listed, turned
 from ops.review.preview import SAME, UNKNOWN, Step
-from ops.review.say import code, listed, turned
 from settings import architecture
 
 # Estimates for AWS: a first boot installs its packages in about five minutes, and a stop and start
@@ -22,7 +22,7 @@ BOOT = "mail-relay-boot"  # of user data's parts, the one that fetches the set-u
 
 
 def sentences(change: Change) -> Iterator[str]:
-    """What becomes of each host."""
+    """What happens to each host."""
     if change.renamed:
         old, new = change.renamed
         yield (
@@ -132,7 +132,7 @@ def _laid(setup: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _given(instance: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The parts of a user data, but for the script that all hosts have."""
+    """The parts of user data, without the script that all hosts have."""
     user_data = (instance or {}).get("userDataBase64")
     if not isinstance(user_data, str) or user_data == UNKNOWN:
         return {}

@@ -75,7 +75,7 @@ class Preview:
         return [step for step in self.steps if step.kind == kind]
 
     def changes(self) -> list[Step]:
-        """What is done to resources, in an order that does not depend on the run."""
+        """The steps that change something, always in the same order."""
         order = ["delete", "replace", "update", "create"]
         done = [step for step in self.steps if step.op != SAME and step.cloud]
         rank = {op: number for number, op in enumerate(order)}

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ops.review.change import Change
-from ops.review.meaning import sentences
+from ops.review.markdown import code, turned
 from ops.review.picture import picture
 from ops.review.preview import UNKNOWN, Step, Violation, record_set
-from ops.review.say import code, turned
+from ops.review.summary import sentences
 from ops.review.warnings import Warn, warnings
 
 SIGNS = {"create": "+ create", "delete": "- delete", "update": "~ update", "replace": "± replace"}
@@ -49,7 +49,7 @@ def report(
     notes: Iterable[str] = (),
     verified: Mapping[str, bool] | None = None,
 ) -> Report:
-    """Everything there is to say about a change; `verified` is as `warnings` has it."""
+    """The report of a change; `verified` is the same as in `warnings`."""
     return Report(
         stack,
         sentences(change),
@@ -72,7 +72,7 @@ def _operation(step: Step) -> dict[str, str]:
 
 
 def _details(step: Step) -> Iterator[str]:
-    """What of a resource changes; of a record also what it is."""
+    """The changes of a resource, or the old and the new values of a record."""
     if step.kind == "Record":
         before, after = record_set(step.before), record_set(step.after)
         texts = [_values(record.values) for record in (before, after) if record]

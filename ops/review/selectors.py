@@ -1,4 +1,4 @@
-"""DKIM selectors on their way: published, in use, revoked, gone."""
+"""The life of DKIM selectors: published, in use, revoked, removed."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ def sentences(
     before: Planned | None,
     after: Planned | None,
 ) -> Iterator[str]:
-    """What becomes of a selector whose record changes."""
+    """What happens to a selector whose record changes."""
     what = f"elector {selector} of {domain}"
     in_use = published(change, domain, "before")
     signs = [s for s in published(change, domain, "after") if s in in_use]

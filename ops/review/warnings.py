@@ -1,4 +1,4 @@
-"""What needs a person: what cannot be taken back, and what is better done in another order."""
+"""What a person must decide: what cannot be undone, or is safer in another order."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from mail import dmarc, spf
 from mail.queue import LIFETIME
 from ops.review import access
 from ops.review.change import Change
+from ops.review.markdown import code, listed
 from ops.review.preview import STAYING, Step, record_set
-from ops.review.say import code, listed
 from ops.review.selectors import published
 from settings import MailDomain, Settings
 
 
 @dataclass(frozen=True)
 class Warn:
-    """One thing; `kind` names its sort, for programs."""
+    """A warning; `kind` is its name for programs."""
 
     kind: str
     text: str
@@ -214,7 +214,7 @@ def _bounces(change: Change) -> Iterator[Warn]:
 
 
 def _alignment(change: Change) -> Iterator[Warn]:
-    """The gateway's own mail, once the domain that signs it is no longer found aligned with it."""
+    """A warning if the gateway's own mail is no longer aligned with the domain that signs it."""
     was_aligned = change.before is None or _own_is_aligned(change.before)
     if change.settings_compare and was_aligned and not _own_is_aligned(change.after):
         host, domain = change.after.gateway.name, change.after.gateway_domain
@@ -255,7 +255,7 @@ def _spf(change: Change) -> Iterator[Warn]:
 
 
 def _unproven(change: Change, domain: MailDomain, old: MailDomain | None) -> list[str]:
-    """Why its mail may not pass, as far as settings and records say."""
+    """Why the domain's mail may not pass, by its settings and records."""
     if old is None:
         return ["it is new: no report has shown yet that its mail passes"]
     found = []

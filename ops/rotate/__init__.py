@@ -1,1 +1,1 @@
-"""`relay rotate`: DKIM keys turned over in steps that each are safe by themselves."""
+"""`relay rotate`: replaces DKIM keys in steps, each of them safe by itself."""

@@ -1,4 +1,4 @@
-"""Which step of a rotation is due: pure, from the settings and what the state says of records.
+"""Which step of a rotation is due: pure, from the settings and the records in the state.
 
 A domain with one selector gets a second one; hosts switch to it by themselves once the zone's
 servers show it. When no mail can carry a signature by the old one any more, its key is revoked (an
@@ -66,6 +66,6 @@ def step(
 
 
 def successor(selector: str) -> str:
-    """The name of the next selector: a number at the end counts on."""
+    """The name of the next selector: the number at the end plus one."""
     match = re.fullmatch(r"(.*?)(\d+)", selector)
     return f"{match[1]}{int(match[2]) + 1}" if match else f"{selector}2"

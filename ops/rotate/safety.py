@@ -1,4 +1,4 @@
-"""Whether an old selector can be given up: asked of the world, not of the calendar."""
+"""Whether an old selector can be given up: found by checks of DNS and hosts, not by its age."""
 
 import datetime
 
@@ -7,28 +7,28 @@ from ops.outputs import Domain
 from ops.status import Written
 from ops.target import Target
 from ops.verify import dkim, hosts
-from ops.verify.place import place
+from ops.verify.probes import vantage
 from ops.verify.world import World
 
 
 def objections(
     target: Target, domain: str, newest: str, now: datetime.datetime, wait: datetime.timedelta
 ) -> list[str]:
-    """Why mail could still need the selectors before `newest`; a signer that is silent is a reason.
+    """Why mail could still need the selectors before `newest`; a host without a status is a reason.
 
     `wait` is for how long mail may carry an old selector after the switch.
     """
     wanted = target.outputs()
     found: list[str] = []
-    here = place(target, wanted)
-    world = World(here.names, wanted)
+    probes = vantage(target, wanted)
+    world = World(probes.names, wanted)
     checked = dkim.check(world, Domain(name=domain, selectors=(newest,)), newest)
     found += [problem.text for problem in checked.errors]
     if checked.skipped:
         found.append(f"{newest} could not be looked at: {checked.skipped}")
     for gateway in wanted.gateways:
         try:
-            written = here.status_of(gateway)
+            written = probes.status_of(gateway)
         except hosts.NoAccess as error:
             found.append(f"it is not known what {gateway.name} signs with: {error}")
         else:
@@ -44,7 +44,7 @@ def of_signer(
     now: datetime.datetime,
     wait: datetime.timedelta,
 ) -> list[str]:
-    """The same of what the gateway wrote of itself."""
+    """The reasons in the gateway's own status."""
     status = written.status
     if written.seconds > SILENT_SECONDS:
         silent = f"{gateway} has said nothing of itself for {written.seconds / 60:.0f} minutes"

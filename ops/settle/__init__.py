@@ -1,1 +1,1 @@
-"""A stack whose `pulumi up` was killed: unlocked, and its state made to know what there is."""
+"""A stack whose `pulumi up` was killed: it is unlocked, and its state is completed."""

@@ -18,7 +18,7 @@ _STALE = timedelta(hours=4)
 
 
 def unlocked(target: Target, *arguments: str) -> bool:
-    """A command that changes the stack; a lock that nobody holds any more is taken away for it.
+    """Run a command that changes the stack; the lock of a dead `pulumi` is removed for it.
 
     True if there was one. StackError if the lock may be held, and with what the command said.
     """

@@ -1,4 +1,4 @@
-"""What of a create that was cut off has come to be: looked up in the account.
+"""Resources that an interrupted create left in the account.
 
 The state knows that it was begun (a pending operation) and with which inputs; whether the thing
 came to be, and under which id, the account.
@@ -38,7 +38,7 @@ def find(client: Client, resource: Mapping[str, Any]) -> list[str]:
 
 
 def delete_key(client: Client, user: str, key: str) -> bool:
-    """Delete an access key that nobody can ever have used; False for one that was used."""
+    """Delete an access key that was never used; False if it was used."""
     iam = client("iam")
     used = iam.get_access_key_last_used(AccessKeyId=key)["AccessKeyLastUsed"]
     if used.get("LastUsedDate"):
@@ -48,7 +48,7 @@ def delete_key(client: Client, user: str, key: str) -> bool:
 
 
 def close_group(client: Client, group: str) -> None:
-    """Take away the rule that a new security group comes with: everything may go out.
+    """Remove the default rule of a new security group, which lets everything out.
 
     The provider does so in a second call (vpc_security_group.go), which may not have been made.
     """
@@ -75,7 +75,7 @@ def start(client: Client, instance: str) -> bool:
 
 
 def _by_tags(client: Client, inputs: Inputs, prefix: str) -> Iterator[str]:
-    """By its tags, of the type whose ids begin so."""
+    """The resources with its tags whose ids begin with `prefix`."""
     wanted = {key: inputs["tags"][key] for key in ("Project", "Stack", "Name")}
     items = network.find(client("ec2"), wanted, ())
     return (item.id for item in items if item.id.startswith(prefix))

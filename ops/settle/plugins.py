@@ -1,4 +1,4 @@
-"""Plug-ins that outlive the `pulumi` that was killed, and go on with what they were asked for.
+"""Plug-ins that outlive a killed `pulumi`, and finish the operations that it had started.
 
 The engine's own look after it only every few minutes (sdk/go/common/util/rpcutil, Healthcheck).
 """

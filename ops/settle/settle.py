@@ -35,7 +35,7 @@ INSTANCE = "aws:ec2/instance:Instance"
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one resource."""
+    """The result for one resource."""
 
     result: str
     urn: str
@@ -50,7 +50,7 @@ class Finding:
 
 @dataclass
 class Settlement:
-    """What settling a stack did; nothing, if it is false."""
+    """What settling a stack did; false if there was nothing to do."""
 
     unlocked: bool = False
     export: str = ""
@@ -65,7 +65,7 @@ class Settlement:
 
 
 def keep_export(target: Target, export: dict[str, Any]) -> Path:
-    """Write a state to a file of its user's alone, and give its path; secrets are encrypted."""
+    """Write a state, its secrets encrypted, to a file that only its user can read; its path."""
     folder = target.exports
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{target.stack}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
@@ -75,7 +75,7 @@ def keep_export(target: Target, export: dict[str, Any]) -> Path:
 
 
 def settle(target: Target) -> Settlement:
-    """Let the state have what a `pulumi` that was killed has made, and no pending operations.
+    """Add what a killed `pulumi` created to the state, and remove its pending operations.
 
     Can be repeated, also after it was itself cut off. Raises StackError with what Pulumi said, such
     as that another `pulumi` works on the stack.
@@ -105,7 +105,7 @@ def settle(target: Target) -> Settlement:
 
 
 def unlock(target: Target) -> bool:
-    """Take away the lock of a `pulumi` that is dead; True if there was one."""
+    """Remove the lock of a dead `pulumi`; True if there was one."""
     deployment = json.loads(target.pulumi("stack", "export"))["deployment"]
     # a refresh of nothing: what changes a stack is what meets its lock
     whole = [r["urn"] for r in state.resources(deployment) if r["type"] == "pulumi:pulumi:Stack"]
@@ -114,7 +114,7 @@ def unlock(target: Target) -> bool:
 
 
 def _import(target: Target, export: dict[str, Any]) -> None:
-    """Make it the state, without pending operations."""
+    """Import it as the state, without pending operations."""
     deployment = {k: v for k, v in export["deployment"].items() if k != "pending_operations"}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(json.dumps({**export, "deployment": deployment}))
@@ -123,7 +123,7 @@ def _import(target: Target, export: dict[str, Any]) -> None:
 
 
 def _found(deployment: state.Deployment, client: orphans.Client) -> list[Finding]:
-    """What there is of each pending operation's resource; what is adopted is put into the state."""
+    """What exists of each pending operation's resource; adopted ones are put into the state."""
     known = {(r["type"], r.get("id", "")) for r in state.resources(deployment)}
     findings = []
     for resource in state.pending(deployment, "creating"):
@@ -149,7 +149,7 @@ def _adopt(deployment: state.Deployment, resource: state.Resource, identity: str
 
 
 def _put_right(finding: Finding, deployment: state.Deployment, client: orphans.Client) -> Finding:
-    """What no `up` would do for it."""
+    """Do for a resource what no later `up` would do."""
     resource = next(r for r in state.pending(deployment) if r["urn"] == finding.urn)
     if finding.result == DELETED:
         user = resource["inputs"]["user"]
@@ -161,7 +161,7 @@ def _put_right(finding: Finding, deployment: state.Deployment, client: orphans.C
 
 
 def _stopped(resource: state.Resource, client: orphans.Client) -> str:
-    """The instance that was stopped for a change that was cut off, and is started again."""
+    """Start an instance that an interrupted change had stopped; its id, or "" for none."""
     kind, inputs = resource["type"], resource.get("inputs", {})
     identity = resource.get("id", "") if kind == INSTANCE else inputs.get("instanceId", "")
     return identity if identity and orphans.start(client, identity) else ""

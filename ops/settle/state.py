@@ -10,12 +10,12 @@ _PROVIDER = "pulumi:providers:aws"
 
 
 def resources(deployment: Mapping[str, Any]) -> list[Resource]:
-    """What the state holds, the stack itself included."""
+    """The resources of the state, the stack itself included."""
     return deployment.get("resources") or []
 
 
 def pending(deployment: Mapping[str, Any], *kinds: str) -> list[Resource]:
-    """What the operations that were cut off are about; of the kinds `creating`, `deleting`, ..."""
+    """The resources of interrupted operations; `kinds` are `creating`, `deleting`, ..."""
     operations = deployment.get("pending_operations") or []
     return [o["resource"] for o in operations if not kinds or o["type"] in kinds]
 
@@ -27,7 +27,7 @@ def provider(deployment: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def unread(deployment: Mapping[str, Any]) -> list[Resource]:
-    """What an adoption put there and no refresh has read: it was neither made nor changed."""
+    """Adopted resources that no refresh has read yet: the engine neither made nor changed them."""
     return [
         resource
         for resource in resources(deployment)
@@ -63,7 +63,7 @@ def adopt(deployment: Deployment, resource: Resource, identity: str) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Without the bridge's own notes about an input, which no output has."""
+    """The inputs without the bridge's own metadata, which outputs do not have."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if key != "__defaults"}
     if isinstance(value, list):
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 
 
 def _in_order(given: Sequence[Resource]) -> Iterator[Resource]:
-    """Each after those that it depends on, as the engine wants it; else as they are."""
+    """Resources sorted so that each follows its dependencies, as the engine requires."""
     left, told = list(given), set[str]()
     while left:
         urns = {resource["urn"] for resource in left}

@@ -9,8 +9,7 @@ from ops.arrival import Wait
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Outputs
 from ops.terminal import notes, print_json
-from ops.verify.place import place
-from ops.verify.result import Result
+from ops.verify.probes import vantage
 from ops.verify.run import verify
 from ops.verify.show import as_dict, progress, show
 
@@ -31,10 +30,7 @@ def command(
         wanted = _only(wanted, domain)
     if wait:
         arrival.wait(chosen, wanted.hosts)
-    found: list[Result] = []
-    for result in verify(wanted, place(chosen, wanted)):
-        found.append(result)
-        progress(result)
+    found = verify(wanted, vantage(chosen, wanted), progress)
     if json:
         print_json(as_dict(chosen.stack, found))
     else:

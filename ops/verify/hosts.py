@@ -1,6 +1,6 @@
-"""What only a host can say: its services, tables, selectors, queue, and its way out for mail."""
+"""What only the host knows: its services, tables, selectors, queue, disks, and port 25 out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from agent.host_status import SILENT_SECONDS, Disk, Egress, Queue, Status, Tables
 from common.errors import RelayError
@@ -10,19 +10,17 @@ from ops.terminal import several
 from ops.verify.result import Result
 
 AGENT = "mail-relay-tables.service"
-# What a host wrote of itself last, or raises NoAccess.
+# Reads the last status of a host; raises NoAccess.
 Ask = Callable[[Host], Written]
 # The tables are looked for twice a minute.
 STALE_SECONDS = 300
 # Signatures have times (RFC 6376, 3.5), and S3 takes no request that is 15 minutes off.
 CLOCK_SECONDS = 60
-# When senders are usually told that their mail is delayed.
+# Servers usually notify senders of a delay after four hours.
 WAITING_SECONDS = 4 * 3600
 # The share of a file system that is free, in bytes or in inodes.
 LOW, FULL = 0.1, 0.02
-FULL_DISK = "the full disk"
-# What a full disk does to a host, and is told by the check of the disk.
-_OF_A_FULL_DISK = ("service-stopped", "tables-refused", "tables-unread", "tables-stale")
+VOLUME = "/srv/mail"
 FORM = (
     "https://repost.aws/knowledge-center/ec2-port-25-throttle: ask for AWS's form 'Request to "
     "remove reverse DNS and email sending limitations'"
@@ -30,19 +28,19 @@ FORM = (
 
 
 class NoAccess(RelayError):
-    """What a host wrote cannot be read; the text says why."""
+    """A host's status, or its security group, cannot be read; the text says why."""
 
 
 def unasked(expected: Outputs, host: Host, reason: str) -> list[Result]:
-    """What could not be looked at, and why."""
+    """Every check of a host as skipped, with the reason."""
     checks = ["status", "services", "tables", "clock", "queue", "disk"]
     if host in expected.gateways:
-        checks += ["signing", "egress"]
+        checks += ["certificate", "signing", "egress"]
     return [Result(check, host.name, skipped=reason) for check in checks]
 
 
 def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
-    """Every check of a host; one that is silent or not set up says nothing more of itself."""
+    """Every check of a host; of a silent or unfinished one, all but the first are skipped."""
     first, status = _status(host, written), written.status
     if first.errors:
         others = unasked(expected, host, "what the host says of itself comes first")
@@ -53,19 +51,13 @@ def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
         _tables(host, status.tables, written.tables),
         _clock(host, status.clock_off),
         _queue(host, status.queue),
-        _disk(host, status),
+        _disk(host, status, needed=(VOLUME,) if host in expected.gateways else ()),
     ]
     if host in expected.gateways:
+        results.append(_certificate(host, status))
         results += [_signing(domain, status.signing) for domain in expected.domains]
         results.append(_egress(expected, host, status.egress))
-    if is_full(results):
-        return [result.behind(FULL_DISK, _OF_A_FULL_DISK) for result in results]
     return results
-
-
-def is_full(results: Iterable[Result]) -> bool:
-    """Whether the checks of a host say that a disk is full."""
-    return any(problem.code == "disk-full" for result in results for problem in result.errors)
 
 
 def _status(host: Host, written: Written) -> Result:
@@ -89,8 +81,12 @@ def _status(host: Host, written: Written) -> Result:
     return result
 
 
-def _disk(host: Host, status: Status) -> Result:
+def _disk(host: Host, status: Status, needed: tuple[str, ...]) -> Result:
+    """`needed` are the file systems that must be mounted."""
     result = Result("disk", host.name)
+    for path in set(needed) - {disk.path for disk in status.disks}:
+        remedy = "Is the volume attached? On the host: journalctl -u mail-relay-volume"
+        result.error("volume-missing", f"{path} is not mounted: mail waits for its volume", remedy)
     for disk in status.disks:
         left, of = _least(disk)
         text = f"{disk.path}: {left:.0%} of its {of} are left"
@@ -109,12 +105,25 @@ def _least(disk: Disk) -> tuple[float, str]:
     return min((disk.free / max(disk.size, 1), "bytes"), (disk.inodes_free, "inodes"))
 
 
+def _certificate(host: Host, status: Status) -> Result:
+    result = Result("certificate", host.name)
+    if status.certificate:
+        result.seen.append(f"until {status.certificate}")
+        return result
+    lines = status.missing.get("certificate", ())
+    why = f": {lines[-1]}" if lines else ""
+    text = f"the host has no certificate, so nobody can log in{why}"
+    remedy = "It tries again by itself. On the host: journalctl -u mail-relay-certificate"
+    result.error("certificate-missing", text, remedy)
+    return result
+
+
 def _services(host: Host, status: Status) -> Result:
     result = Result("services", host.name)
-    # what the agent meets is said by the check of the tables
+    # the check of the tables reports the agent's problems
     for unit in (unit for unit in status.stopped if unit != AGENT):
         remedy = f"On the host: journalctl -u {unit} says why; systemctl restart {unit}"
-        result.error("service-stopped", f"{unit} does not run", remedy)
+        result.error("service-stopped", f"{unit} does not run", remedy, parts=(unit,))
     if not status.stopped:
         result.seen.append("all run")
     return result

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mail import records
 from ops.outputs import Domain
 from ops.verify.result import Result
-from ops.verify.talk import Heard
+from ops.verify.talk import SmtpSession
 from ops.verify.world import World
 
 
@@ -31,8 +31,8 @@ def _ours(world: World, values: tuple[str, ...]) -> list[str]:
     return [gateway.name for gateway in world.expected.gateways if gateway.name in found]
 
 
-def check(world: World, domain: Domain, heard: Sequence[Heard]) -> Result:
-    """The domain's MX; `heard` is what each gateway's port 25 said to our recipients."""
+def check(world: World, domain: Domain, sessions: Sequence[SmtpSession]) -> Result:
+    """The domain's MX; `sessions` are what each gateway's port 25 said to our recipients."""
     result = Result("mx", domain.name)
     wanted = world.expected.record(domain.name, "MX")
     for address in world.expected.unreachable:
@@ -58,8 +58,8 @@ def check(world: World, domain: Domain, heard: Sequence[Heard]) -> Result:
         if exchange not in [host.name for host in world.expected.hosts]:
             _check_exchange(world, exchange, result)
     if receives(world, domain):
-        for said in heard:
-            _check_taken(domain, result, said)
+        for session in sessions:
+            _check_taken(domain, result, session)
     return result
 
 
@@ -106,9 +106,9 @@ def _check_exchange(world: World, exchange: str, result: Result) -> None:
         result.error("mx-no-address", text, "Put domains[].mx right, or that name's A record")
 
 
-def _check_taken(domain: Domain, result: Result, heard: Heard) -> None:
+def _check_taken(domain: Domain, result: Result, session: SmtpSession) -> None:
     postmaster = f"postmaster@{domain.name}"
-    said = heard.recipients.get(postmaster)
+    said = session.recipients.get(postmaster)
     if said is None:
         result.skipped = "whether the gateway takes its mail: port 25 comes first"
         return

@@ -4,7 +4,7 @@ import time
 
 from ops.outputs import Host
 from ops.verify.result import Result
-from ops.verify.talk import IMAPS, READY, SMTP, SUBMISSIONS, Heard
+from ops.verify.talk import IMAPS, READY, SMTP, SUBMISSIONS, SmtpSession
 
 # certbot renews with a third of the time left: of Let's Encrypt's 90 days, 30
 RENEWED_DAYS = 20
@@ -14,37 +14,27 @@ ELSEWHERE = "relay-test@example.net"
 # OpenSSL's X509_V_ERR_...
 EXPIRED, NOT_YET, OTHER_NAME = 10, 9, 62
 FIREWALL = (
-    "Nothing answered, not even a refusal: most likely the security group is closed, or another "
-    "firewall on the way; `pulumi up --refresh` puts the group's rules back"
+    "A firewall drops it: see the check `group` (`pulumi up --refresh` puts the security group's "
+    "rules back), then the subnet's network ACL, this network, and on the host: fail2ban-client "
+    "banned"
 )
 RENEW = "On the host: systemctl status certbot.timer; certbot renew"
 
 
-def check(host: Host, port: int, heard: Heard) -> Result:
+def check(host: Host, port: int, session: SmtpSession) -> Result:
     """What the port ought to be, and what it said."""
     result = Result("port", f"{host.name}:{port}")
-    if heard.closed:
-        on_host = (
-            "On the host: systemctl status postfix mail-relay-certificate; 587 and 465 open once "
-            "there is a certificate"
-        )
-        # a host whose Postfix is down refuses; who says nothing is a firewall on the way
-        silent = "timed out" in heard.closed
-        result.error(
-            "port-closed",
-            f"{host.address}:{port} takes no connection: {heard.closed}",
-            *([FIREWALL] if silent else []),
-            on_host,
-        )
+    if session.closed:
+        _closed(host, port, result, session.closed)
         return result
-    code, text = heard.greeting
+    code, text = session.greeting
     if code != READY:
-        said = f"{code} {text}" if code else heard.broken or text
+        said = f"{code} {text}" if code else session.broken or text
         result.error("port-silent", f"port {port} does not greet: {said}", "On the host: mailq")
         return result
     if port == IMAPS:
         result.seen.append("IMAP")
-        _check_certificate(host, result, heard)
+        _check_certificate(host, result, session)
         return result
     result.seen.append(f"{code} {text}")
     if text.split(" ")[0].lower() != host.name:
@@ -53,59 +43,72 @@ def check(host: Host, port: int, heard: Heard) -> Result:
             f"it greets as {text.split(' ')[0]}, its PTR and certificate are {host.name}",
             f"On the host: postconf myhostname must say {host.name}; `pulumi up` makes it so",
         )
-    if port != SUBMISSIONS and "starttls" not in heard.before:
+    if port != SUBMISSIONS and "starttls" not in session.before:
         text = f"port {port} offers no STARTTLS"
         result.error(
             "starttls-missing", text, "On the host: systemctl status mail-relay-certificate"
         )
-    elif 400 <= heard.refusal[0] < 500:
-        _deferred(port, result, *heard.refusal)
-    elif not heard.tls and not heard.distrust:
-        said = heard.broken or f"{heard.refusal[0]} {heard.refusal[1]}"
+    elif 400 <= session.refusal[0] < 500:
+        _deferred(port, result, *session.refusal)
+    elif not session.tls and not session.distrust:
+        said = session.broken or f"{session.refusal[0]} {session.refusal[1]}"
         result.error("tls-fails", f"port {port}: {said}", "On the host: /var/log/mail.log")
     else:
-        _check_certificate(host, result, heard)
-        if heard.broken:
-            text = f"port {port} breaks the conversation off: {heard.broken}"
+        _check_certificate(host, result, session)
+        if session.broken:
+            text = f"port {port} breaks the conversation off: {session.broken}"
             result.error("port-broken", text, "On the host: /var/log/mail.log")
             return result
-    _check_auth(port, result, heard)
-    _check_relay(port, result, heard)
+    _check_auth(port, result, session)
+    _check_relay(port, result, session)
     return result
 
 
-def _check_certificate(host: Host, result: Result, heard: Heard) -> None:
-    if heard.distrust is not None:
+def _closed(host: Host, port: int, result: Result, why: str) -> None:
+    """A host refuses a port that no program has; whoever gets no answer at all meets a firewall."""
+    text = f"{host.address}:{port} takes no connection: {why}"
+    if "timed out" in why:
+        result.error("port-filtered", text, FIREWALL)
+        return
+    unit = "dovecot" if port == IMAPS else "postfix"
+    remedy = f"On the host: systemctl status {unit} mail-relay-certificate"
+    if port != SMTP:
+        remedy += f"; {port} opens once there is a certificate"
+    result.error("port-closed", text, remedy)
+
+
+def _check_certificate(host: Host, result: Result, session: SmtpSession) -> None:
+    if session.distrust is not None:
         codes = {EXPIRED: "expired", NOT_YET: "expired", OTHER_NAME: "name"}
-        code = codes.get(heard.distrust.verify_code, "untrusted")
-        text = f"the certificate for {host.name}: {heard.distrust.verify_message}"
+        code = codes.get(session.distrust.verify_code, "untrusted")
+        text = f"the certificate for {host.name}: {session.distrust.verify_message}"
         result.error(f"certificate-{code}", text, RENEW)
-    elif heard.expires is not None:
-        days = int((heard.expires - time.time()) // DAY)
-        result.seen.append(f"{heard.tls}, certificate for {days} days")
+    elif session.expires is not None:
+        days = int((session.expires - time.time()) // DAY)
+        result.seen.append(f"{session.tls}, certificate for {days} days")
         if days < RENEWED_DAYS:
             text = f"the certificate ends in {days} days: it is not being renewed"
             result.warn("certificate-ends", text, RENEW)
 
 
-def _check_auth(port: int, result: Result, heard: Heard) -> None:
+def _check_auth(port: int, result: Result, session: SmtpSession) -> None:
     """RFC 4954, 4: passwords in clear only inside TLS; on 25 nobody logs in."""
     if port == SMTP:
-        if "auth" in heard.before | heard.after:
+        if "auth" in session.before | session.after:
             text = "port 25 offers AUTH: passwords can be guessed there"
             result.error("auth-on-25", text, "On the host: smtpd_sasl_auth_enable = no")
         return
-    if "auth" in heard.before:
+    if "auth" in session.before:
         text = f"port {port} offers AUTH before TLS: passwords travel in clear"
         result.error("auth-before-tls", text, "On the host: smtpd_tls_auth_only = yes")
-    if heard.tls and "PLAIN" not in heard.after.get("auth", "").upper().split():
-        offered = heard.after.get("auth", "").strip() or "nothing"
+    if session.tls and "PLAIN" not in session.after.get("auth", "").upper().split():
+        offered = session.after.get("auth", "").strip() or "nothing"
         text = f"port {port} offers no AUTH PLAIN inside TLS, but {offered}: nobody can log in"
         result.error("auth-missing", text, "On the host: postconf -M submission submissions")
 
 
-def _check_relay(port: int, result: Result, heard: Heard) -> None:
-    code, text = heard.recipients.get(ELSEWHERE, (0, ""))
+def _check_relay(port: int, result: Result, session: SmtpSession) -> None:
+    code, text = session.recipients.get(ELSEWHERE, (0, ""))
     if not code:
         return
     if code < 400:

@@ -1,70 +1,103 @@
 """Every check, in the order in which one rests on another."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from ops.outputs import Host, Outputs
-from ops.verify import addresses, dkim, dmarc, hosts, mx, ports, records, spf, talk, zones
-from ops.verify.hosts import FULL_DISK
+from ops.verify import (
+    addresses,
+    causes,
+    dkim,
+    dmarc,
+    group,
+    hosts,
+    mx,
+    ports,
+    records,
+    spf,
+    talk,
+    zones,
+)
 from ops.verify.names import Names
-from ops.verify.place import Place
+from ops.verify.probes import Probes
 from ops.verify.result import Result
 from ops.verify.world import World
 
 PROVIDER = "gmail.com"
-# What senders meet at a gateway whose disk is full.
-PUT_OFF = ("port-deferred", "port-silent", "mx-deferred")
 PORTS = (talk.SMTP, talk.SUBMISSION, talk.SUBMISSIONS)
 
 
-def verify(expected: Outputs, place: Place) -> Iterator[Result]:
+def verify(
+    expected: Outputs, probes: Probes, progress: Callable[[Result], None] = lambda _: None
+) -> list[Result]:
+    """Every result, with each cause as one error; `progress` gets each check as it ends."""
+    found = []
+    for result in _checks(expected, probes):
+        progress(result)
+        found.append(result)
+    explained = causes.explain(expected, found)
+    return causes.fold([_seen_from_here(expected, probes, result) for result in explained])
+
+
+def _checks(expected: Outputs, probes: Probes) -> Iterator[Result]:
     """The results as they come."""
-    world = World(place.names, expected)
+    world = World(probes.names, expected)
     for zone in expected.zones:
         yield zones.check(world, zone)
     for host in expected.hosts:
         yield from addresses.check(world, host)
     yield from records.check(world)
-    # what hosts say explains what their ports do
-    told = {host.name: _told(expected, place, host) for host in expected.hosts}
-    full = {each.name for each in expected.gateways if hosts.is_full(told[each.name])}
-    heard: list[talk.Heard] = []
+    sessions: list[talk.SmtpSession] = []
     for gateway in expected.gateways:
-        for port, said in _heard(world, place, gateway):
+        yield _group(expected, probes, gateway)
+        for port, session in _sessions(world, probes, gateway):
             if port == talk.SMTP:
-                heard.append(said)
-                if said.closed and (reason := _blocked_here(world, place)):
-                    yield Result("port", f"{gateway.name}:{port}", skipped=reason)
-                    continue
-            result = ports.check(gateway, port, said)
-            yield result.behind(FULL_DISK, PUT_OFF) if gateway.name in full else result
+                sessions.append(session)
+            yield ports.check(gateway, port, session)
     shared = spf.check_shared(world)
     yield from shared
     for domain in expected.domains:
-        taken = mx.check(world, domain, heard)
-        yield taken.behind(FULL_DISK, PUT_OFF) if full else taken
+        yield mx.check(world, domain, sessions)
         policy, got = spf.check(world, domain, shared)
         yield policy
         keys = [dkim.check(world, domain, selector) for selector in domain.selectors]
         yield from keys
         yield dmarc.check(world, domain, got, keys)
-    for results in told.values():
-        yield from results
+    for host in expected.hosts:
+        yield from _host_checks(expected, probes, host)
 
 
-def _told(expected: Outputs, place: Place, host: Host) -> list[Result]:
-    """Every check of what a host says of itself."""
+def _group(expected: Outputs, probes: Probes, gateway: Host) -> Result:
     try:
-        written = place.status_of(host)
+        return group.check(expected, gateway, probes.group_of(gateway))
+    except hosts.NoAccess as error:
+        return Result("group", gateway.name, skipped=str(error))
+
+
+def _seen_from_here(expected: Outputs, probes: Probes, result: Result) -> Result:
+    """The result; skipped if it is a port 25 that nobody can see from this network."""
+    closed = {problem.code for problem in result.errors} & {"port-closed", "port-filtered"}
+    if not closed or not result.subject.endswith(f":{talk.SMTP}"):
+        return result
+    reason = _blocked_here(World(probes.names, expected), probes)
+    return Result(result.check, result.subject, skipped=reason) if reason else result
+
+
+def _host_checks(expected: Outputs, probes: Probes, host: Host) -> list[Result]:
+    """Every check of a host's own status."""
+    try:
+        written = probes.status_of(host)
     except hosts.NoAccess as error:
         return hosts.unasked(expected, host, str(error))
     return hosts.check(expected, host, written)
 
 
-def _heard(world: World, place: Place, gateway: Host) -> Iterator[tuple[int, talk.Heard]]:
+def _sessions(
+    world: World, probes: Probes, gateway: Host
+) -> Iterator[tuple[int, talk.SmtpSession]]:
     """What each port of a gateway says."""
     for port in (*PORTS, talk.IMAPS) if world.expected.mailboxes else PORTS:
         takes = [ports.ELSEWHERE, *(mx.recipients(world) if port == talk.SMTP else [])]
-        yield port, talk.listen(place.connect, place.trust, gateway, port, takes)
+        yield port, talk.probe(probes.connect, probes.trust, gateway, port, takes)
 
 
 def passing(expected: Outputs, names: Names, domains: Collection[str]) -> dict[str, bool]:
@@ -99,13 +132,13 @@ def _exchanges(world: World) -> list[str]:
     return []
 
 
-def _blocked_here(world: World, place: Place) -> str:
+def _blocked_here(world: World, probes: Probes) -> str:
     """Why port 25 cannot be judged from here: this network may not let it out."""
     exchanges = _exchanges(world)
     for exchange in exchanges:
         for address in world.names.resolve(exchange, "A").values:
             try:
-                place.connect(address, talk.SMTP).close()
+                probes.connect(address, talk.SMTP).close()
             except OSError:
                 continue
             return ""

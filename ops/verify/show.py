@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ops.terminal import notes, results
+from ops.terminal import notes, results, several
 from ops.verify.result import Result
 
 COLOURS = {"ok": "green", "skipped": "dim", "warning": "yellow", "error": "red"}
@@ -28,13 +28,13 @@ def as_dict(stack: str, found: Sequence[Result]) -> dict[str, Any]:
 
 
 def show(stack: str, found: Sequence[Result]) -> None:
-    """Each with what to do, then how many of each kind."""
+    """Each result with its instructions, then the numbers of errors and warnings."""
     for result in found:
         _show(result)
     count = as_dict(stack, found)
-    notes.print(
-        f"{count['errors']} errors, {count['warnings']} warnings, {count['skipped']} skipped"
-    )
+    errors = several(count["errors"], "error", "errors")
+    warnings = several(count["warnings"], "warning", "warnings")
+    notes.print(f"{errors}, {warnings}, {count['skipped']} skipped")
 
 
 def _show(result: Result) -> None:
@@ -42,10 +42,18 @@ def _show(result: Result) -> None:
     status = Text(f"{result.status:<8}", COLOURS[result.status])
     subject = Text(result.subject, "bold")
     results.print(status, result.check, subject, f" {seen}", soft_wrap=True)
-    for problem in [*result.errors, *result.warnings]:
+    for problem in result.problems:
         results.print(f"         {problem.code}: {problem.text}", soft_wrap=True)
-    for text in result.instructions:
-        for line in text.splitlines():
-            results.print(f"           {line}", style="cyan", soft_wrap=True)
+        _instruct(problem.instructions)
+        if problem.explains:
+            text = f"         explains: {', '.join(problem.explains)}"
+            results.print(text, style="dim", soft_wrap=True)
+    _instruct(result.advice)
     if result.skipped:
         results.print(f"         skipped: {result.skipped}", style="dim", soft_wrap=True)
+
+
+def _instruct(instructions: Sequence[str]) -> None:
+    for text in instructions:
+        for line in text.splitlines():
+            results.print(f"           {line}", style="cyan", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What a port says to somebody who does not log in: greeting, TLS, AUTH, recipients."""
+"""A session with a port, without a login: greeting, TLS, AUTH, recipients."""
 
 import smtplib
 import socket
@@ -19,12 +19,12 @@ Reply = tuple[int, str]
 
 
 @dataclass
-class Heard:
-    """What was said, as far as it went; each field is empty until then.
+class SmtpSession:
+    """The server's side of a session; a field stays empty if the session ended before it.
 
-    `closed`, `broken` and `distrust` say why there was no connection, no further conversation, no
-    trust in the certificate; `refusal` is the answer to STARTTLS where it is none; `before` and
-    `after` are the EHLO keywords before and after TLS.
+    `closed` is why there was no connection, `broken` why the session ended early, `distrust` why
+    the certificate is not trusted. `refusal` is the answer to a STARTTLS that was refused; `before`
+    and `after` are the EHLO keywords before and after TLS.
     """
 
     closed: str = ""
@@ -39,27 +39,27 @@ class Heard:
     recipients: dict[str, Reply] = field(default_factory=dict)
 
 
-def listen(
+def probe(
     connect: Connect, trust: ssl.SSLContext, host: Host, port: int, recipients: Sequence[str] = ()
-) -> Heard:
-    """Talk with a port: TLS, and whether it takes recipients from the null sender.
+) -> SmtpSession:
+    """Try a port: TLS, and whether it accepts recipients from the null sender.
 
-    No message is handed in. A certificate that is not trusted is noted, and the talk goes on.
+    No message is sent. If the certificate is not trusted, that is noted, and the session goes on.
     """
-    heard = Heard()
+    session = SmtpSession()
     try:
-        _talk(connect, trust, host, port, recipients, heard)
+        _talk(connect, trust, host, port, recipients, session)
     except ssl.SSLCertVerificationError as error:
-        heard = Heard(distrust=error)
+        session = SmtpSession(distrust=error)
         anything = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         anything.check_hostname, anything.verify_mode = False, ssl.CERT_NONE
         try:
-            _talk(connect, anything, host, port, recipients, heard)
+            _talk(connect, anything, host, port, recipients, session)
         except OSError as said:
-            heard.broken = str(said)
+            session.broken = str(said)
     except OSError as error:  # smtplib's and ssl's errors are OSErrors
-        heard.broken = f"{type(error).__name__}: {error}"
-    return heard
+        session.broken = f"{type(error).__name__}: {error}"
+    return session
 
 
 def _talk(
@@ -68,42 +68,42 @@ def _talk(
     host: Host,
     port: int,
     recipients: Sequence[str],
-    heard: Heard,
+    session: SmtpSession,
 ) -> None:
     try:
         connection = connect(host.address, port)
     except OSError as error:
-        heard.closed = str(error)
+        session.closed = str(error)
         return
     connection.settimeout(SECONDS)
-    session = smtplib.SMTP(local_hostname=OURSELVES)
-    session.sock = connection
+    smtp = smtplib.SMTP(local_hostname=OURSELVES)
+    smtp.sock = connection
     try:
         if port in (SUBMISSIONS, IMAPS):
-            _secure(session, trust, host, heard)
+            _secure(smtp, trust, host, session)
         if port == IMAPS:
-            heard.greeting = _imap_greeting(session.sock)
+            session.greeting = _imap_greeting(smtp.sock)
             return
-        heard.greeting = _reply(session.getreply())
-        if heard.greeting[0] != READY:
+        session.greeting = _reply(smtp.getreply())
+        if session.greeting[0] != READY:
             return
-        session.ehlo()
-        features = dict(session.esmtp_features)
+        smtp.ehlo()
+        features = dict(smtp.esmtp_features)
         if port == SUBMISSIONS:
-            heard.after = features
+            session.after = features
         else:
-            heard.before = features
+            session.before = features
             if "starttls" in features:
-                code, text = _reply(session.docmd("STARTTLS"))
+                code, text = _reply(smtp.docmd("STARTTLS"))
                 if code != READY:
-                    heard.refusal = code, text
+                    session.refusal = code, text
                     return
-                _secure(session, trust, host, heard)
-                session.ehlo()
-                heard.after = dict(session.esmtp_features)
-        _ask(session, recipients, heard)
+                _secure(smtp, trust, host, session)
+                smtp.ehlo()
+                session.after = dict(smtp.esmtp_features)
+        _ask(smtp, recipients, session)
     finally:
-        session.close()
+        smtp.close()
 
 
 def _imap_greeting(connection: socket.socket) -> Reply:
@@ -113,28 +113,28 @@ def _imap_greeting(connection: socket.socket) -> Reply:
     return (READY if text.startswith("* OK") else 0), text
 
 
-def _secure(session: smtplib.SMTP, trust: ssl.SSLContext, host: Host, heard: Heard) -> None:
-    """TLS from here on; what was said before does not count (RFC 3207, 4.2)."""
-    assert session.sock is not None
-    secured = trust.wrap_socket(session.sock, server_hostname=host.name)
-    session.sock, session.file = secured, None
-    session.ehlo_resp, session.esmtp_features, session.does_esmtp = None, {}, False
-    heard.tls = secured.version() or ""
+def _secure(smtp: smtplib.SMTP, trust: ssl.SSLContext, host: Host, session: SmtpSession) -> None:
+    """Start TLS, and forget the EHLO keywords from before it (RFC 3207, 4.2)."""
+    assert smtp.sock is not None
+    secured = trust.wrap_socket(smtp.sock, server_hostname=host.name)
+    smtp.sock, smtp.file = secured, None
+    smtp.ehlo_resp, smtp.esmtp_features, smtp.does_esmtp = None, {}, False
+    session.tls = secured.version() or ""
     if ends := (secured.getpeercert() or {}).get("notAfter"):
-        heard.expires = ssl.cert_time_to_seconds(str(ends))
+        session.expires = ssl.cert_time_to_seconds(str(ends))
 
 
-def _ask(session: smtplib.SMTP, recipients: Sequence[str], heard: Heard) -> None:
+def _ask(smtp: smtplib.SMTP, recipients: Sequence[str], session: SmtpSession) -> None:
     if not recipients:
         return
-    refusal = _reply(session.docmd("MAIL FROM:<>"))
+    refusal = _reply(smtp.docmd("MAIL FROM:<>"))
     for recipient in recipients:
         if refusal[0] < 400:
-            heard.recipients[recipient] = _reply(session.docmd(f"RCPT TO:<{recipient}>"))
+            session.recipients[recipient] = _reply(smtp.docmd(f"RCPT TO:<{recipient}>"))
         else:
-            heard.recipients[recipient] = refusal
-    session.docmd("RSET")
-    session.docmd("QUIT")
+            session.recipients[recipient] = refusal
+    smtp.docmd("RSET")
+    smtp.docmd("QUIT")
 
 
 def _reply(said: tuple[int, bytes]) -> Reply:

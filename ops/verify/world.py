@@ -60,8 +60,8 @@ class World:
     ) -> bool:
         """Whether every server and the resolver have the record set; if not, the result says so.
 
-        Its codes begin with `code`. `part` gives what is to be compared of some values, in a form
-        that can be compared; `fault` ends the code for a value that is there instead.
+        Its codes begin with `code`. `part` selects and normalizes the values that are compared;
+        `fault` gives the code's ending for a value that is found instead.
         """
         zone = self.expected.zone_of(wanted.name)
         found = self.at_servers(wanted.name, wanted.kind)

@@ -1,6 +1,6 @@
 """Every rule. Mandatory ones stop previews and updates, advisory ones only warn."""
 
-from policy.rules import hosts, records, tags, whole
+from policy.rules import hosts, records, stack_rules, tags
 from policy.rules.rule import Rule, StackRule
 
 RULES = (
@@ -60,34 +60,34 @@ STACK_RULES = (
         "mandatory",
         "No bucket can be read by everybody.",
         "give it a BucketPublicAccessBlock with all four, and a policy that names who may",
-        whole.closed_buckets,
+        stack_rules.closed_buckets,
     ),
     StackRule(
         "encrypted-buckets",
         "mandatory",
         "Buckets are encrypted.",
         "give it a BucketServerSideEncryptionConfiguration",
-        whole.encrypted_buckets,
+        stack_rules.encrypted_buckets,
     ),
     StackRule(
         "no-kept-secret-in-user-data",
         "mandatory",
         "No key or password of the stack is in user data.",
         "hand it over by the host's tables",
-        whole.strayed_secrets,
+        stack_rules.strayed_secrets,
     ),
     StackRule(
         "protected-in-production",
         "mandatory",
         "In production, addresses, data volumes and keys are protected.",
         "pulumi config set mail-relay:protect true",
-        whole.unprotected,
+        stack_rules.unprotected,
     ),
     StackRule(
         "dmarc-in-production",
         "advisory",
         "In production, DMARC asks for quarantine at least.",
         "raise dmarc.policy once reports show that SPF and DKIM pass",
-        whole.lax_dmarc,
+        stack_rules.lax_dmarc,
     ),
 )

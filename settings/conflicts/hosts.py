@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from settings.conflicts.common import twice
-from settings.model import Settings
+from settings.model import IMAGES, Settings
 from settings.words import architecture
 
 # This host, loopback, link-local, multicast and reserved addresses (RFC 6890, 2.2.2).
@@ -23,13 +23,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                     "gateway or a domain; give the host a name of its own"
                 )
         taken |= {host.name for host in hosts}
-    for key, host in s.hosts.items():
-        kind = host.instance_type
-        if s.image and f"-{architecture(kind)}-" not in s.image:
-            yield (
-                f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "
-                f"{s.image} is not; choose a type or an image of the same architecture"
-            )
+    yield from _image(s)
     yield from twice("ssh.allowFrom", list(s.ssh.allow_from))
     for number, allowed in enumerate(s.ssh.allow_from):
         if ipaddress.IPv4Network(allowed).prefixlen < 8:
@@ -62,4 +56,21 @@ def _private_conflicts(s: Settings) -> Iterator[str]:
                 f"mail-relay:domains[{number}].name: {domain.name!r}: with private clients the "
                 f"hosts see a private zone {s.gateway.name}, which hides what is below it; choose "
                 "a domain that is not below the gateway's name"
+            )
+
+
+def _image(s: Settings) -> Iterator[str]:
+    """An image for another architecture than a host's type, or one that is not named."""
+    if s.image and s.image.startswith("ami-"):
+        yield (
+            f"mail-relay:image: {s.image!r}: give the name of Debian's image, such as "
+            f"{IMAGES['arm64']}; its id differs from region to region"
+        )
+        return
+    for key, host in s.hosts.items():
+        kind = host.instance_type
+        if s.image and f"-{architecture(kind)}-" not in s.image:
+            yield (
+                f"mail-relay:{key}.instanceType: {kind!r}: it is {architecture(kind)}, the image "
+                f"{s.image} is not; choose a type or an image of the same architecture"
             )

@@ -17,7 +17,7 @@ import grpc
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
-from ops.language_host import LanguageHost
+from ops.language_host import LanguageHost, without_repetition
 
 
 class _WarmHost(LanguageHost):
@@ -53,7 +53,7 @@ def _run(project: str, request: bytes) -> bytes:
 
     run = language_pb2.RunRequest.FromString(request)
     unused: Any = None
-    return LanguageServer(program).Run(run, unused).SerializeToString()
+    return without_repetition(LanguageServer(program).Run(run, unused)).SerializeToString()
 
 
 @contextmanager

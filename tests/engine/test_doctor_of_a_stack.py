@@ -266,7 +266,7 @@ def test_11_in_another_account_than_the_file_allows_the_command_looks_no_further
     assert result.exit_code == 1
     assert "account-other: these are of the account 123456789012" in result.stdout
     assert "quota" not in result.stdout
-    assert "1 errors, 0 warnings, 1 skipped" in result.stderr
+    assert "1 error, 0 warnings, 1 skipped" in result.stderr
 
 
 def test_12_without_the_profile_that_the_file_names_the_command_says_how_to_get_one(

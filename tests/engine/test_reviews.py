@@ -16,7 +16,7 @@ import yaml
 from stacks import Region, Stack
 
 from ops.engine import EVENTS
-from ops.review import preview, readings
+from ops.review import preview, snapshots
 from ops.review.change import Change
 from ops.review.report import Report, markdown, report
 
@@ -39,7 +39,7 @@ class Reviewed:
     """A stack that is up, and reviews of what would come next."""
 
     stack: Stack
-    start: readings.Reading | None = None
+    start: snapshots.Snapshot | None = None
     addresses: dict[str, str] = field(default_factory=dict)
 
     def pulumi(self, *arguments: str) -> str:
@@ -56,7 +56,7 @@ class Reviewed:
     def up(self, config: Config) -> None:
         self.stack.write(config)
         self.stack.up()
-        self.start = readings.deployed(self.pulumi)
+        self.start = snapshots.deployed(self.pulumi)
         hosts = self.stack.outputs().hosts
         self.addresses = {host.address: f"203.0.113.({host.name})" for host in hosts}
 
@@ -64,7 +64,7 @@ class Reviewed:
         """As `relay review` makes it."""
         self.stack.write(config)
         _, events = self.stack.pulumi("preview", "--json", "--stack=test", *arguments)
-        end = readings.of_file(self.pulumi, self.stack.directory / "Pulumi.test.yaml")
+        end = snapshots.of_file(self.pulumi, self.stack.directory / "Pulumi.test.yaml")
         return report("test", Change(preview.read(events.splitlines()), self.start, end))
 
     def text(self, found: Report) -> str:

@@ -12,6 +12,7 @@ from test_07_lab import relay
 from world import CLIENT, GATEWAY, PROJECT, World
 
 from lab.wait import until
+from ops.lab import region
 
 
 def verify(world: World, *arguments: str) -> dict[str, Any]:
@@ -128,26 +129,50 @@ def stopped(unit: str) -> Callable[[World], AbstractContextManager[None]]:
     return stop
 
 
+def group_without(direction: str, *ports: int) -> Callable[[World], AbstractContextManager[None]]:
+    """Somebody removes rules ("ingress" or "egress") of the gateway's security group."""
+
+    @contextmanager
+    def closed(world: World) -> Iterator[None]:
+        key = "IpPermissions" if direction == "ingress" else "IpPermissionsEgress"
+        with world.network():
+            ec2 = world.client("ec2")
+            groups = ec2.describe_security_groups()["SecurityGroups"]
+            (group,) = [g for g in groups if g["Description"].startswith("gateway of ")]
+            rules = [p for p in group[key] if p.get("FromPort") in ports]
+            change = {"GroupId": group["GroupId"], "IpPermissions": rules}
+            getattr(ec2, f"revoke_security_group_{direction}")(**change)
+        try:
+            until("the rules are gone", lambda: not _opened(world, direction, ports))
+            yield
+        finally:
+            with world.network():
+                getattr(ec2, f"authorize_security_group_{direction}")(**change)
+            until("the rules are back", lambda: _opened(world, direction, ports) == set(ports))
+
+    return closed
+
+
+def _opened(world: World, direction: str, ports: tuple[int, ...]) -> set[int]:
+    """Those of the ports that the lab's firewall lets in or out of the gateway's machine."""
+    way = "in" if direction == "ingress" else "out"
+    chain = f"  chain {way}-m-{world.machine(GATEWAY).removeprefix('i-')[:8]} {{"
+    rules = (world.lab.directory / "rules.nft").read_text().partition(chain)[2].partition("}")[0]
+    return {port for port in ports if f"dport {port}-{port}" in rules}
+
+
+way_out_closed = group_without("egress", 25)
+ways_in_closed = group_without("ingress", 25, 587, 465)
+
+
 @contextmanager
-def way_out_closed(world: World) -> Iterator[None]:
-    """Port 25 is blocked, as on a new AWS account: here by the security group."""
-    with world.network():
-        ec2 = world.client("ec2")
-        groups = ec2.describe_security_groups()["SecurityGroups"]
-        (group,) = [g["GroupId"] for g in groups if g["Description"].startswith("gateway of ")]
-        (rule,) = [p for g in groups for p in g["IpPermissionsEgress"] if p.get("FromPort") == 25]
-        ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[rule])
+def way_out_blocked(world: World) -> Iterator[None]:
+    """Port 25 is blocked, as on a new AWS account."""
+    region.block_port_25(world.lab, True)
     try:
-        rules = world.lab.directory / "rules.nft"
-        out = f"  chain out-m-{world.machine(GATEWAY).removeprefix('i-')[:8]} {{"
-        until(
-            "the rule is gone",
-            lambda: "dport 25-25" not in rules.read_text().partition(out)[2].partition("}")[0],
-        )
         yield
     finally:
-        with world.network():
-            ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[rule])
+        region.block_port_25(world.lab, False)
 
 
 @pytest.mark.parametrize(
@@ -166,16 +191,27 @@ def way_out_closed(world: World) -> Iterator[None]:
         (pointer_reset, {("ptr-differs", GATEWAY)}, f"IN PTR {GATEWAY}."),
         (
             stopped("opendkim-verify.service"),
-            {("service-stopped", GATEWAY), ("port-deferred", f"{GATEWAY}:25")},
+            {("service-stopped", GATEWAY)},
             "systemctl restart opendkim-verify.service",
         ),
         (
             stopped("postfix.service"),
-            {("service-stopped", GATEWAY)}
-            | {("port-closed", f"{GATEWAY}:{port}") for port in (25, 587, 465)},
+            {("service-stopped", GATEWAY)},
             "systemctl restart postfix.service",
         ),
-        (way_out_closed, {("egress-blocked", GATEWAY)}, "remove reverse DNS and email sending"),
+        (
+            stopped("opendkim.service"),
+            {("service-stopped", GATEWAY)},
+            "systemctl restart opendkim.service",
+        ),
+        (
+            stopped("mail-relay-guard.service"),
+            {("service-stopped", GATEWAY)},
+            "systemctl restart mail-relay-guard.service",
+        ),
+        (way_out_closed, {("group-closed", GATEWAY)}, "pulumi up --refresh"),
+        (ways_in_closed, {("group-closed", GATEWAY)}, "pulumi up --refresh"),
+        (way_out_blocked, {("egress-blocked", GATEWAY)}, "remove reverse DNS and email sending"),
     ],
 )
 def test_what_is_broken_is_named_with_its_remedy(

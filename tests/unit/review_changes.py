@@ -5,7 +5,7 @@ from typing import Any
 from mail import txt
 from ops.review.change import Change
 from ops.review.preview import UNKNOWN, Preview, Step
-from ops.review.readings import Reading
+from ops.review.snapshots import Snapshot
 from settings import read
 
 BASE: dict[str, Any] = {
@@ -29,9 +29,9 @@ RECORD = "mail-relay:index:MailDomain$aws:route53/record:Record"
 DOMAIN = "mail-relay:index:MailDomain"
 
 
-def reading(changed: dict[str, Any] | None = None, secret: str = "") -> Reading:
+def reading(changed: dict[str, Any] | None = None, secret: str = "") -> Snapshot:
     given = {**BASE, **(changed or {})}
-    return Reading(read(given), frozenset(secret.split()))
+    return Snapshot(read(given), frozenset(secret.split()))
 
 
 def step(kind: str, name: str, op: str = "same", **more: Any) -> Step:

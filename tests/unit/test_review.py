@@ -22,11 +22,11 @@ from review_changes import (
 from mail import dkim
 from ops.review import preview
 from ops.review.change import Change
-from ops.review.meaning import sentences
 from ops.review.picture import picture
 from ops.review.preview import UNKNOWN, Preview, Step, Violation
-from ops.review.readings import Reading
 from ops.review.report import markdown, report
+from ops.review.snapshots import Snapshot
+from ops.review.summary import sentences
 from ops.review.warnings import warnings
 from settings import read
 
@@ -328,7 +328,7 @@ def test_a_login_that_is_disabled_or_enabled_is_told(before: bool, after: bool, 
 
 def test_a_password_that_cannot_be_compared_is_not_said_to_change() -> None:
     given = {**BASE, "logins": [{"address": "me@shop.example", "password": "stands-in"}]}
-    unread = Reading(read(given), frozenset(given), secrets_read=False)
+    unread = Snapshot(read(given), frozenset(given), secrets_read=False)
     found = Change(Preview((step(DOMAIN, "shop.example"),), (), ()), unread, reading())
     assert sentences(found) == ["Nothing changes for mail."]
     assert ":::changed" not in picture(found)

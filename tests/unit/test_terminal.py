@@ -59,7 +59,7 @@ def test_a_finding_shows_the_worlds_words_as_they_are(said: io.StringIO) -> None
         f"           {FOREIGN}\n"
         "skipped  helo x  \n"
         f"         skipped: {FOREIGN}\n"
-        "1 errors, 0 warnings, 1 skipped\n"
+        "1 error, 0 warnings, 1 skipped\n"
     )
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from test_testmail_replies import FAR, TOKEN, plain, report
-from test_users_test import LOGIN, OUTPUTS, Server
+from test_users_test import LOGIN, Server
 from typer.testing import CliRunner
+from verify_world import OUTPUTS
 
 from ops.cli import app
 from ops.outputs import Host, read

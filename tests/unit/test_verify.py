@@ -1,22 +1,21 @@
 """`verify` on a right world and on broken ones: what is wrong is named, with its remedy."""
 
 import re
-import socket
-import ssl
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from verify_broken import ALL, Broken
+from verify_causes import WORLDS, World
+from verify_look import Loopback, skipped, wrong
 from verify_world import (
     FACTS,
     PORTS,
     RECORDS,
+    REFUSED,
     RIGHT,
     WANTED,
-    Hosts,
     Literal,
     Port,
     certificates,
@@ -24,48 +23,12 @@ from verify_world import (
 )
 
 from mail import zonefile
-from ops.outputs import Outputs, Smarthost
-from ops.verify import ports
-from ops.verify.place import Place
-from ops.verify.ports import ELSEWHERE
-from ops.verify.result import Result
-from ops.verify.run import passing, verify
-from ops.verify.talk import Heard
+from ops.outputs import Smarthost
+from ops.verify import causes
+from ops.verify.run import passing
 
 BY_SMARTHOST = {"smarthost": Smarthost(host="smtp.far.example", port=587)}
-GATEWAY_ADDRESS, OTHERS_ADDRESS = "203.0.113.9", "198.51.100.10"
-
-
-@dataclass
-class Loopback:
-    """The gateway's ports; those that a world breaks are served instead of the right ones."""
-
-    trust: ssl.SSLContext
-    contexts: dict[str, ssl.SSLContext]
-    ports: dict[int, int]
-
-    def look(
-        self,
-        names: Mapping[str, Any] = RIGHT,
-        outputs: Outputs = WANTED,
-        facts: Mapping[str, Any] = FACTS,
-        ports: Mapping[int, Port | str | None] | None = None,
-        others_answer: bool = True,
-    ) -> list[Result]:
-        """Every result for a world."""
-        changed = ports or {}
-        with serving(changed, self.contexts) as instead:
-            there = {**{n: p for n, p in self.ports.items() if n not in changed}, **instead}
-
-            def connect(address: str, port: int) -> socket.socket:
-                if address == OTHERS_ADDRESS and others_answer:
-                    return socket.create_connection(("127.0.0.1", self.ports[25]), 5)
-                if address != GATEWAY_ADDRESS or port not in there:
-                    raise TimeoutError("timed out")
-                return socket.create_connection(("127.0.0.1", there[port]), 5)
-
-            place = Place(Literal(names), connect, self.trust, Hosts(facts))
-            return list(verify(outputs, place))
+PASSES = "v=spf1 include:_spf.relay.example ~all"
 
 
 @pytest.fixture(scope="module")
@@ -75,24 +38,11 @@ def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
         yield Loopback(trust, contexts, ports)
 
 
-PASSES = "v=spf1 include:_spf.relay.example ~all"
-
-
-def wrong(results: list[Result]) -> set[tuple[str, str]]:
-    """(code, subject) of all that is wrong."""
-    return {(p.code, r.subject) for r in results for p in [*r.errors, *r.warnings]}
-
-
-def skipped(results: list[Result]) -> set[tuple[str, str]]:
-    """(check, subject) of all that was not looked at to its end."""
-    return {(r.check, r.subject) for r in results if r.skipped}
-
-
 def test_a_right_world_has_no_error_no_warning_and_nothing_skipped(loopback: Loopback) -> None:
     results = loopback.look()
     assert wrong(results) == set()
     assert skipped(results) == set()
-    assert len({(r.check, r.subject) for r in results}) == len(results) == 37
+    assert len({(r.check, r.subject) for r in results}) == len(results) == 39
 
 
 def test_the_right_world_is_what_the_outputs_say() -> None:
@@ -106,8 +56,10 @@ def test_what_is_wrong_is_named_with_its_remedy(loopback: Loopback, broken: Brok
     records = tuple(zonefile.read(RECORDS.replace(old, new)))
     outputs = WANTED.model_copy(update={"records": records, **broken.outputs})
     facts = {host: {**told, **broken.facts.get(host, {})} for host, told in FACTS.items()}
-    results = loopback.look({**RIGHT, **broken.names}, outputs, facts, broken.ports)
-    assert wrong(results) == {(broken.code, broken.subject), *broken.also}
+    results = loopback.look(
+        {**RIGHT, **broken.names}, outputs, facts, broken.ports, group=broken.group
+    )
+    assert wrong(results) == {(broken.code, broken.subject)}
     told = "\n".join(text for result in results for text in result.instructions)
     assert broken.remedy in told
 
@@ -116,7 +68,8 @@ def test_every_code_is_tried_and_explained() -> None:
     """The page lists exactly the codes that checks can give, and each has a broken world."""
     folder = Path("ops/verify")
     page = set(re.findall(r"^\| `([a-z0-9-]+)`", Path("docs/verify.md").read_text(), re.MULTILINE))
-    tried = {broken.code for broken in ALL} | {code for b in ALL for code, _ in b.also}
+    tried = {broken.code for broken in ALL}
+    tried |= {key.split()[0] for world in WORLDS for keys in world.causes.values() for key in keys}
     assert tried <= page
     literal = re.compile(r'\.(?:error|warn)\(\s*"([a-z0-9-]+)"')
     given = {code for file in folder.glob("*.py") for code in literal.findall(file.read_text())}
@@ -140,50 +93,6 @@ def test_a_parked_domain_is_right_as_its_records_say(loopback: Loopback) -> None
     assert wrong(results) == set()
 
 
-def test_a_full_disk_is_the_one_thing_said_of_what_it_does(loopback: Loopback) -> None:
-    full = {
-        "disks": [{"path": "/srv/mail", "free": 0, "size": 8 * 1024**3, "inodes_free": 0.9}],
-        "stopped": ["opendkim.service"],
-        "tables": {**FACTS["i-1"]["tables"], "result": "exit-code"},
-    }
-    off = "452 4.3.1 Insufficient system storage"
-    instead: dict[int, Port | str | None] = {
-        25: Port(refusal=off),
-        587: Port(after=("AUTH PLAIN LOGIN",), refusal=off),
-        465: Port(before=(), after=("AUTH PLAIN LOGIN",), refusal=off),
-    }
-    facts = {**FACTS, "i-1": {**FACTS["i-1"], **full}}
-    results = loopback.look(facts=facts, ports=instead)
-    assert wrong(results) == {("disk-full", "mail.relay.example")}
-    assert {r.skipped for r in results if r.skipped} == {"the full disk comes first"}
-    assert ("mx", "shop.example") in skipped(results)
-
-
-def test_a_full_disk_hides_nothing_that_is_not_its_own(loopback: Loopback) -> None:
-    disks = [{"path": "/srv/mail", "free": 0, "size": 8 * 1024**3, "inodes_free": 0.9}]
-    facts = {**FACTS, "i-1": {**FACTS["i-1"], "disks": disks, "clock_off": 900.0}}
-    open_ = Port(takes=("postmaster@relay.example", "postmaster@shop.example", ELSEWHERE))
-    assert wrong(loopback.look(facts=facts, ports={25: open_})) == {
-        ("disk-full", "mail.relay.example"),
-        ("clock-off", "mail.relay.example"),
-        ("open-relay", "mail.relay.example:25"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("closed", "first"),
-    [
-        ("timed out", "Nothing answered, not even a refusal: most likely the security group"),
-        ("[Errno 110] Connection timed out", "Nothing answered"),
-        ("[Errno 111] Connection refused", "On the host: systemctl status postfix"),
-    ],
-)
-def test_a_port_that_says_nothing_is_not_blamed_on_postfix(closed: str, first: str) -> None:
-    result = ports.check(WANTED.gateways[0], 587, Heard(closed=closed))
-    assert [problem.code for problem in result.errors] == ["port-closed"]
-    assert result.instructions[0].startswith(first)
-
-
 def test_a_zone_that_is_elsewhere_is_the_one_thing_said(loopback: Loopback) -> None:
     """Its records cannot be judged, and are not called missing."""
     results = loopback.look({**RIGHT, "shop.example NS": ["ns.old.example."]})
@@ -202,6 +111,7 @@ def test_hosts_whose_word_cannot_be_read_are_skipped_with_the_reason(loopback: L
         "clock",
         "queue",
         "disk",
+        "certificate",
         "signing",
         "egress",
     }
@@ -232,7 +142,8 @@ def test_port_25_is_not_judged_from_a_network_that_blocks_it(loopback: Loopback)
     [
         ("* OK IMAP4rev2 ready", set()),
         ("* BYE no", {("port-silent", "mail.relay.example:993")}),
-        (None, {("port-closed", "mail.relay.example:993")}),
+        (REFUSED, {("port-closed", "mail.relay.example:993")}),
+        (None, {("port-filtered", "mail.relay.example:993")}),
     ],
 )
 def test_a_gateway_with_mailboxes_answers_imap_too(
@@ -265,8 +176,9 @@ def test_a_domain_that_says_it_is_a_public_suffix_signs_for_no_host_below_it(
     records = tuple(zonefile.read(RECORDS.replace(f"{line}{plain}", f"{line}{suffix}")))
     outputs = WANTED.model_copy(update={"records": records})
     names = {f"{name} TXT": [suffix], "mail.relay.example TXT": ["v=spf1 -all"]}
-    found = wrong(loopback.look({**RIGHT, **names}, outputs))
-    assert ("dmarc-fails", "relay.example") in found
+    results = loopback.look({**RIGHT, **names}, outputs)
+    assert wrong(results) == {("helo-spf-differs", "mail.relay.example")}
+    assert ("dmarc", "relay.example") in skipped(results)
 
 
 @pytest.mark.parametrize(
@@ -285,3 +197,54 @@ def test_whether_a_domains_mail_passes_is_told_by_its_own_spf_and_dkim(
     changed: dict[str, Any], passes: dict[str, bool]
 ) -> None:
     assert passing(WANTED, Literal({**RIGHT, **changed}), ["shop.example"]) == passes
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_one_cause_is_one_error_and_what_follows_is_skipped_for_it(
+    loopback: Loopback, world: World
+) -> None:
+    facts = {**FACTS, "i-1": {**FACTS["i-1"], **(world.facts or {})}}
+    results = loopback.look(
+        {**RIGHT, **world.names},
+        WANTED.model_copy(update=dict(world.outputs)),
+        facts if world.facts is not None else {"i-2": FACTS["i-2"]},
+        world.ports,
+        group=world.group,
+    )
+    said = {r.key(p): set(p.explains) for r in results for p in r.problems}
+    assert said == world.causes
+    skips = " ".join(r.skipped for r in results)
+    for cause, effects in world.causes.items():
+        assert skips.count(f"because of {cause}: ") == len(effects)
+
+
+def test_a_cause_that_keeps_mail_is_an_error_even_if_it_was_a_warning(loopback: Loopback) -> None:
+    facts = {**FACTS["i-1"], "tables": {**FACTS["i-1"]["tables"], "etag": "e0"}}
+    old = loopback.look(facts={**FACTS, "i-1": facts})
+    lacks = loopback.look(
+        facts={**FACTS, "i-1": facts}, ports={25: Port(takes=("postmaster@relay.example",))}
+    )
+    assert [len(r.errors) for r in old if r.problems] == [0]
+    assert [len(r.errors) for r in lacks if r.problems] == [1]
+
+
+def test_no_cause_explains_itself() -> None:
+    """Two causes that explain each other would both be skipped."""
+
+    def names(key: str) -> set[str]:
+        return {key, key.split()[0]}
+
+    def follows(cause: str) -> set[str]:
+        return {
+            other
+            for other in causes.TABLE
+            for effect in causes.TABLE[cause]
+            if effect in names(other) or other == effect.split()[0]
+        }
+
+    for cause in causes.TABLE:
+        reached, edge = set[str](), follows(cause) - {cause}
+        while edge:
+            reached |= edge
+            edge = {after for one in edge for after in follows(one)} - reached
+        assert cause not in reached, cause

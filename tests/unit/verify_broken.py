@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from verify_world import GATEWAY, KEY, LOOK, NEWER, RIGHT, ROLES, SERVERS, Port
+from verify_world import GATEWAY, GROUP, KEY, LOOK, NEWER, REFUSED, RIGHT, ROLES, SERVERS, Port
 
 from mail import txt
+from ops.verify.group import Group
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,9 @@ class Broken:
     """A world with one thing changed.
 
     `names` are changes of DNS, `records` a line of the stack's records and what it is instead,
-    `facts` what a host tells, `ports` other ports, `outputs` other fields of the stack's `Outputs`.
-    `also` is what follows from it and must be said.
+    `facts` what a host tells, `ports` other ports, `outputs` other fields of the stack's `Outputs`,
+    `group` the rules of the gateway's security group. What follows from the change is not said
+    beside it.
     """
 
     code: str
@@ -26,7 +28,7 @@ class Broken:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ports: Mapping[int, Port | str | None] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    also: frozenset[tuple[str, str]] = frozenset()
+    group: Group = GROUP
 
 
 SHOP, NS1 = "shop.example", SERVERS[0]
@@ -55,7 +57,6 @@ ADDRESSES = [
         GATEWAY,
         "after 300 s",
         {f"{A} @resolver": ["192.0.2.1"]},
-        also=frozenset({("ptr-unconfirmed", GATEWAY)}),
     ),
     Broken("address-alias", GATEWAY, ADDRESS, {"mail.relay.example CNAME": ["web.example."]}),
     Broken("address-ipv6", GATEWAY, "delete", {"mail.relay.example AAAA": ["2001:db8::1"]}),
@@ -115,7 +116,7 @@ EXCHANGES = [
         "Take domains[].mx of shop.example away",
         {MX: ["0 ."]},
         (EXCHANGE, "shop.example. 300 IN MX 0 ."),
-        outputs={"unreachable": ["shop@shop.example"]},
+        outputs={"unreachable": ("shop@shop.example",)},
     ),
     Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=ROLES[:1])}),
     Broken(
@@ -202,15 +203,6 @@ DMARC = [
         {f"{AUTHORIZED} TXT": [], RULE: [DMARC_TEXT.replace("mailto", "MAILTO")]},
         (DMARC_TEXT, DMARC_TEXT.replace("mailto", "MAILTO")),
     ),
-    Broken(
-        "dmarc-fails",
-        "relay.example",
-        "Put SPF and DKIM right",
-        {"s1._domainkey.relay.example TXT": [], "relay.example TXT": []},
-        also=frozenset(
-            {("dkim-missing", "s1._domainkey.relay.example"), ("spf-missing", "relay.example")}
-        ),
-    ),
 ]
 
 LOGIN = ("AUTH PLAIN LOGIN",)
@@ -221,9 +213,10 @@ def _port(code: str, number: int, remedy: str, port: Port | str | None) -> Broke
 
 
 PORTS = [
-    _port("port-closed", 25, "systemctl status postfix", None),
-    _port("port-closed", 587, "once there is a certificate", None),
-    _port("port-closed", 465, "once there is a certificate", None),
+    _port("port-filtered", 25, "network ACL", None),
+    _port("port-filtered", 587, "fail2ban-client banned", None),
+    _port("port-closed", 25, "systemctl status postfix", REFUSED),
+    _port("port-closed", 465, "once there is a certificate", REFUSED),
     _port("port-silent", 25, "mailq", "554 5.3.2 no service"),
     _port("port-silent", 587, "mailq", "not SMTP"),
     _port("port-silent", 465, "mailq", "not TLS"),
@@ -324,6 +317,16 @@ HOSTS = [
     _host("setup-unfinished", GATEWAY, "goes on by itself", setup=_setup("retrying")),
     _host("disk-low", GATEWAY, "du -xh -d 2 /srv/mail", disks=_disk(0.5, 0.05)),
     _host("disk-full", GATEWAY, "du -xh -d 2 /srv/mail", disks=_disk(0.001, 0.5)),
+    _host("volume-missing", GATEWAY, "Is the volume attached?", disks=[]),
+    _host(
+        "certificate-missing",
+        GATEWAY,
+        "journalctl -u mail-relay-certificate",
+        certificate="",
+        missing={"certificate": ["DNS problem: SERVFAIL"]},
+    ),
+    Broken("group-closed", GATEWAY, "--refresh", group=Group(("sg-1",), (), GROUP.egress)),
+    Broken("group-closed", GATEWAY, "--refresh", group=Group(("sg-1",), GROUP.ingress, ())),
 ]
 
 ALL = [*ZONES, *ADDRESSES, *EXCHANGES, *POLICIES, *DKIM, *DMARC, *PORTS, *HOSTS]

@@ -18,6 +18,7 @@ from agent.host_status import VERSION, parse
 from lab.internet.authority import Authority
 from ops.outputs import Host, read
 from ops.status import Written
+from ops.verify.group import Group, Rule
 from ops.verify.hosts import NoAccess
 from ops.verify.names import Answer
 
@@ -194,6 +195,11 @@ class Hosts:
         return Written(parse(text), seconds, in_bucket)
 
 
+EVERY_TCP = Rule("tcp", range(65536))
+GROUP = Group(("sg-1",), (EVERY_TCP,), (EVERY_TCP, Rule("udp", range(65536)), Rule("icmp", None)))
+REFUSED = "refused"
+
+
 @dataclass(frozen=True)
 class Port:
     """What a port of the gateway says and takes; `certificate` names one of `certificates`."""
@@ -254,12 +260,14 @@ def serving(
     ports: Mapping[int, Port | str | None], certificates: Mapping[str, ssl.SSLContext]
 ) -> Iterator[dict[int, int]]:
     """The ports on loopback, by those that they stand for; a text is a greeting and no more, and
-    None is closed."""
+    None gives no answer. REFUSED is refused."""
     running, listeners, found = [], [], {}
     for number, port in ports.items():
         if isinstance(port, Port):
             running.append(_controller(number, port, certificates[port.certificate]))
             found[number] = running[-1].port
+        elif port == REFUSED:
+            found[number] = _free_port()
         elif port is not None:
             tls = certificates["right"] if number == 993 else None
             listeners.append(_greeter(port, tls))

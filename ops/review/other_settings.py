@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.review.change import Change
-from ops.review.say import code, turned
+from ops.review.markdown import code, turned
 
-# What other parts of the report tell, from records, hosts or these settings themselves; "*" is
-# any item of a list.
+# Settings that other parts of the report cover; "*" is any item of a list.
 TOLD = {
     ("gateway", "name"),
     ("gateway", "instanceType"),
@@ -35,7 +34,7 @@ TOLD = {
         for key in ("selectors", "retired", "keys", "dmarc", "spf", "txt", "a", "ttl", "mx", "name")
     ),
 }
-# Lists whose items are told as a whole when they come and go.
+# Lists whose items other parts report as a whole when they are added or removed.
 ITEMS = ("clients", "logins", "domains")
 Path = tuple[str, ...]
 
@@ -62,7 +61,7 @@ def sentences(change: Change) -> Iterator[str]:
 
 
 def _rest(change: Change) -> Iterator[str]:
-    """Settings that the report has no words for."""
+    """Changed settings that no other part of the report covers."""
     assert change.start  # there is something to compare
     one, two = (_flat(r.settings.model_dump(by_alias=True)) for r in (change.start, change.end))
     secret = change.start.secret | change.end.secret

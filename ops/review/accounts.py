@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from ops.review.change import Change
-from ops.review.say import listed
+from ops.review.markdown import listed
 from settings import Account, Login, Settings, Smarthost
 
 
 def sentences(change: Change) -> Iterator[str]:
-    """Who may do what from now on, and may not any more."""
+    """Which logins, senders and forwards are added, changed and removed."""
     if change.settings_compare:
         yield from _logins(change)
         yield from _clients(change)
@@ -83,7 +83,7 @@ def _clients(change: Change) -> Iterator[str]:
 
 
 def _keys(change: Change) -> Iterator[str]:
-    """Keys that are brought in, or no longer are."""
+    """DKIM keys of the user's own that are added or removed."""
     if not change.before or not change.secrets_compare:
         return
     before = {d.name: d.keys for d in change.before.mail_domains}

@@ -1,14 +1,14 @@
 """What a change means for mail, in sentences."""
 
-from ops.review import access, domains, hosts, others, people
+from ops.review import access, accounts, domains, hosts, other_settings
 from ops.review.change import Change
 
 TAGS = {"tags", "tagsAll"}
 
 
 def sentences(change: Change) -> list[str]:
-    """The most disturbing first: hosts, domains, people, access, all else."""
-    parts = (hosts, domains, people, access, others)
+    """The most disturbing first: hosts, domains, accounts, access, other settings."""
+    parts = (hosts, domains, accounts, access, other_settings)
     found = [sentence for part in parts for sentence in part.sentences(change)]
     tables = any(s.name.startswith("tables-") for s in change.preview.changes())
     touched = any(hosts.is_touched(step) for step in change.preview.of("Instance"))

@@ -2,6 +2,7 @@
 
 import contextlib
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from components.naming import tables_key
@@ -9,6 +10,8 @@ from ops.errors import AwsError, StackError
 from ops.outputs import Host, Outputs
 from ops.status import Written, read, tables_now
 from ops.target import Target
+from ops.verify import group
+from ops.verify.group import Group
 from ops.verify.hosts import Ask, NoAccess
 from ops.verify.names import Names
 from ops.verify.talk import Connect
@@ -20,19 +23,26 @@ NOW = ("sh", "-c", ANEW)
 
 
 @dataclass(frozen=True)
-class Place:
-    """How names, ports and hosts are reached."""
+class Probes:
+    """How names, ports and hosts are reached. `group_of` raises NoAccess, as `status_of` does."""
 
     names: Names
     connect: Connect
     trust: ssl.SSLContext
     status_of: Ask
+    group_of: Callable[[Host], Group]
 
 
-def place(target: Target, expected: Outputs) -> Place:
+def vantage(target: Target, expected: Outputs) -> Probes:
     """The internet of the stack, and its own hosts."""
     internet = target.internet(expected.acme_root)
-    return Place(internet.names, internet.connect, internet.trust, _status(target, expected))
+    return Probes(
+        internet.names,
+        internet.connect,
+        internet.trust,
+        _status(target, expected),
+        _group(target),
+    )
 
 
 def _status(target: Target, expected: Outputs) -> Ask:
@@ -50,3 +60,14 @@ def _status(target: Target, expected: Outputs) -> Ask:
             raise NoAccess(str(error)) from None
 
     return ask
+
+
+def _group(target: Target) -> Callable[[Host], Group]:
+    def read(host: Host) -> Group:
+        try:
+            with target.account() as client:
+                return group.read(client, host)
+        except (StackError, AwsError) as error:
+            raise NoAccess(str(error)) from None
+
+    return read

@@ -24,7 +24,7 @@ Pulumi = Callable[..., str]
 
 
 @dataclass(frozen=True)
-class Reading:
+class Snapshot:
     """Settings, and the keys of them that hold a secret.
 
     Without `secrets_read`, secrets are stood in for by others.
@@ -35,22 +35,22 @@ class Reading:
     secrets_read: bool = True
 
 
-def of_file(pulumi: Pulumi, file: Path) -> Reading:
+def of_file(pulumi: Pulumi, file: Path) -> Snapshot:
     """What a stack file says; SettingsError if it is wrong."""
     arguments = ("config", "--json", "--show-secrets", "--config-file", str(file))
-    return _reading(json.loads(pulumi(*arguments)))
+    return _snapshot(json.loads(pulumi(*arguments)))
 
 
-def deployed(pulumi: Pulumi) -> Reading | None:
+def deployed(pulumi: Pulumi) -> Snapshot | None:
     """What the stack was last brought up with; None if nothing is up."""
     arguments = ("--json", "--show-secrets", f"--page-size={UPDATES}", "--page=1")
     for entry in json.loads(pulumi("stack", "history", *arguments)):
         if entry["result"] == "succeeded" and entry["kind"] in ("update", "destroy"):
-            return _reading(entry["config"]) if entry["kind"] == "update" else None
+            return _snapshot(entry["config"]) if entry["kind"] == "update" else None
     return None
 
 
-def of_commit(pulumi: Pulumi, reference: str, stack: str) -> Reading | None:
+def of_commit(pulumi: Pulumi, reference: str, stack: str) -> Snapshot | None:
     """What the stack's file said at a commit; None if there was none."""
     name = f"Pulumi.{stack}.yaml"
     _git("rev-parse", "--verify", f"{reference}^{{commit}}")
@@ -64,7 +64,7 @@ def of_commit(pulumi: Pulumi, reference: str, stack: str) -> Reading | None:
             return of_file(pulumi, file)
         except StackError:  # encrypted for another passphrase or key than today's
             given = readable(yaml.safe_load(text).get("config", {}))
-            return Reading(read(given), frozenset(given), secrets_read=False)
+            return Snapshot(read(given), frozenset(given), secrets_read=False)
 
 
 def _git(*arguments: str) -> str:
@@ -77,8 +77,8 @@ def _git(*arguments: str) -> str:
     return result.stdout
 
 
-def _reading(config: Mapping[str, Mapping[str, Any]]) -> Reading:
+def _snapshot(config: Mapping[str, Mapping[str, Any]]) -> Snapshot:
     ours = {k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX)}
     given = {key: value.get("objectValue", value.get("value")) for key, value in ours.items()}
     secret = frozenset(key for key, value in ours.items() if value.get("secret"))
-    return Reading(read(given), secret)
+    return Snapshot(read(given), secret)

@@ -1,0 +1,233 @@
+"""What explains what: one cause is one error, and what follows from it is shown as skipped.
+
+A problem's name in the table is its code, or its code and one of its parts: a unit, a port, a rule
+of the security group.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from mail import names
+from ops.outputs import Outputs
+from ops.verify.result import Problem, Result
+from ops.verify.talk import IMAPS, SMTP, SUBMISSION, SUBMISSIONS
+
+LOGINS = (SUBMISSION, SUBMISSIONS)
+POSTFIX = (SMTP, *LOGINS)
+PORTS = (*POSTFIX, IMAPS)
+
+
+def _at(ports: Iterable[int], *codes: str) -> tuple[str, ...]:
+    """These codes at these ports."""
+    return tuple(f"{code} {port}" for port in ports for code in codes)
+
+
+# A port that takes no connection: refused, or without any answer.
+_SHUT = ("port-closed", "port-filtered")
+# One that takes connections and does no more than put senders off. Postfix starts no session at
+# all while a table or Dovecot's socket is missing, and answers 4xx while a milter is.
+_PUTS_OFF = ("port-silent", "port-deferred", "port-broken")
+_TAKES_NONE = ("mx-deferred", "mx-refused")
+# Units that fail in order to report what another check finds, and break nothing themselves.
+_WATCHED = "service-stopped mail-relay-watch.service"
+_SMARTHOST = "service-stopped mail-relay-smarthost.service"
+_HOST = (*_SHUT, *_PUTS_OFF, *_TAKES_NONE, "starttls-missing", "greeting-name")
+_TABLES = ("mx-refused", "signing-none", "signing-unknown")
+_KEY = ("signing-none", "signing-older", "dmarc-fails")
+_KEYS = ("missing", "differs", "several", "revoked", "malformed", "not-everywhere", "unresolved")
+_POLICY = ("missing", "differs", "several", "not-everywhere", "unresolved", "cached", "result")
+
+# Cause -> what it explains.
+TABLE: dict[str, tuple[str, ...]] = {
+    # the host as a whole
+    "host-silent": _HOST,
+    "setup-failed": _HOST,
+    "setup-unfinished": _HOST,
+    "volume-missing": ("service-stopped", *_SHUT, *_PUTS_OFF, "mx-deferred"),
+    "disk-full": (
+        *("service-stopped", "tables-refused", "tables-unread", "tables-stale"),
+        *("port-silent", "port-deferred", "mx-deferred"),
+    ),
+    "disk-low": (_WATCHED,),
+    "clock-off": ("tables-unread", _WATCHED),
+    # its security group
+    **{f"group-closed in tcp-{port}": _at([port], *_SHUT) for port in PORTS},
+    "group-closed out mail": ("egress-blocked", "queue-waiting"),
+    "group-closed out tcp-443": ("host-silent", "tables-unread", "tables-stale", *_TABLES),
+    # its services
+    "service-stopped mail-relay-volume.service": (
+        *("service-stopped", *_SHUT, *_PUTS_OFF, "mx-deferred"),
+    ),
+    "service-stopped postfix.service": _at(POSTFIX, *_SHUT, *_PUTS_OFF),
+    "service-stopped opendkim.service": _at(LOGINS, *_PUTS_OFF),
+    "service-stopped opendkim-verify.service": (*_at([SMTP], *_PUTS_OFF), "mx-deferred"),
+    "service-stopped opendmarc.service": (*_at([SMTP], *_PUTS_OFF), "mx-deferred"),
+    "service-stopped mail-relay-guard.service": (*_at(POSTFIX, *_PUTS_OFF), "mx-deferred"),
+    "service-stopped postsrsd.service": (*_at(POSTFIX, *_PUTS_OFF), "mx-deferred"),
+    "service-stopped dovecot.service": (
+        *_at([IMAPS], *_SHUT, *_PUTS_OFF),
+        *_at(LOGINS, *_PUTS_OFF, "auth-missing"),
+        "mx-deferred",
+    ),
+    "service-stopped mail-relay-tables.timer": ("tables-stale", "tables-old", *_TABLES),
+    "service-stopped certbot.timer": ("certificate-ends", "certificate-expired", _WATCHED),
+    # its certificate
+    "certificate-missing": (
+        *_at((*LOGINS, IMAPS), *_SHUT),
+        *_at([SMTP], "starttls-missing"),
+        "service-stopped mail-relay-certificate.service",
+        "service-stopped dovecot.service",
+    ),
+    "certificate-expired": (_WATCHED,),
+    "certificate-ends": (_WATCHED,),
+    # its tables
+    **dict.fromkeys(("tables-changed", "tables-unread", "tables-refused", "tables-stale"), _TABLES),
+    "tables-old": _TABLES,
+    # what leaves
+    "egress-blocked": ("queue-waiting", _SMARTHOST),
+    "queue-waiting": (_SMARTHOST,),
+    # ports, where no host says why
+    **dict.fromkeys(_at([SMTP], *_PUTS_OFF), ("mx-deferred",)),
+    # names
+    "address-cached": ("ptr-unconfirmed",),
+    **{f"dkim-{ending}": _KEY for ending in _KEYS},
+    **{f"{kind}-{ending}": ("dmarc-fails",) for kind in ("spf", "helo-spf") for ending in _POLICY},
+}
+
+# At several ports of one host each of these has one cause.
+_ONE_POSTFIX = (
+    *("port-closed", *_PUTS_OFF, "greeting-name", "starttls-missing", "tls-fails"),
+    *("auth-missing", "auth-before-tls"),
+)
+_ONE_HOST = (
+    *("port-filtered", "certificate-name", "certificate-untrusted", "certificate-expired"),
+    "certificate-ends",
+)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A problem and where it was found, by its place among the results."""
+
+    number: int
+    result: Result
+    problem: Problem
+
+    @property
+    def key(self) -> str:
+        return self.result.key(self.problem)
+
+    @property
+    def keys(self) -> set[str]:
+        """Its names in the table."""
+        code, parts = self.problem.code, self.problem.parts or (self.port,)
+        return {code, *(f"{code} {part}" for part in parts)}
+
+    @property
+    def host(self) -> str:
+        """The host or the domain that it is about."""
+        return self.result.subject.partition(":")[0]
+
+    @property
+    def is_error(self) -> bool:
+        return self.problem in self.result.errors
+
+    @property
+    def reports(self) -> bool:
+        """Whether it is a unit that fails in order to report something."""
+        return not self.keys.isdisjoint((_WATCHED, _SMARTHOST))
+
+    @property
+    def port(self) -> str:
+        """Its port, "" if it is about none."""
+        return self.result.subject.partition(":")[2]
+
+
+def explain(expected: Outputs, results: Sequence[Result]) -> list[Result]:
+    """The results with each cause as one error: what it explains is skipped because of it.
+
+    A warning that explains an error becomes the error, unless that one only reports the warning.
+    """
+
+    def follows(cause: _Found, effect: _Found) -> bool:
+        explained = {name for key in cause.keys for name in TABLE.get(key, ())}
+        return not explained.isdisjoint(effect.keys) and _related(expected, cause, effect)
+
+    return _shown(results, follows)
+
+
+def fold(results: Sequence[Result]) -> list[Result]:
+    """The results with one error for what several ports of a host have in common."""
+
+    def follows(cause: _Found, effect: _Found) -> bool:
+        code = cause.problem.code
+        if code != effect.problem.code or cause.host != effect.host:
+            return False
+        alike = code in _ONE_HOST or (
+            code in _ONE_POSTFIX and str(IMAPS) not in (cause.port, effect.port)
+        )
+        return alike and cause.number < effect.number
+
+    return _shown(results, follows)
+
+
+def _related(expected: Outputs, cause: _Found, effect: _Found) -> bool:
+    """Whether what the cause is about carries what the effect is about.
+
+    A host carries its ports, and the gateway all domains, by its HELO name the one that it is in; a
+    domain carries what is said of it, and the policy that all include carries all domains.
+    """
+    about, of = cause.host, effect.host
+    hosts = {host.name for host in expected.hosts}
+    if about == of:
+        return True
+    if cause.result.check == "helo":
+        return names.parent(about) == of
+    if about in hosts:
+        return of not in hosts and any(about == gateway.name for gateway in expected.gateways)
+    if cause.result.check == "spf":
+        return about not in {domain.name for domain in expected.domains}
+    return cause.result.check == "dkim" and about.partition("._domainkey.")[2] == of
+
+
+def _shown(results: Sequence[Result], follows: Callable[[_Found, _Found], bool]) -> list[Result]:
+    """The results with each problem that follows from another one skipped because of its root."""
+    found = [_Found(n, r, p) for n, r in enumerate(results) for p in r.problems]
+    roots = {id(effect.problem): _root(effect, found, follows) for effect in found}
+    explained: dict[int, list[_Found]] = {}
+    for effect in found:
+        root = roots[id(effect.problem)]
+        if root is not effect:
+            explained.setdefault(id(root.problem), []).append(effect)
+    return [_rebuilt(result, roots, explained) for result in results]
+
+
+def _root(
+    effect: _Found, found: Collection[_Found], follows: Callable[[_Found, _Found], bool]
+) -> _Found:
+    """What the problem follows from in the end; itself if nothing explains it."""
+    seen = [effect]
+    while True:
+        causes = (c for c in found if c not in seen and follows(c, seen[-1]))
+        if (cause := next(causes, None)) is None:
+            return seen[-1]
+        seen.append(cause)
+
+
+def _rebuilt(
+    result: Result, roots: dict[int, _Found], explained: dict[int, list[_Found]]
+) -> Result:
+    errors: list[Problem] = []
+    warnings: list[Problem] = []
+    reasons = [result.skipped] if result.skipped else []
+    for problem in result.problems:
+        root = roots[id(problem)]
+        if root.problem is not problem:
+            reasons.append(f"because of {root.key}: {problem.text}")
+            continue
+        effects = explained.get(id(problem), [])
+        keys = tuple(dict.fromkeys((*problem.explains, *(effect.key for effect in effects))))
+        raised = any(effect.is_error and not effect.reports for effect in effects)
+        into = errors if raised or problem in result.errors else warnings
+        into.append(replace(problem, explains=keys))
+    return replace(result, errors=errors, warnings=warnings, skipped="; ".join(reasons))

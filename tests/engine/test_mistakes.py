@@ -1,0 +1,78 @@
+"""What a user gets wrong stops the preview with one line that says what would be right."""
+
+from typing import Any
+
+import pytest
+from stacks import Stack
+from test_program import config
+
+NO_ZONE = "Z0123456789ABCDEFGHIJ"
+GATEWAY = "mail.relay.example"
+
+
+def _domain(name: str) -> dict[str, Any]:
+    return {"mail-relay:domains": [*config()["mail-relay:domains"], {"name": name}]}
+
+
+def _gateway(**keys: str) -> dict[str, Any]:
+    return {"mail-relay:gateway": {"name": GATEWAY, **keys}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            _domain("nowhere.example"),
+            "nowhere.example: Route53 has no public Hosted Zone of this name. Make it (aws route53 "
+            "create-hosted-zone --name nowhere.example --caller-reference 1) and have your "
+            "registrar name its servers, or list the zone that the name is in in mail-relay:zones",
+        ),
+        (
+            {"mail-relay:zones": [{"name": "relay.example", "id": NO_ZONE}, "shop.example"]},
+            f"mail-relay:zones: {{name: relay.example, id: {NO_ZONE}}}: Route53 has no zone of "
+            "this id; those that it has: aws route53 list-hosted-zones-by-name --dns-name "
+            "relay.example --max-items 5",
+        ),
+        (
+            {"mail-relay:image": "debian-13-arm64-20990101-1"},
+            "mail-relay:image: 'debian-13-arm64-20990101-1': Debian has no image of this name in "
+            "us-east-1; those that it has: aws ec2 describe-images --region us-east-1 --owners "
+            "136693071363 --filters Name=name,Values=debian-13-* --query 'Images[].Name'",
+        ),
+        (
+            {"mail-relay:image": "ami-0123456789abcdef0"},
+            "wrong settings: mail-relay:image: 'ami-0123456789abcdef0': give the name of Debian's "
+            "image, such as debian-13-arm64-20251117-2299; its id differs from region to region",
+        ),
+        (
+            _gateway(name="relay.example"),
+            "wrong settings: mail-relay:gateway.name: 'relay.example': give a host name below your "
+            "domain, such as mail.relay.example",
+        ),
+        (
+            _gateway(instanceType="t3.small") | {"mail-relay:image": "debian-13-arm64-2-3"},
+            "wrong settings: mail-relay:gateway.instanceType: 't3.small': it is amd64, the image "
+            "debian-13-arm64-2-3 is not; choose a type or an image of the same architecture",
+        ),
+        (
+            {"mail-relay:ssh": {"publicKey": "my-key-pair", "allowFrom": ["192.0.2.0/24"]}},
+            "wrong settings: mail-relay:ssh.publicKey: give the line of a .pub file, as "
+            "ssh-ed25519 AAAA... you@laptop",
+        ),
+        (
+            {"mail-relay:network": {"subnetId": "subnet-1"}},
+            "wrong settings: mail-relay:network.subnetId: there is no such key; the keys are "
+            "cidr, zone",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_would_be_right(
+    stack: Stack, changed: dict[str, Any], said: str
+) -> None:
+    stack.write({**config(), **changed})
+    code, output = stack.pulumi("preview", "--stack=test", "--color=never")
+    assert code != 0
+    assert "Traceback" not in output
+    _, _, diagnostics = output.partition("Diagnostics:")
+    errors = diagnostics.partition("Resources:")[0].split("error: ")[1:]
+    assert [" ".join(error.split()) for error in errors] == [said]
