@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 LOG = Path("/var/log/mail-failures.log")
-# of the stack's own hosts, a network a line (Postfix's cidr_table)
+# The addresses of the stack's own hosts, one network on each line (Postfix's cidr_table).
 OWN = Path("/srv/mail/tables/current/own_hosts")
 TAIL = 1 << 20  # bytes of the log; some thousand failures
 # Whole lines, as fail2ban's filter has them (filter.d/mail-relay.conf): what strangers write may
@@ -54,7 +54,7 @@ def is_own(address: str) -> bool:
 
 
 def nft(verb: str, kind: str, element: str) -> None:
-    """Change a set; to take away what is not in it is no error that matters."""
+    """Change a set; to delete an element that is not in it is no error."""
     command = ["nft", verb, "element", *TABLE, kind, "{", element, "}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0 and verb != "delete":

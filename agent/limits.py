@@ -28,14 +28,14 @@ def of(entry: Mapping[str, Any], kind: str) -> list[list[int]]:
 
 
 def unlimited(bundle: Bundle) -> str:
-    """Postfix's check_sasl_access: who is not counted at all, such as hosts of the stack's own."""
+    """Postfix's check_sasl_access: logins without a limit, such as the stack's own hosts."""
     logins = bundle["logins"].items()
     free = [login for login, entry in logins if not any(entry.get("limits", {}).values())]
     return "".join(f"{login} OK\n" for login in sorted(free))
 
 
 def configuration(bundle: Bundle, kind: str) -> str:
-    """The configuration of what counts one kind."""
+    """The configuration of the daemon that counts one kind."""
     text = f"450 4.7.1 this login has sent as many {kind} as it may for now; try again later"
     content = {
         "debug": False,
@@ -53,7 +53,7 @@ def configuration(bundle: Bundle, kind: str) -> str:
         "limit_by_sasl": True,
         "success_action": "dunno",
         "fail_action": text,
-        # counts that cannot be had are no reason to let everything through
+        # where the counts cannot be read, nothing passes
         "db_error_action": "451 4.3.0 the login's limit cannot be read now; try again later",
         "report": True,
         "report_limits": list(SECONDS.values()),

@@ -108,7 +108,7 @@ def _part(name: str) -> Any:
 def client(bundle: dict[str, Any], base: Path) -> list[str]:
     """Install the client's login; returns a line for each service that could not reload."""
     line = f"[{bundle['gateway']}]:587 {bundle['login']}:{bundle['password']}\n"
-    # the host's own name is no sender of ours: its root is root@ the domain, or the one that it has
+    # the host's own name may not send, so its mail gets the domain, or its one address, as sender
     own = f"@{bundle['host']} {bundle['ownSender']}\n" if "ownSender" in bundle else ""
     return put("client", base, {"sasl_passwords": File(line), "own_senders": File(own)})
 

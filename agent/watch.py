@@ -22,7 +22,7 @@ FREE = 0.1  # of a file system's bytes and of its inodes
 
 
 def ends_soon(begins: datetime.datetime, ends: datetime.datetime, now: datetime.datetime) -> str:
-    """What there is to say of a certificate; "" while it will be renewed in time.
+    """The warning about a certificate; "" while it will be renewed in time.
 
     Certificates get shorter lives (45 days in 2028): a quarter of such a life is less than 20 days.
     """

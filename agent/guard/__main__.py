@@ -44,7 +44,7 @@ class Connection:
 
 
 def negotiate(context: Any, options: list[int]) -> int:
-    """Say what is wanted: no replies, no body, and four macros."""
+    """Negotiate: no replies to header fields, no body, and four macros."""
     actions, steps = options[0], options[1]
     wanted = (
         milter.P_NR_CONN
@@ -64,7 +64,7 @@ def negotiate(context: Any, options: list[int]) -> int:
     options[1] = wanted | unwanted
     options[2] = options[3] = 0
     context.setsymlist(milter.M_CONNECT, "{daemon_name}")
-    # sent with every header field: one that there never is
+    # Postfix would send the default macros with every header field; this one does not exist
     context.setsymlist(milter.M_EOH, "{none}")
     context.setsymlist(milter.M_EOM, "i {mail_addr} {auth_authen}")
     return milter.CONTINUE

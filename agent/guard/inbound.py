@@ -17,7 +17,7 @@ SRS = 5 + 12 + 1 + 2 + 1 + 1
 _SENDER = re.compile(r"(?P<local>[\w.!#$%&'*+/=?^`{|}~-]+)@(?P<domain>[\w.-]+)", re.ASCII)
 # Dots that need quotation marks (RFC 5321, 4.1.2), as old phones' addresses have them.
 _ODD_DOTS = re.compile(r"^\.|\.\.|\.$")
-# What servers of old write over their notices: a name, and no address that could be another's.
+# The From: of old servers' notices: a name, and no address, so it can show nobody else's.
 _NOTICE = re.compile(rb'[\w\t ."()-]*(<\s*[\w-]*\s*>\s*)?', re.ASCII)
 # RFC 5321, 4.1.2: some programs quote what needs no quotation marks
 _QUOTED = re.compile(r'"([^"\\\s]*)"@')
@@ -90,7 +90,7 @@ def _judge_author(rules: Rules, message: Message, tables: Tables, found: Results
     overlooked = found.dmarc != "pass" and domain in found.dkim
     passes = found.dmarc == "pass" or overlooked
     if _is_ours(domain, rules, tables):
-        # without a record there is no result, and its proofs count by themselves
+        # a domain without a DMARC record gets "none": its SPF or DKIM counts by itself
         passes = passes or (found.dmarc == "none" and found.vouch_for(domain))
         if not passes:
             return refused(f"mail from {domain} that neither SPF nor DKIM proves is not taken here")
@@ -100,7 +100,7 @@ def _judge_author(rules: Rules, message: Message, tables: Tables, found: Results
 
 
 def _is_ours(domain: str, rules: Rules, tables: Tables) -> bool:
-    """Whether a receiver could take mail forwarded by us for this domain's own, or it is ours."""
+    """Whether the domain is ours, or mail that we forward could pass DMARC as this domain's."""
     return domain in tables.signed_by or f".{domain}".endswith(f".{rules.registered}")
 
 

@@ -49,7 +49,7 @@ def by_host(message: Message, tables: Tables, begun: Tables) -> Verdict:
 
 
 def folded(message: Message, tables: Tables, begun: Tables) -> Verdict:
-    """Whether a message may leave that has been judged before its long lines were cut."""
+    """Whether a message may leave; it was judged once, and then its long lines were cut."""
     del begun
     author = _author(message, tables, lambda address: _domain(address) in tables.signed_by)
     return author if isinstance(author, Verdict) else _signed(author, message, tables, TAKEN)

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 FIELD = "Authentication-Results"
-# It cuts what it has to say at 4,096 octets (DKIM_MAXHEADER), in the middle of a word.
+# OpenDKIM cuts its field at 4,096 octets (DKIM_MAXHEADER), in the middle of a word.
 OPENDKIM_LIMIT = 3900
 _DMARC = re.compile(
     r"dmarc=(?P<result>\w+)( \(p=(?P<policy>\w+) dis=\w+\))? header\.from=(?P<of>\S+)"
 )
 _SPF = re.compile(r"spf=(?P<result>\w+) smtp\.(?P<what>mailfrom|helo)=(?P<of>\S*)")
-# of a signature without a domain OpenDKIM says "(null)"
+# OpenDKIM writes "(null)" for a signature without a domain
 _DKIM = re.compile(r"dkim=(?P<result>\w+)( header\.d=(?P<of>\S*) header\.i=.*)?")
-_ATPS = re.compile(r"dkim-atps=\w+")  # nobody uses it, and Debian's OpenDKIM says so each time
+_ATPS = re.compile(r"dkim-atps=\w+")  # unused; Debian's OpenDKIM writes it each time
 _ASIDE = re.compile(r'\([^()]*\)|reason="[^"]*"')
 
 

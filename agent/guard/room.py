@@ -9,15 +9,18 @@ import os
 from agent.guard.message import Verdict, deferred
 
 SPOOL = "/var/spool/postfix"
-# of all files that the volume can have; a message is one or two
+# Shares of all inodes that must be free; a message needs one or two.
 STRANGERS, OWN = 0.1, 0.02
 FULL = deferred("there is no room for more messages now; try again later", "4.3.1")
 
 
 def refusal(daemon: str) -> Verdict | None:
-    """What to say to one who brings a message by this daemon; strangers leave room for our own."""
+    """The refusal of a message that this daemon takes, if there is no room.
+
+    Strangers' mail is refused earlier, so that there is room for our own.
+    """
     held = os.statvfs(SPOOL)
-    if not held.f_files:  # a file system that makes them as it goes
+    if not held.f_files:  # a file system without a fixed number of inodes
         return None
     least = STRANGERS if daemon == "inbound" else OWN
     return FULL if held.f_favail / held.f_files < least else None

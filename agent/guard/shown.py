@@ -17,7 +17,8 @@ from collections.abc import Iterator
 _ENCODED = re.compile(r"=\?([^?\s]*)\?([^?\s]*)\?(.*?)\?=", re.DOTALL)
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
-# Names that mail has and Python has not. What nobody can read is shown as it is.
+# Charset names that mail programs write and Python does not know. Text of an unknown charset is
+# shown undecoded.
 _CHARSETS = {
     "cp-850": "cp850",
     "ansi_x3.110-1983": "latin-1",
@@ -37,7 +38,7 @@ _CHARSETS = {
     "x-sjis": "cp932",
     "x-unknown": "latin-1",
 }
-# How a name with bytes beyond ASCII may be read that says nothing about it.
+# How programs may decode a name with bytes beyond ASCII that names no charset.
 _RAW = ("utf-8", "latin-1", "gb18030", "shift_jis", "big5", "euc_kr")
 _DOTS = {ord(dot): "." for dot in "\u3002\u2027\u00b7\u2022"}
 _AT = {ord(at): "@" for at in "\u24d0\u24b6"}
