@@ -192,7 +192,7 @@ def _replied(report: Report, mailbox: reply.Mailbox, clock: Clock) -> Report:
                 return replace(report, fate=Fate("refused", report.fate.answers, why))
             if said := reply.verdicts(message, test.message_id):
                 return replace(report, verdicts=said)
-            if str(message.get("Message-ID", "")).strip(" <>") == test.message_id:
+            if reply.identity(message) == test.message_id:
                 hint = f"it is in a mailbox of this stack, and mail of {test.login} is not judged"
                 return replace(report, fate=replace(report.fate, kind="taken"), hint=hint)
         if not clock.seconds:
