@@ -6,7 +6,6 @@ or words of the reply's own. Whoever repeats the test's token has had the messag
 """
 
 import email
-import email.policy
 import imaplib
 import re
 import socket
