@@ -54,7 +54,7 @@ def command(
         ),
     ] = None,
     login: Annotated[
-        str | None, typer.Option(help="The login that sends; the stack's first.")
+        str | None, typer.Option(help="The login that sends; the stack's first that may.")
     ] = None,
     sender: Annotated[
         str | None,
@@ -94,7 +94,8 @@ def _test(
     """The message; StackError for a login that there is not, or a sender that it may not be."""
     if not outputs.logins:
         raise StackError("the running stack has no login: ./relay users add LOGIN, then an `up`")
-    login = login or outputs.logins[0]
+    enabled = [each for each in outputs.logins if each not in outputs.disabled]
+    login = login or next(iter(enabled), outputs.logins[0])
     if login not in outputs.passwords:
         known = ", ".join(outputs.passwords)
         raise StackError(

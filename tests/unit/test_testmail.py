@@ -182,6 +182,18 @@ def test_a_refused_password_is_the_cause(place: Place) -> None:
     assert "a wrong password" in said["cause"]
 
 
+def test_the_first_login_that_may_send_sends(place: Place) -> None:
+    place.found = {
+        "logins": ["old@shop.example", LOGIN],
+        "disabled": ["old@shop.example"],
+        "passwords": {**OUTPUTS["passwords"], "old@shop.example": "old-1"},
+    }
+    place.log = [delivery("sent", "250 ok")]
+    assert told()[1]["login"] == LOGIN
+    said = told("--login", "old@shop.example")[1]
+    assert "the login is disabled" in said["cause"]
+
+
 def test_no_connection_is_the_cause(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     def closed(*_: Any) -> None:
         raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
