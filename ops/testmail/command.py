@@ -33,7 +33,7 @@ class Port(StrEnum):
     TLS = "465"
 
 
-def _recipient(value: str | None) -> str | None:
+def _address(value: str | None) -> str | None:
     if value is not None and (problem := recipient_problem(value)):
         raise typer.BadParameter(f"{value!r}: {problem}")
     return value
@@ -49,7 +49,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="[ADDRESS]",
-            callback=_recipient,
+            callback=_address,
             help="Who gets it: the operator, or in a lab its inbox, unless given.",
         ),
     ] = None,
@@ -58,7 +58,11 @@ def command(
     ] = None,
     sender: Annotated[
         str | None,
-        typer.Option("--from", help="The sender; the first address that the login may send as."),
+        typer.Option(
+            "--from",
+            callback=_address,
+            help="The sender; the first address that the login may send as.",
+        ),
     ] = None,
     port: Annotated[Port, typer.Option(help="The gateway's port.")] = Port.STARTTLS,
     timeout: Annotated[

@@ -23,6 +23,7 @@ from ops.outputs import Host, read
 from ops.testmail import command, fate, reply
 from ops.testmail.message import first_sender, may_send_as, recipient_problem
 from ops.testmail.verdicts import Verdicts
+from settings import Settings
 
 ID = "4jZ3Sy155vz2xBg"
 
@@ -374,3 +375,13 @@ def test_a_mailbox_that_cannot_be_read_is_no_failure_of_the_test(
     result = run()
     assert result.exit_code == 0
     assert f"the mailbox of {LOGIN} cannot be read: Connection refused" in result.stderr
+
+
+@pytest.mark.parametrize("sender", ["@shop.example", "x\r\nBcc: q@shop.example", "ü@shop.example"])
+def test_a_sender_of_a_whole_domain_is_an_address(
+    place: Place, monkeypatch: pytest.MonkeyPatch, sender: str
+) -> None:
+    monkeypatch.setattr(Settings, "send_as", lambda *_: ("@shop.example",))
+    result = run("--from", sender)
+    assert result.exit_code == 2, result
+    assert Session.sent == []
