@@ -1,6 +1,7 @@
 """What mail servers say, in plain words: text in, text out."""
 
 import re
+from collections.abc import Collection
 
 # The first that fits counts. {0} is the pattern's first group.
 _MEANINGS = (
@@ -45,10 +46,12 @@ def plain(said: str) -> str:
     return ""
 
 
-def login_failed(login: str, logins: list[str]) -> str:
-    """Why a login failed, by the stack's list of logins."""
+def login_failed(login: str, logins: Collection[str], disabled: Collection[str] = ()) -> str:
+    """Why a login failed, by the stack's lists of logins, and of those that are disabled."""
     if login in ("", "(unavailable)"):
         return "it gave no name, or went away before its password"
+    if login.lower() in disabled:
+        return "the login is disabled"
     known = {name.lower() for name in logins}
     if login.lower() in known:
         return "a wrong password"

@@ -18,6 +18,8 @@ from ops.target import Target
 from ops.terminal import notes, print_json, print_table, several
 
 NULL_SENDER = "<>"
+# what postqueue(1) has for it (empty_address_recipient)
+SHOWN_NULL = "MAILER-DAEMON"
 FIRST = 10  # messages that are shown of those that are meant
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
@@ -97,7 +99,7 @@ def _waiting(found: Target, hosts: Sequence[Host]) -> list[dict[str, Any]]:
         for line in found.run_on(each, "postqueue", "-j").splitlines():
             entry = json_.loads(line)
             arrived = datetime.datetime.fromtimestamp(entry["arrival_time"], datetime.UTC)
-            recipients = entry["recipients"]
+            sender, recipients = entry["sender"], entry["recipients"]
             reasons = {r["delay_reason"] for r in recipients if r.get("delay_reason")}
             rows.append(
                 {
@@ -106,7 +108,7 @@ def _waiting(found: Target, hosts: Sequence[Host]) -> list[dict[str, Any]]:
                     "queue": entry["queue_name"],
                     "arrived": arrived.isoformat(),
                     "bytes": entry["message_size"],
-                    "from": entry["sender"] or "<>",
+                    "from": NULL_SENDER if sender in ("", SHOWN_NULL) else sender,
                     "to": [recipient["address"] for recipient in recipients],
                     "why": "; ".join(sorted(reasons)),
                 }

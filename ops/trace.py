@@ -1,6 +1,6 @@
 """`relay trace`: where a message is, and who sent what to whom, from the hosts' logs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -47,12 +47,12 @@ def command(
         print_json(rows) if json else print_table("waiting", rows)
         raise typer.Exit(1)
     messages = search(found, outputs.hosts, what)[-limit:]
-    logins = _logins(outputs)
+    logins, disabled = _logins(outputs), outputs.disabled
     if json:
-        print_json([_json(message, logins) for message in messages])
+        print_json([_json(message, logins, disabled) for message in messages])
     else:
         for message in messages:
-            _print(message, logins)
+            _print(message, logins, disabled)
     if not messages:
         notes.print(
             f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
@@ -61,12 +61,14 @@ def command(
         raise typer.Exit(1)
 
 
-def _json(message: Traced, logins: list[str]) -> dict[str, Any]:
+def _json(message: Traced, logins: Collection[str], disabled: Collection[str]) -> dict[str, Any]:
     """A message as JSON, with the meaning of each answer that is not clear by itself."""
     content = asdict(message)
     for attempt in content["attempts"]:
         failed = attempt["status"] == "login failed"
-        attempt["means"] = login_failed(message.login, logins) if failed else plain(attempt["said"])
+        attempt["means"] = (
+            login_failed(message.login, logins, disabled) if failed else plain(attempt["said"])
+        )
     return content
 
 
@@ -117,13 +119,15 @@ def grep(found: Target, host: Host, words: list[str]) -> list[str]:
     return sorted(output.splitlines())
 
 
-def _print(message: Traced, logins: list[str]) -> None:
+def _print(message: Traced, logins: Collection[str], disabled: Collection[str]) -> None:
     results.print(f"{message.time}  {message.host}  {message.id}", style="bold")
-    for name, text in _rows(message, logins):
+    for name, text in _rows(message, logins, disabled):
         results.print(f"  {name:<11}{text}", soft_wrap=True)
 
 
-def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:
+def _rows(
+    message: Traced, logins: Collection[str], disabled: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """A message in words: what of it, and the text."""
     by = message.login or message.client or "the host itself"
     failed = [a for a in message.attempts if a.status == "login failed"]
@@ -142,8 +146,9 @@ def _rows(message: Traced, logins: list[str]) -> Iterator[tuple[str, str]]:
         yield "to" if to else "said", f"{to}{attempt.status}{by} at {attempt.time}"
         if not failed:
             yield "", attempt.said
-        if meaning := login_failed(message.login, logins) if failed else plain(attempt.said):
-            yield "", f"({meaning})"
+        why = login_failed(message.login, logins, disabled) if failed else plain(attempt.said)
+        if why:
+            yield "", f"({why})"
     if not message.attempts:
         yield "to", "nothing was tried yet"
     # last, for what a person did to a message is the end of what was tried

@@ -110,6 +110,8 @@ def remove(text: str, path: Keys) -> str:
     if not text[first : entry.start].strip() and rest:  # on lines of its own
         return _without(text, first, rest.end())
     if not parent.is_flow:  # on the line of a dash
+        if not after:
+            raise NoPlace
         return text[: entry.start] + text[after[0].start :]
     if after and "\n" not in text[end : after[0].start]:
         return text[: entry.start] + text[after[0].start :]
@@ -198,7 +200,8 @@ def _replaced(text: str, entry: _Entry, value: Any) -> str:
 
 def _with_lines(text: str, after: int, column: int, lines: list[str]) -> str:
     """With lines below the one where something ends."""
-    end, newline = _line_end(text, after), _newline(text)
+    end = _line_end(text, after)
+    newline = _newline(text, end)
     made = "".join(f"{newline}{' ' * column}{line}" for line in lines)
     return text[:end] + made + text[end:]
 
@@ -223,7 +226,10 @@ def _line_end(text: str, at: int) -> int:
     return end - 1 if text[at:end].endswith("\r") else end
 
 
-def _newline(text: str) -> str:
+def _newline(text: str, end: int) -> str:
+    """The line break where a line ends; at the end of the text, the one that it has elsewhere."""
+    if end < len(text):
+        return "\n" if text[end] == "\n" else "\r\n"
     return "\r\n" if "\r\n" in text else "\n"
 
 

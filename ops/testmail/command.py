@@ -33,7 +33,7 @@ class Port(StrEnum):
     TLS = "465"
 
 
-def _recipient(value: str | None) -> str | None:
+def _address(value: str | None) -> str | None:
     if value is not None and (problem := recipient_problem(value)):
         raise typer.BadParameter(f"{value!r}: {problem}")
     return value
@@ -49,16 +49,20 @@ def command(
         str | None,
         typer.Argument(
             metavar="[ADDRESS]",
-            callback=_recipient,
+            callback=_address,
             help="Who gets it: the operator, or in a lab its inbox, unless given.",
         ),
     ] = None,
     login: Annotated[
-        str | None, typer.Option(help="The login that sends; the stack's first.")
+        str | None, typer.Option(help="The login that sends; the stack's first that may.")
     ] = None,
     sender: Annotated[
         str | None,
-        typer.Option("--from", help="The sender; the first address that the login may send as."),
+        typer.Option(
+            "--from",
+            callback=_address,
+            help="The sender; the first address that the login may send as.",
+        ),
     ] = None,
     port: Annotated[Port, typer.Option(help="The gateway's port.")] = Port.STARTTLS,
     timeout: Annotated[
@@ -94,7 +98,8 @@ def _test(
     """The message; StackError for a login that there is not, or a sender that it may not be."""
     if not outputs.logins:
         raise StackError("the running stack has no login: ./relay users add LOGIN, then an `up`")
-    login = login or outputs.logins[0]
+    enabled = [each for each in outputs.logins if each not in outputs.disabled]
+    login = login or next(iter(enabled), outputs.logins[0])
     if login not in outputs.passwords:
         known = ", ".join(outputs.passwords)
         raise StackError(
@@ -192,7 +197,7 @@ def _replied(report: Report, mailbox: reply.Mailbox, clock: Clock) -> Report:
                 return replace(report, fate=Fate("refused", report.fate.answers, why))
             if said := reply.verdicts(message, test.message_id):
                 return replace(report, verdicts=said)
-            if str(message.get("Message-ID", "")).strip(" <>") == test.message_id:
+            if reply.identity(message) == test.message_id:
                 hint = f"it is in a mailbox of this stack, and mail of {test.login} is not judged"
                 return replace(report, fate=replace(report.fate, kind="taken"), hint=hint)
         if not clock.seconds:

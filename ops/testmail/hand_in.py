@@ -32,7 +32,7 @@ def hand_in(found: Target, outputs: Outputs, test: Outgoing, port: int) -> Hande
             session.login(test.login, outputs.passwords[test.login])
             said = _submitted(session, test)
     except smtplib.SMTPAuthenticationError as error:
-        meaning = login_failed(test.login, list(outputs.logins))
+        meaning = login_failed(test.login, outputs.logins, outputs.disabled)
         raise Refused(f"login: {_answer(error.smtp_code, error.smtp_error)} ({meaning})") from None
     except smtplib.SMTPResponseException as error:
         answer = _answer(error.smtp_code, error.smtp_error)

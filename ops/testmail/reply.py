@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.message import EmailMessage, Message
-from email.policy import default
+from email.policy import compat32, default
 from typing import Any
 
 from mail import authentication_results
@@ -89,7 +89,7 @@ def opened(internet: Internet, host: Host, login: str, password: str) -> Iterato
 def bounce(message: Message, message_id: str) -> str:
     """What a notice about the test says (RFC 3464): the diagnosis, or ""; delays do not count."""
     parts = [part for part in message.walk() if not part.is_multipart()]
-    if message.get_content_type() != "multipart/report" or message_id not in message.as_string():
+    if message.get_content_type() != "multipart/report" or message_id not in _whole(message):
         return ""
     fields = [part for part in parts if part.get("Action", "").strip().lower() == "failed"]
     return next((_diagnosis(part) for part in fields), "")
@@ -100,13 +100,18 @@ def _diagnosis(fields: Message) -> str:
     return said or f"failed, {fields.get('Status', 'with no reason given')}"
 
 
+def identity(message: Message) -> str:
+    """A message's Message-ID without its brackets, "" if it has none."""
+    return _field(message, "Message-ID").strip(" <>")
+
+
 def verdicts(message: EmailMessage, message_id: str) -> Verdicts | None:
     """What a message that came says of the test, or None."""
-    own = str(message.get("Message-ID", "")).strip(" <>") == message_id
-    if own:  # it came back, or never went out: what stands at its top is of the test itself
+    # it came back, or never went out: what stands at its top is of the test itself
+    if identity(message) == message_id:
         return _judged([str(value) for value in message.get_all(FIELD, [])])
     for header in _headers(message):
-        if str(header.get("Message-ID", "")).strip(" <>") == message_id and (
+        if identity(header) == message_id and (
             found := _judged([str(value) for value in header.get_all(FIELD, [])])
         ):
             return found
@@ -114,7 +119,7 @@ def verdicts(message: EmailMessage, message_id: str) -> Verdicts | None:
     if found := _judged([re.sub(r"\n[> \t]*", " ", value) for value in _QUOTED.findall(text)]):
         return found
     said = {method.lower(): result.lower() for method, result in _CHECK.findall(text)}
-    return _made(str(message.get("From", "")), said)
+    return _made(_field(message, "From"), said)
 
 
 def _judged(values: Sequence[str]) -> Verdicts | None:
@@ -144,4 +149,24 @@ def _headers(message: EmailMessage) -> Iterator[Message]:
 
 def _text(message: EmailMessage) -> str:
     body = message.get_body(("plain",))
-    return str(body.get_content()) if body else ""
+    if body is None:
+        return ""
+    try:
+        return str(body.get_content())
+    except (LookupError, ValueError):  # a character set that nobody knows
+        content: Any = body.get_payload(decode=True)
+        return content.decode("latin-1")
+
+
+def _field(message: Message, name: str) -> str:
+    """A field; email's parser of addresses and ids fails on some that are malformed."""
+    try:
+        return str(message.get(name, ""))
+    except (LookupError, ValueError, AttributeError):
+        values = (value for key, value in message.raw_items() if key.lower() == name.lower())
+        return " ".join(str(next(values, "")).encode(errors="replace").decode().split())
+
+
+def _whole(message: Message) -> str:
+    """The message as it came, whatever its parts say of themselves."""
+    return message.as_bytes(policy=compat32).decode(errors="replace")

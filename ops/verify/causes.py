@@ -51,7 +51,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "disk-low": (_WATCHED,),
     "clock-off": ("tables-unread", _WATCHED),
     # its security group
-    **{f"group-closed in tcp-{port}": _at([port], *_SHUT) for port in PORTS},
+    # which drops what it does not let in: a port that refuses was reached
+    **{f"group-closed in tcp-{port}": _at([port], "port-filtered") for port in PORTS},
     "group-closed out mail": ("egress-blocked", "queue-waiting"),
     "group-closed out tcp-443": ("host-silent", "tables-unread", "tables-stale", *_TABLES),
     # its services

@@ -290,7 +290,10 @@ def test_what_servers_say_is_told_in_plain_words(said: str, words: str) -> None:
         ("boss@shop.example", "there is no such login"),
         ("me", "a login is a whole address"),
         ("(unavailable)", "gave no name"),
+        ("Old@shop.example", "the login is disabled"),
     ],
 )
 def test_why_a_login_fails_is_told_in_plain_words(login: str, words: str) -> None:
-    assert words in login_failed(login, ["me@shop.example"])
+    assert words in login_failed(
+        login, ["me@shop.example", "old@shop.example"], ["old@shop.example"]
+    )

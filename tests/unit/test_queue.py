@@ -17,7 +17,7 @@ SRS = "SRS0=AbCd=XY=far.example=friend@mail.relay.example"
 MESSAGES: Mapping[str, tuple[str, str, Sequence[str]]] = {
     "A1": ("mail", ME, [YOU]),
     "A2": ("mail", ME, ["You@Far.example", "they@other.example"]),
-    "A3": ("mail", "", ["who@deep.far.example"]),
+    "A3": ("mail", "MAILER-DAEMON", ["who@deep.far.example"]),
     "A4": ("mail", SRS, ["me@inbox.example"]),
     "B1": ("app", "app@shop.example", [YOU]),
 }

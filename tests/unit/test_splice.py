@@ -83,6 +83,12 @@ CASES: dict[str, tuple[str, Edit, str]] = {
         "config:\r\n  logins:\r\n    - address: a\r\n    - address: new@x.example\r\n"
         "      sendAs: ['@x.example']\r\n  # b\r\n",
     ),
+    "CRLF, and not everywhere": (
+        "config:\r\n  logins:\n    - address: a\n  # b\r\n",
+        appended,
+        "config:\r\n  logins:\n    - address: a\n    - address: new@x.example\n"
+        "      sendAs: ['@x.example']\n  # b\r\n",
+    ),
     "CRLF, and the last item": (
         "config:\r\n  a: 1\r\n  logins:\r\n    - address: a\r\n",
         removed(0),
@@ -151,6 +157,12 @@ CASES: dict[str, tuple[str, Edit, str]] = {
 def test_an_edit_changes_nothing_but_its_item(name: str) -> None:
     before, edit, after = CASES[name]
     assert edit(before) == after
+
+
+def test_a_key_that_shares_its_line_with_a_mark_has_no_place() -> None:
+    text = "config:\n  logins:\n    - address: a\n      ? sendAs\n      : [b]\n"
+    with pytest.raises(splice.NoPlace):
+        splice.remove(text, ("config", "logins", 0, "sendAs"))
 
 
 def _item(chance: random.Random, at: int) -> tuple[list[str], dict[str, Any]]:

@@ -23,6 +23,7 @@ from ops.outputs import Host, read
 from ops.testmail import command, fate, reply
 from ops.testmail.message import first_sender, may_send_as, recipient_problem
 from ops.testmail.verdicts import Verdicts
+from settings import Settings
 
 ID = "4jZ3Sy155vz2xBg"
 
@@ -180,6 +181,18 @@ def test_a_refused_password_is_the_cause(place: Place) -> None:
     assert code == 1
     assert "login: 535 5.7.8" in said["cause"]
     assert "a wrong password" in said["cause"]
+
+
+def test_the_first_login_that_may_send_sends(place: Place) -> None:
+    place.found = {
+        "logins": ["old@shop.example", LOGIN],
+        "disabled": ["old@shop.example"],
+        "passwords": {**OUTPUTS["passwords"], "old@shop.example": "old-1"},
+    }
+    place.log = [delivery("sent", "250 ok")]
+    assert told()[1]["login"] == LOGIN
+    said = told("--login", "old@shop.example")[1]
+    assert "the login is disabled" in said["cause"]
 
 
 def test_no_connection_is_the_cause(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,3 +375,13 @@ def test_a_mailbox_that_cannot_be_read_is_no_failure_of_the_test(
     result = run()
     assert result.exit_code == 0
     assert f"the mailbox of {LOGIN} cannot be read: Connection refused" in result.stderr
+
+
+@pytest.mark.parametrize("sender", ["@shop.example", "x\r\nBcc: q@shop.example", "ü@shop.example"])
+def test_a_sender_of_a_whole_domain_is_an_address(
+    place: Place, monkeypatch: pytest.MonkeyPatch, sender: str
+) -> None:
+    monkeypatch.setattr(Settings, "send_as", lambda *_: ("@shop.example",))
+    result = run("--from", sender)
+    assert result.exit_code == 2, result
+    assert Session.sent == []

@@ -93,3 +93,36 @@ def report(action: str, identity: str = TEST.message_id) -> EmailMessage:
 )
 def test_a_bounce_is_known_by_its_report(message: EmailMessage, said: str) -> None:
     assert reply.bounce(message, TEST.message_id) == said
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "From: <you@[",
+        'From: "',
+        "Message-ID: <",
+        "Message-ID: <you@[>",
+        "Content-Type: text/plain; charset=unheard-of",
+        "Content-Type: text/plain; charset=hex",
+        'Content-Type: text/plain; charset="a\x00b"',
+    ],
+)
+def test_what_strangers_malform_is_read_as_far_as_it_goes(field: str) -> None:
+    message = parsed(f"{field}\n\nSPF check: pass\n")
+    assert reply.bounce(message, TEST.message_id) == ""
+    found = reply.verdicts(message, TEST.message_id)
+    assert found is not None
+    assert found.spf == "pass"
+    assert reply.identity(message) != TEST.message_id
+
+
+def test_a_notice_in_a_character_set_that_nobody_knows_is_a_notice() -> None:
+    notice = (
+        b"From: <\xff\nSubject: \xff\nContent-Type: multipart/report; boundary=b\n\n"
+        b"--b\nContent-Type: text/plain; charset=unheard-of\n\n\xff\n"
+        b"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\n"
+        b"Action: failed\nDiagnostic-Code: smtp; 550 no\n\n"
+        b"--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <%b>\n\n--b--\n"
+    )
+    message = email.message_from_bytes(notice % TEST.message_id.encode(), policy=default)
+    assert reply.bounce(message, TEST.message_id) == "550 no"

@@ -104,7 +104,7 @@ def test_what_became_of_mail_by_hand_is_shown_after_what_was_tried(
     (message,) = found(logs, identity(1))
     text = io.StringIO()
     monkeypatch.setattr(trace.results, "_file", text)
-    trace._print(message, [LOGIN])
+    trace._print(message, [LOGIN], [])
     shown = text.getvalue()
     assert shown.index("deferred") < shown.index(told)
 

@@ -170,6 +170,15 @@ CLOSED = [
         group=Group(("sg-1",), _WITHOUT_25, (*_WITHOUT_25, *_OUT[1:])),
     ),
     World(
+        "the group lets us in and not all, and Postfix takes no connections",
+        {
+            "group-closed in tcp-25": set(),
+            f"port-closed {AT}25": _ports("port-closed", 587, 465),
+        },
+        ports=POSTFIX_REFUSED,
+        group=Group(("sg-1",), _WITHOUT_25, _OUT),
+    ),
+    World(
         "another firewall, or nobody knows the group's rules",
         {f"port-filtered {AT}25": _ports("port-filtered", 587, 465)},
         ports=POSTFIX_SILENT,
