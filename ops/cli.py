@@ -83,6 +83,7 @@ def loaded(name: str) -> click.Command:
         app.command(name)(module.command)
     else:
         app = module.app
+    app.suggest_commands = False  # click itself does
     return get_group(app) if len(app.registered_commands) > 1 else get_command(app)
 
 
@@ -112,6 +113,7 @@ class Commands(TyperGroup):
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
+    suggest_commands=False,  # click itself does
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},  # of all commands below it too
 )

@@ -12,7 +12,9 @@ def duration(text: str) -> datetime.timedelta:
     """A whole number with its unit: 90s, 30m, 4h or 7d. typer.BadParameter if it is none."""
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None:
-        raise typer.BadParameter(f"{text!r}: give a number with its unit, such as 30m, 4h or 7d")
+        raise typer.BadParameter(
+            f"{text!r}: give a number with its unit, such as 90s, 30m, 4h or 7d"
+        )
     return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 

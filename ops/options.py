@@ -26,7 +26,8 @@ def target(stack: str | None, lab: str | None) -> Target:
         try:
             said = AwsTarget("").pulumi_here("stack", "--show-name", "--non-interactive")
         except StackError as error:
-            text = f"no stack is selected ({error}); name one with --stack or --lab"
+            why = str(error).removeprefix("error: ")
+            text = f"no stack is selected ({why}); name one with --stack or --lab"
             raise StackError(text) from None
         stack = said.strip()
     found = AwsTarget(stack)

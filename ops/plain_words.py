@@ -24,6 +24,7 @@ _MEANINGS = (
         r"concurrency limit|[Tt]oo many connections",
         "too many connections at once from this address",
     ),
+    (r"this login has sent as many", "more than the login's limits, which `users list` shows"),
     (r"rate limit|[Ll]imit exceeded|[Qq]uota exceeded", "more than the limits allow: later"),
     (
         r"Server certificate not|certificate verification failed",
@@ -32,7 +33,7 @@ _MEANINGS = (
     (r"Host or domain name not found", "the recipient's domain is not in DNS"),
     (r"Connection timed out|Connection refused|lost connection", "the server is away: later again"),
     (
-        r"^(?!host ).*try again later",
+        r"^(?!host ).*[Tt]ry again later",
         "a part of the gateway was away or has no key yet: later again",
     ),
 )

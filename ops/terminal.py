@@ -37,9 +37,17 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
     for key in rows[0]:
         table.add_column(key, overflow="fold")
     for row in rows:
-        cells = [", ".join(v) if isinstance(v, list) else str(v) for v in row.values()]
-        table.add_row(*cells)
+        table.add_row(*map(_cell, row.values()))
     results.print(table)
+
+
+def _cell(value: Any) -> str:
+    """A value as people write it."""
+    if isinstance(value, list):
+        return ", ".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 @contextmanager

@@ -76,7 +76,11 @@ def adapted(lab: Lab, source: Path) -> str:
         content = yaml.safe_load(text) or {}
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise StackError(f"{source} cannot be read: {error}") from None
-    if _ENCRYPTED & set(content):
+    kept = yaml.safe_load(target.read_text()) or {} if target.exists() else {}
+    salt = kept.get("encryptionsalt")
+    # a copy of the lab's own file is read with the lab's own passphrase
+    own = salt is not None and content.get("encryptionsalt") == salt
+    if _ENCRYPTED & set(content) and not own:
         raise StackError(
             f"{source}: it holds values that are encrypted for its own stack, which the lab cannot "
             "read; give the lab a copy without them"
@@ -86,8 +90,7 @@ def adapted(lab: Lab, source: Path) -> str:
         for zone in by_id:
             zone.pop("id", None)
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    kept = yaml.safe_load(target.read_text()) or {} if target.exists() else {}
-    if salt := kept.get("encryptionsalt"):  # the copy's own salt goes with the state
+    if salt and not own:  # the copy's own salt goes with the state
         text = f"encryptionsalt: {salt}\n{text}"
     return text
 

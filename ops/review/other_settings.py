@@ -5,6 +5,7 @@ from typing import Any
 
 from ops.review.change import Change
 from ops.review.markdown import code, turned
+from settings import Settings
 
 # Settings that other parts of the report cover; "*" is any item of a list.
 TOLD = {
@@ -63,18 +64,30 @@ def sentences(change: Change) -> Iterator[str]:
 def _rest(change: Change) -> Iterator[str]:
     """Changed settings that no other part of the report covers."""
     assert change.start  # there is something to compare
-    one, two = (_flat(r.settings.model_dump(by_alias=True)) for r in (change.start, change.end))
+    one, two = (_flat(_given(reading.settings)) for reading in (change.start, change.end))
     secret = change.start.secret | change.end.secret
+    # an item's own keys may come and go: limits that were unset
+    in_both = {path[:2] for path in one} & {path[:2] for path in two}
     for path in sorted(one.keys() | two.keys()):
         if one.get(path) == two.get(path) or _is_told(path):
             continue
-        if path[0] in ITEMS and not (path in one and path in two):
+        if path[0] in ITEMS and path[:2] not in in_both:
             continue
         if path[0] in change.end.secret and not change.secrets_compare:
             continue
         values = turned(_text(one.get(path)), _text(two.get(path)))
         said = "changes" if path[0] in secret else f"changes: {values}"
         yield f"The setting {code('mail-relay:' + '.'.join(path))} {said}."
+
+
+def _given(settings: Settings) -> dict[str, Any]:
+    """The settings; of a login's or a client's own limits those that are set, as others follow."""
+    found = settings.model_dump(by_alias=True)
+    for key, items in (("clients", settings.clients), ("logins", settings.logins)):
+        for dumped, item in zip(found[key], items, strict=True):
+            if item.limits:
+                dumped["limits"] = item.limits.model_dump(by_alias=True, exclude_unset=True)
+    return found
 
 
 def _text(value: Any) -> str:

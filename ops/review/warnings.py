@@ -160,6 +160,8 @@ def _dmarc(change: Change, verified: Mapping[str, bool]) -> Iterator[Warn]:
     for domain, old in tightened(change):
         if verified.get(domain.name):
             continue
+        if old is None and _parked(change, domain):  # nothing is sent that could fail
+            continue
         asked = f"DMARC of {domain.name} asks receivers to {_asked(domain)} what does not pass"
         if verified.get(domain.name) is False:
             yield Warn("dmarc-tightened", f"{asked}, and its mail does not pass SPF and DKIM now.")
@@ -244,14 +246,18 @@ def _spf(change: Change) -> Iterator[Warn]:
     before = {d.name: d.spf for d in change.before.mail_domains} if change.before else {}
     for domain in change.after.mail_domains:
         given = domain.spf
-        parked = not given.mechanisms and not change.after.senders(domain.name)
-        names_none = given.all == "-all" and not spf.names_gateways(given.mechanisms) and not parked
-        if names_none and before.get(domain.name) != given:
+        names_none = given.all == "-all" and not spf.names_gateways(given.mechanisms)
+        if names_none and not _parked(change, domain) and before.get(domain.name) != given:
             yield Warn(
                 "spf-without-gateways",
                 f"SPF of {domain.name} ({code(' '.join(given.mechanisms))}) may not name the "
                 "gateways and ends in `-all`: receivers may refuse what they send.",
             )
+
+
+def _parked(change: Change, domain: MailDomain) -> bool:
+    """Nobody is meant to send as it: neither by its SPF nor by a login or a client."""
+    return not domain.spf.mechanisms and not change.after.senders(domain.name)
 
 
 def _unproven(change: Change, domain: MailDomain, old: MailDomain | None) -> list[str]:

@@ -248,7 +248,10 @@ def test_09_an_up_that_was_killed_before_it_had_a_provider_is_removed(elsewhere:
     ("arguments", "said"),
     [
         (("up", "No_Name"), "'No_Name' is no name of an environment: give 1 to 20 of a-z"),
-        (("up", "x", "--ttl=soon"), "'soon': give a number with its unit, such as 30m, 4h or 7d"),
+        (
+            ("up", "x", "--ttl=soon"),
+            "'soon': give a number with its unit, such as 90s, 30m, 4h or 7d",
+        ),
         (("up", "x", "--from=/nowhere.yaml"), "/nowhere.yaml cannot be read"),
         (("up", "x", "--acme-root=/nowhere.pem"), "/nowhere.pem cannot be read"),
         (("up", "x", "--acme-root=Makefile"), "mail-relay:acme.root"),

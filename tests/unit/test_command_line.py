@@ -54,10 +54,13 @@ def test_the_list_says_of_a_command_what_its_own_help_says_first(name: str) -> N
     assert " ".join(first.split()) == COMMANDS[name][1]
 
 
-def test_a_command_that_is_nearly_one_is_suggested() -> None:
-    result = CliRunner().invoke(app, ["verfy"])
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["verfy"], "verify"), (["users", "lst"], "list"), (["lab", "ups"], "up")]
+)
+def test_a_command_that_is_nearly_one_is_suggested_once(words: list[str], meant: str) -> None:
+    result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
-    assert "Did you mean 'verify'?" in result.output
+    assert result.output.count(f"Did you mean '{meant}'?") == 1
 
 
 def test_options_that_do_not_go_together_are_one_line() -> None:
@@ -109,6 +112,14 @@ def test_a_list_of_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal.notes, "_file", text)
     terminal.print_table("forwards", [])
     assert text.getvalue() == "forwards: none\n"
+
+
+def test_a_table_has_no_values_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(terminal.results, "_file", text)
+    terminal.print_table("domains", [{"name": "a.example", "dkim": ["s1", "s2"], "in": True}])
+    (row,) = [line for line in text.getvalue().splitlines() if "a.example" in line]
+    assert [cell.strip() for cell in row.strip("│").split("│")] == ["a.example", "s1, s2", "yes"]
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 mice"), (1, "1 mouse"), (2, "2 mice")])

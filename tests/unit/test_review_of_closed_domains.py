@@ -61,7 +61,30 @@ def test_sending_as_a_domain_that_takes_no_mail_is_told_with_what_it_costs() -> 
     assert "receivers may refuse its mail (RFC 7505, 4.2)" in warn.text
 
 
-def test_a_parked_domains_spf_is_no_mistake() -> None:
-    spf = {"mechanisms": [], "all": "-all"}
-    after = {"domains": [{"name": "shop.example"}, {"name": "parked.example", "spf": spf}]}
-    assert "spf-without-gateways" not in {w.kind for w in warnings(change(after=after))}
+PARKED = {
+    "name": "parked.example",
+    "mx": [{"host": "."}],
+    "spf": {"mechanisms": [], "all": "-all"},
+    "dmarc": {"policy": "reject"},
+}
+
+
+@pytest.mark.parametrize("verified", [{}, {"parked.example": False}])
+def test_a_new_domain_that_is_parked_needs_no_person(verified: dict[str, bool]) -> None:
+    found = change(after={"domains": [{"name": "shop.example"}, PARKED]})
+    assert list(warnings(found, verified)) == []
+
+
+def test_a_domain_that_somebody_sends_as_is_not_parked() -> None:
+    after = {
+        "domains": [{"name": "shop.example"}, PARKED],
+        "logins": [{"address": "me@shop.example", "sendAs": ["me@parked.example"]}],
+    }
+    kinds = {w.kind for w in warnings(change(after=after))}
+    assert {"spf-without-gateways", "dmarc-tightened"} <= kinds
+
+
+def test_a_domain_that_is_parked_later_is_for_a_person_to_judge() -> None:
+    before = {"domains": [{"name": "shop.example"}, {"name": "parked.example"}]}
+    after = {"domains": [{"name": "shop.example"}, PARKED]}
+    assert "dmarc-tightened" in {w.kind for w in warnings(change(before=before, after=after))}

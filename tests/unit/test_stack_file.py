@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab import lab as lab_
 from lab.lab import Lab
 from ops import target
 from ops.edit.stack_file import StackFile
@@ -146,6 +147,22 @@ def test_the_lab_takes_a_zone_by_its_name_where_the_account_needs_its_id(tmp_pat
     source.write_text(yaml.safe_dump({"config": {"mail-relay:zones": zones, "a:b": "ü"}}))
     taken = yaml.safe_load(stack.adapted(Lab("none"), source))["config"]
     assert taken == {"mail-relay:zones": [{"name": "shop.example"}, "relay.example"], "a:b": "ü"}
+
+
+def test_the_lab_takes_a_copy_of_its_own_file_and_no_other_stacks_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab_, "HOME", tmp_path)
+    lab, text = Lab("dev"), "encryptionsalt: v1:own\nconfig: {'a:b': c}\n"
+    stack.work_dir(lab).mkdir(parents=True)
+    (stack.work_dir(lab) / f"Pulumi.{stack.STACK}.yaml").write_text(text)
+    source = tmp_path / "my.yaml"
+    for given in (text, "config: {'a:b': c}\n"):
+        source.write_text(given)
+        assert stack.adapted(lab, source) == text
+    source.write_text(text.replace("own", "other"))
+    with pytest.raises(StackError, match="encrypted for its own stack"):
+        stack.adapted(lab, source)
 
 
 ANCHORS = """\
