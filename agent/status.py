@@ -96,11 +96,13 @@ def stopped() -> tuple[str, ...]:
     found = {line.split()[0] for line in listed.splitlines()}
     kept = RUN / "restarts.json"
     before: dict[str, int] = {}
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        before = json.loads(kept.read_text())
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
+        before = {unit: int(count) for unit, count in json.loads(kept.read_text()).items()}
     restarts: dict[str, int] = {}
     for unit in looked_at("units"):
         state = properties(unit, "UnitFileState", "ActiveState", "SubState", "NRestarts")
+        if state.get("UnitFileState", "").startswith("masked"):  # by a person: it cannot start
+            found.add(unit)
         if state.get("UnitFileState") != "enabled":
             continue
         restarts[unit] = int(state.get("NRestarts") or 0)
@@ -202,7 +204,7 @@ def disks(paths: tuple[str, ...]) -> tuple[Disk, ...]:
 
 def limited() -> dict[str, str]:
     """The logins that limits_watch.py found refused in the last hour, and by which limit."""
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
         found = json.loads(LIMITED.read_text()).items()
         return {login: what for login, (what, at) in found if time.time() - at < LIMITED_SECONDS}
     return {}
@@ -210,7 +212,7 @@ def limited() -> dict[str, str]:
 
 def egress(way: str) -> Egress | None:
     """Whether mail can leave, as it was last tried."""
-    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
         last = json.loads(EGRESS.read_text())
         if last["way"] == way:
             return Egress(last["exchange"], last["problem"], time.monotonic() - last["at"])

@@ -65,6 +65,11 @@ def edited(file: Path, change: Change) -> str:
             "        secure: v1:abc:def\n      sendAs: [a@shop.example]\n",
         ),
         (
+            lambda f: f.change("logins", "me@shop.example", {"password": None}),
+            "      password: # of 2024\n        secure: v1:abc:def\n",
+            "",
+        ),
+        (
             lambda f: f.change("domains", "shop.example", {"dmarc": {"policy": "reject"}}),
             "policy: none, ",
             "policy: reject, ",

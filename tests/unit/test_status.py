@@ -63,6 +63,21 @@ def test_a_unit_that_is_not_to_run_is_not_missed(units: dict[str, dict[str, str]
     assert status.stopped() == ()
 
 
+def test_a_masked_unit_cannot_run(units: dict[str, dict[str, str]]) -> None:
+    units["fail2ban.service"] = {"UnitFileState": "masked", "ActiveState": "inactive"}
+    assert status.stopped() == ("fail2ban.service",)
+
+
+@pytest.mark.parametrize("torn", ["[1]", '{"postfix.service": "x"}', "null"])
+def test_a_damaged_file_of_restarts_is_made_anew(
+    units: dict[str, dict[str, str]], tmp_path: Path, torn: str
+) -> None:
+    assert units
+    (tmp_path / "restarts.json").write_text(torn)
+    assert status.stopped() == ()
+    assert "opendkim.service" in json.loads((tmp_path / "restarts.json").read_text())
+
+
 def test_a_gateways_file_systems_are_the_systems_and_the_volume(
     units: dict[str, dict[str, str]],
 ) -> None:

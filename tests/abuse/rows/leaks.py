@@ -20,8 +20,8 @@ def _hop(place: Place, message: Message) -> str:
     """Whether what left tells where its author was, or by which login it came."""
     head = message.raw.partition("\r\n\r\n")[0]
     hops = [line for line in head.replace("\r\n\t", " ").splitlines() if line[:9] == "Received:"]
-    before = [hop for hop in hops if "mx.inbox.example" not in hop.partition(" by ")[2][:30]]
-    told = [hop for hop in before if "198.51.100." in hop or "ESMTPSA" in hop or "laptop" in hop]
+    ours = [hop for hop in hops if f"by {place.names['host']}" in hop]
+    told = [hop for hop in ours if "198.51.100." in hop or "ESMTPSA" in hop or "laptop" in hop]
     return f"told: {told[0]}" if told else "nothing told"
 
 
