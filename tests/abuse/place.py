@@ -35,8 +35,8 @@ STRANGERS = [f"198.51.100.{number}" for number in range(40, 60)]
 # each attack has addresses of its own: who is shut out for one row is a stranger in the next
 ATTACKERS = [f"198.51.100.{number}" for number in range(100, 240)]
 ARRIVAL_SECONDS = 30.0
-# Without a resolver Postfix looks up the client's name in vain before it greets; RFC 5321, 4.5.3.2.1,
-# has clients wait for five minutes.
+# Without a resolver Postfix looks up the client's name in vain before it greets; clients wait for
+# five minutes (RFC 5321, 4.5.3.2.1).
 GREETING_SECONDS = 100.0
 FORGET = """
 import glob, sqlite3
