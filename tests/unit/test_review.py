@@ -203,17 +203,6 @@ def test_a_setting_that_the_report_has_no_words_for_is_told_as_it_is() -> None:
     assert said in sentences(found)
 
 
-@pytest.mark.parametrize(("one", "two"), [(None, 5), (5, None)])
-def test_limits_of_a_login_that_come_or_go_are_told(one: int | None, two: int | None) -> None:
-    def limited(messages: int | None) -> dict[str, Any]:
-        limits = {"limits": {"messagesPerHour": messages}} if messages else {}
-        return {"logins": [{"address": "me@shop.example", **limits}]}
-
-    said = sentences(change(before=limited(one), after=limited(two)))
-    key = "`mail-relay:logins.me@shop.example.limits.messagesPerHour`"
-    assert said == [f"The setting {key} changes: `{one or 'unset'}` → `{two or 'unset'}`."]
-
-
 def test_a_smarthost_is_told_with_its_accounts_and_without_passwords() -> None:
     def given(*accounts: dict[str, str]) -> dict[str, Any]:
         spf = "include:_spf.example.net"

@@ -187,7 +187,7 @@ def test_the_first_login_that_may_send_sends(place: Place) -> None:
     place.found = {
         "logins": ["old@shop.example", LOGIN],
         "disabled": ["old@shop.example"],
-        "passwords": {**OUTPUTS["passwords"], "old@shop.example": "old-1"},
+        "passwords": {LOGIN: "secret-123", "old@shop.example": "old-1"},
     }
     place.log = [delivery("sent", "250 ok")]
     assert told()[1]["login"] == LOGIN
