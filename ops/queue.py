@@ -161,7 +161,7 @@ def _tell(meant: list[dict[str, Any]], done: str, json: bool) -> None:
     if json:
         print_json(meant)
     elif not meant:
-        notes.print("nothing that waits is meant")
+        notes.print("no waiting message fits")
     else:
         notes.print(f"{several(len(meant), 'message is', 'messages are')} {done}")
 

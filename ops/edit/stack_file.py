@@ -74,7 +74,15 @@ class StackFile:
         raise SettingsError([f"{PREFIX}{section}: {name!r} is not listed; there is {known}"])
 
     def add(self, section: str, item: Mapping[str, Any]) -> None:
-        """Put an item at the end of a list, with its keys that have a value."""
+        """Put an item at the end of a list, with its keys that have a value.
+
+        SettingsError if there is one of its name.
+        """
+        key = ITEM_KEYS[section]
+        name = item[key]
+        if name in [there[key] for there in self.items(section)]:
+            where = f"{PREFIX}{section}: {name!r}"
+            raise SettingsError([f"{where} is listed already; change it, or remove it first"])
         path, given = (CONFIG, f"{PREFIX}{section}"), _given(item)
         expected = _plain(self._content)
         expected[CONFIG][path[1]] = [*self.items(section), given]

@@ -137,7 +137,7 @@ def test_of_many_messages_the_first_are_shown(
 def test_where_nothing_is_meant_nothing_is_asked(hosts: Hosts) -> None:
     result = run("delete", "--from", "nobody@shop.example")
     assert (result.exit_code, hosts.told) == (0, [])
-    assert "nothing that waits is meant" in result.stderr
+    assert "no waiting message fits" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,10 @@ def test_the_last_item_takes_its_list_with_it(file: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda f: f.add("logins", {"address": "me@shop.example"}), "logins[1]: 'me@shop.example'"),
+        (
+            lambda f: f.add("logins", {"address": "me@shop.example"}),
+            "'me@shop.example' is listed already",
+        ),
         (lambda f: f.add("logins", {"address": "Me"}), "give a whole address"),
         (
             lambda f: f.add("forwards", {"address": "a@far.example", "to": ["b@inbox.example"]}),
