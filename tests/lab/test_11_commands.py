@@ -100,7 +100,7 @@ def test_a_forward_is_added_tested_and_removed(world: World, file: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("users", "add", LOGIN), f"'{LOGIN}': it is listed twice"),
+        (("users", "add", LOGIN), f"'{LOGIN}' is listed already"),
         (("users", "add", "x@far.example"), "its domain is none of ours"),
         (("users", "change", LOGIN), "nothing to change"),
         (("users", "change", "nobody@shop.example", "--new-password"), "is not listed; there is"),
