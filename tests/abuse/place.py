@@ -35,9 +35,6 @@ STRANGERS = [f"198.51.100.{number}" for number in range(40, 60)]
 # each attack has addresses of its own: who is shut out for one row is a stranger in the next
 ATTACKERS = [f"198.51.100.{number}" for number in range(100, 240)]
 ARRIVAL_SECONDS = 30.0
-# Without a resolver Postfix looks up the client's name in vain before it greets; clients wait for
-# five minutes (RFC 5321, 4.5.3.2.1).
-GREETING_SECONDS = 100.0
 FORGET = """
 import glob, sqlite3
 for file in glob.glob("/run/mail-relay-limits/*/counts.sqlite3"):
@@ -108,7 +105,7 @@ class Place:
     def greeted(self, port: int, *, tls: bool = False, source: str = "") -> Talk:
         """A session after EHLO, with TLS if asked; ConnectionError if there is none to be had."""
         talk = self.talk(port, source)
-        if not (said := talk.reply(GREETING_SECONDS)).startswith("220"):
+        if not (said := talk.reply()).startswith("220"):
             talk.close()
             raise ConnectionError(said)
         talk.say(self.fill("EHLO {helo}"))
