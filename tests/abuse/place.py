@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dkim as dkimpy
 
-from abuse.talk import Talk
+from abuse.talk import SECONDS, Talk
 from common.shell import run
 from lab import access
 from lab.access import entered
@@ -102,10 +102,12 @@ class Place:
             talk.secure()
         return talk
 
-    def greeted(self, port: int, *, tls: bool = False, source: str = "") -> Talk:
-        """A session after EHLO, with TLS if asked; ConnectionError if there is none to be had."""
+    def greeted(
+        self, port: int, *, tls: bool = False, source: str = "", patience: float = SECONDS
+    ) -> Talk:
+        """A session after EHLO, with TLS if asked; ConnectionError if nobody greets in time."""
         talk = self.talk(port, source)
-        if not (said := talk.reply()).startswith("220"):
+        if not (said := talk.reply(patience)).startswith("220"):
             talk.close()
             raise ConnectionError(said)
         talk.say(self.fill("EHLO {helo}"))

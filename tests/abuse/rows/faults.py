@@ -8,6 +8,7 @@ from abuse.mutants import submission
 from abuse.place import Place, token
 from abuse.probes import content, hand_over, on_host
 from abuse.row import Mutant, Probe, refused, rows, served
+from abuse.talk import SECONDS
 from lab.wait import within
 
 DAEMONS = {
@@ -21,6 +22,7 @@ DAEMONS = {
     "the log": "rsyslog",
 }
 BACK_SECONDS = 25
+SERVERS_PATIENCE = 300  # until the greeting (RFC 5321, 4.5.3.2.1)
 UNITS = [*DAEMONS.values()]
 FILL = """
 import os
@@ -127,9 +129,9 @@ def _both_ways(place: Place, seconds: float = 30) -> str:
     return said[0] if within(seconds, served_, 1) else f"not served: {' / '.join(said)}"
 
 
-def _inbound(place: Place) -> str:
+def _inbound(place: Place, patience: float = SECONDS) -> str:
     message = content(place, "From: {friend}", "x\r\n", token(), "x@x.example")
-    with place.greeted(25) as talk:
+    with place.greeted(25, patience=patience) as talk:
         signed = place.signed(message)
         return hand_over(talk, place.names["friend"], place.names["taken"], signed)
 
@@ -214,6 +216,7 @@ def resolverless(way: Callable[[Place], str]) -> Probe:
     def probe(place: Place) -> str:
         rule = "table ip battery { chain output { type filter hook output priority -5; "
         rule += "udp dport 53 drop; tcp dport 53 drop; }; }"
+        place.hang_up()
         place.run("nft", rule)
         try:
             return way(place)
@@ -315,7 +318,11 @@ ROWS = (
             },
         ),
         refused(r"4\d\d "),
-        {"a friend without a resolver": resolverless(_inbound)},
+        {
+            "a friend without a resolver": resolverless(
+                lambda place: _inbound(place, SERVERS_PATIENCE)
+            )
+        },
         slow=True,
     ),
     *rows(
