@@ -18,8 +18,8 @@ TOLD = Mutant(
 
 def _hop(place: Place, message: Message) -> str:
     """Whether what left tells where its author was, or by which login it came."""
-    head = message.raw.partition("\r\n\r\n")[0]
-    hops = [line for line in head.replace("\r\n\t", " ").splitlines() if line[:9] == "Received:"]
+    head = message.raw.replace("\r\n", "\n").partition("\n\n")[0]
+    hops = [line for line in head.replace("\n\t", " ").splitlines() if line[:9] == "Received:"]
     ours = [hop for hop in hops if f"by {place.names['host']}" in hop]
     told = [hop for hop in ours if "198.51.100." in hop or "ESMTPSA" in hop or "laptop" in hop]
     return f"told: {told[0]}" if told else "nothing told"
