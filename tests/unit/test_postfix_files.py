@@ -59,6 +59,7 @@ def gateway(host: GatewayHost) -> dict[str, dict[str, str]]:
         ("cleanup_service_name", "submit"),
         # where a user sits is nobody's business
         ("smtpd_hide_client_session", "yes"),
+        ("smtpd_peername_lookup", "no"),
     ],
 )
 def test_submission_asks_for_tls_a_login_its_own_sender_and_a_signature(
