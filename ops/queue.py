@@ -3,7 +3,7 @@
 import datetime
 import json as json_
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -145,19 +145,27 @@ def _list(rows: Sequence[Mapping[str, Any]]) -> None:
         notes.print(f"  and {len(rows) - FIRST} more")
 
 
-def _act(
-    found: Target, outputs: Outputs, meant: Sequence[Mapping[str, Any]], *command: str
+def _apply(
+    found: Target,
+    choice: Choice,
+    *command: str,
+    done: str,
+    json: bool,
+    alone: bool = False,
+    confirm: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
 ) -> None:
-    """Run a command on each host that gets its messages' ids by standard input, one a line.
+    """Run a command on each host, for the messages that are meant; `alone` as in `_chosen`.
 
-    An id that is gone meanwhile is no error, to Postfix neither.
+    It gets their ids by standard input, one a line. An id that is gone meanwhile is no error, to
+    Postfix neither. `confirm` is called first with the messages, unless there are none.
     """
+    outputs = found.outputs()
+    meant = _chosen(found, outputs, choice, alone=alone)
+    if meant and confirm:
+        confirm(meant)
     for name in dict.fromkeys(row["host"] for row in meant):
         ids = "".join(f"{row['id']}\n" for row in meant if row["host"] == name)
         found.run_on(outputs.host(name), *command, text=ids)
-
-
-def _tell(meant: list[dict[str, Any]], done: str, json: bool) -> None:
     if json:
         print_json(meant)
     elif not meant:
@@ -205,11 +213,8 @@ def flush(
 ) -> None:
     """Try to deliver now what waits (postqueue(1), -i)."""
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
-    found = target(stack, lab)
-    outputs = found.outputs()
-    meant = _chosen(found, outputs, choice, alone=False)
-    _act(found, outputs, meant, "xargs", "-r", "-n1", "postqueue", "-i")
-    _tell(meant, "tried now", json)
+    command = ("xargs", "-r", "-n1", "postqueue", "-i")
+    _apply(target(stack, lab), choice, *command, done="tried now", json=json)
 
 
 @app.command()
@@ -228,10 +233,7 @@ def hold(
     """
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
     found = target(stack, lab)
-    outputs = found.outputs()
-    meant = _chosen(found, outputs, choice, alone=True)
-    _act(found, outputs, meant, "postsuper", "-h", "-")
-    _tell(meant, "held", json)
+    _apply(found, choice, "postsuper", "-h", "-", done="held", json=json, alone=True)
 
 
 @app.command()
@@ -246,11 +248,7 @@ def release(
 ) -> None:
     """Let held messages go (postsuper(1), -H)."""
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
-    found = target(stack, lab)
-    outputs = found.outputs()
-    meant = _chosen(found, outputs, choice, alone=False)
-    _act(found, outputs, meant, "postsuper", "-H", "-")
-    _tell(meant, "released", json)
+    _apply(target(stack, lab), choice, "postsuper", "-H", "-", done="released", json=json)
 
 
 @app.command()
@@ -269,13 +267,13 @@ def delete(
     By --to, those that wait for nobody else.
     """
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
-    found = target(stack, lab)
-    outputs = found.outputs()
-    meant = _chosen(found, outputs, choice, alone=True)
-    if meant and not yes:
-        count = several(len(meant), "message", "messages")
-        notes.print(f"{count}, {sum(row['bytes'] for row in meant):,} bytes:")
-        _list(meant)
-        typer.confirm(f"Delete {count}? Nobody is told.", abort=True, err=True)
-    _act(found, outputs, meant, "postsuper", "-d", "-")
-    _tell(meant, "deleted", json)
+    found, confirm = target(stack, lab), None if yes else _confirm_deletion
+    command = ("postsuper", "-d", "-")
+    _apply(found, choice, *command, done="deleted", json=json, alone=True, confirm=confirm)
+
+
+def _confirm_deletion(meant: Sequence[Mapping[str, Any]]) -> None:
+    count = several(len(meant), "message", "messages")
+    notes.print(f"{count}, {sum(row['bytes'] for row in meant):,} bytes:")
+    _list(meant)
+    typer.confirm(f"Delete {count}? Nobody is told.", abort=True, err=True)
