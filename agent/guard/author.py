@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from agent.guard.field import CONTROL, Unclosed, enclosed, unfolded
 
-# A line's limit (RFC 5322, 2.1.1) is this field's here, and more than any program needs.
+# A line's limit (RFC 5322, 2.1.1) is this field's here, with its name: more than any program needs,
+# and such a field is never cut, so what is judged is what leaves.
 LIMIT = 998
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -40,10 +41,10 @@ class Author:
     comments: tuple[str, ...]
 
 
-def read(value: bytes) -> Author:
-    """The author by a From field's raw value; raises Unreadable."""
+def read(value: bytes, name: str = "From") -> Author:
+    """The author by the raw value of From, or of another such field; raises Unreadable."""
     text = value.decode("latin-1")
-    if len(text) > LIMIT:
+    if len(f"{name}:{text}") > LIMIT:
         raise Unreadable(f"the From field is longer than {LIMIT} octets")
     if _EMPTY_LINE.search(text):
         raise Unreadable("the From field has an empty line or is empty")

@@ -118,7 +118,7 @@ def _other_senders(message: Message, mine: Callable[[str], bool]) -> str:
     for name in ("Sender", "Resent-From", "Resent-Sender"):
         for value in message.values(name):
             try:
-                address = read(value).address
+                address = read(value, name).address
             except Unreadable as why:
                 return str(why).replace("From", name)
             if not mine(address):

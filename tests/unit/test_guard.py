@@ -127,6 +127,20 @@ def test_what_is_refused_says_what_is_wrong_with_it(value: str, why: str) -> Non
     assert judged(raw).text.isascii()
 
 
+@pytest.mark.parametrize("name", ["From", "Sender"])
+def test_a_field_with_an_address_is_as_long_as_a_line_that_is_never_cut(name: str) -> None:
+    def said(octets: int) -> str:
+        value = ME.rjust(octets - len(f"{name}:")).encode()
+        if name != "From":
+            return judged(f" {ME}", (name, value)).text
+        return f"{by_postfix(value)!r} {judged(value).text}"
+
+    assert "longer" not in said(998)
+    assert said(999).count(f"the {name} field is longer than 998 octets") == (
+        2 if name == "From" else 1
+    )
+
+
 @pytest.mark.parametrize("sender", ["you+shop@relay.example", "YOU@Relay.example"])
 def test_an_address_is_a_logins_with_anything_after_a_plus_and_in_capitals(sender: str) -> None:
     assert judged(f" <{sender}>", login="all@relay.example", d="relay.example") == Verdict()
