@@ -7,6 +7,8 @@ from typing import Any
 from agent.limits import KEYS
 from mail import names
 
+VERSION = 2
+
 
 class BadBundle(Exception):
     """The tables object cannot be used; the text says where and why, and holds no secret."""
@@ -19,7 +21,15 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BadBundle(f"it is not JSON ({len(content)} bytes)") from error
     keys = {
-        "gateway": {"version", "host", "operator", "domains", "logins", "forwards", "srsSecret"},
+        "gateway": {
+            "version",
+            "gateways",
+            "operator",
+            "domains",
+            "logins",
+            "forwards",
+            "srsSecret",
+        },
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
     optional = {"mailboxes", "smarthost", "hosts"} if role == "gateway" else {"ownSender"}
@@ -27,8 +37,13 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
         f"its keys are not {sorted(keys)}",
     )
-    _need(bundle["version"] == 1, f"its version is {bundle['version']!r}, this agent reads 1")
-    _need(bundle["host"] == host, f"it is for {bundle['host']!r}, this host is {host!r}")
+    _need(
+        bundle["version"] == VERSION,
+        f"its version is {bundle['version']!r}, this agent reads {VERSION}",
+    )
+    whose = bundle["gateways"] if role == "gateway" else [bundle["host"]]
+    _need(isinstance(whose, list) and all(map(names.is_domain, whose)), "gateways: not host names")
+    _need(host in whose, f"it is for {whose!r}, this host is {host!r}")
     if role == "client":
         _need(names.is_domain(bundle["gateway"]), "gateway: not a host name")
         _need(names.is_address(bundle["login"]), "login: not an address")

@@ -7,6 +7,10 @@ from typing import Any
 
 Bundle = Mapping[str, Any]
 TABLES = "/srv/mail/tables/current"
+# a gateway's users whose mail goes to the operator (templates/.../virtual)
+USERS = ("root", "postmaster", "abuse", "mailer-daemon", "admin", "certbot")
+# in the place of a sender who is to get no notices (agent/guard/inbound.py), and where they end
+NO_NOTICES, ENDS_HERE = "nobounce", "nobounce@nobody.invalid"
 
 
 def sender_logins(bundle: Bundle) -> str:
@@ -37,9 +41,10 @@ def receiving(bundle: Bundle) -> set[str]:
 
 
 def receives(bundle: Bundle) -> str:
-    """Postfix's virtual_alias_domains: those without a mailbox, and the host's name for bounces."""
+    """Postfix's virtual_alias_domains: those without a mailbox, and gateways' names for bounces."""
     kept = {address.rpartition("@")[2] for address in bundle.get("mailboxes", ())}
-    return "".join(f"{name} -\n" for name in sorted({*receiving(bundle) - kept, bundle["host"]}))
+    own = {*receiving(bundle) - kept, *bundle["gateways"]}
+    return "".join(f"{name} -\n" for name in sorted(own))
 
 
 def forwards(bundle: Bundle) -> str:
@@ -55,12 +60,21 @@ def forwards(bundle: Bundle) -> str:
     return "".join(f"{address} {found[address]}\n" for address in sorted(found))
 
 
+def gateway_users(bundle: Bundle) -> str:
+    """Postfix's virtual_alias_maps for the gateways' names, whose mail any of them may get."""
+    found = dict[str, str]()
+    for gateway in sorted(bundle["gateways"]):
+        found |= {f"{user}@{gateway}": bundle["operator"] for user in USERS}
+        found[f"{NO_NOTICES}@{gateway}"] = ENDS_HERE
+    return "".join(f"{address} {target}\n" for address, target in found.items())
+
+
 def targets(bundle: Bundle) -> str:
     """Postfix's transport_maps: what our users' notices go out to, apart from strangers' ones.
 
     Forwards' targets, and domains of ours whose mail others take.
     """
-    here = {*receiving(bundle), bundle["host"]}
+    here = {*receiving(bundle), *bundle["gateways"]}
     listed = {x for forward in bundle["forwards"].values() for x in forward} | {bundle["operator"]}
     found = {*bundle["domains"], *listed}
     outside = sorted(name for name in found if name.rpartition("@")[2] not in here)
@@ -78,7 +92,7 @@ def passwords(bundle: Bundle, logins: Iterable[str]) -> str:
 
 def postsrsd(bundle: Bundle) -> str:
     """postsrsd's environment: senders of our own are not rewritten."""
-    return f"OWN_DOMAINS={','.join(sorted({*bundle['domains'], bundle['host']}))}\n"
+    return f"OWN_DOMAINS={','.join(sorted({*bundle['domains'], *bundle['gateways']}))}\n"
 
 
 def key_table(signing: Mapping[str, str]) -> str:
@@ -90,12 +104,18 @@ def key_table(signing: Mapping[str, str]) -> str:
 
 
 def signing_table(bundle: Bundle, signing: Mapping[str, str]) -> str:
-    """OpenDKIM's SigningTable (refile); the host's own name is signed by the domain above it."""
+    """OpenDKIM's SigningTable (refile); a gateway's own name is signed by the domain above it."""
     lines = [f"*@{domain} {domain}\n" for domain in sorted(signing)]
-    parent = bundle["host"].partition(".")[2]
-    if parent in signing and bundle["host"] not in signing:
-        lines.append(f"*@{bundle['host']} {parent}\n")
+    for host in bundle["gateways"]:
+        parent = host.partition(".")[2]
+        if parent in signing and host not in signing:
+            lines.append(f"*@{host} {parent}\n")
     return "".join(lines)
+
+
+def notices_only(bundle: Bundle) -> str:
+    """Postfix's access(5): addresses that are made for notices, with anything after a plus."""
+    return "".join(f"{NO_NOTICES}@{host} notices_only\n" for host in sorted(bundle["gateways"]))
 
 
 def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
@@ -103,9 +123,10 @@ def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
 
     A login's proof changes with its password and its rights, and shows neither.
     """
-    host, key = bundle["host"], bundle["srsSecret"].encode()
+    key = bundle["srsSecret"].encode()
     signed_by = {domain: domain if domain in signing else None for domain in bundle["domains"]}
-    signed_by.setdefault(host, signed_by.get(host.partition(".")[2]))
+    for host in bundle["gateways"]:
+        signed_by.setdefault(host, signed_by.get(host.partition(".")[2]))
     logins = {
         login: {
             "proof": hmac.digest(key, json.dumps(entry, sort_keys=True).encode(), "sha256").hex(),
@@ -113,5 +134,5 @@ def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
         }
         for login, entry in bundle["logins"].items()
     }
-    content = {"host": host, "signedBy": signed_by, "logins": logins}
+    content = {"gateways": bundle["gateways"], "signedBy": signed_by, "logins": logins}
     return json.dumps(content, indent=1, sort_keys=True)

@@ -7,9 +7,8 @@ being read, so they may be Pulumi outputs.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.bundle import VERSION
 from settings import Client, Login, Settings
-
-VERSION = 1
 
 
 def gateway(
@@ -21,14 +20,14 @@ def gateway(
     smarthost: Mapping[str, Any] | None,
     hosts: Sequence[Any],
 ) -> dict[str, Any]:
-    """The tables of the gateway.
+    """The tables that all gateways read.
 
     `keys` are private keys by domain and selector, oldest first, `hosts` are the clients' public
     addresses. A login that is disabled is not there, as one that was removed; its mailbox is.
     """
     content: dict[str, Any] = {
         "version": VERSION,
-        "host": settings.gateway.name,
+        "gateways": [gateway.name for gateway in settings.gateways],
         "operator": settings.operator,
         "domains": {
             domain: {

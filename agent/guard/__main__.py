@@ -1,4 +1,4 @@
-"""The milter: `python3 -m agent.guard SOCKET enforce|mark DOMAIN`, run by mail-relay-guard.service.
+"""The milter: `python3 -m agent.guard SOCKET HOST enforce|mark DOMAIN` (mail-relay-guard.service).
 
 Postfix waits for one answer a message, at its end: all other steps are sent without a reply or not
 at all (the body), and the macros are cut down to those that are read. By libmilter (Debian's
@@ -167,8 +167,8 @@ def say(text: str, level: int) -> None:
 
 def main() -> None:
     """Serve until systemd ends it."""
-    path, dmarc, registered = sys.argv[1:]
-    rules = inbound.Rules(dmarc == "enforce", registered)
+    path, host, dmarc, registered = sys.argv[1:]
+    rules = inbound.Rules(host, dmarc == "enforce", registered)
     POLICIES["inbound"] = lambda message, now, begun: inbound.judge(rules, message, now)
     milter.set_connect_callback(connected)
     milter.set_envfrom_callback(mail_from)

@@ -1,6 +1,7 @@
 """What arrives on port 25, after SPF, DKIM and DMARC have been judged."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.guard import from_outside, results
@@ -27,10 +28,11 @@ _QUOTED = re.compile(r'"([^"\\\s]*)"@')
 class Rules:
     """What is fixed for a gateway.
 
-    `enforce`: mail that its author's policy refuses is refused. `registered` is the domain that the
-    gateway's name belongs to: a receiver takes forwarded mail's envelope for any name below it.
+    `host` is its name. `enforce`: mail that its author's policy refuses is refused. `registered` is
+    the domain that `host` is in: a receiver takes forwarded mail's envelope for any name below it.
     """
 
+    host: str
     enforce: bool
     registered: str
 
@@ -41,10 +43,10 @@ def judge(rules: Rules, message: Message, tables: Tables) -> Verdict:
     envelope = _SENDER.fullmatch(sender)
     if sender and envelope is None:
         return refused("the envelope sender is no plain address", "5.1.7")
-    if _goes_round(message, tables.host):
+    if _goes_round(message, tables.gateways):
         return refused("mail forwarding loop: this message has been here before", "5.4.6")
     try:
-        found = results.read(message.values(results.FIELD), tables.host)
+        found = results.read(message.values(results.FIELD), rules.host)
     except results.Forged as error:
         return refused(f"the header has {error} that is none of this server's")
 
@@ -62,7 +64,7 @@ def judge(rules: Rules, message: Message, tables: Tables) -> Verdict:
     if envelope and (not proved or (not own and not _fits(envelope["local"], domain))):
         why = "cannot be written into ours" if proved else "is not proved"
         notes.append(f"the sender <{sender}> {why}: notices to it end here")
-        replaced = _without_notices(envelope["local"], domain, tables.host)
+        replaced = _without_notices(envelope["local"], domain, rules.host)
     recipients, dropped = _once(message.recipients)
     if sender and len(recipients) == 1:  # several would be shown to each other
         changes.append(Change("Delivered-To", 0, f" {recipients[0]}"))
@@ -81,11 +83,11 @@ def _judge_author(rules: Rules, message: Message, tables: Tables, found: Results
     except from_outside.Unreadable as error:
         lone = from_outside.lone_domain(fields)
         if lone in found.dkim:
-            return _corrected(tables.host, replace(found, dmarc_of=lone))
+            return _corrected(rules.host, replace(found, dmarc_of=lone))
         notice = not message.mail_from.strip("<>") and _NOTICE.fullmatch(b"\n".join(fields))
         if (rules.enforce and not (notice and fields)) or _mention(fields, rules, tables):
             return refused(f"{error}", "5.6.0")
-        return _marked(str(error), tables.host, found)
+        return _marked(str(error), rules.host, found)
     # OpenDMARC does not read verdicts of over 1,024 octets, that is, of many signatures
     overlooked = found.dmarc != "pass" and domain in found.dkim
     passes = found.dmarc == "pass" or overlooked
@@ -96,7 +98,7 @@ def _judge_author(rules: Rules, message: Message, tables: Tables, found: Results
             return refused(f"mail from {domain} that neither SPF nor DKIM proves is not taken here")
     if rules.enforce and not passes and (found.dmarc, found.policy) == ("fail", "reject"):
         return refused(f"rejected by the DMARC policy of {domain}")
-    return _corrected(tables.host, found) if overlooked and found.dmarc == "fail" else TAKEN
+    return _corrected(rules.host, found) if overlooked and found.dmarc == "fail" else TAKEN
 
 
 def _is_ours(domain: str, rules: Rules, tables: Tables) -> bool:
@@ -123,10 +125,11 @@ def _corrected(host: str, found: Results) -> Verdict:
     return replace(TAKEN, changes=(Change(results.FIELD, found.dmarc_index, said),))
 
 
-def _goes_round(message: Message, host: str) -> bool:
-    """Whether it was here for the same address before, or too often for any."""
+def _goes_round(message: Message, gateways: Sequence[str]) -> bool:
+    """Whether it was with us for the same address before, or too often for any."""
     before = {value.decode("latin-1").strip().lower() for value in message.values("Delivered-To")}
-    received = re.compile(rb"\sby\s+" + re.escape(host.encode()) + rb"[\s;(]", re.IGNORECASE)
+    ours = "|".join(map(re.escape, gateways)).encode()
+    received = re.compile(rb"\sby\s+(?:" + ours + rb")[\s;(]", re.IGNORECASE)
     passes = sum(1 for value in message.values("Received") if received.search(value))
     readers = {_reader(_address(recipient)) for recipient in message.recipients}
     return passes >= PASSES or not before.isdisjoint(readers)

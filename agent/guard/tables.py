@@ -21,11 +21,11 @@ class Login:
 class Tables:
     """What the policies know.
 
-    `signed_by` gives for each domain of ours, the hosts' own names included, the domain whose key
-    signs its mail, or None while there is no usable key.
+    `gateways` are the names of all. `signed_by` gives for each domain of ours, theirs included, the
+    domain whose key signs its mail, or None while there is no usable key.
     """
 
-    host: str = ""
+    gateways: tuple[str, ...] = ()
     signed_by: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     logins: Mapping[str, Login] = field(default_factory=dict[str, Login])
 
@@ -34,7 +34,7 @@ def read(content: bytes) -> Tables:
     """The table of `agent/gateway_files.py`; raises ValueError, KeyError or TypeError."""
     raw: dict[str, Any] = json.loads(content)
     return Tables(
-        host=raw["host"],
+        gateways=tuple(raw["gateways"]),
         signed_by=dict(raw["signedBy"]),
         logins={
             name: Login(entry["proof"], frozenset(entry["sendAs"]))

@@ -39,8 +39,8 @@ class Killed(BaseException):
 def tables(**changed: Any) -> dict[str, Any]:
     """A bundle with a mailbox; changed keys are merged."""
     found = {
-        "version": 1,
-        "host": HOST,
+        "version": 2,
+        "gateways": [HOST],
         "operator": "ops@inbox.example",
         "domains": {
             "relay.example": {"selectors": [{"name": "s1", "privateKey": KEYS[0]}]},

@@ -20,8 +20,8 @@ from mail import dkim
 
 KEY = dkim.generate()
 GATEWAY: dict[str, Any] = {
-    "version": 1,
-    "host": "mail.relay.example",
+    "version": 2,
+    "gateways": ["mail.relay.example"],
     "operator": "ops@inbox.example",
     "domains": {
         "relay.example": {"selectors": [{"name": "s1", "privateKey": KEY}]},
@@ -80,8 +80,10 @@ def test_a_mailbox_without_a_login_takes_mail_and_is_read_by_nobody() -> None:
         (b"", "not JSON"),
         (b"{", "not JSON"),
         (b"[]", "keys"),
-        (bad(["version"], 2), "version"),
-        (bad(["host"], "other.example"), "it is for 'other.example'"),
+        (bad(["version"], 1), "version"),
+        (bad(["gateways"], ["other.example"]), "it is for \\['other.example'\\]"),
+        (bad(["gateways"], "mail.relay.example"), "gateways: not host names"),
+        (bad(["gateways"], ["mail.relay.example", "a b"]), "gateways: not host names"),
         (bad(["extra"], 1), "keys"),
         (bad(["forwards", "info@else.example"], ["me@far.example"]), "not in our domains"),
         (bad(["forwards", "info@shop.example"], []), "no targets"),
@@ -264,6 +266,23 @@ def test_a_domain_that_receives_has_its_forwards_and_its_roles() -> None:
     ]
     own = {**GATEWAY, "forwards": {"abuse@shop.example": ["me@far.example"]}}
     assert "abuse@shop.example me@far.example\n" in gateway_files.forwards(own)
+
+
+def test_each_gateway_takes_what_is_for_any_of_them() -> None:
+    both = {**GATEWAY, "gateways": ["mx1.relay.example", "mx2.relay.example"]}
+    users = dict(line.split(" ") for line in gateway_files.gateway_users(both).splitlines())
+    for host in both["gateways"]:
+        assert parse(json.dumps(both).encode(), host, "gateway") == both
+        assert f"{host} -\n" in gateway_files.receives(both)
+        assert users[f"root@{host}"] == "ops@inbox.example"
+        assert users[f"nobounce@{host}"] == "nobounce@nobody.invalid"
+        assert f"nobounce@{host} notices_only\n" in gateway_files.notices_only(both)
+        assert host in gateway_files.postsrsd(both).rstrip().removeprefix("OWN_DOMAINS=").split(",")
+        assert f"*@{host} relay.example\n" in gateway_files.signing_table(
+            both, {"relay.example": "s"}
+        )
+    kept = json.loads(gateway_files.guard(both, {"relay.example": "s"}))
+    assert {kept["signedBy"][host] for host in kept["gateways"]} == {"relay.example"}
 
 
 def test_forwarded_mail_of_our_own_senders_is_not_rewritten() -> None:

@@ -10,7 +10,7 @@ from agent_host import AFTER, BEFORE, Host, tables
 from agent import main
 
 CLIENT: dict[str, Any] = {
-    "version": 1,
+    "version": 2,
     "host": "mail.relay.example",
     "gateway": "gw.relay.example",
     "login": "relay@mail.relay.example",
@@ -73,9 +73,12 @@ def test_a_domain_whose_key_nobody_shows_is_said_and_its_mail_waits(
     ("content", "why"),
     [
         (b"", "not JSON"),
-        (b'{"version": 1', "not JSON"),
-        (json.dumps({**BEFORE, "version": 2}).encode(), "version"),
-        (json.dumps({**BEFORE, "host": "other.example"}).encode(), "it is for 'other.example'"),
+        (b'{"version": 2', "not JSON"),
+        (json.dumps({**BEFORE, "version": 1}).encode(), "version"),
+        (
+            json.dumps({**BEFORE, "gateways": ["other.example"]}).encode(),
+            "it is for ['other.example']",
+        ),
         (json.dumps({**BEFORE, "more": 1}).encode(), "keys"),
         (json.dumps(CLIENT).encode(), "keys"),
     ],
@@ -102,7 +105,7 @@ def test_an_object_that_is_refused_is_an_error_and_the_last_good_tables_serve(
 
 
 def test_a_refused_object_on_a_new_host_installs_nothing(host: Host) -> None:
-    host.put({**BEFORE, "host": "other.example"})
+    host.put({**BEFORE, "gateways": ["other.example"]})
     assert host.look() == 1
     assert not (host.base / "current").exists()
     assert not host.secret.exists()

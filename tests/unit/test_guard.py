@@ -19,7 +19,7 @@ LOGINS = {
     "all@relay.example": Login("1", frozenset({"@relay.example"})),
 }
 TABLES = Tables(
-    host="mail.relay.example",
+    gateways=("mail.relay.example",),
     signed_by={
         "shop.example": "shop.example",
         "relay.example": "relay.example",
@@ -167,7 +167,7 @@ def test_what_is_not_signed_for_its_domain_waits() -> None:
     assert judged(f" {ME}", d="relay.example").code == "451"
     assert judged(f" {ME}", ("DKIM-Signature", b" d=shop.example;")).code == "451"
     login = {"new": Login("1", frozenset({"@new.example"}))}
-    tables = Tables(host="h", signed_by=TABLES.signed_by, logins=login)
+    tables = Tables(gateways=("h",), signed_by=TABLES.signed_by, logins=login)
     message = Message(login="new", headers=[("From", b" a@new.example")])
     assert "no DKIM key" in originating.by_login(message, tables, tables).text
 
@@ -178,7 +178,7 @@ def test_what_is_not_signed_for_its_domain_waits() -> None:
 def test_a_login_that_has_changed_since_the_session_began_is_cut_off(
     logins: dict[str, Login],
 ) -> None:
-    before = Tables(host="h", signed_by=TABLES.signed_by, logins=logins)
+    before = Tables(gateways=("h",), signed_by=TABLES.signed_by, logins=logins)
     message = Message(login=ME, headers=[("From", f" {ME}".encode())])
     assert originating.by_login(message, TABLES, before).code == "421"
     assert originating.by_login(message, before, TABLES).code == "421"
@@ -213,7 +213,7 @@ def test_long_lines_of_the_header_are_folded_where_there_is_white_space() -> Non
 
 def bundle(chosen: str = "secret-1", send_as: tuple[str, ...] = (ME,)) -> dict[str, Any]:
     return {
-        "host": "mail.relay.example",
+        "gateways": ["mail.relay.example"],
         "srsSecret": "0123456789",
         "domains": {"shop.example": {}, "relay.example": {}},
         "logins": {ME: {"password": chosen, "sendAs": list(send_as)}},

@@ -54,7 +54,7 @@ def test_a_smarthost_is_no_strangers_exchanger() -> None:
 def test_what_our_users_get_outside_is_named(name: str, *, apart: bool) -> None:
     bundle = {
         **TABLES,
-        "host": "mail.relay.example",
+        "gateways": ["mail.relay.example"],
         "operator": "ops@inbox.example",
         "domains": {"shop.example": {}, "silent.example": {}},
         "forwards": {"info@shop.example": ["me@far.example", "box@shop.example"]},

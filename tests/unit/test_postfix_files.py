@@ -103,7 +103,7 @@ def test_the_second_pass_is_the_hosts_own_and_judged_again() -> None:
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [
-        ("smtpd_recipient_restrictions", "reject_unauth_destination, check_recipient_access "),
+        ("smtpd_recipient_restrictions", "reject_unauth_destination, $notices_recipients"),
         ("local_recipient_maps", "$virtual_alias_maps"),
         ("non_smtpd_milters", "$signer, $guard"),
         ("smtpd_forbid_bare_newline", "reject"),
