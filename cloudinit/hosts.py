@@ -104,8 +104,9 @@ class GatewayHost:
     """A gateway's fixed settings: a change of any of them replaces the host.
 
     `tables` and `status` are s3:// URLs, `network` is the VPC's. Without `acme_directory` certbot's
-    default is used. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the
-    NAT instance of.
+    default is used. The certificate is for `name`, and for `shared_name` if other gateways have
+    that too. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the NAT
+    instance of.
     """
 
     folder: ClassVar = "gateway"
@@ -128,6 +129,7 @@ class GatewayHost:
     guessing: Guessing
     private_subnet: str | None = None
     smarthost: Smarthost | None = None
+    shared_name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The availability zone of a stack: an ordinary one that offers every instance type in use.
 
-It is chosen once: a later change in AWS's list of zones or in their state moves no resource.
+Gateways may name others. It is chosen once: a later change in AWS's list of zones or in their state
+moves no resource.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
+
+from settings import BaseHost
 
 
 class ZoneError(Exception):
@@ -41,24 +44,24 @@ class AvailabilityZones:
         offers = {kind: sorted(zone for t, zone in pairs if t == kind) for kind in types}
         return cls(region, sorted(names), offers)
 
-    def choose(self, wanted: str | None) -> str:
-        """The wanted zone, or the first one that offers every type; ZoneError if there is none."""
+    def choose(self, wanted: str | None, kinds: Sequence[str], key: str = "network.zone") -> str:
+        """The wanted zone, or the first one that offers these types; ZoneError if there is none."""
         if wanted is None:
             for zone in self.names:
-                if not self._lacking(zone):
+                if not self._lacking(zone, kinds):
                     return zone
-            types = "; ".join(f"{t} is in {self._where(t)}" for t in self.offers)
+            types = "; ".join(f"{t} is in {self._where(t)}" for t in kinds)
             raise ZoneError(
                 f"no availability zone of {self.region} ({', '.join(self.names)}) offers every "
                 f"instance type of the stack: {types}. Choose other types"
             )
-        key = f"mail-relay:network.zone: {wanted!r}"
+        key = f"mail-relay:{key}: {wanted!r}"
         if wanted not in self.names:
             raise ZoneError(
                 f"{key}: it is no availability zone of {self.region} that can be used; those are "
                 f"{', '.join(self.names)}"
             )
-        if lacking := self._lacking(wanted):
+        if lacking := self._lacking(wanted, kinds):
             types = "; ".join(f"{t} is in {self._where(t)}" for t in lacking)
             raise ZoneError(f"{key}: it does not offer {' and '.join(lacking)}: {types}")
         return wanted
@@ -67,34 +70,44 @@ class AvailabilityZones:
         """ZoneError if a zone does not offer an instance type."""
         if zone not in self.offers.get(kind, ()):
             raise ZoneError(
-                f"{key} is to be a {kind}, which the stack's availability zone {zone} does not "
+                f"{key} is to be a {kind}, which its availability zone {zone} does not "
                 f"offer (it is in {self._where(kind)}). The data volume cannot leave its zone: "
                 "choose another type"
             )
 
-    def _lacking(self, zone: str) -> list[str]:
-        return [kind for kind, zones in self.offers.items() if zone not in zones]
+    def _lacking(self, zone: str, kinds: Sequence[str]) -> list[str]:
+        return [kind for kind in dict.fromkeys(kinds) if zone not in self.offers.get(kind, ())]
 
     def _where(self, kind: str) -> str:
         return ", ".join(z for z in self.offers.get(kind, ()) if z in self.names) or "none"
 
 
 class Placement:
-    """The zone for a stack's new resources, and the guards that stop a preview without one.
+    """The zones for a stack's new resources, and the guards that stop a preview without one.
 
     A program does not know which resources exist already, so an error is raised only when the
-    engine is about to create one: `guard` is the hook of the VPC and the subnet, `host_guard` that
-    of instances.
+    engine is about to create one: `guard` is the hook of the VPC and the subnets, `host_guard` that
+    of instances. `hosts` are the stack's by their place in the settings.
     """
 
-    def __init__(self, zones: AvailabilityZones, wanted: str | None) -> None:
-        self._zones, self._wanted, self._problem = zones, wanted, ""
+    def __init__(
+        self, zones: AvailabilityZones, wanted: str | None, hosts: Mapping[str, BaseHost]
+    ) -> None:
+        self._zones, self._wanted, self._problems = zones, wanted, dict[str, str]()
+        self._of = {host.name: host.own_zone for host in hosts.values() if host.own_zone}
         try:
-            self.zone = zones.choose(wanted)
+            here = [host.instance_type for host in hosts.values() if not host.own_zone]
+            self.zone = zones.choose(wanted, here)
         except ZoneError as error:
-            self._problem = str(error)
             self.zone = wanted or (zones.names[0] if zones.names else f"{zones.region}a")
+            self._problems[self.zone] = str(error)
         self._held = self.zone
+        for key, host in hosts.items():
+            if host.own_zone:
+                try:
+                    zones.choose(host.own_zone, [host.instance_type], f"{key}.zone")
+                except ZoneError as error:
+                    self._problems.setdefault(host.own_zone, str(error))
         on = pulumi.ResourceHookOptions(on_dry_run=True)
         self.guard = pulumi.ResourceHook("zone-can-be-used", self._refuse_zone, on)
         self.host_guard = pulumi.ResourceHook("zone-offers-type", self._refuse_type, on)
@@ -109,11 +122,13 @@ class Placement:
         self._held = zone
         return zone
 
-    def _refuse_zone(self, _: pulumi.ResourceHookArgs) -> None:
-        if self._problem:
-            raise ZoneError(self._problem)
+    def _refuse_zone(self, args: pulumi.ResourceHookArgs) -> None:
+        # the VPC has none, and is made for the stack's own
+        zone = (args.new_inputs or {}).get("availabilityZone", self.zone)
+        if problem := self._problems.get(zone):
+            raise ZoneError(problem)
 
     def _refuse_type(self, args: pulumi.ResourceHookArgs) -> None:
         kind = (args.new_inputs or {})["instanceType"]
         if kind != (args.old_inputs or {}).get("instanceType"):
-            self._zones.refuse(kind, self._held, args.name)
+            self._zones.refuse(kind, self._of.get(args.name, self._held), args.name)

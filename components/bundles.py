@@ -75,7 +75,7 @@ def client(settings: Settings, client: Client, *, password: Any) -> dict[str, An
     return {
         "version": VERSION,
         "host": client.name,
-        "gateway": settings.gateway.name,
+        "gateway": settings.submission_name,
         "login": client.login,
         "password": password,
         **({"ownSender": sender} if sender else {}),

@@ -29,7 +29,7 @@ def public_identities(
     return {
         client.name: Identity(
             client.name,
-            network=network,
+            place=network.own,
             group=group,
             zones=zones,
             protect=settings.protect,
@@ -64,7 +64,7 @@ def fixed(s: Settings, client: BaseHost, *, region: str, tables: str, status: st
     return ClientHost(
         name=client.name,
         domain=names.parent(client.name),
-        gateway=s.gateway.name,
+        gateway=s.submission_name,
         operator=s.operator,
         region=region,
         tables=tables,
@@ -83,21 +83,28 @@ def hosts(
 ) -> list[Host]:
     """Declare the clients' hosts; `passwords` are by login at the gateway."""
     s, store = shared.settings, shared.store
-    return [
-        Host(
-            fixed(
-                s,
-                client,
-                region=shared.region,
-                tables=store.url(tables_key(client.name)),
-                status=store.url(store.status_key(client.name)),
-            ),
-            shared,
-            identity=identities[client.name],
-            instance_type=client.instance_type,
-            key=tables_key(client.name),
-            content=bundles.client(s, client, password=passwords[client.login]),
-            statements=[],
+    # At most a quarter of them at a time: each is made or replaced once the one before it serves.
+    lanes = -(-len(s.clients) // 4)
+    made = list[Host]()
+    for client in s.clients:
+        made.append(
+            Host(
+                fixed(
+                    s,
+                    client,
+                    region=shared.region,
+                    tables=store.url(tables_key(client.name)),
+                    status=store.url(store.status_key(client.name)),
+                ),
+                shared,
+                identity=identities[client.name],
+                instance_type=client.instance_type,
+                tables=store.put(
+                    tables_key(client.name),
+                    bundles.client(s, client, password=passwords[client.login]),
+                ),
+                statements=[],
+                after=[made[-lanes].served] if len(made) >= lanes else [],
+            )
         )
-        for client in s.clients
-    ]
+    return made

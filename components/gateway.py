@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pulumi
+import pulumi_aws as aws
 
 from cloudinit.hosts import GatewayHost, Guessing, Smarthost, Strangers
 from components import bundles, secrets
@@ -15,21 +16,26 @@ from components.network import (
     IMAPS,
     PRIVATE,
     SMTP,
+    SUBMISSIONS,
     Network,
     subnet_cidr,
 )
+from components.route53_zone import Answer
 from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import caa, records, spf
-from settings import BaseHost, Settings
+from settings import BaseHost, Settings, published
 
 TABLES_KEY = tables_key("")
+# A gateway that is gone is no answer after a minute, and nobody keeps it for longer than another.
+CHECK_SECONDS, CHECK_FAILURES = 30, 2
 
 
 def check_authority(settings: Settings, zones: Zones) -> None:
     """Warn if CAA records forbid a gateway's certificate, and stop the making of its A record."""
-    for gateway in settings.gateways:
-        _check_authority(gateway.name, settings.acme.directory, zones)
+    for name in (*(gateway.name for gateway in settings.gateways), settings.shared_name):
+        if name:
+            _check_authority(name, settings.acme.directory, zones)
 
 
 def _check_authority(name: str, directory: str | None, zones: Zones) -> None:
@@ -63,12 +69,13 @@ def identities(
     return {
         gateway.name: Identity(
             gateway.name,
-            network=network,
+            place=network.place(gateway.own_zone),
             group=group,
             zones=zones,
             data_volume_gib=gateway.data_volume_gib,
             forwards=bool(settings.private_clients),
             spf_terms=settings.host_spf(gateway),
+            exchanges=published.host_exchanges(settings, gateway),
             protect=settings.protect,
             tags=tags,
         )
@@ -76,11 +83,38 @@ def identities(
     }
 
 
-def publish_addresses(settings: Settings, gateways: Sequence[Identity], zones: Zones) -> None:
-    """Publish the SPF policy with the addresses of all gateways, which the domains include."""
-    addresses = pulumi.Output.all(*(gateway.address.public_ip for gateway in gateways))
-    include = records.gateways(settings.spf_include, addresses.apply(spf.gateways))
+def publish_addresses(
+    settings: Settings, gateways: Sequence[Identity], zones: Zones, tags: Tags
+) -> None:
+    """Publish the addresses of all gateways: for SPF, and for who submits mail."""
+    addresses = [gateway.address.public_ip for gateway in gateways]
+    policy = pulumi.Output.all(*addresses).apply(spf.gateways)
+    include = records.gateways(settings.spf_include, policy)
     zones.publish(include, pulumi.ResourceOptions(parent=gateways[0]))
+    if name := settings.shared_name:
+        several = len(gateways) > 1
+        zones.publish_answers(
+            records.submission(name, addresses),
+            {gateway.host: _answer(gateway, tags, checked=several) for gateway in gateways},
+        )
+
+
+def _answer(gateway: Identity, tags: Tags, *, checked: bool) -> Answer:
+    """A gateway's address as one answer of several, left out while nobody takes its calls."""
+    identifier = f"{pulumi.get_project()}/{pulumi.get_stack()}/{gateway.host}"
+    if not checked:
+        return Answer(identifier, None)
+    check = aws.route53.HealthCheck(
+        gateway.host,
+        type="TCP",
+        ip_address=gateway.address.public_ip,
+        port=SUBMISSIONS.port,
+        request_interval=CHECK_SECONDS,
+        failure_threshold=CHECK_FAILURES,
+        tags=tags.named(f"{gateway.host} {SUBMISSIONS.port}"),
+        opts=pulumi.ResourceOptions(parent=gateway),
+    )
+    return Answer(identifier, check.id)
 
 
 def fixed(
@@ -95,6 +129,7 @@ def fixed(
     """A gateway's fixed settings; `tables` and `status` are s3:// URLs."""
     return GatewayHost(
         name=gateway.name,
+        shared_name=s.shared_name,
         domain=s.gateway_domain,
         operator=s.operator,
         region=region,
@@ -125,7 +160,7 @@ def hosts(
     smarthost: RelayHost | None,
     zones: Zones,
 ) -> list[Host]:
-    """Declare the gateways' hosts.
+    """Declare the gateways' hosts, each after the one before it serves.
 
     `keys` are the private keys by domain and selector, oldest first, `passwords` are by login,
     `clients` are the client hosts' public addresses.
@@ -139,22 +174,28 @@ def hosts(
         smarthost=smarthost.table if smarthost else None,
         hosts=clients,
     )
-    return [
-        Host(
-            fixed(
-                s,
-                gateway,
-                region=shared.region,
-                tables=store.url(TABLES_KEY),
-                status=store.url(store.status_key(gateway.name)),
-                smarthost=smarthost.host if smarthost else None,
-            ),
-            shared,
-            identity=identities[gateway.name],
-            instance_type=gateway.instance_type,
-            key=TABLES_KEY,
-            content=content,
-            statements=certificate_statements(gateway.name, zones.holding(gateway.name).id),
+    tables = store.put(TABLES_KEY, content)
+    made = list[Host]()
+    for gateway in s.gateways:
+        certified = [name for name in (gateway.name, s.shared_name) if name]
+        made.append(
+            Host(
+                fixed(
+                    s,
+                    gateway,
+                    region=shared.region,
+                    tables=store.url(TABLES_KEY),
+                    status=store.url(store.status_key(gateway.name)),
+                    smarthost=smarthost.host if smarthost else None,
+                ),
+                shared,
+                identity=identities[gateway.name],
+                instance_type=gateway.instance_type,
+                tables=tables,
+                statements=certificate_statements(
+                    {name: zones.holding(name).id for name in certified}
+                ),
+                after=[host.served for host in made[-1:]],
+            )
         )
-        for gateway in s.gateways
-    ]
+    return made

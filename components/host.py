@@ -1,7 +1,7 @@
 """A host: it is replaced whenever its set-up changes; its identity stays (identity.py)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from components.identity import Identity
 from components.naming import Tags, role_name
 from components.private import PrivateIdentity
 from components.serving import Waiting
-from components.tables import Tables, etag
+from components.tables import Tables, TablesObject
 from mail.records import challenge
 from settings import Settings
 
@@ -41,10 +41,11 @@ class Shared:
 
 
 class Host(pulumi.ComponentResource):
-    """Tables, role, set-up object, instance on its standing interface, the data volume attached.
+    """Role, set-up object, instance on its standing interface, the data volume attached.
 
-    `content` are the host's tables and `key` is their key in the bucket, `statements` are further
-    IAM statements of its role. With `shared.waiting` it is complete once the host serves.
+    `tables` is the object with the tables that it reads, `statements` are further IAM statements of
+    its role. Its instance is made or replaced after the resources `after`. `served` is complete
+    once the host serves, if the stack waits for that.
     """
 
     def __init__(
@@ -54,20 +55,19 @@ class Host(pulumi.ComponentResource):
         *,
         identity: Identity | PrivateIdentity,
         instance_type: str,
-        key: str,
-        content: dict[str, Any],
+        tables: TablesObject,
         statements: list[dict[str, Any]],
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         host, store = fixed.name, shared.store
         self.name, self.identity, self.status = host, identity, fixed.status
         super().__init__("mail-relay:index:Host", host, None, opts)
-        tables = store.put(key, content)
-        self.tables = etag(tables)
+        self.tables = tables.etag
         files = setup_object(fixed)
         setup = store.put_setup(host, files)
         own = [
-            _object("s3:GetObject", store.arn(key)),
+            _object("s3:GetObject", store.arn(tables.key)),
             _object("s3:GetObject", store.arn(store.setup_key(host, "*"))),
             _object("s3:PutObject", store.arn(store.status_key(host))),
         ]
@@ -88,15 +88,16 @@ class Host(pulumi.ComponentResource):
                 )
             ),
             # before the first packet: its own address, its files and its tables
-            needs=[*identity.ready, policy, setup, tables],
+            needs=[*identity.ready, policy, setup, tables.resource, *after],
         )
         attached = [] if volume is None else [self._attach(host, volume)]
+        self.served: pulumi.Resource = self.instance
         if shared.waiting is not None:
-            shared.waiting.until_serving(
+            self.served = shared.waiting.until_serving(
                 host,
                 self.instance,
                 status=store.url(store.status_key(host)),
-                tables=store.url(key),
+                tables=store.url(tables.key),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=attached),
             )
         self.register_outputs({"instance_id": self.instance.id})
@@ -197,11 +198,14 @@ def _object(action: str, arn: str) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": arn}
 
 
-def certificate_statements(host: str, zone_id: pulumi.Input[str]) -> list[dict[str, Any]]:
-    """IAM statements that allow changing the ACME challenge's record only (RFC 8555, 8.4)."""
+def certificate_statements(zones: Mapping[str, pulumi.Input[str]]) -> list[dict[str, Any]]:
+    """IAM statements that allow changing the ACME challenges' records only (RFC 8555, 8.4).
+
+    `zones` are the zones' ids by the names that the certificate is for.
+    """
     prefix = "route53:ChangeResourceRecordSets"
     tests = {
-        f"{prefix}NormalizedRecordNames": [challenge(host)],
+        f"{prefix}NormalizedRecordNames": [challenge(name) for name in zones],
         f"{prefix}RecordTypes": ["TXT"],
         f"{prefix}Actions": ["UPSERT", "DELETE"],
     }
@@ -215,7 +219,10 @@ def certificate_statements(host: str, zone_id: pulumi.Input[str]) -> list[dict[s
         {
             "Effect": "Allow",
             "Action": "route53:ChangeResourceRecordSets",
-            "Resource": pulumi.Output.format("arn:aws:route53:::hostedzone/{0}", zone_id),
+            "Resource": _one_or_all(
+                pulumi.Output.format("arn:aws:route53:::hostedzone/{0}", zone)
+                for zone in dict.fromkeys(zones.values())
+            ),
             "Condition": {
                 "ForAllValues:StringEquals": tests,
                 # ForAllValues is also true if the key is absent from the request
@@ -223,3 +230,9 @@ def certificate_statements(host: str, zone_id: pulumi.Input[str]) -> list[dict[s
             },
         },
     ]
+
+
+def _one_or_all(values: Iterable[pulumi.Output[str]]) -> Any:
+    """One value as it is, several as a list: IAM gives a list of one back as the value."""
+    found = list(values)
+    return found[0] if len(found) == 1 else found

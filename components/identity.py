@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.naming import Tags
-from components.network import Network
+from components.network import Place
 from components.zones import Zones
 from mail import records
 
@@ -15,13 +15,14 @@ class Identity(pulumi.ComponentResource):
     """Network interface, Elastic IP, A record, PTR, SPF of the host's name, optional data volume.
 
     With `forwards` the interface accepts packets for other addresses, as a NAT instance needs.
+    `exchanges` are the MX values of the host's name, if others take its mail too.
     """
 
     def __init__(
         self,
         host: str,
         *,
-        network: Network,
+        place: Place,
         group: aws.ec2.SecurityGroup,
         zones: Zones,
         protect: bool,
@@ -29,6 +30,7 @@ class Identity(pulumi.ComponentResource):
         data_volume_gib: int | None = None,
         forwards: bool = False,
         spf_terms: tuple[str, ...] = (),
+        exchanges: tuple[str, ...] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:Identity", host, None, opts)
@@ -37,7 +39,7 @@ class Identity(pulumi.ComponentResource):
         self.host, self.group = host, group
         self.interface = aws.ec2.NetworkInterface(
             host,
-            subnet_id=network.subnet.id,
+            subnet_id=place.subnet.id,
             security_groups=[group.id],
             description=host,
             source_dest_check=not forwards,
@@ -52,12 +54,10 @@ class Identity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 protected,
                 # an Elastic IP works only once the subnet has its route to the internet
-                pulumi.ResourceOptions(
-                    depends_on=[network.gateway, network.route, network.association]
-                ),
+                pulumi.ResourceOptions(depends_on=place.leads),
             ),
         )
-        address, own_spf = records.host(host, self.address.public_ip, spf_terms)
+        address, own_spf, *more = records.host(host, self.address.public_ip, spf_terms, exchanges)
         name = zones.publish(address, child)
         # EC2 sets a PTR only if the name already resolves to the address
         self.pointer = aws.ec2.EipDomainName(
@@ -67,19 +67,20 @@ class Identity(pulumi.ComponentResource):
             timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[name, *zones.leads]),
         )
-        zones.publish(own_spf, child)
-        self.volume = self._volume(network, data_volume_gib, protect, tags)
+        for record_set in (own_spf, *more):
+            zones.publish(record_set, child)
+        self.volume = self._volume(place, data_volume_gib, protect, tags)
         self.ready = [self.address]
         self.register_outputs({"address": self.address.public_ip})
 
     def _volume(
-        self, network: Network, size_gib: int | None, protect: bool, tags: Tags
+        self, place: Place, size_gib: int | None, protect: bool, tags: Tags
     ) -> aws.ebs.Volume | None:
         if size_gib is None:
             return None
         return aws.ebs.Volume(
             self.host,
-            availability_zone=network.zone,
+            availability_zone=place.zone,
             size=size_gib,
             type="gp3",
             encrypted=True,

@@ -30,7 +30,8 @@ class Domain(pulumi.ComponentResource):
         protected = pulumi.ResourceOptions(parent=self, protect=settings.protect)
         terms, all_ = settings.spf_terms(domain), domain.spf.all
         # an address that is not known yet makes the whole record unknown in a preview
-        needed = [addresses[settings.gateway.name]] if spf.names_addresses(terms) else []
+        needed = [addresses[gateway.name] for gateway in settings.gateways]
+        needed = needed if spf.names_addresses(terms) else []
         policy = pulumi.Output.all(*needed).apply(
             lambda known: spf.domain(terms, all_, include=settings.spf_include, addresses=known)
         )

@@ -1,6 +1,7 @@
 """The VPC with its public subnet, and the security group of each kind of host."""
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pulumi
@@ -8,9 +9,19 @@ import pulumi_aws as aws
 
 from components.availability import Placement
 from components.naming import Tags
+from settings.words import subnet_number
 
 EVERYWHERE = "0.0.0.0/0"
 PUBLIC, PRIVATE = 0, 1  # numbers of the VPC's subnets
+
+
+@dataclass(frozen=True)
+class Place:
+    """A public subnet and its zone. An address there works only once `leads` exist."""
+
+    subnet: aws.ec2.Subnet
+    zone: pulumi.Output[str]
+    leads: list[pulumi.Resource]
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,10 @@ def allow(
 
 
 class Network(pulumi.ComponentResource):
-    """One VPC with one public subnet, which assigns no public addresses by itself."""
+    """One VPC with its public subnet, and one in each zone that a gateway names.
+
+    No subnet assigns public addresses by itself: hosts bring an Elastic IP on their interface.
+    """
 
     def __init__(
         self,
@@ -83,7 +97,8 @@ class Network(pulumi.ComponentResource):
         super().__init__("mail-relay:index:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         guard = pulumi.ResourceHookBinding(before_create=[placement.guard])
-        self._name, self._tags = name, tags
+        self._name, self._cidr, self._tags = name, cidr, tags
+        self._guard = guard
         self.vpc = aws.ec2.Vpc(
             name,
             cidr_block=cidr,
@@ -96,34 +111,51 @@ class Network(pulumi.ComponentResource):
         self.gateway = aws.ec2.InternetGateway(
             f"{name}-internet", vpc_id=self.vpc.id, tags=tags.named(name), opts=child
         )
-        self.subnet = aws.ec2.Subnet(
-            f"{name}-public",
-            vpc_id=self.vpc.id,
-            cidr_block=subnet_cidr(cidr, PUBLIC),
-            availability_zone=placement.zone,
-            # hosts bring an Elastic IP on an interface of their own
-            map_public_ip_on_launch=False,
-            tags=tags.named(f"{name}-public"),
-            opts=pulumi.ResourceOptions(
-                parent=self, hooks=guard, ignore_changes=["availability_zone"]
-            ),
-        )
-        # the zone of the existing subnet, not the one where a new subnet would be created
-        self.zone = self.subnet.availability_zone.apply(placement.hold)
-        table = aws.ec2.RouteTable(
+        self._table = aws.ec2.RouteTable(
             f"{name}-public", vpc_id=self.vpc.id, tags=tags.named(f"{name}-public"), opts=child
         )
-        self.route = aws.ec2.Route(
+        self._route = aws.ec2.Route(
             f"{name}-public-internet",
-            route_table_id=table.id,
+            route_table_id=self._table.id,
             destination_cidr_block=EVERYWHERE,
             gateway_id=self.gateway.id,
             opts=child,
         )
-        self.association = aws.ec2.RouteTableAssociation(
-            f"{name}-public", route_table_id=table.id, subnet_id=self.subnet.id, opts=child
+        self.own = self._place(f"{name}-public", PUBLIC, placement.zone, placement.hold)
+        self._places = dict[str, Place]()
+        self.register_outputs({"vpc_id": self.vpc.id, "subnet_id": self.own.subnet.id})
+
+    def place(self, zone: str | None) -> Place:
+        """The public subnet in a zone, or the stack's own; declared when it is first asked for."""
+        if zone is None:
+            return self.own
+        if zone not in self._places:
+            name = f"{self._name}-public-{zone}"
+            self._places[zone] = self._place(name, subnet_number(zone), zone, lambda held: held)
+        return self._places[zone]
+
+    def _place(self, name: str, number: int, zone: str, hold: Callable[[str], str]) -> Place:
+        """Declare a subnet. `hold` judges the zone of the one that exists, and gives it."""
+        subnet = aws.ec2.Subnet(
+            name,
+            vpc_id=self.vpc.id,
+            cidr_block=subnet_cidr(self._cidr, number),
+            availability_zone=zone,
+            map_public_ip_on_launch=False,
+            tags=self._tags.named(name),
+            opts=pulumi.ResourceOptions(
+                parent=self, hooks=self._guard, ignore_changes=["availability_zone"]
+            ),
         )
-        self.register_outputs({"vpc_id": self.vpc.id, "subnet_id": self.subnet.id})
+        association = aws.ec2.RouteTableAssociation(
+            name,
+            route_table_id=self._table.id,
+            subnet_id=subnet.id,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return Place(
+            subnet, subnet.availability_zone.apply(hold), [self.gateway, self._route, association]
+        )
 
     def security_group(
         self,

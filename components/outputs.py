@@ -24,17 +24,16 @@ def outputs(
     zones: Zones,
     smarthost: RelayHost | None,
 ) -> dict[str, Any]:
-    """By name; `hosts` are by the key of their kind (`Settings.kinds`).
+    """By name; `hosts` are by their kind.
 
     `selectors` are by domain, oldest first, `passwords` by login.
     """
-    name = settings.gateway.name
+    name = settings.submission_name
     logins = [login.address for login in settings.logins]
     disabled = [login.address for login in settings.logins if not login.enabled]
     user = logins[0] if logins else "LOGIN"
     return {
         **{kind: [_host(host) for host in made] for kind, made in hosts.items()},
-        "gateway": _host(hosts["gateway"][0]),
         "operator": settings.operator,
         "domains": [
             {"name": domain, "selectors": list(names)} for domain, names in selectors.items()
@@ -42,7 +41,7 @@ def outputs(
         "zones": zones.servers,
         "records": zones.zone_file(),
         "ssh": {"allowFrom": list(settings.ssh.allow_from)},
-        "network": {"vpcId": network.vpc.id, "subnetId": network.subnet.id},
+        "network": {"vpcId": network.vpc.id, "subnetId": network.own.subnet.id},
         "submission": {"host": name, "startTls": 587, "tls": 465},
         **_mailboxes(settings),
         **({"unreachable": list(lost)} if (lost := settings.unreachable) else {}),
@@ -89,7 +88,7 @@ def _host(host: Host) -> dict[str, Any]:
 
 def _mailboxes(settings: Settings) -> dict[str, Any]:
     mailboxes = [mailbox.address for mailbox in settings.mailboxes]
-    imap = {"host": settings.gateway.name, "tls": IMAPS.port}
+    imap = {"host": settings.gateways[0].name, "tls": IMAPS.port}
     return {"imap": imap, "mailboxes": mailboxes} if mailboxes else {}
 
 

@@ -44,7 +44,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             name,
             vpc_id=network.vpc.id,
             cidr_block=subnet_cidr(cidr, PRIVATE),
-            availability_zone=network.zone,
+            availability_zone=network.own.zone,
             map_public_ip_on_launch=False,
             tags=tags.named(name),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["availability_zone"]),

@@ -1,6 +1,7 @@
 """A hosted zone of Route53: its existing records, and those that the stack publishes there."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -13,6 +14,17 @@ from mail.zonefile import RecordSet
 
 class RecordExists(Exception):
     """A zone already has a record set that the stack would create."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One of several record sets of a name, each an answer while its health check does not fail.
+
+    `identifier` tells them apart (Route53's multivalue answers); `check` is the health check's id.
+    """
+
+    identifier: str
+    check: pulumi.Input[str] | None
 
 
 class Route53Zone:
@@ -31,9 +43,14 @@ class Route53Zone:
         self.name, self.id, self.servers, self._guard = name, zone_id, servers, guard
         # values by name and type
         self.held: dict[str, dict[str, list[str]]] = {}
+        # the identifiers of record sets that are answers, by name and type
+        self._answers: dict[tuple[str, str], list[str]] = {}
         if isinstance(zone_id, str):
             for held in aws.route53.get_records(zone_id=zone_id).resource_record_sets:
-                self.held.setdefault(held.name.rstrip("."), {})[held.type] = _values(held)
+                name = held.name.rstrip(".")
+                self.held.setdefault(name, {}).setdefault(held.type, []).extend(_values(held))
+                if held.multi_value_answer:
+                    self._answers.setdefault((name, held.type), []).append(held.set_identifier)
 
     def publish(
         self, wanted: RecordSet[pulumi.Input[str]], opts: pulumi.ResourceOptions
@@ -53,8 +70,14 @@ class Route53Zone:
         values: pulumi.Input[Sequence[pulumi.Input[str]]],
         ttl: int,
         opts: pulumi.ResourceOptions,
+        answer: Answer | None = None,
     ) -> aws.route53.Record:
         """Like `publish`, for a name or values that only an `up` knows, in Route53's own form."""
+        several = answer and {
+            "multivalue_answer_routing_policy": True,
+            "set_identifier": answer.identifier,
+            "health_check_id": answer.check,
+        }
         ours = pulumi.ResourceOptions(
             hooks=pulumi.ResourceHookBinding(before_create=[self._guard]),
             # `pulumi import` puts a record that the stack takes over below the root
@@ -67,13 +90,18 @@ class Route53Zone:
             zone_id=self.id,
             ttl=ttl,
             records=values,
+            **(several or {}),
             opts=pulumi.ResourceOptions.merge(opts, ours),
         )
 
-    def refuse_existing(self, called: str, name: str, kind: str) -> None:
-        """RecordExists if the zone cannot hold this record set, or nobody would see it there."""
-        held = self.held.get(name, {})
-        if kind in held:
+    def refuse_existing(self, called: str, name: str, kind: str, identifier: str | None) -> None:
+        """RecordExists if the zone cannot hold this record set, or nobody would see it there.
+
+        Other answers of the stack's own may be there already.
+        """
+        held, stack = self.held.get(name, {}), (identifier or "").rpartition("/")[0]
+        others = [found.rpartition("/")[0] for found in self._answers.get((name, kind), ())]
+        if kind in held and not (others and set(others) == {stack}):
             raise RecordExists(
                 f"{name} has a record of type {kind} that the state of this stack does not have: "
                 f"{' '.join(held[kind])}. After a `pulumi up` that was killed, run "

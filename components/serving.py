@@ -75,7 +75,7 @@ class Waiting:
         status: str,
         tables: str,
         opts: pulumi.ResourceOptions,
-    ) -> None:
+    ) -> pulumi.Resource:
         """Declare the resource that is created once this instance serves.
 
         `status` and `tables` are the s3:// URLs of the host's status and of its tables. A change in
@@ -83,7 +83,7 @@ class Waiting:
         """
         hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
         self.hosts[host] = instance
-        pulumi.Stash(
+        return pulumi.Stash(
             f"{host}-serving",
             # an instance that is stopped and started for another type has to serve again as well
             input={

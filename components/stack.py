@@ -29,7 +29,9 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     tags = Tags(settings.tags)
     zones = Zones(settings, tags)
     gateway.check_authority(settings, zones)
-    placement = Placement(AvailabilityZones.of(region, types), settings.network.zone)
+    placement = Placement(
+        AvailabilityZones.of(region, types), settings.network.zone, settings.hosts
+    )
     network = Network("network", cidr=settings.network.cidr, placement=placement, tags=tags)
     store = Tables("tables", account=aws.get_caller_identity().account_id, tags=tags)
     smarthost = relay_host(settings, region, zones, tags)
@@ -38,13 +40,13 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     entries = gateway.identities(
         settings, network=network, zones=zones, smarthost=smarthost, tags=tags
     )
-    entry = entries[settings.gateway.name]
+    entry = entries[settings.gateways[0].name]
     public = client.public_identities(settings, network=network, zones=zones, tags=tags)
     private = client.private_identities(settings, network=network, gateway=entry, tags=tags)
     addresses = {
         name: identity.address.public_ip for name, identity in {**entries, **public}.items()
     }
-    gateway.publish_addresses(settings, [*entries.values()], zones)
+    gateway.publish_addresses(settings, [*entries.values()], zones, tags)
     domains = {
         domain.name: Domain(domain, settings=settings, zones=zones, addresses=addresses)
         for domain in settings.mail_domains
@@ -55,7 +57,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     return outputs(
         settings,
         hosts={
-            "gateway": gateway.hosts(
+            "gateways": gateway.hosts(
                 shared,
                 entries,
                 keys={name: domain.keys for name, domain in domains.items()},

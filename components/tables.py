@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -99,14 +100,14 @@ class Tables(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=self._ready),
         )
 
-    def put(self, key: str, content: pulumi.Input[dict[str, object]]) -> aws.s3.BucketObjectv2:
+    def put(self, key: str, content: pulumi.Input[dict[str, object]]) -> "TablesObject":
         """Declare the tables object at this key; its content is secret.
 
         The ETag is an input as well: without it a refresh would not see content that somebody else
         has put there.
         """
         text = pulumi.Output.secret(content).apply(lambda c: json.dumps(c, sort_keys=True))
-        return aws.s3.BucketObjectv2(
+        made = aws.s3.BucketObjectv2(
             f"tables-{key}",
             bucket=self.bucket.bucket,
             key=key,
@@ -117,15 +118,24 @@ class Tables(pulumi.ComponentResource):
                 parent=self, depends_on=self._ready, additional_secret_outputs=["content"]
             ),
         )
+        return TablesObject(key, made)
 
 
-def etag(table: aws.s3.BucketObjectv2) -> pulumi.Output[str]:
-    """The object's ETag: the MD5 of the content, as S3 makes it for one put encrypted by SSE-S3.
+@dataclass(frozen=True)
+class TablesObject:
+    """The tables of one kind of reader, by their key in the bucket."""
 
-    The resource's own `etag` would not do: a preview gives the old value for it, and an `up` with
-    that preview's plan then fails at its end.
-    """
-    return pulumi.Output.unsecret(_etag(table.content))
+    key: str
+    resource: aws.s3.BucketObjectv2
+
+    @property
+    def etag(self) -> pulumi.Output[str]:
+        """The object's ETag: the MD5 of the content, as S3 makes it for one put with SSE-S3.
+
+        The resource's own `etag` would not do: a preview gives the old value for it, and an `up`
+        with that preview's plan then fails at its end.
+        """
+        return pulumi.Output.unsecret(_etag(self.resource.content))
 
 
 def _etag(content: pulumi.Output[str | None] | pulumi.Output[str]) -> pulumi.Output[str]:

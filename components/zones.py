@@ -1,13 +1,13 @@
 """All hosted zones of a stack, and all record sets that it publishes in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
 
 from components import hosted_zones
 from components.naming import Tags
-from components.route53_zone import RecordExists, Route53Zone
+from components.route53_zone import Answer, RecordExists, Route53Zone
 from mail import names
 from mail.records import TTL
 from mail.zonefile import RecordSet
@@ -71,6 +71,20 @@ class Zones:
         self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
         return self.holding(wanted.name).publish(wanted, opts)
 
+    def publish_answers(
+        self, wanted: RecordSet[pulumi.Input[str]], answers: Mapping[str, Answer]
+    ) -> None:
+        """Publish each value as a record set of its own, so that Route53 leaves failing ones out.
+
+        `answers` are in the order of the values, by the end of the resource's name.
+        """
+        self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
+        zone = self.holding(wanted.name)
+        for (end, answer), value in zip(answers.items(), wanted.values, strict=True):
+            called = f"{wanted.name}-{wanted.kind}-{end}"
+            none = pulumi.ResourceOptions()
+            zone.make(called, wanted.name, wanted.kind, [value], wanted.ttl, none, answer)
+
     def publish_alias(
         self,
         called: str,
@@ -123,6 +137,6 @@ class Zones:
             return  # a preview does not know it yet
         for zone in self._existing:
             if zone.id == new["zoneId"]:
-                zone.refuse_existing(args.name, name, kind)
+                zone.refuse_existing(args.name, name, kind, new.get("setIdentifier"))
         if problem := self._useless.get((name, kind)):
             raise RecordExists(problem)

@@ -11,6 +11,8 @@ from mail import dkim, dmarc, spf
 from mail.zonefile import RecordSet
 
 TTL = 300
+# of the name by which senders reach whichever gateways serve now
+SUBMISSION_TTL = 60
 # The MX value of a domain that takes no mail (RFC 7505, 3).
 NULL_MX = "0 ."
 
@@ -18,11 +20,21 @@ Value = TypeVar("Value")
 
 
 def host(
-    name: str, address: Value, spf_terms: Sequence[str] = ()
-) -> tuple[RecordSet[Value], RecordSet[str]]:
-    """The record sets of a host: its address, and the SPF policy of its name."""
-    policy = spf.host(spf_terms)
-    return RecordSet(name, "A", TTL, (address,)), RecordSet(name, "TXT", TTL, (policy,))
+    name: str, address: Value, spf_terms: Sequence[str] = (), exchanges: Sequence[str] = ()
+) -> list[RecordSet[Value | str]]:
+    """The record sets of a host: its address, the SPF policy of its name, its exchangers if any."""
+    found: list[RecordSet[Value | str]] = [
+        RecordSet(name, "A", TTL, (address,)),
+        RecordSet(name, "TXT", TTL, (spf.host(spf_terms),)),
+    ]
+    if exchanges:
+        found.append(RecordSet(name, "MX", TTL, tuple(exchanges)))
+    return found
+
+
+def submission(name: str, addresses: Sequence[Value]) -> RecordSet[Value]:
+    """The addresses by which mail programs and clients reach the gateways."""
+    return RecordSet(name, "A", SUBMISSION_TTL, tuple(addresses))
 
 
 def challenge(host: str) -> str:

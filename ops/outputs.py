@@ -74,14 +74,10 @@ class Smarthost(_Model):
     port: int
 
 
-def _several(value: Any) -> Any:
-    return [value] if isinstance(value, Mapping) else value
-
-
 class Outputs(_Model):
     """A stack as its outputs describe it.
 
-    `gateways` has one element for now: the output `gateway`. `zones` has the name servers of each
+    `submission` is the name by which the gateways are reached. `zones` has the name servers of each
     hosted zone, `passwords` that of each of `logins`, `send_as` what each may send as, `disabled`
     those that may not log in, `unreachable` the addresses that may be sent as and take no mail.
     `acme_root` (PEM) is trusted for certificates, if given, instead of what the computer trusts.
@@ -89,9 +85,7 @@ class Outputs(_Model):
     shown, not to be read from.
     """
 
-    gateways: Annotated[tuple[Host, ...], BeforeValidator(_several)] = Field(
-        validation_alias="gateway", min_length=1
-    )
+    gateways: tuple[Host, ...] = Field(min_length=1)
     clients: tuple[Host, ...]
     operator: str
     domains: tuple[Domain, ...]

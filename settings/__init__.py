@@ -8,14 +8,11 @@ from pydantic import ValidationError
 from mail.names import PASSWORD
 from settings import errors
 from settings.conflicts import conflicts
+from settings.conflicts.gateways import MISSING
 from settings.domains import Delegation, HostedZone, MailDomain
 from settings.errors import SettingsError
-from settings.model import (
-    BaseHost,
-    Client,
-    Login,
-    Settings,
-)
+from settings.hosts import BaseHost, Client
+from settings.model import Login, Settings
 from settings.smarthost import Account, Smarthost
 from settings.words import architecture
 
@@ -41,7 +38,10 @@ def read(raw: Mapping[str, Any]) -> Settings:
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        raise SettingsError(list(errors.lines(raw, error, Settings))) from None
+        lines = list(errors.lines(raw, error, Settings))
+        if raw.get("gateway") in (None, {}) and not raw.get("gateways"):
+            lines = [MISSING, *lines]
+        raise SettingsError(lines) from None
     if lines := list(conflicts(settings)):
         raise SettingsError(lines)
     return settings

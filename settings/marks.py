@@ -6,7 +6,7 @@ A field's type says which it is: secrets are `SecretStr`, the rest is metadata o
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -56,6 +56,8 @@ def item_keys(model: type[BaseModel]) -> Mapping[str, str]:
     """The identifying key of the items of each list of a model, by the list's name."""
     found = {}
     for name, field in fields(model).items():
+        if get_origin(field.annotation) is not tuple:
+            continue
         for key, inner in fields(model_of(field) or BaseModel).items():
             if is_marked(inner, Mark.ITEM):
                 found[name] = key

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from mail import aliases, dmarc, names, spf
 from settings.base import Model as _Model
 from settings.domains import Delegation, HostedZone, MailDomain
+from settings.hosts import BaseHost, Client, Gateway
 from settings.limits import UNLIMITED, Limits, LoginLimits
 from settings.marks import Mark
 from settings.smarthost import Smarthost
@@ -18,7 +19,6 @@ from settings.words import (
     AvailabilityZone,
     Certificates,
     Host,
-    InstanceType,
     MailboxAddress,
     Network,
     OwnAddress,
@@ -41,48 +41,7 @@ IMAGES = {
 ROLES = ("postmaster", "abuse")
 # {} is what Pulumi gives where nothing is set
 _UNSET = BeforeValidator(lambda given: given or None)
-
-
-class BaseHost(_Model):
-    """What every kind of host has."""
-
-    name: Host
-    instance_type: InstanceType
-
-    @property
-    def public(self) -> bool:
-        """Whether it has a public address, and its name in DNS."""
-        return True
-
-
-class Gateway(BaseHost):
-    """The gateway: its host name, which is its HELO, its PTR and its certificate's name."""
-
-    instance_type: InstanceType = "t4g.small"
-    data_volume_gib: int = Field(8, alias="dataVolumeGiB", ge=1, le=16384)
-
-
-class Client(BaseHost):
-    """A client host. It logs in as `relay@NAME` and may send as `send_as`.
-
-    A private client has no public address: its traffic goes through the gateway in both directions.
-    """
-
-    name: Annotated[Host, Mark.ITEM]
-    instance_type: InstanceType = "t4g.micro"
-    send_as: tuple[SendAs, ...] | None = None
-    private: bool = False
-    limits: LoginLimits | None = None
-
-    @property
-    def login(self) -> str:
-        """The host's own login."""
-        return f"relay@{self.name}"
-
-    @property
-    def public(self) -> bool:
-        """Not a private one."""
-        return not self.private
+_EMPTY = BeforeValidator(lambda given: None if given == {} else given)
 
 
 class Login(_Model):
@@ -136,6 +95,12 @@ class Acme(_Model):
     root: Certificates | None = None
 
 
+class Submission(_Model):
+    """The name of 587 and 465, if it is not the gateway's own: one for several gateways."""
+
+    name: Host | None = None
+
+
 class Ssh(_Model):
     """SSH: closed unless networks are named."""
 
@@ -159,7 +124,8 @@ class Wait(_Model):
 class Settings(_Model):
     """Everything that a stack sets; Pulumi.yaml describes the keys."""
 
-    gateway: Gateway
+    gateway: Annotated[Gateway | None, _EMPTY] = None
+    listed_gateways: tuple[Gateway, ...] = Field((), alias="gateways")
     domains: tuple[MailDomain, ...]
     operator: Person
     zones: tuple[Annotated[HostedZone, BeforeValidator(hosted_zone)], ...] = ()
@@ -175,6 +141,7 @@ class Settings(_Model):
     message_size_limit_mib: int = Field(30, alias="messageSizeLimitMiB", ge=1, le=1024)
     smarthost: Annotated[Smarthost | None, _UNSET] = None
     acme: Acme = Acme()
+    submission: Submission = Submission()
     ssh: Ssh = Ssh()
     network: Vpc = Vpc()
     wait: Wait = Wait()
@@ -183,22 +150,34 @@ class Settings(_Model):
 
     @property
     def kinds(self) -> dict[str, tuple[BaseHost, ...]]:
-        """All hosts by the key of their kind, the gateways first."""
-        return {"gateway": self.gateways, "clients": self.clients}
+        """All hosts by the key of their kind in the settings, the gateways first."""
+        gateways = "gateway" if self.gateway else "gateways"
+        return {gateways: self.gateways, "clients": self.clients}
 
     @property
     def hosts(self) -> dict[str, BaseHost]:
-        """All hosts by their place in the settings: `gateway`, `clients[0]`."""
+        """All hosts by their place in the settings: `gateway`, `gateways[1]`, `clients[0]`."""
         return {
-            key if isinstance(getattr(self, key), BaseHost) else f"{key}[{number}]": host
+            key if key == "gateway" else f"{key}[{number}]": host
             for key, hosts in self.kinds.items()
             for number, host in enumerate(hosts)
         }
 
     @property
     def gateways(self) -> tuple[Gateway, ...]:
-        """The gateways; there is one for now."""
-        return (self.gateway,)
+        """The gateways: those listed, or the only one."""
+        return (self.gateway,) if self.gateway else self.listed_gateways
+
+    @property
+    def submission_name(self) -> str:
+        """The name by which clients and mail programs reach 587 and 465."""
+        return self.submission.name or self.gateways[0].name
+
+    @property
+    def shared_name(self) -> str | None:
+        """The submission name, if it is no gateway's own: each has a certificate for it too."""
+        name = self.submission_name
+        return None if name in {gateway.name for gateway in self.gateways} else name
 
     @property
     def submitters(self) -> dict[str, "Client | Login"]:
@@ -207,8 +186,8 @@ class Settings(_Model):
 
     @property
     def gateway_domain(self) -> str:
-        """The domain above the gateway's name."""
-        return names.parent(self.gateway.name)
+        """The domain above the gateways' names."""
+        return names.parent(self.gateways[0].name)
 
     @property
     def private_clients(self) -> tuple[Client, ...]:

@@ -243,6 +243,11 @@ def _letter(given: Any) -> Any:
     return str(given) if isinstance(given, int) else given
 
 
+def subnet_number(zone: str) -> int:
+    """The number of a zone's subnet in the VPC, by its letter; two are the stack's own."""
+    return 2 + ord(zone[-1]) - ord("a")
+
+
 def architecture(instance_type: str) -> str:
     """arm64 or amd64, as Debian names them."""
     return "arm64" if ARM_TYPE.match(instance_type) else "amd64"

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 
-from settings.conflicts import domains, hosts, people, smarthost
+from settings.conflicts import domains, gateways, hosts, people, smarthost
 from settings.model import Settings
 
 
 def conflicts(s: Settings) -> Iterator[str]:
     """One line for each conflict: the key, the value, and what would be right."""
-    if "." not in s.gateway_domain:  # which is a domain that sends as well
-        yield (
-            f"mail-relay:gateway.name: {s.gateway.name!r}: give a host name below your domain, "
-            f"such as mail.{s.gateway.name}"
-        )
+    if wrong := list(gateways.names_conflicts(s)):  # the first one's domain sends as well
+        yield from wrong
         return
     ours = {domain.name for domain in s.mail_domains}
     yield from domains.zone_conflicts(s)
@@ -20,3 +17,4 @@ def conflicts(s: Settings) -> Iterator[str]:
     yield from people.conflicts(s, ours)
     yield from smarthost.conflicts(s, ours)
     yield from hosts.conflicts(s, ours)
+    yield from gateways.conflicts(s, ours)

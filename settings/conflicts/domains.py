@@ -1,6 +1,6 @@
 """Domains that send, and the zones that hold their records."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from mail import dkim, names, spf, txt
 from settings.conflicts.common import twice
@@ -14,6 +14,8 @@ def zone_conflicts(s: Settings) -> Iterator[str]:
     """Names that are in no zone of the stack, and a delegation that does not fit the zones."""
     yield from twice("zones", [zone.name for zone in s.zones])
     placed = [(f"{key}.name", host.name) for key, host in s.hosts.items()]
+    if s.submission.name:
+        placed.append(("submission.name", s.submission.name))
     placed += [(f"domains[{n}].name", d.name) for n, d in enumerate(s.domains)]
     zones = s.hosted_zones
     known = set(zones)
@@ -52,17 +54,18 @@ def conflicts(s: Settings) -> Iterator[str]:
         yield f"mail-relay:domains: []: {EXAMPLES['domains']}"
     yield from twice("domains", [d.name for d in s.domains])
     hosts = {host.name for host in s.hosts.values() if host.public}
+    gateways = [gateway.name for gateway in s.gateways]
     receiving, policies = set(s.receiving), s.spf_policies
     for number, domain in enumerate(s.domains):
         key = f"mail-relay:domains[{number}]"
-        if s.gateway.name == domain.name:
+        if domain.name in gateways:
             yield (
                 f"{key}.name: {domain.name!r}: the gateway's host name is "
                 f"no domain that sends; list {s.gateway_domain}"
             )
         yield from _selector_conflicts(number, domain)
         yield from _text_conflicts(s, number, domain, policies)
-        yield from _exchange_conflicts(key, s.gateway.name, domain, receiving)
+        yield from _exchange_conflicts(key, gateways, domain, receiving)
         if domain.a and domain.a not in hosts and not is_ipv4(domain.a):
             yield (
                 f"{key}.a: {domain.a!r}: give a public host of the "
@@ -111,7 +114,7 @@ def _text_conflicts(
 
 
 def _exchange_conflicts(
-    key: str, gateway: str, domain: MailDomain, receiving: Collection[str]
+    key: str, gateways: Sequence[str], domain: MailDomain, receiving: Collection[str]
 ) -> Iterator[str]:
     exchanges = [exchange.host for exchange in domain.mx]
     yield from twice(f"{key.removeprefix('mail-relay:')}.mx", [e.value for e in domain.mx])
@@ -121,15 +124,15 @@ def _exchange_conflicts(
             f"{key}.mx: {exchanges}: {NULL_MX!r} says that the domain takes no mail (RFC 7505); it "
             "stands alone, in a domain without forwards and mailboxes"
         )
-    elif exchanges and takes and gateway not in exchanges:
+    elif exchanges and takes and not set(gateways) & set(exchanges):
         yield (
             f"{key}.mx: {exchanges}: a forward or a mailbox of {domain.name} makes the gateway "
             "take all its mail, so what our users write to its other addresses would be refused "
-            f"and never reach {exchanges[0]}; take mx away or add {gateway} to it, or have the "
+            f"and never reach {exchanges[0]}; take mx away or add {gateways[0]} to it, or have the "
             "addresses forwarded there (docs/tasks/move-a-domain.md)"
         )
     for place, exchange in enumerate(exchanges):
-        if exchange == gateway and not takes:
+        if exchange in gateways and not takes:
             yield (
                 f"{key}.mx[{place}].host: {exchange!r}: the "
                 f"gateway takes no mail for {domain.name}; give it a forward or a mailbox"

@@ -17,7 +17,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     for key, hosts in s.kinds.items():
         yield from twice(key, [host.name for host in hosts])
         for number, host in enumerate(hosts):
-            if key != "gateway" and host.name in taken:
+            if key == "clients" and host.name in taken:
                 yield (
                     f"mail-relay:{key}[{number}].name: {host.name!r}: this name is taken by the "
                     "gateway or a domain; give the host a name of its own"
@@ -51,11 +51,11 @@ def _private_conflicts(s: Settings) -> Iterator[str]:
             "own; give a network of /16 to /23"
         )
     for number, domain in enumerate(s.domains):
-        if domain.name.endswith(f".{s.gateway.name}"):
+        if domain.name.endswith(f".{s.submission_name}"):
             yield (
                 f"mail-relay:domains[{number}].name: {domain.name!r}: with private clients the "
-                f"hosts see a private zone {s.gateway.name}, which hides what is below it; choose "
-                "a domain that is not below the gateway's name"
+                f"hosts see a private zone {s.submission_name}, which hides what is below it; "
+                "choose a domain that is not below the gateway's name"
             )
 
 

@@ -96,7 +96,7 @@ def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 "`to` to keep a copy, or remove one of the two"
             )
     promised = sum(mailbox.quota_mib + _beyond_quota_mib(s) for mailbox in s.mailboxes)
-    size = s.gateway.data_volume_gib * 1024
+    size = s.gateways[0].data_volume_gib * 1024
     room = size - size // FILE_SYSTEM_SHARE - queue_mib(s)
     if s.mailboxes and promised > room:
         yield (

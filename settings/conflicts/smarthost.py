@@ -34,7 +34,10 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         )
     yield from twice("smarthost.accounts", senders)
     for number, sender in enumerate(senders):
-        if sender and sender.rpartition("@")[2] not in {*ours, s.gateway.name}:
+        if sender and sender.rpartition("@")[2] not in {
+            *ours,
+            *(gateway.name for gateway in s.gateways),
+        }:
             yield (
                 f"{key}.accounts[{number}].sender: {sender!r}: its domain is none of ours "
                 f"({', '.join(sorted(ours))}); add it to mail-relay:domains"

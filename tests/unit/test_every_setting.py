@@ -47,12 +47,24 @@ SES: dict[str, Any] = {
     "forwards": [],
     "smarthost": {},
 }
-OTHER = {"smarthost.ses": SES}
+SEVERAL: dict[str, Any] = {
+    **{key: value for key, value in BASE.items() if key not in ("gateway", "mailboxes")},
+    "gateways": [{"name": "mx2.try.up.co.example"}, {"name": "mx1.try.up.co.example"}],
+    "submission": {"name": "mail.try.up.co.example"},
+}
+OF_SEVERAL = ("gateways.name", "gateways.zone", "gateways.instanceType", "gateways.dataVolumeGiB")
+OTHER = {"smarthost.ses": SES, **dict.fromkeys(OF_SEVERAL, SEVERAL)}
 # for each key of the settings another value; where a list has keys, it is of the first item
 ROWS: dict[str, Any] = {
     "gateway.name": "mx.try.up.co.example",
+    "gateway.zone": "us-east-1b",
     "gateway.instanceType": "t4g.medium",
     "gateway.dataVolumeGiB": 9,
+    "gateways.name": "mx3.try.up.co.example",
+    "gateways.zone": "us-east-1b",
+    "gateways.instanceType": "t4g.medium",
+    "gateways.dataVolumeGiB": 9,
+    "submission.name": "smtp.try.up.co.example",
     "domains.name": "in.news.example",
     "domains.selectors": ["s1", "s2"],
     "domains.retired": ["s0"],

@@ -26,7 +26,7 @@ def settings_of(file: Path) -> dict[str, str]:
 def test_what_a_stack_exports_is_read(file: Path) -> None:
     exported = declare(settings_of(file)).outputs
     outputs = read(exported)
-    hosts = [exported["gateway"], *exported["clients"]]
+    hosts = [*exported["gateways"], *exported["clients"]]
     assert [host.json_object() for host in outputs.hosts] == hosts
     assert list(outputs.logins) == exported["logins"]
     assert outputs.mail_programs.model_dump() == exported["mailPrograms"]

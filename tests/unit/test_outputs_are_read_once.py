@@ -37,7 +37,7 @@ def exported() -> tuple[set[str], set[str]]:
     """The names of all outputs with their parts, and of a host's, as two stacks export them."""
     files = [PROJECT / f"examples/Pulumi.{example}.yaml" for example in ("basics", "handson")]
     stacks = [declare(settings_of(file)).outputs for file in files]
-    hosts = [host for stack in stacks for host in (stack["gateway"], *stack["clients"])]
+    hosts = [host for stack in stacks for host in (*stack["gateways"], *stack["clients"])]
     return set(names(stacks)), set(names(hosts))
 
 
@@ -97,8 +97,8 @@ def test_who_asks_pulumi_for_them_is_known() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        'stage.outputs["gateway"]',
-        'stack.outputs(lab)["gateway"]["instanceId"]',
+        'stage.outputs["gateways"]',
+        'stack.outputs(lab)["gateways"][0]["instanceId"]',
         'for client in outputs["clients"]: client["name"]',
         'place.outputs.get("passwords")',
         'gateway["privateAddress"]',

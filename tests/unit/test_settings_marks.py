@@ -57,12 +57,14 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
         "NAME ITEM": {
             "domains.name",
             "clients.name",
+            "gateway.name",
+            "gateways.name",
             "logins.address",
             "forwards.address",
             "mailboxes.address",
         },
         "NAME": {
-            "gateway.name",
+            "submission.name",
             "domains.spf.mechanisms",
             "domains.a",
             "domains.mx.host",
@@ -78,6 +80,7 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
         # names nothing of the stack, or is public and harmless under another name too
         "": {
             "gateway.instanceType",
+            "gateways.instanceType",
             "clients.instanceType",
             "domains.selectors",
             "domains.retired",
@@ -94,6 +97,8 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
             "ssh.allowFrom",
             "network.cidr",
             "network.zone",
+            "gateway.zone",
+            "gateways.zone",
             "tags",
         },
     }
@@ -101,6 +106,7 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
 
 def test_an_item_of_a_list_is_known_by_one_key() -> None:
     assert ITEM_KEYS == {
+        "gateways": "name",
         "domains": "name",
         "clients": "name",
         "logins": "address",

@@ -1,0 +1,70 @@
+"""One gateway or several: their names, their zones, and what only one can do."""
+
+import ipaddress
+from collections.abc import Iterator
+
+from mail import names
+from settings.errors import EXAMPLES
+from settings.model import Settings
+from settings.words import subnet_number
+
+MISSING = f"mail-relay:gateway: missing; {EXAMPLES['gateway']}"
+
+
+def names_conflicts(s: Settings) -> Iterator[str]:
+    """No gateway, two lists of them, or names that are in no common domain."""
+    if s.gateway and s.listed_gateways:
+        yield "mail-relay:gateways: give either gateway, the short form of one, or gateways"
+        return
+    if not s.gateways:
+        yield MISSING
+        return
+    for key, host in s.hosts.items():
+        if not key.startswith("gateway"):
+            continue
+        if "." not in names.parent(host.name):
+            yield (
+                f"mail-relay:{key}.name: {host.name!r}: give a host name below your domain, "
+                f"such as mail.{host.name}"
+            )
+        elif names.parent(host.name) != s.gateway_domain:
+            yield (
+                f"mail-relay:{key}.name: {host.name!r}: give a name right below "
+                f"{s.gateway_domain}, as the first gateway has: their bounces and their "
+                "operator's mail are signed by that one domain"
+            )
+
+
+def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
+    """What several gateways need, or cannot have; the place of each in the network."""
+    clients = {client.name for client in s.clients}
+    if s.shared_name in ours | clients:
+        yield (
+            f"mail-relay:submission.name: {s.shared_name!r}: this name is taken by a domain or a "
+            "client; give 587 and 465 a name of their own"
+        )
+    room = 2 ** (24 - ipaddress.IPv4Network(s.network.cidr).prefixlen)
+    for key, gateway in zip(s.hosts, s.gateways, strict=False):
+        if gateway.zone and subnet_number(gateway.zone) >= room:
+            yield (
+                f"mail-relay:{key}.zone: {gateway.zone!r}: each zone has a subnet of its own, and "
+                f"network.cidr {s.network.cidr} has room for {room}; give a larger network"
+            )
+    if len(s.gateways) == 1:
+        return
+    example = f"mail.{s.gateway_domain}"
+    if s.submission.name is None:
+        yield (
+            "mail-relay:submission.name: missing; clients and mail programs reach several gateways "
+            f"by one name, such as {example}"
+        )
+    elif s.shared_name is None:
+        yield (
+            f"mail-relay:submission.name: {s.submission.name!r}: this name is a gateway's own, "
+            f"which its HELO and its PTR need; give one for all of them, such as {example}"
+        )
+    if s.mailboxes:
+        yield (
+            "mail-relay:mailboxes: they are on the data volume of one gateway, and any of several "
+            "may get their mail: have them in a stack of their own and forward to them"
+        )
