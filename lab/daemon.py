@@ -23,6 +23,7 @@ from lab.machines.machine import EXIT_REBOOT, Machine
 from lab.machines.network import Link
 from lab.machines.reconciler import Reconciler
 from lab.machines.state import RegionState
+from lab.region.health import CHECKERS
 from lab.region_client import RegionClient
 from lab.wait import until
 
@@ -47,6 +48,7 @@ class Daemon:
             signal.signal(number, lambda *_: self.end.set())
         host_image = image.host_image(log.info)
         authority = Authority(self.lab.directory / "authority")
+        self._connect_checkers()
         for name, command in services.commands(self.lab, authority, host_image).items():
             self._start(name, command)
         trust = authority.certificate.read_text() + self._acme_root(authority)
@@ -135,6 +137,13 @@ class Daemon:
         self._connect(machine.link)
         machine.boot()
         return machine
+
+    def _connect_checkers(self) -> None:
+        """Route53's health checkers are on the internet like others, behind the security groups."""
+        link = network.other(self.lab, "checkers")
+        self._connect(link)
+        addresses = [address for each in CHECKERS.values() for address in each]
+        network.add_addresses(self.lab, link, addresses)
 
     def _connect(self, link: Link) -> None:
         network.connect(self.lab, link)

@@ -20,7 +20,7 @@ from lab.internet import private_zones
 from lab.internet.authority import Authority
 from lab.lab import API_PORT, HOME, Lab
 from lab.machines.image import CACHE
-from lab.machines.network import DNS, METADATA, RESOLVER, SERVICES
+from lab.machines.network import DNS, METADATA, RESOLVER, SERVICES, other
 from lab.wait import within
 
 ACME_NAME = "acme-v02.api.letsencrypt.org"
@@ -191,6 +191,7 @@ def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]
     region = ["--port", str(API_PORT), "--dns", f"{DNS}:53", "--metadata", f"{METADATA}:80"]
     region += ["--service-address", SERVICES, "--ready", str(directory / "region.ready")]
     region += ["--consoles", str(directory / "machines")]
+    region += ["--checkers", other(lab, "checkers").namespace]
     for name in (ACME_NAME, STAGING_NAME, ROOTS_NAME, *mirrors(image)):
         region += ["--service-name", name]
     pebbles = {

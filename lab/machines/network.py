@@ -22,7 +22,8 @@ SERVICES = "192.0.2.80"
 INBOX = "198.51.100.10"
 PROBE = "198.51.100.20"
 SMARTHOST = "198.51.100.30"
-OTHERS = {"inbox": INBOX, "probe": PROBE, "smarthost": SMARTHOST}
+CHECKERS = "198.51.100.40"
+OTHERS = {"inbox": INBOX, "probe": PROBE, "smarthost": SMARTHOST, "checkers": CHECKERS}
 OTHERS_CIDR = "198.51.100.0/24"
 
 
@@ -110,6 +111,13 @@ def configure(link: Link) -> None:
     run("ip", "-n", ns, "link", "set", "eth0", "up")
     run("ip", "-n", ns, "address", "replace", f"{link.address}/{prefix}", "dev", "eth0")
     run("ip", "-n", ns, "route", "replace", "default", "via", link.router)
+
+
+def add_addresses(lab: Lab, link: Link, addresses: Iterable[str]) -> None:
+    """Give a machine outside AWS more addresses, which need not be in its network."""
+    for address in addresses:
+        run("ip", "-n", link.namespace, "address", "add", f"{address}/32", "dev", "eth0")
+        run("ip", "-n", lab.namespace, "route", "add", f"{address}/32", "dev", link.interface)
 
 
 def disconnect(lab: Lab, link: Link) -> None:

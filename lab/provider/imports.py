@@ -7,7 +7,12 @@ and Read must find all properties that the id does not contain.
 
 import zlib
 
-from lab.provider.kinds import Clients, Imported, Importer
+from lab.provider.kinds import Clients, Imported, Importer, names
+
+# the AWS SDK's RRType
+RECORD_TYPES = names(
+    "A AAAA CAA CNAME DS HTTPS MX NAPTR NS PTR SOA SPF SRV SSHFP SVCB TLSA TXT",
+)
 
 
 class ImportRefused(Exception):
@@ -67,6 +72,26 @@ def attachment(_: Clients, identity: str) -> Imported:
     device, volume, instance = parts
     known = {"deviceName": device, "volumeId": volume, "instanceId": instance}
     return attachment_id(device, volume, instance), known
+
+
+def record(_: Clients, identity: str) -> Imported:
+    """ZONE_name_type or ZONE_name_type_identifier; names and identifiers may have `_` themselves.
+
+    record.go, recordParseResourceID.
+    """
+    zone, *parts = identity.split("_")
+    index = next((n for n, part in enumerate(parts) if part in RECORD_TYPES), 0)
+    if not zone or index == 0:
+        raise ImportRefused(
+            f'unexpected format of ID ("{identity}"), expected '
+            "ZONEID_RECORDNAME_TYPE_SET-IDENTIFIER (e.g. Z4KAPRWWNC7JR_dev.example.com_NS_dev), "
+            "where SET-IDENTIFIER is optional"
+        )
+    name = "_".join(parts[:index]).removesuffix(".")
+    known = {"zoneId": zone, "name": name, "type": parts[index]}
+    if identifier := "_".join(parts[index + 1 :]):
+        known["setIdentifier"] = identifier
+    return identity, known
 
 
 def policy(owner: str) -> Importer:

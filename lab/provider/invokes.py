@@ -135,6 +135,9 @@ def _record_set(held: Mapping[str, Any]) -> Properties:
         found["ttl"] = held["TTL"]
     if "ResourceRecords" in held:
         found["resourceRecords"] = [{"value": r["Value"]} for r in held["ResourceRecords"]]
+    for theirs in ("SetIdentifier", "MultiValueAnswer", "HealthCheckId"):
+        if theirs in held:
+            found[theirs[0].lower() + theirs[1:]] = held[theirs]
     if alias := held.get("AliasTarget"):
         found["aliasTarget"] = {
             "dnsName": alias["DNSName"],

@@ -114,7 +114,7 @@ def code(error: ClientError) -> str:
 
 def gone(error: ClientError) -> bool:
     """Whether the error says that the resource does not exist."""
-    others = ("NoSuchEntity", "404", "NoSuchBucket", "NoSuchHostedZone")
+    others = ("NoSuchEntity", "404", "NoSuchBucket", "NoSuchHostedZone", "NoSuchHealthCheck")
     return "NotFound" in code(error) or code(error) in others
 
 

@@ -10,7 +10,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from lab.provider import hosts, identity, network, ses, storage, zones
+from lab.provider import health_checks, hosts, identity, network, ses, storage, zones
 from lab.provider.imports import ImportRefused
 from lab.provider.invokes import INVOKES, InvokeError
 from lab.provider.kinds import Clients, Kind, Properties
@@ -20,6 +20,7 @@ KINDS: dict[str, Kind] = {
     **hosts.KINDS,
     **identity.KINDS,
     **zones.KINDS,
+    **health_checks.KINDS,
     **storage.KINDS,
     **ses.KINDS,
 }
@@ -220,15 +221,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Update in place; in a preview the old outputs stay known."""
         kind = self._kind(request.urn, context)
         olds, news = to_python(request.olds), to_python(request.news)
+        # an input that is taken away is not in the new state either
+        kept = {k: v for k, v in olds.items() if k not in kind.inputs}
         if request.preview:
-            merged = {**olds, **news}
-            return provider_pb2.UpdateResponse(properties=to_struct(merged))
+            return provider_pb2.UpdateResponse(properties=to_struct({**kept, **news}))
 
         def update() -> Any:
             if kind.update is not None:
                 kind.update(self.clients, request.id, olds, news)
             found = kind.read(self.clients, request.id, news) or {}
-            return provider_pb2.UpdateResponse(properties=to_struct({**olds, **news, **found}))
+            return provider_pb2.UpdateResponse(properties=to_struct({**kept, **news, **found}))
 
         return self._calling(update, context)
 

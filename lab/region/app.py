@@ -14,7 +14,7 @@ import lab.region.backends  # noqa: F401 (sets moto up before it loads)
 from lab.region import control_api
 from lab.region.errors import ApiError, answer
 from lab.region.memory import Memory
-from lab.region.rules import account, ec2, permissions, route53, s3, ses
+from lab.region.rules import account, ec2, health_checks, permissions, route53, s3, ses
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 JSON = "application/json"
@@ -123,6 +123,18 @@ class Region:
         else:
             arn = f"arn:aws:route53:::{request.path.removeprefix('/2013-04-01/')}"
             permissions.judge(self._memory, key, f"route53:{request.method}", arn, {})
+        if health_checks.PATH.match(request.path):
+            return self._health_checks(request, body, environ, start_response)
+        return self._moto(environ, start_response)
+
+    def _health_checks(
+        self, request: Request, body: bytes, environ: dict[str, Any], start_response: Any
+    ) -> Iterable[bytes]:
+        if (content := health_checks.status(self._memory, request.path)) is not None:
+            return Response(content, content_type="text/xml")(environ, start_response)
+        body = health_checks.before(self._memory, request.method, request.path, body)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
         return self._moto(environ, start_response)
 
     def _s3(self, key: str, request: Request) -> None:

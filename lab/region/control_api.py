@@ -101,7 +101,7 @@ def state(memory: Memory) -> dict[str, Any]:
         )
     volumes = [{"id": v.id, "sizeGiB": v.size} for v in data_volumes]
     zones = [
-        {"name": zone.name, "networks": networks, "records": names.records(zone)}
+        {"name": zone.name, "networks": networks, "records": names.records(memory, zone)}
         for zone, networks in names.private_zones()
     ]
     return {
@@ -180,6 +180,7 @@ def leftovers() -> list[str]:
     left += [f"instance profile {p.name}" for p in backends.iam().instance_profiles.values()]
     left += [f"user {name}" for name in backends.iam().users]
     left += [f"SES identity {name}" for name in backends.ses().email_identities]
+    left += [f"health check {identity}" for identity in backends.route53().health_checks]
     for zone in backends.route53().zones.values():
         # public zones existed before the stack, except those that it made, which have tags
         tags = backends.route53().list_tags_for_resource(zone.id.rpartition("/")[2])

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from lab.region.health import Health
+
 
 @dataclass
 class OtherNames:
@@ -51,6 +53,7 @@ class Memory:
 
     consoles: Path | None = None
     names: OtherNames = field(default_factory=OtherNames)
+    health: Health = field(default_factory=Health)
     zones: ZoneDifferences = field(default_factory=ZoneDifferences)
     boots: dict[str, int] = field(default_factory=dict)
     pointers: dict[str, str] = field(default_factory=dict)

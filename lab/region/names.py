@@ -1,6 +1,7 @@
 """DNS data: Route53's zones, Amazon's own names, and all other names of the lab."""
 
 import ipaddress
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from lab.region.memory import Memory
 from mail.txt import zone_file
 
 AMAZON_TTL = 60
+MOST = 8  # records of multivalue answers in one answer
 SOA = "ns.lab. hostmaster.lab. 1 7200 900 1209600 {minimum}"
 
 
@@ -115,22 +117,47 @@ def _entries(memory: Memory, zone: str) -> list[tuple[str, str, int, str]]:
     if hosted is None:
         soa = (zone, "SOA", 300, SOA.format(minimum=300))
         return [soa, (zone, "NS", 300, "ns.lab."), *memory.names.zones[zone]]
-    return records(hosted)
+    return records(memory, hosted, at_most=MOST)
 
 
-def records(hosted: Any) -> list[tuple[str, str, int, str]]:
-    """All records of a zone of Route53: (name, type, TTL, value) each."""
+def records(
+    memory: Memory, hosted: Any, at_most: int | None = None
+) -> list[tuple[str, str, int, str]]:
+    """The records of a zone of Route53 that it answers with: (name, type, TTL, value) each.
+
+    Of the multivalue answers of a name and type these are the healthy ones, or all if none is
+    healthy, and of more than `at_most` a choice by chance.
+    """
     zone = hosted.name
     servers = [f"{s.rstrip('.')}." for s in hosted.delegation_set.name_servers]
     soa = f"{servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
     entries = [(zone, "SOA", 900, soa), *((zone, "NS", 172800, s) for s in servers)]
-    for record in hosted.rrsets:
+    for record in _answering(memory, hosted.rrsets, at_most):
         if record.type in ("SOA", "NS") and record.name == zone:
             continue
         name = record.name.replace("\\052", "*")
         values = [zone_file(value) for value in record.records]
         entries += [(name, record.type, int(record.ttl or 0), value) for value in values]
     return entries
+
+
+def _answering(memory: Memory, sets: Sequence[Any], at_most: int | None) -> list[Any]:
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for record in sets:
+        if record.multi_value_answer:
+            groups.setdefault((record.name, record.type), []).append(record)
+    found = [record for record in sets if not record.multi_value_answer]
+    for group in groups.values():
+        healthy = [
+            record
+            for record in group
+            if record.health_check_id is None or memory.health.healthy(record.health_check_id)
+        ]
+        chosen = healthy or group
+        if at_most is not None and len(chosen) > at_most:
+            chosen = random.sample(chosen, at_most)
+        found += chosen
+    return found
 
 
 def _infrastructure(memory: Memory, name: str) -> Found:

@@ -13,6 +13,7 @@ from moto.route53.models import RecordSet
 
 from lab.region import backends
 from lab.region.errors import ApiError
+from lab.region.rules import health_checks
 
 PATH = re.compile(r"/2013-04-01/hostedzone/([A-Z0-9]+)/rrset/?$")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -20,7 +21,19 @@ STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 PRINTABLE = re.compile(r"[ -~]*")
 STRING_LIMIT, VALUE_LIMIT = 255, 4000
 
+IDENTIFIER_LIMIT = 128
+OTHER_POLICIES = (
+    "Weight",
+    "Region",
+    "Failover",
+    "GeoLocation",
+    "GeoProximityLocation",
+    "CidrRoutingConfig",
+)
+
 Change = tuple[str, dict[str, Any]]
+# record sets by name, type and set identifier
+Sets = dict[tuple[str, str, str | None], Any]
 
 
 def changes(body: bytes) -> list[Change]:
@@ -30,6 +43,7 @@ def changes(body: bytes) -> list[Change]:
     found: list[Change] = []
     for change in batch:
         given = dict(change["ResourceRecordSet"])
+        _policy(change["Action"], given)
         given["Name"] = given["Name"].lower().rstrip(".") + "."
         records = (given.get("ResourceRecords") or {}).get("ResourceRecord", [])
         given["ResourceRecords"] = [record["Value"] for record in records]
@@ -39,40 +53,54 @@ def changes(body: bytes) -> list[Change]:
     return found
 
 
+def _policy(action: str, given: dict[str, Any]) -> None:
+    """The fields of a routing policy belong together; the lab has simple and multivalue answer."""
+    name, kind, identifier = given["Name"], given["Type"], given.get("SetIdentifier")
+    where = f"[Action={action}, Name={name}, Type={kind}, SetIdentifier={identifier or 'null'}]"
+    if others := [policy for policy in OTHER_POLICIES if policy in given]:
+        raise ApiError("InvalidInput", f"the lab has no routing policy {others[0]} in {where}")
+    if not identifier and ("MultiValueAnswer" in given or "HealthCheckId" in given):
+        text = f"Invalid request: Missing field 'SetIdentifier' in Change with {where}"
+        raise ApiError("InvalidInput", text)
+    given["MultiValueAnswer"] = True if given.get("MultiValueAnswer") == "true" else None
+    if identifier and not given["MultiValueAnswer"]:
+        raise ApiError(
+            "InvalidInput",
+            "Invalid request: Expected exactly one of [Weight, Region, Failover, GeoLocation, or "
+            f"MultiValueAnswer], but found none in Change with {where}",
+        )
+    if identifier and len(identifier) > IDENTIFIER_LIMIT:
+        raise ApiError(
+            "InvalidInput",
+            f"1 validation error detected: Value '{identifier}' at 'setIdentifier' failed to "
+            f"satisfy constraint: Member must have length less than or equal to {IDENTIFIER_LIMIT}",
+        )
+    if action != "DELETE" and given.get("HealthCheckId"):
+        health_checks.require(given["HealthCheckId"])
+
+
 def change(zone_id: str, batch: list[Change]) -> str:
     """Check the batch against the zone, apply it, and return the answer's XML."""
     zone = backends.route53().zones.get(zone_id)
     if zone is None:
         raise ApiError("NoSuchHostedZone", f"No hosted zone found with ID: {zone_id}", 404)
-    sets = {(r.name, r.type): r for r in zone.rrsets}
+    sets: Sets = {(r.name, r.type, r.set_identifier): r for r in zone.rrsets}
     problems: list[str] = []
     for action, given in batch:
-        name, kind = given["Name"], given["Type"]
-        key = (name, kind)
-        where = f"resource record set [name='{name}', type='{kind}']"
-        if name != zone.name and not name.endswith("." + zone.name):
-            problems.append(f"RRSet with DNS name {name} is not permitted in zone {zone.name}")
-        elif action == "CREATE" and key in sets:
-            problems.append(f"Tried to create {where} but it already exists")
-        elif action == "DELETE" and key not in sets:
-            problems.append(f"Tried to delete {where} but it was not found")
-        elif action == "DELETE" and (
-            sorted(sets[key].records) != sorted(given["ResourceRecords"])
-            or sets[key].ttl != given.get("TTL")
-            or sets[key].alias_target != given.get("AliasTarget")
-        ):
-            problems.append(
-                f"Tried to delete {where} but the values provided do not match the current values"
-            )
-        elif action == "DELETE":
-            del sets[key]
-        else:
-            problems += _values(name, kind, given["ResourceRecords"])
-            sets[key] = RecordSet(given)
+        problems += _apply(zone.name, sets, action, given)
     problems += _alias_rules(sets, zone.name)
+    for action, given in batch:
+        if action != "DELETE":
+            problems += _beside(sets, given)
     if problems:
         raise ApiError("InvalidChangeBatch", f"[{', '.join(problems)}]")
-    zone.rrsets = list(sets.values())
+    for action, given in batch:
+        if action != "DELETE" and given["MultiValueAnswer"]:
+            # all of a group get the TTL that was given last (Route 53 Developer Guide)
+            for record in _group(sets, given):
+                record.ttl = given["TTL"]
+    # listed by name, type (moto) and set identifier
+    zone.rrsets = sorted(sets.values(), key=lambda r: r.set_identifier or "")
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<ChangeResourceRecordSetsResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">'
@@ -80,6 +108,67 @@ def change(zone_id: str, batch: list[Change]) -> str:
         "<SubmittedAt>2026-01-01T00:00:00Z</SubmittedAt></ChangeInfo>"
         "</ChangeResourceRecordSetsResponse>"
     )
+
+
+def _apply(apex: str, sets: Sets, action: str, given: dict[str, Any]) -> list[str]:
+    """Make one change in `sets`, or say why not."""
+    name, kind, identifier = given["Name"], given["Type"], given.get("SetIdentifier")
+    key = (name, kind, identifier)
+    which = f", set-identifier='{identifier}'" if identifier else ""
+    where = f"resource record set [name='{name}', type='{kind}'{which}]"
+    if name != apex and not name.endswith("." + apex):
+        return [f"RRSet with DNS name {name} is not permitted in zone {apex}"]
+    if action == "CREATE" and key in sets:
+        return [f"Tried to create {where} but it already exists"]
+    if action == "DELETE" and key not in sets:
+        return [f"Tried to delete {where} but it was not found"]
+    if action == "DELETE" and _differs(sets[key], given):
+        return [f"Tried to delete {where} but the values provided do not match the current values"]
+    if action == "DELETE":
+        del sets[key]
+        return []
+    sets[key] = RecordSet(given)
+    return _values(name, kind, given["ResourceRecords"])
+
+
+def _differs(record: Any, given: dict[str, Any]) -> bool:
+    return (
+        sorted(record.records) != sorted(given["ResourceRecords"])
+        or record.ttl != given.get("TTL")
+        or record.alias_target != given.get("AliasTarget")
+        or record.health_check_id != given.get("HealthCheckId")
+    )
+
+
+def _group(sets: Sets, given: dict[str, Any]) -> list[Any]:
+    """The record sets of a name and type."""
+    same = given["Name"], given["Type"]
+    return [record for (name, kind, _), record in sets.items() if (name, kind) == same]
+
+
+def _beside(sets: Sets, given: dict[str, Any]) -> list[str]:
+    """Record sets of a name and type have one routing policy, and multivalue answers their rules.
+
+    The texts are AWS's own, as they are in reports; of the second value the text is not known.
+    """
+    multivalue, kind = bool(given["MultiValueAnswer"]), given["Type"]
+    where = f"RRSet with DNS name {given['Name']}, type {kind}"
+    mixed = any(bool(r.multi_value_answer) != multivalue for r in _group(sets, given))
+    if not multivalue:
+        exist = f"{where} cannot be created as other RRSets exist with the same name and type."
+        return [exist] if mixed else []
+    where += f", SetIdentifier {given['SetIdentifier']}"
+    problems: list[str] = []
+    if mixed:
+        other = "a non multivalue answer rrset exists with the same name and type."
+        problems.append(f"{where} cannot be created because {other}")
+    if kind in ("CNAME", "NS", "SOA"):
+        problems.append(f"{where}: this type of RRSet is not supported")
+    if given.get("AliasTarget"):
+        problems.append("Multivalue answer rrset should not be an alias rrset")
+    elif len(given["ResourceRecords"]) != 1:
+        problems.append(f"{where}: each multivalue answer record can only have one value")
+    return problems
 
 
 def _values(name: str, kind: str, values: list[str]) -> list[str]:
@@ -118,11 +207,11 @@ def _text_problems(value: str) -> list[str]:
     return []
 
 
-def _alias_rules(sets: dict[tuple[str, str], Any], apex: str) -> list[str]:
+def _alias_rules(sets: Sets, apex: str) -> list[str]:
     """RFC 1034, 3.6.2: a CNAME stands alone, so never at the apex."""
     problems: list[str] = []
-    for name, kind in sets:
-        if kind == "CNAME" and (name == apex or sum(n == name for n, _ in sets) > 1):
+    for name, kind, _ in sets:
+        if kind == "CNAME" and (name == apex or sum(n == name for n, *_ in sets) > 1):
             problems.append(
                 f"RRSet of type CNAME with DNS name {name} is not permitted as it conflicts with "
                 f"other records with the same DNS name in zone {apex}"
