@@ -16,8 +16,8 @@ def described(target: Target, outputs: Outputs, login: str, show_password: bool)
     if login not in outputs.send_as:
         text = f"the stack does not say yet what {login} may send as: {target.apply_command}"
         raise OutputsMissing(text)
-    server = outputs.gateways[0].name
-    imap = {"server": server, "port": IMAPS.port, "tls": TLS[465], "user": login}
+    server = outputs.submission.host
+    imap = {"server": outputs.gateways[0].name, "port": IMAPS.port, "tls": TLS[465], "user": login}
     has_mailbox = login in outputs.mailboxes
     return {
         "login": login,

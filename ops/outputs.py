@@ -50,6 +50,12 @@ class Domain(_Model):
     selectors: tuple[str, ...]
 
 
+class Submission(_Model):
+    """The name by which 587 and 465 are reached."""
+
+    host: str
+
+
 class Ssh(_Model):
     """The networks that SSH is open to."""
 
@@ -92,6 +98,7 @@ class Outputs(_Model):
     zones: dict[str, tuple[str, ...]]
     records: Annotated[tuple[RecordSet, ...], BeforeValidator(zonefile.read)]
     ssh: Ssh
+    submission: Submission
     smarthost: Smarthost | None = None
     mailboxes: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()

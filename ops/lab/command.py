@@ -223,7 +223,7 @@ def _machine(lab: Lab, host: str) -> str:
         raise control.LabError(f"the lab {lab.name} is not up: ./relay lab up --name {lab.name}")
     known = region.instances(lab)
     if known and host == "gateway":
-        host = StackFile(LabTarget(stack_.STACK, lab)).settings().gateway.name
+        host = StackFile(LabTarget(stack_.STACK, lab)).settings().gateways[0].name
     if host not in known:
         there = ", ".join(["gateway", *known]) if known else "none: `pulumi up` has made none yet"
         raise control.LabError(f"{host}: there is no such host; there is {there}")

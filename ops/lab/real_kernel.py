@@ -15,7 +15,7 @@ from settings import Settings
 def hosts(settings: Settings, given: Sequence[str]) -> list[str]:
     """The names of the hosts that are meant; LabError for one that the stack has not."""
     known = [host.name for host in settings.hosts.values()]
-    names = [settings.gateway.name if name == "gateway" else name for name in given]
+    names = [settings.gateways[0].name if name == "gateway" else name for name in given]
     for name in names:
         if name not in known:
             raise LabError(f"--real-kernel {name}: the stack has {', '.join(known)}")

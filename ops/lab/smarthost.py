@@ -48,6 +48,9 @@ def _senders(settings: Settings, account: Account) -> list[str]:
     """What the provider lets an account send as: its sender, or what no other account is for."""
     if account.sender:
         return [account.sender]
-    names = [settings.gateway.name, *(domain.name for domain in settings.mail_domains)]
+    names = [
+        *(gateway.name for gateway in settings.gateways),
+        *(domain.name for domain in settings.mail_domains),
+    ]
     taken = {other.sender for other in settings.smarthost.accounts} if settings.smarthost else set()
     return [f"@{name}" for name in names if f"@{name}" not in taken]

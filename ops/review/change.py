@@ -40,10 +40,10 @@ class Change:
 
     @property
     def renamed(self) -> tuple[str, str] | None:
-        """The gateway's name before and after, if it changes."""
-        if self.before is None or self.before.gateway.name == self.after.gateway.name:
-            return None
-        return self.before.gateway.name, self.after.gateway.name
+        """The only gateway's name before and after, if it changes."""
+        before = self.before.gateways if self.before else ()
+        names = tuple(gateway.name for gateway in (*before, *self.after.gateways))
+        return names if len(names) == 2 and names[0] != names[1] and len(before) == 1 else None
 
     @property
     def domains(self) -> dict[str, str]:
@@ -58,7 +58,7 @@ class Change:
     def host(self, name: str) -> str:
         """What a host is, with its name."""
         known = [s for s in (self.before, self.after) if s]
-        if name in {s.gateway.name for s in known}:
+        if name in {gateway.name for s in known for gateway in s.gateways}:
             return f"gateway {name}"
         private = name in {c.name for s in known for c in s.private_clients}
         return f"{'private client host' if private else 'client host'} {name}"

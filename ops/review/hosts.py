@@ -29,8 +29,9 @@ def sentences(change: Change) -> Iterator[str]:
             f"The gateway {old} becomes {new}: a new host with a new address, reverse name and "
             f"certificate and an empty queue. Mail programs have to be told the new server."
         )
-    gateway = change.after.gateway.name
-    for step in sorted(change.preview.of("Instance"), key=lambda s: (s.name != gateway, s.name)):
+    gateways = {gateway.name for gateway in change.after.gateways}
+    steps = sorted(change.preview.of("Instance"), key=lambda s: (s.name not in gateways, s.name))
+    for step in steps:
         if step.name not in (change.renamed or ()):
             yield from _instance(change, step)
     for step in change.preview.of("Volume"):
@@ -48,7 +49,9 @@ def is_touched(step: Step) -> bool:
 
 
 def _instance(change: Change, step: Step) -> Iterator[str]:
-    host, is_gateway = change.host(step.name), step.name == change.after.gateway.name
+    host = change.host(step.name)
+    is_gateway = host.startswith("gateway ")
+    others = is_gateway and len(change.after.gateways) > 1
     match step.op:
         case "create":
             serves = "takes mail" if is_gateway else "can send"
@@ -58,16 +61,18 @@ def _instance(change: Change, step: Step) -> Iterator[str]:
         case "replace":
             yield (
                 f"The {host} is rebuilt ({_why(change, step)}): "
-                f"{_pause(is_gateway, REBUILD_SECONDS)}; {_kept(change, step.name)}."
+                f"{_pause(is_gateway, others, REBUILD_SECONDS)}; {_kept(change, step.name)}."
             )
         case "update" if "instanceType" in step.changed:
             yield (
                 f"The {host} is stopped and started ({_why(change, step)}): "
-                f"{_pause(is_gateway, RESTART_SECONDS)}; nothing is lost."
+                f"{_pause(is_gateway, others, RESTART_SECONDS)}; nothing is lost."
             )
 
 
-def _pause(is_gateway: bool, seconds: int) -> str:
+def _pause(is_gateway: bool, others: bool, seconds: int) -> str:
+    if others:
+        return f"the others serve meanwhile, for about {seconds} s, and are rebuilt one by one"
     if is_gateway:
         return f"senders retry for about {seconds} s, mail programs show an error"
     return f"its programs cannot hand over mail for about {seconds} s"

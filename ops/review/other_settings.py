@@ -12,6 +12,9 @@ TOLD = {
     ("gateway", "name"),
     ("gateway", "instanceType"),
     ("gateway", "dataVolumeGiB"),
+    ("gateways", "*", "name"),
+    ("gateways", "*", "instanceType"),
+    ("gateways", "*", "dataVolumeGiB"),
     *(
         (key,)
         for key in (
@@ -36,7 +39,7 @@ TOLD = {
     ),
 }
 # Lists whose items other parts report as a whole when they are added or removed.
-ITEMS = ("clients", "logins", "domains")
+ITEMS = ("gateways", "clients", "logins", "domains")
 Path = tuple[str, ...]
 
 

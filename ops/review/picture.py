@@ -42,11 +42,18 @@ def picture(change: Change) -> str:
 
 
 def _gateways(change: Change) -> Iterator[str]:
-    name = change.after.gateway.name
-    mark = "added" if change.renamed else _host_mark(change, name)
-    yield _line("gateway", Node(f"{name}<br/>gateway", mark))
-    if change.renamed:
-        yield _line("gone", Node(f"{change.renamed[0]}<br/>gateway until now", "removed"))
+    names = [gateway.name for gateway in change.after.gateways]
+    if len(names) == 1:
+        mark = "added" if change.renamed else _host_mark(change, names[0])
+        yield _line("gateway", Node(f"{names[0]}<br/>gateway", mark))
+    else:
+        yield f'  subgraph gateway["{change.after.submission_name}"]'
+        for number, name in enumerate(names):
+            yield _line(f"gateway{number}", Node(f"{name}<br/>gateway", _host_mark(change, name)))
+        yield "  end"
+    before = [gateway.name for gateway in change.before.gateways] if change.before else []
+    for number, name in enumerate(name for name in before if name not in names):
+        yield _line(f"gone{number or ''}", Node(f"{name}<br/>gateway until now", "removed"))
 
 
 def _way_out(change: Change) -> Iterator[str]:

@@ -219,7 +219,7 @@ def _alignment(change: Change) -> Iterator[Warn]:
     """A warning if the gateway's own mail is no longer aligned with the domain that signs it."""
     was_aligned = change.before is None or _own_is_aligned(change.before)
     if change.settings_compare and was_aligned and not _own_is_aligned(change.after):
-        host, domain = change.after.gateway.name, change.after.gateway_domain
+        host, domain = change.after.gateways[0].name, change.after.gateway_domain
         yield Warn(
             "dmarc-unaligned",
             f"Mail of {host} itself, such as bounces, is signed by {domain}, and receivers would "
@@ -237,7 +237,7 @@ def _own_is_aligned(settings: Settings) -> bool:
     def look_up(name: str) -> list[str]:
         return [records[name]] if name in records else []
 
-    return dmarc.aligned(settings.gateway.name, domain, given.adkim == "s", look_up)
+    return dmarc.aligned(settings.gateways[0].name, domain, given.adkim == "s", look_up)
 
 
 def _spf(change: Change) -> Iterator[Warn]:

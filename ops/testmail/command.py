@@ -115,7 +115,7 @@ def _test(
         login=login,
         sender=sender or first_sender(login, send_as),
         recipient=address or (receiver.address if receiver else outputs.operator),
-        server=outputs.gateways[0].name,
+        server=outputs.submission.host,
         operator=outputs.operator,
         token=new_token(),
     )

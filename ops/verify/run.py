@@ -14,6 +14,7 @@ from ops.verify import (
     ports,
     records,
     spf,
+    submission,
     talk,
     zones,
 )
@@ -53,6 +54,7 @@ def _checks(expected: Outputs, probes: Probes) -> Iterator[Result]:
             if port == talk.SMTP:
                 sessions.append(session)
             yield ports.check(gateway, port, session)
+    yield from submission.check(world, probes)
     shared = spf.check_shared(world)
     yield from shared
     for domain in expected.domains:

@@ -314,8 +314,8 @@ def ours(settings: Settings, gateway: Host) -> dict[str, str]:
     login = settings.logins[0].address
     domain = login.rpartition("@")[2]
     found = {
-        "host": settings.gateway.name,
-        "above": settings.gateway.name.partition(".")[2],
+        "host": settings.gateways[0].name,
+        "above": settings.gateways[0].name.partition(".")[2],
         "address": gateway.address,
         "private": gateway.private_address,
         "login": login,

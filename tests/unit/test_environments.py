@@ -40,7 +40,7 @@ def test_the_dev_stack_moves_below_a_zone_of_the_environments_own() -> None:
         "relay.example",
     )
     assert settings.hosted_zones == ("try.relay.example",)
-    assert settings.gateway.name == "mail.try.relay.example"
+    assert settings.gateways[0].name == "mail.try.relay.example"
     assert [d.name for d in settings.domains] == ["shop.example.try.relay.example"]
     assert [c.name for c in settings.clients] == ["app.shop.example.try.relay.example"]
     assert [x.address for x in settings.logins] == ["me@shop.example.try.relay.example"]
@@ -65,7 +65,7 @@ def test_it_is_small_unprotected_short_lived_and_of_the_staging_authority() -> N
     config[f"{PREFIX}acme"] = {"email": "certificates@inbox.example"}
     config[f"{PREFIX}clients"].append({"name": "big.shop.example", "instanceType": "m7i.large"})
     _, settings = made(config)
-    assert settings.gateway.instance_type == "t4g.micro"
+    assert settings.gateways[0].instance_type == "t4g.micro"
     assert [c.instance_type for c in settings.clients] == ["t4g.micro", "t3.micro"]
     assert settings.protect is False
     assert settings.tags == {"Team": "mail", "Expires": "2026-11-25T12:30:00Z"}
@@ -163,7 +163,7 @@ def test_an_example_has_an_environment_as_well(example: str) -> None:
 def test_two_environments_share_no_name_and_no_network() -> None:
     one, two = (made(dev(), name)[1] for name in ("one", "two"))
     assert one.network.cidr != two.network.cidr
-    names = [{s.gateway.name, *(d.name for d in s.mail_domains)} for s in (one, two)]
+    names = [{s.gateways[0].name, *(d.name for d in s.mail_domains)} for s in (one, two)]
     assert not names[0] & names[1]
 
 

@@ -37,7 +37,7 @@ def test_the_smallest_settings_have_safe_defaults() -> None:
 def test_a_host_name_may_be_as_long_as_linux_takes_it() -> None:
     longest = f"{'a' * 50}.relay.example"
     assert len(longest) == 64
-    assert read(changed(gateway={"name": longest})).gateway.name == longest
+    assert read(changed(gateway={"name": longest})).gateways[0].name == longest
 
 
 def test_metal_of_a_family_on_xen_has_nvme_disks() -> None:

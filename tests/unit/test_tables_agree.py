@@ -88,7 +88,7 @@ def tables(settings: Settings) -> dict[str, Any]:
 def check(settings: Settings) -> None:
     """The host takes it, and its files say what the settings say."""
     given = tables(settings)
-    taken = bundle.parse(json.dumps(given).encode(), settings.gateway.name, "gateway")
+    taken = bundle.parse(json.dumps(given).encode(), settings.gateways[0].name, "gateway")
     assert taken == given
     owners = table(gateway_files.sender_logins(taken))
     for login in (*settings.clients, *settings.logins):
@@ -146,7 +146,7 @@ def check_host(settings: Settings) -> None:
 def gateway_host(settings: Settings) -> GatewayHost:
     return gateway.fixed(
         settings,
-        settings.gateway,
+        settings.gateways[0],
         region="us-east-1",
         tables="s3://bucket/gateway.json",
         status="s3://bucket/status",

@@ -74,6 +74,7 @@ OUTPUTS: dict[str, Any] = {
     "zones": {"relay.example": SERVERS, "shop.example": SERVERS},
     "records": RECORDS,
     "ssh": {"allowFrom": []},
+    "submission": {"host": GATEWAY, "startTls": 587, "tls": 465},
     "logins": ["me@shop.example"],
     "passwords": {"me@shop.example": "secret-123"},
     "mailPrograms": dict.fromkeys(("postfix", "msmtp", "mailrc"), "not read"),
