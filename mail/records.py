@@ -12,7 +12,7 @@ from mail.zonefile import RecordSet
 
 TTL = 300
 # of the name by which senders reach whichever gateways serve now
-SUBMISSION_TTL = 60
+SUBMISSION_TTL = 30
 # The MX value of a domain that takes no mail (RFC 7505, 3).
 NULL_MX = "0 ."
 
