@@ -1,6 +1,6 @@
 """Client hosts: their standing identities, and each host with the tables that it reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -40,16 +40,17 @@ def public_identities(
 
 
 def private_identities(
-    settings: Settings, *, network: Network, gateway: Identity, tags: Tags
+    settings: Settings, *, network: Network, gateways: Sequence[Identity], tags: Tags
 ) -> dict[str, PrivateIdentity]:
-    """Declare the identities of private clients, by name, and their network behind the gateway."""
+    """Declare the identities of private clients, by name, and their network behind the gateways."""
     if not settings.private_clients:
         return {}
     private = PrivateNetwork(
         "network-private",
         cidr=settings.network.cidr,
         network=network,
-        gateway=gateway,
+        gateways=gateways,
+        submission=settings.submission_name,
         ssh=bool(settings.ssh.allow_from),
         tags=tags,
     )

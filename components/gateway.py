@@ -27,9 +27,9 @@ from mail import caa, records, spf
 from settings import BaseHost, Settings, published
 
 TABLES_KEY = tables_key("")
-# A gateway that is gone is no answer after 40 seconds. One failure of each checker is enough: it takes
-# that of more than four in five (Route53 Developer Guide, "How Route 53 determines whether a health
-# check is healthy").
+# A gateway that is gone is no answer after 40 seconds. One failure of each checker is enough: it
+# takes that of more than four in five (Route53 Developer Guide, "How Route 53 determines whether a
+# health check is healthy").
 CHECK_SECONDS, CHECK_FAILURES = 30, 1
 
 

@@ -1,4 +1,6 @@
-"""Private clients: no public address; all traffic from and to outside goes through the gateway."""
+"""Private clients: no public address; all traffic from and to outside goes through a gateway."""
+
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
@@ -20,10 +22,11 @@ from mail.records import TTL
 
 
 class PrivateNetwork(pulumi.ComponentResource):
-    """A subnet behind the gateway, and a private zone for the gateway's name in the VPC.
+    """A subnet behind the gateways, and a private zone for their name in the VPC.
 
-    The gateway is the subnet's NAT instance. The route's target is its standing interface, so a
-    rebuilt gateway keeps it. With `ssh`, the gateway may reach port 22 of the subnet's hosts.
+    The first gateway is the subnet's NAT instance. The route's target is its standing interface, so
+    a rebuilt gateway keeps it. With `ssh`, gateways may reach port 22 of the subnet's hosts.
+    `submission` is the name by which clients reach the gateways.
     """
 
     def __init__(
@@ -32,13 +35,15 @@ class PrivateNetwork(pulumi.ComponentResource):
         *,
         cidr: str,
         network: Network,
-        gateway: Identity,
+        gateways: Sequence[Identity],
+        submission: str,
         ssh: bool,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:PrivateNetwork", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        gateway = gateways[0]
         self.gateway_name = gateway.host
         self.subnet = aws.ec2.Subnet(
             name,
@@ -70,27 +75,29 @@ class PrivateNetwork(pulumi.ComponentResource):
         if ssh:
             allow(egress, f"{name}-ssh-out", gateway.group, SSH, self.group)
             allow(ingress, f"{name}-ssh-in", self.group, SSH, gateway.group)
-        record = self._names(gateway, network, tags)
+        record = self._names(submission, gateways, network, tags)
         self.ready = [route, association, record]
         self.register_outputs({"subnet_id": self.subnet.id})
 
-    def _names(self, gateway: Identity, network: Network, tags: Tags) -> aws.route53.Record:
-        """A private zone in which the gateway's name has its private address."""
+    def _names(
+        self, name: str, gateways: Sequence[Identity], network: Network, tags: Tags
+    ) -> aws.route53.Record:
+        """A private zone in which the gateways' name has their private addresses."""
         zone = aws.route53.Zone(
-            f"{gateway.host}-private",
-            name=gateway.host,
+            f"{name}-private",
+            name=name,
             comment="The gateway's name inside the VPC",
             vpcs=[{"vpc_id": network.vpc.id}],
-            tags=tags.named(gateway.host),
+            tags=tags.named(name),
             opts=pulumi.ResourceOptions(parent=self),
         )
         return aws.route53.Record(
-            f"{gateway.host}-private-A",
-            name=gateway.host,
+            f"{name}-private-A",
+            name=name,
             type="A",
             zone_id=zone.zone_id,
             ttl=TTL,
-            records=[gateway.interface.private_ip],
+            records=[gateway.interface.private_ip for gateway in gateways],
             opts=pulumi.ResourceOptions(parent=zone),
         )
 

@@ -40,9 +40,10 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     entries = gateway.identities(
         settings, network=network, zones=zones, smarthost=smarthost, tags=tags
     )
-    entry = entries[settings.gateways[0].name]
     public = client.public_identities(settings, network=network, zones=zones, tags=tags)
-    private = client.private_identities(settings, network=network, gateway=entry, tags=tags)
+    private = client.private_identities(
+        settings, network=network, gateways=[*entries.values()], tags=tags
+    )
     addresses = {
         name: identity.address.public_ip for name, identity in {**entries, **public}.items()
     }
