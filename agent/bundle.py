@@ -32,7 +32,9 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         },
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
-    optional = {"mailboxes", "smarthost", "hosts"} if role == "gateway" else {"ownSender"}
+    optional = (
+        {"mailboxes", "smarthost", "hosts", "draining"} if role == "gateway" else {"ownSender"}
+    )
     _need(
         isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
         f"its keys are not {sorted(keys)}",
@@ -44,6 +46,9 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     whose = bundle["gateways"] if role == "gateway" else [bundle["host"]]
     _need(isinstance(whose, list) and all(map(names.is_domain, whose)), "gateways: not host names")
     _need(host in whose, f"it is for {whose!r}, this host is {host!r}")
+    if role == "gateway":
+        draining = bundle.get("draining", [])
+        _need(isinstance(draining, list) and set(draining) <= set(whose), "draining: no gateways")
     if role == "client":
         _need(names.is_domain(bundle["gateway"]), "gateway: not a host name")
         _need(names.is_address(bundle["login"]), "login: not an address")

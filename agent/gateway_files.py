@@ -113,6 +113,15 @@ def signing_table(bundle: Bundle, signing: Mapping[str, str]) -> str:
     return "".join(lines)
 
 
+def draining(bundle: Bundle, host: str) -> str:
+    """Postfix's cidr_table(5): everybody is sent to another gateway, if this one is to be emptied.
+
+    A client that is refused so (RFC 3463, 4.3.2) tries the next address at once.
+    """
+    told = "450 4.3.2 this server is being taken away: another one takes your mail"
+    return f"0.0.0.0/0 {told}\n" if host in bundle.get("draining", ()) else ""
+
+
 def notices_only(bundle: Bundle) -> str:
     """Postfix's access(5): addresses that are made for notices, with anything after a plus."""
     return "".join(f"{NO_NOTICES}@{host} notices_only\n" for host in sorted(bundle["gateways"]))

@@ -60,6 +60,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> list[str]:
 def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, File]:
     """The gateway's files, with the selector that signs for each domain that has one."""
     texts = {
+        "draining": gateway_files.draining(bundle, socket.getfqdn()),
         "sender_logins": gateway_files.sender_logins(bundle),
         "own_hosts": gateway_files.own_hosts(bundle),
         "receives": gateway_files.receives(bundle),

@@ -50,6 +50,8 @@ def gateway(
         },
         "hosts": list(hosts),
     }
+    if draining := [gateway.name for gateway in settings.gateways if gateway.drains]:
+        content["draining"] = draining
     if smarthost:
         content["smarthost"] = smarthost
     if settings.mailboxes:

@@ -75,6 +75,7 @@ def identities(
             group=group,
             zones=zones,
             data_volume_gib=gateway.data_volume_gib,
+            last_snapshot=gateway.drains,
             forwards=bool(settings.private_clients),
             spf_terms=settings.host_spf(gateway),
             exchanges=published.host_exchanges(settings, gateway),
@@ -88,16 +89,17 @@ def identities(
 def publish_addresses(
     settings: Settings, gateways: Sequence[Identity], zones: Zones, tags: Tags
 ) -> None:
-    """Publish the addresses of all gateways: for SPF, and for who submits mail."""
+    """Publish the addresses of all gateways for SPF, and of those that take mail by one name."""
     addresses = [gateway.address.public_ip for gateway in gateways]
     policy = pulumi.Output.all(*addresses).apply(spf.gateways)
     include = records.gateways(settings.spf_include, policy)
     zones.publish(include, pulumi.ResourceOptions(parent=gateways[0]))
     if name := settings.shared_name:
-        several = len(gateways) > 1
+        names = {gateway.name for gateway in settings.taking}
+        taking, several = [g for g in gateways if g.host in names], len(gateways) > 1
         zones.publish_answers(
-            records.submission(name, addresses),
-            {gateway.host: _answer(gateway, tags, checked=several) for gateway in gateways},
+            records.submission(name, [gateway.address.public_ip for gateway in taking]),
+            {gateway.host: _answer(gateway, tags, checked=several) for gateway in taking},
         )
 
 

@@ -15,7 +15,8 @@ class Identity(pulumi.ComponentResource):
     """Network interface, Elastic IP, A record, PTR, SPF of the host's name, optional data volume.
 
     With `forwards` the interface accepts packets for other addresses, as a NAT instance needs.
-    `exchanges` are the MX values of the host's name, if others take its mail too.
+    With `last_snapshot` the data volume leaves one when it is deleted. `exchanges` are the MX
+    values of the host's name, if others take its mail too.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Identity(pulumi.ComponentResource):
         protect: bool,
         tags: Tags,
         data_volume_gib: int | None = None,
+        last_snapshot: bool = False,
         forwards: bool = False,
         spf_terms: tuple[str, ...] = (),
         exchanges: tuple[str, ...] = (),
@@ -69,12 +71,17 @@ class Identity(pulumi.ComponentResource):
         )
         for record_set in (own_spf, *more):
             zones.publish(record_set, child)
-        self.volume = self._volume(place, data_volume_gib, protect, tags)
+        self.volume = self._volume(place, data_volume_gib, protect, tags, last_snapshot)
         self.ready = [self.address]
         self.register_outputs({"address": self.address.public_ip})
 
     def _volume(
-        self, place: Place, size_gib: int | None, protect: bool, tags: Tags
+        self,
+        place: Place,
+        size_gib: int | None,
+        protect: bool,
+        tags: Tags,
+        last_snapshot: bool,
     ) -> aws.ebs.Volume | None:
         if size_gib is None:
             return None
@@ -84,6 +91,7 @@ class Identity(pulumi.ComponentResource):
             size=size_gib,
             type="gp3",
             encrypted=True,
+            final_snapshot=last_snapshot or None,
             tags=tags.named(f"{self.host} data"),
             opts=pulumi.ResourceOptions(
                 # in another zone it would be another, empty volume

@@ -34,6 +34,7 @@ def outputs(
     user = logins[0] if logins else "LOGIN"
     return {
         **{kind: [_host(host) for host in made] for kind, made in hosts.items()},
+        **({"draining": drained} if (drained := _draining(settings)) else {}),
         "operator": settings.operator,
         "domains": [
             {"name": domain, "selectors": list(names)} for domain, names in selectors.items()
@@ -84,6 +85,11 @@ def _host(host: Host) -> dict[str, Any]:
         "status": host.status,
         "tables": host.tables,
     }
+
+
+def _draining(settings: Settings) -> list[str]:
+    """The gateways that take no mail any more."""
+    return [gateway.name for gateway in settings.gateways if gateway.drains]
 
 
 def _mailboxes(settings: Settings) -> dict[str, Any]:

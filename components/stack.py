@@ -1,6 +1,5 @@
 """The whole stack from its settings: its gateways, their clients, its domains."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pulumi_aws as aws
@@ -14,6 +13,7 @@ from components.mail_domain import Domain
 from components.naming import Tags
 from components.network import Network
 from components.outputs import outputs
+from components.removal import Removal
 from components.serving import Waiting
 from components.smarthost import relay_host
 from components.tables import Tables
@@ -34,6 +34,8 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     )
     network = Network("network", cidr=settings.network.cidr, placement=placement, tags=tags)
     store = Tables("tables", account=aws.get_caller_identity().account_id, tags=tags)
+    account = Account.of_stack(region)
+    Removal(store, account, settings.discard).declare(settings)
     smarthost = relay_host(settings, region, zones, tags)
 
     # standing identities, which stay when hosts are replaced
@@ -54,7 +56,8 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     }
     passwords = secrets.passwords(settings)
 
-    shared = _shared(settings, region, images, store, placement, tags)
+    waiting = Waiting(settings.wait.minutes, account) if settings.wait.minutes else None
+    shared = Shared(settings, region, images, store, waiting, placement.host_guard, tags)
     return outputs(
         settings,
         hosts={
@@ -74,24 +77,4 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         network=network,
         zones=zones,
         smarthost=smarthost,
-    )
-
-
-def _shared(
-    settings: Settings,
-    region: str,
-    images: Mapping[str, str],
-    store: Tables,
-    placement: Placement,
-    tags: Tags,
-) -> Shared:
-    minutes = settings.wait.minutes
-    return Shared(
-        settings,
-        region,
-        images,
-        store,
-        waiting=Waiting(minutes, Account.of_stack(region)) if minutes else None,
-        guard=placement.host_guard,
-        tags=tags,
     )

@@ -83,9 +83,10 @@ class Smarthost(_Model):
 class Outputs(_Model):
     """A stack as its outputs describe it.
 
-    `submission` is the name by which the gateways are reached. `zones` has the name servers of each
-    hosted zone, `passwords` that of each of `logins`, `send_as` what each may send as, `disabled`
-    those that may not log in, `unreachable` the addresses that may be sent as and take no mail.
+    `submission` is the name by which the gateways are reached, `draining` those that take no mail
+    any more. `zones` has the name servers of each hosted zone, `passwords` that of each of
+    `logins`, `send_as` what each may send as, `disabled` those that may not log in, `unreachable`
+    the addresses that may be sent as and take no mail.
     `acme_root` (PEM) is trusted for certificates, if given, instead of what the computer trusts.
     `exported` are the outputs in the form that the stack gives them, without the secret ones: to be
     shown, not to be read from.
@@ -101,6 +102,7 @@ class Outputs(_Model):
     submission: Submission
     smarthost: Smarthost | None = None
     mailboxes: tuple[str, ...] = ()
+    draining: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
     acme_root: str | None = None
     logins: tuple[str, ...] = ()
@@ -109,6 +111,11 @@ class Outputs(_Model):
     passwords: dict[str, str] = Field(default_factory=dict, repr=False)
     mail_programs: MailPrograms
     exported: dict[str, Any] = Field(repr=False)
+
+    @property
+    def taking(self) -> tuple[Host, ...]:
+        """The gateways that take mail."""
+        return tuple(gateway for gateway in self.gateways if gateway.name not in self.draining)
 
     @property
     def hosts(self) -> tuple[Host, ...]:

@@ -28,20 +28,36 @@ class BaseHost(_Model):
 
 
 class Gateway(BaseHost):
-    """A gateway: its host name, which is its HELO, its PTR and its certificate's name.
+    """The gateway: its host name, which is its HELO, its PTR and its certificate's name."""
 
-    It is in the stack's own availability zone (`network.zone`) unless it names another one.
+    instance_type: InstanceType = "t4g.small"
+    data_volume_gib: int = Field(8, alias="dataVolumeGiB", ge=1, le=16384)
+
+    @property
+    def drains(self) -> bool:
+        """Whether it takes no mail any more, and only sends what it has."""
+        return False
+
+
+class ListedGateway(Gateway):
+    """One of several. It is in the stack's own availability zone unless it names another one.
+
+    One that is to `drain` can be taken away once its queue is empty.
     """
 
     name: Annotated[Host, Mark.ITEM]
     zone: AvailabilityZone | None = None
-    instance_type: InstanceType = "t4g.small"
-    data_volume_gib: int = Field(8, alias="dataVolumeGiB", ge=1, le=16384)
+    drain: bool = False
 
     @property
     def own_zone(self) -> str | None:
         """As the settings have it."""
         return self.zone
+
+    @property
+    def drains(self) -> bool:
+        """As the settings have it."""
+        return self.drain
 
 
 class Client(BaseHost):

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 from mail import aliases, dmarc, names, spf
 from settings.base import Model as _Model
 from settings.domains import Delegation, HostedZone, MailDomain
-from settings.hosts import BaseHost, Client, Gateway
+from settings.hosts import BaseHost, Client, Gateway, ListedGateway
 from settings.limits import UNLIMITED, Limits, LoginLimits
 from settings.marks import Mark
 from settings.smarthost import Smarthost
@@ -125,7 +125,7 @@ class Settings(_Model):
     """Everything that a stack sets; Pulumi.yaml describes the keys."""
 
     gateway: Annotated[Gateway | None, _EMPTY] = None
-    listed_gateways: tuple[Gateway, ...] = Field((), alias="gateways")
+    listed_gateways: tuple[ListedGateway, ...] = Field((), alias="gateways")
     domains: tuple[MailDomain, ...]
     operator: Person
     zones: tuple[Annotated[HostedZone, BeforeValidator(hosted_zone)], ...] = ()
@@ -140,6 +140,7 @@ class Settings(_Model):
     limits: Limits = Limits()
     message_size_limit_mib: int = Field(30, alias="messageSizeLimitMiB", ge=1, le=1024)
     smarthost: Annotated[Smarthost | None, _UNSET] = None
+    discard: tuple[Host, ...] = ()
     acme: Acme = Acme()
     submission: Submission = Submission()
     ssh: Ssh = Ssh()
@@ -167,6 +168,11 @@ class Settings(_Model):
     def gateways(self) -> tuple[Gateway, ...]:
         """The gateways: those listed, or the only one."""
         return (self.gateway,) if self.gateway else self.listed_gateways
+
+    @property
+    def taking(self) -> tuple[Gateway, ...]:
+        """The gateways that take mail: all that do not drain."""
+        return tuple(gateway for gateway in self.gateways if not gateway.drains)
 
     @property
     def submission_name(self) -> str:

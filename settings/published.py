@@ -43,8 +43,8 @@ def exchanges(settings: Settings, given: MailDomain) -> tuple[str, ...]:
 
 
 def own_exchanges(settings: Settings) -> tuple[str, ...]:
-    """The gateways as MX values."""
-    return tuple(f"{MX_PREFERENCE} {gateway.name}." for gateway in settings.gateways)
+    """The gateways that take mail, as MX values."""
+    return tuple(f"{MX_PREFERENCE} {gateway.name}." for gateway in settings.taking)
 
 
 def host_exchanges(settings: Settings, host: BaseHost) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ def stack(settings: Settings) -> list[RecordSet[str | None]]:
         exchanges = host_exchanges(settings, host)
         found += records.host(host.name, None, settings.host_spf(host), exchanges)
     if name := settings.shared_name:
-        found.append(records.submission(name, (None,) * len(settings.gateways)))
+        found.append(records.submission(name, (None,) * len(settings.taking)))
     unknown: dict[str, str | None] = dict.fromkeys(host.name for host in hosts)
     for given in settings.mail_domains:
         policy: str | None = settings.spf_policies[given.name]

@@ -270,6 +270,14 @@ def delete_attachment(c: Clients, i: str, p: Properties) -> None:
     forgiving(lambda: c.ec2.detach_volume(VolumeId=volume, InstanceId=instance))
 
 
+def delete_volume(c: Clients, i: str, p: Properties) -> None:
+    """With a snapshot before, tagged as the volume, if it is to be."""
+    if p.get("finalSnapshot") and first(c.ec2.describe_volumes, "Volumes", VolumeIds=[i]):
+        tags = [{"ResourceType": "snapshot", "Tags": c.tag_list(p)}]
+        c.ec2.create_snapshot(VolumeId=i, TagSpecifications=tags)
+    forgiving(lambda: c.ec2.delete_volume(VolumeId=i))
+
+
 KINDS = {
     "aws:ec2/networkInterface:NetworkInterface": Kind(
         names("subnetId privateIps securityGroups description sourceDestCheck tags"),
@@ -318,10 +326,10 @@ KINDS = {
         names("ami primaryNetworkInterface userDataBase64 rootBlockDevice"),
     ),
     "aws:ebs/volume:Volume": Kind(
-        names("availabilityZone size type encrypted tags"),
+        names("availabilityZone size type encrypted finalSnapshot tags"),
         create_volume,
         read_volume,
-        lambda c, i, _: forgiving(lambda: c.ec2.delete_volume(VolumeId=i)),
+        delete_volume,
         update_volume,
         names("availabilityZone encrypted"),
     ),

@@ -18,7 +18,7 @@ def check(world: World, probes: Probes) -> Iterator[Result]:
     if name in {gateway.name for gateway in expected.gateways}:
         return
     yield _check_answers(world, name)
-    for gateway in expected.gateways:
+    for gateway in expected.taking:
         session = probe(
             probes.connect, probes.trust, gateway.model_copy(update={"name": name}), SUBMISSIONS
         )
@@ -40,7 +40,7 @@ def _check_answers(world: World, name: str) -> Result:
         result.skipped = f"the name servers of {world.expected.zone_of(name)} come first"
         return result
     found = {value for answer in answers for value in answer.values}
-    wanted = {gateway.address: gateway.name for gateway in world.expected.gateways}
+    wanted = {gateway.address: gateway.name for gateway in world.expected.taking}
     result.seen.append(", ".join(sorted(found)))
     if not found:
         result.error("submission-missing", f"there is no {name} A", "pulumi up --refresh")

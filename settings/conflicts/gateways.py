@@ -45,10 +45,21 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         )
     room = 2 ** (24 - ipaddress.IPv4Network(s.network.cidr).prefixlen)
     for key, gateway in zip(s.hosts, s.gateways, strict=False):
-        if gateway.zone and subnet_number(gateway.zone) >= room:
+        if gateway.own_zone and subnet_number(gateway.own_zone) >= room:
             yield (
-                f"mail-relay:{key}.zone: {gateway.zone!r}: each zone has a subnet of its own, and "
+                f"mail-relay:{key}.zone: {gateway.own_zone!r}: each zone has a subnet of its own, and "
                 f"network.cidr {s.network.cidr} has room for {room}; give a larger network"
+            )
+    if not s.taking:
+        yield (
+            f"mail-relay:{next(iter(s.hosts))}.drain: true: no gateway would take mail; leave one "
+            "that does not drain"
+        )
+    for number, name in enumerate(s.discard):
+        if name in {gateway.name for gateway in s.gateways}:
+            yield (
+                f"mail-relay:discard[{number}]: {name!r}: it is one of the gateways; name one that "
+                "is taken away with what waits there"
             )
     if len(s.gateways) == 1:
         return

@@ -52,18 +52,19 @@ SEVERAL: dict[str, Any] = {
     "gateways": [{"name": "mx2.try.up.co.example"}, {"name": "mx1.try.up.co.example"}],
     "submission": {"name": "mail.try.up.co.example"},
 }
-OF_SEVERAL = ("gateways.name", "gateways.zone", "gateways.instanceType", "gateways.dataVolumeGiB")
-OTHER = {"smarthost.ses": SES, **dict.fromkeys(OF_SEVERAL, SEVERAL)}
+OF_SEVERAL = ("name", "zone", "instanceType", "dataVolumeGiB", "drain")
+OTHER = {"smarthost.ses": SES, **{f"gateways.{key}": SEVERAL for key in OF_SEVERAL}}
 # for each key of the settings another value; where a list has keys, it is of the first item
 ROWS: dict[str, Any] = {
     "gateway.name": "mx.try.up.co.example",
-    "gateway.zone": "us-east-1b",
     "gateway.instanceType": "t4g.medium",
     "gateway.dataVolumeGiB": 9,
     "gateways.name": "mx3.try.up.co.example",
     "gateways.zone": "us-east-1b",
     "gateways.instanceType": "t4g.medium",
     "gateways.dataVolumeGiB": 9,
+    "gateways.drain": True,
+    "discard": ["mx4.try.up.co.example"],
     "submission.name": "smtp.try.up.co.example",
     "domains.name": "in.news.example",
     "domains.selectors": ["s1", "s2"],

@@ -47,7 +47,7 @@ def gateway(host: GatewayHost) -> dict[str, dict[str, str]]:
         # nobody without a login
         (
             "smtpd_client_restrictions",
-            "permit_sasl_authenticated, check_client_access $login_first, reject",
+            "$draining, permit_sasl_authenticated, check_client_access $login_first, reject",
         ),
         ("smtpd_relay_restrictions", "permit_sasl_authenticated,reject"),
         # no login with another's envelope sender

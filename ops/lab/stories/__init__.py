@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ops.lab.stories import basics, gateway, handson, sendas, smarthost
+from ops.lab.stories import basics, gateway, handson, resilient, sendas, smarthost
 from ops.lab.stories.stage import Act
 
 STORIES: dict[str, Sequence[Act]] = {
@@ -11,4 +11,5 @@ STORIES: dict[str, Sequence[Act]] = {
     "basics": basics.ACTS,
     "handson": handson.ACTS,
     "smarthost": smarthost.ACTS,
+    "resilient": resilient.ACTS,
 }

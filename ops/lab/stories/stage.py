@@ -48,10 +48,15 @@ class Stage:
         """The mailbox elsewhere."""
         return Inbox(self.lab)
 
-    def connect(self, port: int, login: str | None = None) -> smtplib.SMTP:
-        """SMTP with the gateway from the internet, TLS verified; logged in if asked."""
-        gateway = self.gateway
-        session = Internet(self.lab).connect(gateway.name, gateway.address, port)
+    def connect(
+        self, port: int, login: str | None = None, at: Host | None = None, name: str = ""
+    ) -> smtplib.SMTP:
+        """SMTP with a gateway from the internet, TLS verified; logged in if asked.
+
+        `name` is what it is called by, if not by its own.
+        """
+        gateway = at or self.gateway
+        session = Internet(self.lab).connect(name or gateway.name, gateway.address, port)
         if login:
             session.login(login, self.outputs.passwords[login])
         return session

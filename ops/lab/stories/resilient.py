@@ -1,0 +1,103 @@
+"""`resilient`: several gateways by one name; nothing is down when one is."""
+
+import time
+
+from lab.internet import send
+from lab.wait import until, within
+from ops.lab import power
+from ops.lab.stories.stage import Stage, expect
+from ops.outputs import Host
+
+LOGIN, NAME = "me@example.com", "mail.example.com"
+# Route53 asks every 30 s and gives up after 10, its answers are kept for 30; and some room
+GONE_SECONDS = 90.0
+BOOT_SECONDS = 300.0
+
+
+def one_name_leads_to_all(stage: Stage) -> str:
+    """The submission name has the addresses of all gateways, and each has a certificate for it."""
+    addresses = sorted(host.address for host in stage.outputs.gateways)
+    until("the name leads to all", lambda: stage.resolve(NAME, "A") == addresses, 180)
+    for host in stage.outputs.gateways:
+        with stage.connect(465, LOGIN, at=host, name=NAME) as session:
+            session.noop()
+    return f"{NAME}: {', '.join(addresses)}"
+
+
+def every_gateway_sends(stage: Stage) -> str:
+    """Mail by each of the gateways passes, and receivers see its own name."""
+    seen = []
+    for host in stage.outputs.gateways:
+        subject = send.unique(f"by {host.name}")
+        _submit(stage, host, subject)
+        stage.passed(subject)
+        (message,) = stage.arrived(subject)
+        expect(message.client_name == host.name, message.client_name)
+        seen.append(host.name)
+    return ", ".join(seen)
+
+
+def any_gateway_takes_mail(stage: Stage) -> str:
+    """Strangers' mail for a forward is taken by each of the gateways."""
+    for host in stage.outputs.gateways:
+        subject = send.unique(f"to {host.name}")
+        letter = send.compose(stage.stranger.address, LOGIN, subject)
+        with stage.connect(25, at=host) as session:
+            session.sendmail(stage.stranger.address, LOGIN, stage.stranger.signed(letter))
+        stage.arrived(subject)
+    return f"MX {', '.join(stage.resolve('example.com', 'MX'))}"
+
+
+def any_gateway_takes_a_notice(stage: Stage) -> str:
+    """A notice for what one gateway has forwarded reaches the true sender by another one."""
+    first, *others = stage.outputs.gateways
+    subject = send.unique("forwarded by the first")
+    letter = send.compose(stage.stranger.address, LOGIN, subject)
+    with stage.connect(25, at=first) as session:
+        session.sendmail(stage.stranger.address, LOGIN, stage.stranger.signed(letter))
+    (message,) = stage.arrived(subject)
+    expect(message.sender.endswith(f"@{first.name}"), message.sender)
+    with stage.connect(25, at=others[0]) as session:
+        session.mail("<>")
+        code, said = session.rcpt(f"<{message.sender}>")
+        session.rset()
+    expect(code == 250, f"{code} {said!r}")
+    return f"{others[0].name} takes {message.sender}"
+
+
+def one_may_lose_its_power(stage: Stage) -> str:
+    """With one gateway gone, clients and logins send on, and the name leads to the others."""
+    lost, *others = reversed(stage.outputs.gateways)
+    power.cut(stage.lab, power.Kind.GATEWAY, lost.name)
+    began = time.monotonic()
+    try:
+        subjects = [send.unique(f"while {lost.name} is gone") for _ in range(10)]
+        client = stage.outputs.clients[0]
+        for subject in subjects:
+            send.by_shell(stage.lab, client.instance_id, "app@example.org", subject)
+        for subject in subjects:
+            stage.passed(subject)
+        left = sorted(host.address for host in others)
+        gone = within(GONE_SECONDS, lambda: stage.resolve(NAME, "A") == left, 2)
+        seconds = time.monotonic() - began
+        expect(gone, f"after {seconds:.0f} s it leads to {stage.resolve(NAME, 'A')}")
+    finally:
+        power.mend(stage.lab, power.Kind.GATEWAY, lost.name)
+    addresses = sorted(host.address for host in stage.outputs.gateways)
+    back = within(BOOT_SECONDS, lambda: stage.resolve(NAME, "A") == addresses, 5)
+    expect(bool(back), f"{lost.name} does not come back: {stage.resolve(NAME, 'A')}")
+    return f"{lost.name} was no answer after {seconds:.0f} s; 10 of 10 messages arrived"
+
+
+def _submit(stage: Stage, host: Host, subject: str) -> None:
+    with stage.connect(587, LOGIN, at=host, name=NAME) as session:
+        session.send_message(send.compose(LOGIN, send.RECIPIENT, subject))
+
+
+ACTS = (
+    one_name_leads_to_all,
+    every_gateway_sends,
+    any_gateway_takes_mail,
+    any_gateway_takes_a_notice,
+    one_may_lose_its_power,
+)
