@@ -47,7 +47,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     for key, gateway in zip(s.hosts, s.gateways, strict=False):
         if gateway.own_zone and subnet_number(gateway.own_zone) >= room:
             yield (
-                f"mail-relay:{key}.zone: {gateway.own_zone!r}: each zone has a subnet of its own, and "
+                f"mail-relay:{key}.zone: {gateway.own_zone!r}: each zone has its own subnet, and "
                 f"network.cidr {s.network.cidr} has room for {room}; give a larger network"
             )
     if not s.taking:
