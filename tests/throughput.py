@@ -105,7 +105,8 @@ def main() -> int:
             {
                 "lab": relay.lab.name,
                 "messages/s": f"{1 / seconds:.1f}",
-                "slowest to fastest": f"{1 / max(relay.seconds):.0f} to {1 / min(relay.seconds):.0f}",
+                "slowest": f"{1 / max(relay.seconds):.1f}",
+                "fastest": f"{1 / min(relay.seconds):.1f}",
                 "of the first": f"{rate[0] / seconds:.2f}",
                 "gateway's CPU, ms each": f"{1000 * used:.1f}",
                 "times the first's": f"{used / cpu[0]:.2f}",
