@@ -120,9 +120,17 @@ def _take_back(mutant: Mutant) -> list[str]:
     return [mutant.back, *gone, f"cp -a {KEPT}/. /", *_read_again(mutant)]
 
 
+# A process that waits for a session when the configuration changes may still take one by the old.
+RELOAD = """
+old=$(pgrep -d, -x 'smtpd|cleanup' || true)
+postfix reload 2>/dev/null
+for tenth in $(seq 50); do ps -p "${old:-0}" >/dev/null || break; sleep 0.1; done
+"""
+
+
 def _read_again(mutant: Mutant) -> list[str]:
     units = any(path.startswith("/etc/systemd/") for path in (*mutant.files, *mutant.edits))
     lines = ["systemctl daemon-reload"] if units else []
     # never a restart that the daemon's own start limit refuses
     lines += [f"systemctl reset-failed {unit}; systemctl restart {unit}" for unit in mutant.restart]
-    return [*lines, "postfix reload 2>/dev/null"] if mutant.main or mutant.master else lines
+    return [*lines, RELOAD] if mutant.main or mutant.master else lines

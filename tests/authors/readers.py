@@ -69,7 +69,8 @@ def _looks(message: bytes) -> Iterable[str]:
             found += _LOOKS.findall(str(make_header(decode_header(text))))
         except (MessageError, LookupError, ValueError):
             continue
-    return found
+    # "?" is what many programs show in place of what they cannot, and in no domain
+    return [re.sub(r"(?<=@)[^@]+$", lambda domain: domain[0].replace("?", ""), a) for a in found]
 
 
 def _go(messages: list[bytes]) -> list[set[str]]:
