@@ -217,7 +217,8 @@ def _doing(status: Status | None) -> str:
     setup = status.setup
     again = f" (tried again, {setup.failures} times)" if setup.failures else ""
     last = "".join(filter(str.isprintable, setup.said[-1])) if setup.said else ""
-    words = f": {last[:WORDS]}" if setup.state == "running" and last else ""
+    moves = setup.state == "running" and last not in ("", f"set-up: {setup.step}")
+    words = f": {last[:WORDS]}" if moves else ""
     return f"{', '.join(status.missing) or NEW_TABLES}{again}{words}"
 
 
