@@ -26,7 +26,7 @@ FIRST = 10  # messages that are shown of those that are meant
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
 HostName = Annotated[
-    str | None, typer.Option("--host", help="gateway, or a host's name; all of them.")
+    str | None, typer.Option("--host", help="Only this one: gateway, or a host's name.")
 ]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Queue ids, as listed.")]
 All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]

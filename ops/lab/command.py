@@ -34,7 +34,13 @@ from ops.options import Json
 from ops.outputs import Host, Outputs
 from ops.terminal import notes, print_json, print_table, results, step
 
-app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""A local AWS region with real machines and mail.
+
+    First `./relay lab up --example basics`, then `./relay lab demo`. With `--lab NAME` all other
+    commands are about the lab NAME, as is `./relay pulumi --lab NAME up`.""",
+)
 ARRIVAL_SECONDS = 300
 INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 
@@ -58,7 +64,8 @@ def up(
     example: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY", help="Take a set-up of examples/ as the lab's stack, such as `basics`."
+            metavar="KEY",
+            help=f"Take a set-up of examples/ as the lab's stack: {', '.join(STORIES)}.",
         ),
     ] = None,
     file: Annotated[
@@ -141,11 +148,15 @@ def _outputs(lab: Lab, stack: str = stack_.STACK) -> Outputs:
 def send_(
     name: Name = "dev",
     stack: Annotated[
-        str, typer.Option(help="Another stack in the lab, such as an environment's.")
+        str,
+        typer.Option(help="Another stack in the lab, such as `env-try`, the environment `try`."),
     ] = stack_.STACK,
     json: Json = False,
 ) -> None:
-    """Send by every way in, and show what the receiving provider found."""
+    """Send by every way in, and show what the receiving provider found. Exit code 1: a failure.
+
+    The ways are a client host's shell, and the first login on ports 587 and 465.
+    """
     lab = lab_of(name)
     outputs = _outputs(lab, stack)
     internet = Internet(lab, StackFile(LabTarget(stack, lab)).settings().acme.root)
@@ -176,7 +187,10 @@ def send_(
 
 @app.command()
 def demo(name: Name = "dev", json: Json = False) -> None:
-    """Play what the lab's set-up is for (`lab up --example`), with real mail."""
+    """Play what the lab's example is for (`lab up --example`), with real mail.
+
+    Exit code 1: an act failed.
+    """
     lab = lab_of(name)
     if not control.running(lab):
         start = f"./relay lab up --name {name} --example NAME"
@@ -203,7 +217,7 @@ def demo(name: Name = "dev", json: Json = False) -> None:
 
 @app.command()
 def status(name: Name = "dev", json: Json = False) -> None:
-    """What runs, and where. Exit code 1: the lab, its stack or a host of it is not up."""
+    """What runs, and where. Exit code 1: the lab, its own stack or a host of that is not up."""
     lab = lab_of(name)
     result: dict[str, Any] = {"lab": name, "running": control.running(lab)}
     if not result["running"]:
@@ -352,7 +366,10 @@ def _destroy(lab: Lab) -> list[str]:
 
 @app.command()
 def down(name: Name = "dev", json: Json = False) -> None:
-    """`pulumi destroy`, then take the lab away and prove that nothing is left."""
+    """`pulumi destroy`, then take the lab away and prove that nothing is left.
+
+    Environments go too, and what was changed by `--lab`. Exit code 1: something is left.
+    """
     lab = lab_of(name)
     left: list[str] = []
     if control.running(lab) and stack_.work_dir(lab).exists():

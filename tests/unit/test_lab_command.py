@@ -30,6 +30,9 @@ class Place:
         patch.setattr(control, "running", lambda lab: True)
         patch.setattr(stack, "captured", lambda *_, **__: self.said)
         patch.setattr(region, "instances", lambda lab: {})
+        self.argv: list[str] = []
+        # the test itself would be replaced
+        patch.setattr(command.os, "execvp", lambda _, argv: self.argv.extend(argv))
 
 
 @pytest.fixture
@@ -90,12 +93,10 @@ def test_without_a_lab_there_is_no_shell(
 
 def test_awss_own_commands_are_about_the_lab(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(region, "host_image", lambda told: Path("/image"))
-    run: list[str] = []
-    monkeypatch.setattr(command.os, "execvp", lambda file, argv: run.extend(argv))
     CliRunner().invoke(app, ["lab", "shell", "aws", "--", "aws", "sts", "get-caller-identity"])
-    assert "--setenv=AWS_ENDPOINT_URL=http://127.0.0.1:4566" in run
-    assert "--network-namespace-path=/run/netns/mr-dev" in run
-    assert run[-3:] == ["aws", "sts", "get-caller-identity"]
+    assert "--setenv=AWS_ENDPOINT_URL=http://127.0.0.1:4566" in place.argv
+    assert "--network-namespace-path=/run/netns/mr-dev" in place.argv
+    assert place.argv[-3:] == ["aws", "sts", "get-caller-identity"]
 
 
 @pytest.mark.parametrize("how", ["destroyed", "no stack", "no file"])
