@@ -302,6 +302,8 @@ def main() -> int:
         env={
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(lab.directory / "passphrase"),
             **region.environment(lab),
+            # the lab's own unless --stack is given: `pulumi stack rm` of another one selects none
+            "PULUMI_STACK": STACK,
             "AWS_CA_BUNDLE": os.environ.get("AWS_CA_BUNDLE", ""),
         },
     )

@@ -53,7 +53,7 @@ class LabTarget(Target):
         return lab if self.stack == stack.STACK else f"--stack {self.stack} {lab}"
 
     def typed(self, words: str) -> str:
-        """Without --stack for the lab's own, which `lab up` has selected."""
+        """Without --stack for the lab's own, which `./relay pulumi` means by itself."""
         if self.stack == stack.STACK:
             return f"{self.command} {words}"
         return super().typed(words)

@@ -178,11 +178,16 @@ def test_the_zone_of_an_added_domain_is_there_when_pulumi_looks_it_up(
     for name, text in (("env-a", "config: ["), ("env-b", "[]"), ("env-c", "config: {x: 1}")):
         (stack.work_dir(lab) / f"Pulumi.{name}.yaml").write_text(text)
     monkeypatch.setattr(stack.plugins, "install", lambda home: None)
-    run: list[list[str]] = []
-    monkeypatch.setattr(stack.engine, "run", lambda args, **_: run.append(args) or 0)
+    run: list[tuple[list[str], str]] = []
+
+    def pulumi(args: list[str], *, env: dict[str, str], **_: Any) -> int:
+        run.append((args, env["PULUMI_STACK"]))
+        return 0
+
+    monkeypatch.setattr(stack.engine, "run", pulumi)
     monkeypatch.setattr(stack.sys, "argv", ["stack", "dev", *arguments])
     assert stack.main() == 0
-    assert run == [arguments]
+    assert run == [(arguments, "lab")]
     assert sorted(route53.made) == sorted(made)
 
 
