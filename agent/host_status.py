@@ -26,7 +26,7 @@ class Setup:
     """The first boot. `step` is what is being done, `failures` how often it began anew.
 
     "retrying": systemd starts it again; "failed": the cause does not pass by itself. `said` has
-    its last lines where it failed.
+    its last lines where it failed, else its last line.
     """
 
     state: Literal["running", "retrying", "failed", "done"]

@@ -81,7 +81,9 @@ def setup() -> Setup:
     if found.get("ActiveState") == "failed" and found.get("ExecMainStatus") == str(EX_CONFIG):
         return Setup("failed", step, failures, _last_lines(1))
     waits = found.get("SubState", "").startswith("auto-restart") or failures > 0
-    return Setup("retrying" if waits else "running", step, failures, _last_lines() if waits else ())
+    # one line tells how far a long step is, such as the first fetch of the packages
+    said = _last_lines() if waits else _last_lines(1)
+    return Setup("retrying" if waits else "running", step, failures, said)
 
 
 def _last_lines(count: int = LINES, unit: str = SETUP) -> tuple[str, ...]:

@@ -45,9 +45,9 @@ def _by_id(wanted: HostedZone, zone_id: str) -> Found:
     except LookUpError as error:
         if "find resource" not in str(error):
             raise pulumi.RunError(f"{_key(wanted)}: AWS could not be asked: {error}") from None
+        known = _listed(_same(wanted.name)) or f"none of the name {wanted.name}"
         raise pulumi.RunError(
-            f"{_key(wanted)}: Route53 has no zone of this id; those that it has: aws route53 "
-            f"list-hosted-zones-by-name --dns-name {wanted.name} --max-items 5"
+            f"{_key(wanted)}: Route53 has no zone of this id; it has {known}"
         ) from None
     if zone.name != wanted.name or zone.private_zone:
         kind = "private" if zone.private_zone else "public"
@@ -62,12 +62,21 @@ def _key(wanted: HostedZone) -> str:
     return f"mail-relay:zones: {{name: {wanted.name}, id: {wanted.id}}}"
 
 
-def _several(name: str) -> str:
+def _same(name: str) -> list[aws.route53.GetZoneResult]:
+    """The public zones of a name."""
     zones = [aws.route53.get_zone(zone_id=i) for i in sorted(aws.route53.get_zones().ids)]
-    same = [zone for zone in zones if zone.name == name and not zone.private_zone]
-    listed = "; ".join(f"{z.zone_id} ({', '.join(sorted(z.name_servers))})" for z in same)
+    return [zone for zone in zones if zone.name == name and not zone.private_zone]
+
+
+def _listed(zones: list[aws.route53.GetZoneResult]) -> str:
+    """Their ids, with the servers of each."""
+    return "; ".join(f"{z.zone_id} ({', '.join(sorted(z.name_servers))})" for z in zones)
+
+
+def _several(name: str) -> str:
+    same = _same(name)
     return (
-        f"{name}: Route53 has {len(same)} public Hosted Zones of this name: {listed}. Say which "
-        f"in mail-relay:zones, as {{name: {name}, id: {same[0].zone_id}}}; the right one is that "
-        f"whose servers the registrar names (dig +trace NS {name})"
+        f"{name}: Route53 has {len(same)} public Hosted Zones of this name: {_listed(same)}. Say "
+        f"which in mail-relay:zones, as {{name: {name}, id: {same[0].zone_id}}}; the right one is "
+        f"that whose servers the registrar names (dig +trace NS {name})"
     )

@@ -39,7 +39,21 @@ def image_id(name: str, region: str) -> str:
         if "returned no results" not in str(error):
             raise pulumi.RunError(f"AWS could not be asked: {error}") from None
     raise pulumi.RunError(
-        f"mail-relay:image: {name!r}: Debian has no image of this name in {region}; those that it "
-        f"has: aws ec2 describe-images --region {region} --owners {DEBIAN} --filters "
-        "Name=name,Values=debian-13-* --query 'Images[].Name'"
+        f"mail-relay:image: {name!r}: Debian has no image of this name in {region}; {_newest(name)}"
     )
+
+
+def _newest(name: str) -> str:
+    """What there is of the image's release and architecture, by its name without its date."""
+    pattern = f"{name.rsplit('-', 2)[0]}-*"
+    try:
+        found = looked_up(
+            lambda: aws.ec2.get_ami(
+                owners=[DEBIAN],
+                filters=[{"name": "name", "values": [pattern]}],
+                most_recent=True,
+            ).name
+        )
+    except LookUpError:
+        return f"it has none that is called {pattern}"
+    return f"the newest one is {found}"

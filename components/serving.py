@@ -28,6 +28,7 @@ from components.account import Account
 POLL_SECONDS = 5.0
 CONSOLE_LINES = 15
 CONSOLE_SECONDS = 30.0
+WORDS = 80  # characters of a line of the set-up's
 # Messages of cloud-init (cc_scripts_per_boot.py, cc_final_message.py): the script in user data
 # failed, or cloud-init got no user data.
 FAILED = re.compile(r"Failed to run module scripts[-_]per[-_]boot|Used fallback datasource")
@@ -210,11 +211,15 @@ async def wait(
 
 
 def _doing(status: Status | None) -> str:
-    """A host's present step in a few words."""
+    """A host's present step in a few words; of its set-up with the last line, so that it moves."""
     if status is None:
         return "starts"
-    again = f" (tried again, {status.setup.failures} times)" if status.setup.failures else ""
-    return f"{', '.join(status.missing) or NEW_TABLES}{again}"
+    setup = status.setup
+    again = f" (tried again, {setup.failures} times)" if setup.failures else ""
+    last = "".join(filter(str.isprintable, setup.said[-1])) if setup.said else ""
+    moves = setup.state == "running" and last not in ("", f"set-up: {setup.step}")
+    words = f": {last[:WORDS]}" if moves else ""
+    return f"{', '.join(status.missing) or NEW_TABLES}{again}{words}"
 
 
 def _report(host: str, instance: str, what: str, status: Status | None, problem: str = "") -> str:

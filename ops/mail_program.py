@@ -3,6 +3,7 @@
 from typing import Any
 
 from components.network import IMAPS
+from ops import not_up
 from ops.outputs import Outputs, OutputsMissing
 from ops.submission import PORTS
 from ops.target import Target
@@ -38,6 +39,7 @@ def rows(target: Target, outputs: Outputs, login: str, show_password: bool) -> l
     found = described(target, outputs, login, show_password)
     ways = [f"port {way['port']} with {way['tls']}" for way in found["smtp"]]
     imap = found["imap"]
+    no_mailbox = not_up.why(target, login, not_up.mailboxes) or "it has no mailbox"
     asked = f"./relay users show {login} --password {target.option} prints it"
     said = {
         "outgoing server": found["smtp"][0]["server"],
@@ -46,7 +48,7 @@ def rows(target: Target, outputs: Outputs, login: str, show_password: bool) -> l
         "authentication": "normal password",
         "password": found["password"] or asked,
         "sends as": ", ".join(found["sendAs"]),
-        "incoming server (IMAP)": imap["server"] if imap else "none: it has no mailbox",
+        "incoming server (IMAP)": imap["server"] if imap else f"none: {no_mailbox}",
         "incoming port": f"port {imap['port']} with {imap['tls']}" if imap else "",
         "state": "" if found["enabled"] else "disabled: it may neither log in nor send",
     }

@@ -8,10 +8,12 @@ from ops.errors import StackError
 from ops.target import AwsTarget, Target
 
 StackOption = Annotated[
-    str | None, typer.Option("--stack", help="The stack; the one that Pulumi has selected.")
+    str | None,
+    typer.Option("--stack", help="The stack; unless given, the one that Pulumi has selected."),
 ]
 LabOption = Annotated[
-    str | None, typer.Option("--lab", help="A stack of this lab, its own unless --stack is given.")
+    str | None,
+    typer.Option("--lab", help="A stack of the lab of this name, its own unless --stack is given."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ops import not_up
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
@@ -25,7 +26,7 @@ FIRST = 10  # messages that are shown of those that are meant
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
 HostName = Annotated[
-    str | None, typer.Option("--host", help="gateway, or a host's name; all of them.")
+    str | None, typer.Option("--host", help="Only this one: gateway, or a host's name.")
 ]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Queue ids, as listed.")]
 All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]
@@ -90,6 +91,15 @@ class Choice:
 def _fits(pattern: str, address: str) -> bool:
     found = address.lower()
     return found.endswith(pattern) if pattern.startswith("@") else found == pattern
+
+
+def _host(found: Target, outputs: Outputs, name: str) -> Host:
+    """One by its name, or `gateway`; StackError if there is none."""
+    try:
+        return outputs.host(name)
+    except StackError:
+        not_up.check(found, name, not_up.hosts)
+        raise
 
 
 def _waiting(found: Target, hosts: Sequence[Host]) -> list[dict[str, Any]]:
@@ -187,12 +197,14 @@ def list_(
     """What waits, since when, and why; where SSH is closed, in sum by what hosts write."""
     found = target(stack, lab)
     outputs = found.outputs()
+    hosts = [_host(found, outputs, host)] if host else outputs.hosts
     if summary or not found.has_shell(outputs):
         if not summary:
             notes.print("SSH is closed (mail-relay:ssh.allowFrom): this is what the hosts write")
-        rows = [row for row in summaries(found) if host in (None, row["host"])]
+        names = [each.name for each in hosts]
+        rows = [row for row in summaries(found) if row["host"] in names]
     else:
-        rows = _waiting(found, [outputs.host(host)] if host else outputs.hosts)
+        rows = _waiting(found, hosts)
     if json:
         print_json(rows)
     elif rows:

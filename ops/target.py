@@ -32,7 +32,6 @@ from ops.terminal import notes
 from ops.testmail.verdicts import Receiver
 from ops.verify.names import Dns, Names
 from ops.verify.talk import Connect
-from settings import Settings
 
 CONNECT_SECONDS = 10
 # Settings of the AWS provider, without `aws:`.
@@ -89,7 +88,7 @@ class Target(Protocol):
     @property
     @abstractmethod
     def aws_environment(self) -> str:
-        """What a shell needs so that AWS's own commands are about its region, or ""."""
+        """What to type first so that AWS's own commands are about its account and region."""
 
     @abstractmethod
     def argv(self, *arguments: str) -> list[str]:
@@ -146,8 +145,8 @@ class Target(Protocol):
         """
 
     @abstractmethod
-    def prepare(self, settings: Settings) -> None:
-        """Have there what a first stack with these settings finds: the place, and its zones."""
+    def prepare(self) -> None:
+        """Have the place there for a first stack."""
 
     @abstractmethod
     def adapted(self, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,10 +156,14 @@ class Target(Protocol):
     def reviewed(self, given: Path | None) -> AbstractContextManager[Path]:
         """The stack's file, or one that is given as it would be here."""
 
+    def typed(self, words: str) -> str:
+        """A command of Pulumi's on this stack, as people type it."""
+        return f"{self.command} {words} --stack {self.stack}"
+
     @property
     def apply_command(self) -> str:
         """What puts a change in force."""
-        return f"{self.command} up --stack {self.stack}"
+        return self.typed("up")
 
     @property
     def settle_command(self) -> str:
@@ -343,8 +346,8 @@ class AwsTarget(Target):
     ) -> str:
         return ssh.run(host, *command, text=text, fine=fine, seconds=seconds)
 
-    def prepare(self, settings: Settings) -> None:
-        """Nothing: the zones are the user's."""
+    def prepare(self) -> None:
+        """It is there."""
 
     def adapted(self, config: Mapping[str, Any]) -> dict[str, Any]:
         return dict(config)

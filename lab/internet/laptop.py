@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from lab.lab import Lab
+from lab.machines import throwaway
 from lab.machines.image import inbox_image
 from lab.machines.network import RESOLVER
 
@@ -43,7 +44,7 @@ def run(lab: Lab, script: str, files: Mapping[str, str]) -> subprocess.Completed
 
 def shell(lab: Lab) -> list[str]:
     """The command line prefix that runs a command in a new such system, at this terminal."""
-    return _system(lab, "--chdir=/root")
+    return _system(lab)
 
 
 def public_key(lab: Lab) -> str:
@@ -71,19 +72,12 @@ def _system(lab: Lab, *options: str) -> list[str]:
     resolver = lab.directory / "laptop-resolv.conf"
     resolver.write_text(f"nameserver {RESOLVER}\n")
     trusted = lab.directory / "machines/inbox/root" / TRUST.lstrip("/")
-    return [
-        "systemd-nspawn",
-        "--quiet",
-        "--register=no",
-        "--keep-unit",
-        f"--directory={inbox_image(lambda _: None)}",
-        f"--machine={lab.namespace}-laptop",
-        "--volatile=overlay",
-        f"--network-namespace-path=/run/netns/{lab.namespace}-probe",
-        "--resolv-conf=off",
-        "--timezone=off",
+    return throwaway.system(
+        inbox_image(lambda _: None),
+        f"{lab.namespace}-laptop",
+        f"{lab.namespace}-probe",
         f"--bind-ro={trusted}:{TRUST}",
         f"--bind-ro={resolver}:/etc/resolv.conf",
         f"--bind-ro={lab.directory / 'laptop-key'}:{KEY}",
         *options,
-    ]
+    )

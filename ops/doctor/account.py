@@ -17,9 +17,10 @@ class Account:
     """A stack as its file describes it, and what the checks need to query AWS and DNS.
 
     `client` makes a boto3 client from a service and a region, `names` asks DNS, `connect` opens a
-    connection from here, `option` names the stack to our other commands, `pulumi` is how Pulumi is
-    called. `state` has the ids of what the stack has made already, unless `state_problem` says why
-    it cannot be read; `provider` is the AWS provider's configuration without `aws:`.
+    connection from here, `option` names the stack to our other commands, `typed` gives a command of
+    Pulumi's as people type it for this stack. `state` has the ids of what the stack has made
+    already, unless `state_problem` says why it cannot be read; `provider` is the AWS provider's
+    configuration without `aws:`.
     """
 
     project: str
@@ -30,7 +31,7 @@ class Account:
     names: Names
     connect: Connect
     option: str
-    pulumi: str = "pulumi"
+    typed: Callable[[str], str]
     state: frozenset[str] = frozenset()
     state_problem: str = ""
     provider: Mapping[str, Any] = field(default_factory=dict)

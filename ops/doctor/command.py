@@ -37,7 +37,7 @@ def command(
     if json:
         print_json(as_dict(chosen.stack, found))
     else:
-        show(chosen.stack, found)
+        show(chosen, found)
         notes.print("docs/doctor.md says more about each code")
     if any(result.errors for result in found):
         raise typer.Exit(1)
@@ -58,7 +58,7 @@ def _account(chosen: Target) -> Iterator[Account]:
             names=internet.names,
             connect=internet.connect,
             option=chosen.option,
-            pulumi=chosen.command,
+            typed=chosen.typed,
             state=state,
             state_problem=problem,
             provider={key: file.value(f"aws:{key}") for key in PROVIDER},

@@ -111,7 +111,7 @@ def region(account: Account) -> Result:
     """The stack's region is there, and the account has it turned on."""
     name = account.region
     result = Result("region", name or "none")
-    choose = f"{account.pulumi} config set aws:region REGION --stack {account.stack}"
+    choose = account.typed("config set aws:region REGION")
     if not name:
         result.error("region-missing", "the stack's file has no aws:region", choose)
         return result

@@ -48,8 +48,8 @@ def _types(account: Account, kinds: list[str]) -> Result:
                 "zone-unfit",
                 f"network.zone is {chosen}, and it is none of those that have all of the stack's "
                 f"instance types: {', '.join(sorted(shared)) or 'none'}",
-                f"Leave it out, or choose another: {account.pulumi} config set --path "
-                "mail-relay:network.zone ZONE",
+                "Leave it out, or choose another: "
+                + account.typed("config set --path mail-relay:network.zone ZONE"),
             )
         elif not shared and not result.errors:
             listed = "; ".join(f"{k} is in {', '.join(sorted(z))}" for k, z in where.items())
@@ -90,7 +90,8 @@ def _image(account: Account, name: str, kind: str) -> Result:
         newest = max(listed.values(), key=lambda i: i["CreationDate"], default=None)
         remedy = "Choose another `image`: https://wiki.debian.org/Cloud/AmazonEC2Image"
         if newest:
-            remedy = f"Newest: {account.pulumi} config set mail-relay:image {newest['Name']}"
+            take = account.typed(f"config set mail-relay:image {newest['Name']}")
+            remedy = f"Newest: {take}"
         if name not in listed:
             _missing(account, result, name, remedy)
         else:

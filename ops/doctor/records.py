@@ -75,12 +75,14 @@ def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) 
         if kind == "TXT" and name in domains
         else ""
     )
+    take = account.typed(
+        "import --protect=false --generate-code=false aws:route53/record:Record "
+        f"{name}-{kind} {zone.id}_{name}_{kind}"
+    )
     result.error(
         "name-in-use",
         text,
-        f"{strings}Delete it, or let the stack take it over and set it: {account.pulumi} import "
-        f"--stack {account.stack} --protect=false --generate-code=false "
-        f"aws:route53/record:Record {name}-{kind} {zone.id}_{name}_{kind}",
+        f"{strings}Delete it, or let the stack take it over and set it: {take}",
     )
 
 

@@ -35,7 +35,7 @@ def _stateless(account: Account) -> Result:
         "state-unread",
         f"the stack's state cannot be read, so what is its own counts as somebody else's: "
         f"{account.state_problem}",
-        f"See what it says: {account.pulumi} stack export --stack {account.stack}",
+        f"See what it says: {account.typed('stack export')}",
     )
     return result
 

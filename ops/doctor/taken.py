@@ -32,7 +32,7 @@ def bucket(account: Account, number: str) -> Result:
                     "the bucket is there, and these credentials may not look at it: it is somebody "
                     "else's, or s3:ListBucket is denied",
                     f"aws s3api get-bucket-location --bucket {name}. If it is not yours, rename "
-                    f"the stack: {account.pulumi} stack rename NAME",
+                    f"the stack: {account.typed('stack rename NAME')}",
                 )
             else:
                 raise
@@ -93,11 +93,13 @@ def _identity(account: Account, result: Result, domain: str) -> None:
     if domain in account.state:
         result.seen.append("the stack's own")
         return
+    take = account.typed(
+        "import --protect=false --generate-code=false aws:sesv2/emailIdentity:EmailIdentity "
+        f"{domain} {domain}"
+    )
     result.error(
         "ses-identity-exists",
         f"{domain} is an identity of Amazon SES already, and is not in the stack's state",
         f"If nothing else sends by it: aws sesv2 delete-email-identity --region {account.region} "
-        f"--email-identity {domain}; or let the stack take it over: {account.pulumi} import "
-        f"--stack {account.stack} --protect=false --generate-code=false "
-        f"aws:sesv2/emailIdentity:EmailIdentity {domain} {domain}",
+        f"--email-identity {domain}; or let the stack take it over: {take}",
     )

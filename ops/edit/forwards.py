@@ -5,11 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
+from common.errors import RelayError
+from mail import aliases
+from ops import arrival
 from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
 from ops.options import Json, LabOption, StackOption, target
+from ops.outputs import Host
+from ops.target import Target
 from ops.terminal import print_json, print_table
 
+REFUSED = range(500, 600)  # RFC 5321, 4.2.1: for good
 app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")
 
 Address = Annotated[
@@ -79,15 +85,28 @@ def test(
     Many networks let nobody out on port 25: then there is no answer, whatever the gateway does.
     """
     found = target(stack, lab)
-    root = StackFile(found).settings().acme.root
+    settings, gateway = StackFile(found).settings(), found.outputs().gateways[0]
     row: dict[str, Any] = {"address": address, "taken": False, "said": ""}
     try:
-        with found.connect(found.outputs().gateways[0], 25, root) as session:
+        with found.connect(gateway, 25, settings.acme.root) as session:
             session.mail("")
             code, text = session.rcpt(address)
             row |= {"taken": code == 250, "said": f"{code} {text.decode(errors='replace')}"}
+            if code in REFUSED and aliases.following(address, settings.targets) is not None:
+                row["said"] += f"; {_why(found, gateway)}"
     except (OSError, smtplib.SMTPException) as error:
         row["said"] = f"no answer: {error}"
     print_json(row) if json else print_table(f"mail for {address}", [row])
     if not row["taken"]:
         raise typer.Exit(1)
+
+
+def _why(found: Target, gateway: Host) -> str:
+    """Why an address of the stack's file is refused: it is not in force."""
+    try:
+        late = arrival.late(found, [gateway])
+    except RelayError:  # an account that cannot be asked is no answer to this
+        late = []
+    if late:
+        return f"{gateway.name} has not got the tables of the last `up` yet"
+    return f"{found.file.name} has it: {found.apply_command} puts it in force"

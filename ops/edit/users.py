@@ -8,7 +8,7 @@ import typer
 
 from common.errors import RelayError
 from components.secrets import PASSWORD_BYTES
-from ops import arrival, mail_program, status, submission
+from ops import arrival, mail_program, not_up, status, submission
 from ops.arrival import Wait
 from ops.edit.common import PasswordStdin, SendAs, edit, password_from_stdin, remove_item
 from ops.edit.stack_file import StackFile
@@ -157,7 +157,7 @@ def show(
     """What to type into a mail program, as the running stack has it."""
     found = target(stack, lab)
     outputs = found.outputs()
-    _running(outputs, login)
+    _check_running(found, outputs, login)
     if json:
         print_json(mail_program.described(found, outputs, login, password))
     else:
@@ -182,7 +182,7 @@ def test(
     if password_stdin:
         password = password_from_stdin()
     else:
-        _running(outputs, login)
+        _check_running(found, outputs, login)
         password = outputs.passwords[login]
     if wait:
         arrival.wait(found, outputs.gateways)
@@ -202,8 +202,9 @@ def test(
         raise typer.Exit(1)
 
 
-def _running(outputs: Outputs, login: str) -> None:
+def _check_running(found: Target, outputs: Outputs, login: str) -> None:
     if login not in outputs.passwords:
+        not_up.check(found, login, not_up.logins)
         known = ", ".join(outputs.passwords) or "none"
         raise StackError(f"{login!r} is no login of the running stack; there is {known}")
 
@@ -212,6 +213,8 @@ def _why(found: Target, outputs: Outputs, login: str) -> str:
     """What the stack knows of a refusal, or ""."""
     if login in outputs.disabled:
         return "the login is disabled"
+    if login not in outputs.passwords and (why := not_up.why(found, login, not_up.logins)):
+        return why
     try:
         late = arrival.late(found, outputs.gateways)
     except RelayError:  # an account that cannot be asked is no answer to this

@@ -29,7 +29,7 @@ def make(
 ) -> Outputs:
     """Bring it up, or go on with one that is, until its hosts serve if asked; its outputs."""
     config, base, kept = _read(source)
-    target.prepare(base)
+    target.prepare()
     root = _text(acme_root) if acme_root else roots.staging_roots(target)
     wanted = Wanted(name, datetime.now(UTC) + lifetime, root)
     found = target.adapted(environment(config, base, wanted))

@@ -1,9 +1,10 @@
 """`relay lab ...`: the lab's commands."""
 
 import os
+import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from lab.internet.smarthost import Smarthost
 from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
 from lab.lab import Lab
+from ops import not_up
 from ops import status as status_
 from ops.edit.stack_file import StackFile
 from ops.lab import power, region, send
@@ -32,41 +34,69 @@ from ops.options import Json
 from ops.outputs import Host, Outputs
 from ops.terminal import notes, print_json, print_table, results, step
 
-app = typer.Typer(no_args_is_help=True, help="A local AWS region with real machines and mail.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""A local AWS region with real machines and mail.
+
+    First `./relay lab up --example basics`, then `./relay lab demo`. With `--lab NAME` all other
+    commands are about the lab NAME, as is `./relay pulumi --lab NAME up`.""",
+)
 ARRIVAL_SECONDS = 300
 INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 
 Name = Annotated[
-    str, typer.Option("--name", "--lab", help="The lab's name: several can run side by side.")
+    str,
+    typer.Option(
+        "--name",
+        "--lab",
+        help="Which lab, by its name (1 to 10 of a-z and 0-9): several can run side by side.",
+    ),
 ]
-HostName = Annotated[
-    str, typer.Argument(metavar="HOST", help="gateway, inbox, smarthost, or a host's name.")
-]
+MACHINES = (
+    "`gateway`; a host's name, such as app.shop.example; `inbox`, the receiving provider; "
+    "`smarthost`, the provider of a stack that has one"
+)
 
 
 @app.command()
 def up(
     name: Name = "dev",
-    example: Annotated[str | None, typer.Option(help="A set-up of examples/.")] = None,
-    file: Annotated[Path | None, typer.Option(help="A stack file; Pulumi.dev.yaml.")] = None,
+    example: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help=f"Take a set-up of examples/ as the lab's stack: {', '.join(STORIES)}.",
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Take a copy of this stack file as the lab's stack."),
+    ] = None,
     block_port_25: Annotated[
         bool | None,
         typer.Option(
             "--block-port-25/--open-port-25",
-            help="Port 25 out, as for new AWS accounts; blocked if the stack has a smarthost.",
+            help="Block port 25 out, as AWS does for new accounts, or open it. Without either: "
+            "blocked if the stack has a smarthost.",
         ),
     ] = None,
     real_kernel: Annotated[
         list[str] | None,
         typer.Option(
             metavar="HOST",
-            help="Run this host as a virtual machine with Debian's kernel (slow where there is no "
-            "KVM); `gateway`, or a host's name. Can be given again; from its next instance on.",
+            help="Run this host, `gateway` or a host's name, as a virtual machine with Debian's "
+            "kernel (slow where there is no KVM). Can be given again. A host that runs already "
+            "changes when it is next replaced.",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Start the lab, `pulumi up` the stack in it, and wait until its hosts serve."""
+    """Start the lab, `pulumi up` the stack in it, and wait until its hosts serve.
+
+    A lab that has a stack goes on with it, and with what was changed by `--lab`; a new one takes
+    Pulumi.dev.yaml, unless --example or --file is given. For example:
+    `./relay lab up --name try --example basics`.
+    """
     lab, started = lab_of(name), time.monotonic()
     source = up_.source(example, file)
     try:
@@ -74,9 +104,9 @@ def up(
             up_.start(lab)
         outputs = up_.apply(lab, source, block_port_25, real_kernel or ())
     except KeyboardInterrupt:
+        again = _typed(name, example, file, block_port_25, real_kernel or ())
         notes.print(
-            f"interrupted: ./relay lab up --name {name} goes on, "
-            f"./relay lab down --name {name} takes it away",
+            f"interrupted: {again} goes on, ./relay lab down --name {name} takes it away",
             soft_wrap=True,
         )
         raise typer.Exit(INTERRUPTED) from None
@@ -85,8 +115,24 @@ def up(
     if json:
         print_json(result)
     else:
-        what = "demo" if example else "send"
+        what = "demo" if stack_.example_of(lab) else "send"
         notes.print(f"Up in {seconds} s. Next: ./relay lab {what} --name {name}")
+
+
+def _typed(
+    name: str,
+    example: str | None,
+    file: Path | None,
+    block_port_25: bool | None,
+    real_kernel: Sequence[str],
+) -> str:
+    """The `lab up` with these options: the lab may have taken none of them yet."""
+    given = ["--example", example] if example else ["--file", str(file)] if file else []
+    if block_port_25 is not None:
+        given.append("--block-port-25" if block_port_25 else "--open-port-25")
+    for host in real_kernel:
+        given += ["--real-kernel", host]
+    return shlex.join(["./relay", "lab", "up", "--name", name, *given])
 
 
 def _outputs(lab: Lab, stack: str = stack_.STACK) -> Outputs:
@@ -102,11 +148,15 @@ def _outputs(lab: Lab, stack: str = stack_.STACK) -> Outputs:
 def send_(
     name: Name = "dev",
     stack: Annotated[
-        str, typer.Option(help="Another stack in the lab, such as an environment's.")
+        str,
+        typer.Option(help="Another stack in the lab, such as `env-try`, the environment `try`."),
     ] = stack_.STACK,
     json: Json = False,
 ) -> None:
-    """Send by every way in, and show what the receiving provider found."""
+    """Send by every way in, and show what the receiving provider found. Exit code 1: a failure.
+
+    The ways are a client host's shell, and the first login on ports 587 and 465.
+    """
     lab = lab_of(name)
     outputs = _outputs(lab, stack)
     internet = Internet(lab, StackFile(LabTarget(stack, lab)).settings().acme.root)
@@ -128,7 +178,8 @@ def send_(
             notes.print(f"  {key}: {' '.join(str(value).split())[:400]}")
     notes.print(
         f"\nLook next: ./relay lab shell gateway --name {name}, "
-        f"./relay lab logs gateway --name {name}, ./relay pulumi --lab {name} preview"
+        f"./relay lab logs gateway --name {name}, {LabTarget(stack, lab).typed('preview')}",
+        soft_wrap=True,
     )
     if not all(message.verdict.passes() for message in messages):
         raise typer.Exit(1)
@@ -136,7 +187,10 @@ def send_(
 
 @app.command()
 def demo(name: Name = "dev", json: Json = False) -> None:
-    """Play what the lab's set-up is for (`lab up --example`), with real mail."""
+    """Play what the lab's example is for (`lab up --example`), with real mail.
+
+    Exit code 1: an act failed.
+    """
     lab = lab_of(name)
     if not control.running(lab):
         start = f"./relay lab up --name {name} --example NAME"
@@ -163,21 +217,21 @@ def demo(name: Name = "dev", json: Json = False) -> None:
 
 @app.command()
 def status(name: Name = "dev", json: Json = False) -> None:
-    """What runs, and where."""
+    """What runs, and where. Exit code 1: the lab, its own stack or a host of that is not up."""
     lab = lab_of(name)
     result: dict[str, Any] = {"lab": name, "running": control.running(lab)}
     if not result["running"]:
         result["remains"] = control.remains(lab)
         if json:
             print_json(result)
-            return
+            raise typer.Exit(1)
         for what in result["remains"]:
             results.print(f"left: {what}", soft_wrap=True)
         notes.print(f"The lab {name} is not up: ./relay lab up --name {name}")
-        return
+        raise typer.Exit(1)
     outputs = stack_.outputs(lab)
     placed = outputs.hosts if outputs else ()
-    dark = power.without(lab)
+    dark = power.without(lab) if placed else {}
     lacks = _lacks(lab, [host for host in placed if host.name not in dark])
     lacks |= {host: [why] for host, why in dark.items()}
     missing = [f"{host}: {what}" for host, found in lacks.items() for what in found]
@@ -186,7 +240,15 @@ def status(name: Name = "dev", json: Json = False) -> None:
     result["messages"] = len(Inbox(lab).messages())
     if json:
         print_json(result)
-        return
+    else:
+        _show(lab, outputs, lacks, result["messages"])
+    if result["missing"]:
+        raise typer.Exit(1)
+
+
+def _show(
+    lab: Lab, outputs: Outputs | None, lacks: Mapping[str, Sequence[str]], messages: int
+) -> None:
     rows = [
         {
             "host": host.name,
@@ -194,13 +256,13 @@ def status(name: Name = "dev", json: Json = False) -> None:
             "instance": host.instance_id,
             "is": ", ".join(lacks[host.name]) or "serving",
         }
-        for host in placed
+        for host in (outputs.hosts if outputs else ())
     ]
     if rows:
-        print_table(f"lab {name}", rows)
+        print_table(f"lab {lab.name}", rows)
     else:
-        results.print(f"lab {name}: the stack is not up")
-    results.print(f"Messages in the inbox: {result['messages']}")
+        results.print(f"lab {lab.name}: the stack is not up")
+    results.print(f"Messages in the inbox: {messages}")
     if outputs and (smarthost := outputs.smarthost):
         results.print(f"All mail leaves by {smarthost.host}:{smarthost.port}.")
 
@@ -217,18 +279,24 @@ def _lacks(lab: Lab, placed: Sequence[Host]) -> dict[str, list[str]]:
     return found
 
 
-def _machine(lab: Lab, host: str) -> str:
-    """A machine by its name: of a host that is being set up too, when there are no outputs yet."""
-    if host == "inbox" or (host == "smarthost" and Smarthost(lab).file.exists()):
-        return host
-    _up(lab.name)
+def _machine(lab: Lab, host: str, *others: str) -> str:
+    """A machine by its name: of a host that is being set up too, when there are no outputs yet.
+
+    `others` are what the command takes besides, for the error.
+    """
     known = region.instances(lab)
-    if known and host == "gateway":
-        host = StackFile(LabTarget(stack_.STACK, lab)).settings().gateways[0].name
-    if host not in known:
-        there = ", ".join(["gateway", *known]) if known else "none: `pulumi up` has made none yet"
-        raise control.LabError(f"{host}: there is no such host; there is {there}")
-    return known[host].id
+    played = ["inbox", *(["smarthost"] if Smarthost(lab).file.exists() else [])]
+    if host in played:
+        return host
+    own = LabTarget(stack_.STACK, lab)
+    is_there = own.file.exists()
+    if is_there and host == "gateway":
+        host = StackFile(own).settings().gateways[0].name
+    if host in known:
+        return known[host].id
+    not_up.check(own, host, not_up.hosts)
+    there = ", ".join([*(["gateway"] if is_there and known else []), *known, *played, *others])
+    raise control.LabError(f"{host}: there is no such machine; there is {there}")
 
 
 What = Annotated[power.Kind, typer.Argument(help="A gateway (or any other host), or a zone.")]
@@ -267,29 +335,52 @@ def _told(hosts: Sequence[str], what: str, json: bool) -> None:
         return
     for line in [f"{host}: {what}" for host in hosts] or ["no host changes by it"]:
         results.print(line, soft_wrap=True)
+# Systems that are made at each call, which are no machines of the lab.
+NEW_SYSTEMS = {"laptop": laptop.shell, "aws": region.shell}
 
 
 @app.command()
 def shell(
-    host: HostName,
-    command: Annotated[list[str] | None, typer.Argument(help="A command instead.")] = None,
+    host: Annotated[
+        str,
+        typer.Argument(
+            metavar="HOST",
+            help=f"{MACHINES}; `laptop`, a computer outside AWS, new at each call; `aws`, where "
+            "AWS's own command line is about the lab.",
+        ),
+    ],
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[COMMAND]...", help="A command instead of a shell; after -- if it has options."
+        ),
+    ] = None,
     name: Name = "dev",
 ) -> None:
-    """A shell on a host, as its root; `laptop` is a computer outside AWS, new at each call."""
-    lab = lab_of(name)
-    entry = laptop.shell(lab) if host == "laptop" else inside(lab, _machine(lab, host))
+    """A shell on a machine of the lab, as its root.
+
+    For example: `./relay lab shell gateway`, `./relay lab shell gateway -- postqueue -p`,
+    `./relay lab shell aws -- aws route53 list-hosted-zones`.
+    """
+    lab = _up(name)
+    if host in NEW_SYSTEMS:
+        entry = NEW_SYSTEMS[host](lab)
+    else:
+        entry = inside(lab, _machine(lab, host, *NEW_SYSTEMS))
     argv = [*entry, *(command or ["bash", "-l"])]
     os.execvp(argv[0], argv)  # noqa: S606 (no shell in between)
 
 
 @app.command()
 def logs(
-    host: HostName,
+    host: Annotated[str, typer.Argument(metavar="HOST", help=f"{MACHINES}.")],
     name: Name = "dev",
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on as lines come, until Ctrl-C.")
+    ] = False,
 ) -> None:
-    """A host's journal."""
-    lab = lab_of(name)
+    """The last 200 lines of a machine's journal."""
+    lab = _up(name)
     command = ["journalctl", "--no-pager", "--lines=200", *(["--follow"] if follow else [])]
     argv = [*inside(lab, _machine(lab, host)), *command]
     raise typer.Exit(subprocess.run(argv, check=False).returncode)
@@ -307,7 +398,10 @@ def _destroy(lab: Lab) -> list[str]:
 
 @app.command()
 def down(name: Name = "dev", json: Json = False) -> None:
-    """`pulumi destroy`, then take the lab away and prove that nothing is left."""
+    """`pulumi destroy`, then take the lab away and prove that nothing is left.
+
+    Environments go too, and what was changed by `--lab`. Exit code 1: something is left.
+    """
     lab = lab_of(name)
     left: list[str] = []
     if control.running(lab) and stack_.work_dir(lab).exists():

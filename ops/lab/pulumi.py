@@ -19,7 +19,10 @@ def pulumi(
     context: typer.Context,
     lab: Annotated[str, typer.Option("--lab", help="The lab whose stack is meant.")] = "dev",
 ) -> None:
-    """Pulumi's own commands on the stack of a lab, such as `./relay pulumi preview`."""
+    """Pulumi's own commands on the stack of a lab, such as `./relay pulumi preview`.
+
+    They are about the lab's own stack, unless --stack is given.
+    """
     if context.args in (["--help"], ["-h"]):  # a command's own is Pulumi's: preview --help
         print(context.get_help())
         raise typer.Exit

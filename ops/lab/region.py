@@ -10,6 +10,8 @@ import boto3
 
 from lab.access import NotRunning, entered
 from lab.lab import Lab
+from lab.machines import throwaway
+from lab.machines.image import host_image
 from lab.region_client import RegionClient
 from ops.account import Clients, aws_errors
 from ops.errors import StackError
@@ -26,6 +28,23 @@ def client(lab: Lab, service: str) -> Any:
         aws_access_key_id="lab",
         aws_secret_access_key="lab",  # noqa: S106 (the region takes any)
     )
+
+
+def environment(lab: Lab) -> dict[str, str]:
+    """What programs of AWS's take from the environment, to be the administrator; `lab.inside`."""
+    return {
+        "AWS_ENDPOINT_URL": lab.api_url,
+        "AWS_ACCESS_KEY_ID": "lab",
+        "AWS_SECRET_ACCESS_KEY": "lab",
+    }
+
+
+def shell(lab: Lab) -> list[str]:
+    """The command line prefix that runs a command where `aws`, of Debian's image, is about it."""
+    given = {**environment(lab), "AWS_DEFAULT_REGION": NAME, "AWS_PAGER": ""}
+    settings = [f"--setenv={key}={value}" for key, value in given.items()]
+    image = host_image(lambda _: None)
+    return throwaway.system(image, f"{lab.namespace}-aws", lab.namespace, *settings)
 
 
 @contextmanager
@@ -92,10 +111,11 @@ def instances(lab: Lab) -> dict[str, Instance]:
 
 
 def make_zones(lab: Lab, zones: Sequence[str]) -> None:
-    """The hosted zones that a user has before the first `up`."""
+    """The public hosted zones that a user has before an `up`."""
     with clients(lab) as make:
         route53 = make("route53")
-        held = {zone["Name"] for zone in route53.list_hosted_zones()["HostedZones"]}
+        listed = route53.list_hosted_zones()["HostedZones"]
+        held = {zone["Name"] for zone in listed if not zone["Config"]["PrivateZone"]}
         for zone in zones:
             if f"{zone}." not in held:
                 route53.create_hosted_zone(Name=zone, CallerReference=secrets.token_hex(8))

@@ -1,14 +1,18 @@
 """What the lab plays for a stack with a smarthost: its accounts at the lab's provider."""
 
+import json
 import secrets
+from typing import Any
 
 from lab.internet.smarthost import HOST, Smarthost
 from lab.lab import Lab
+from ops.edit.stack_file import PREFIX, readable
 from ops.errors import StackError
 from ops.lab import stack
 from settings import Account, Settings, read
 
 PASSWORD_BYTES = 16
+KEY = f"{PREFIX}smarthost"
 
 
 def open_accounts(lab: Lab) -> None:
@@ -17,17 +21,18 @@ def open_accounts(lab: Lab) -> None:
     Passwords that the file lacks are the provider's to make; they are set as a user sets them. The
     same account keeps its password while the lab lasts.
     """
-    raw = stack.raw_settings(lab)
-    given = raw.get("smarthost")
+    config = stack.config(stack.own_file(lab))
+    given = config.get(KEY)
     if not isinstance(given, dict) or given.get("host") != HOST:
         return
+    given = _decrypted(lab)
     provider, listed = Smarthost(lab), given.get("accounts")
     accounts = listed if isinstance(listed, list) else []
     lacking = [n for n, a in enumerate(accounts) if isinstance(a, dict) and "password" not in a]
     for number in lacking:
         kept = provider.passwords().get(str(accounts[number].get("user")))
         accounts[number]["password"] = kept or secrets.token_urlsafe(PASSWORD_BYTES)
-    settings = read(raw)
+    settings = read({**readable(config), "smarthost": given})
     assert settings.smarthost is not None
     provider.open_accounts(
         {
@@ -37,11 +42,19 @@ def open_accounts(lab: Lab) -> None:
         {account.user: _senders(settings, account) for account in settings.smarthost.accounts},
     )
     for number in lacking:
-        path = f"mail-relay:smarthost.accounts[{number}].password"
+        path = f"{KEY}.accounts[{number}].password"
         arguments = ("config", "set", "--secret", "--path", path, "--stack", stack.STACK)
         result = stack.captured(lab, *arguments, text=accounts[number]["password"])
         if result.returncode != 0:
             raise StackError((result.stderr or result.stdout).strip())
+
+
+def _decrypted(lab: Lab) -> Any:
+    """The smarthost's settings with the passwords that the file has: those of an `up` before."""
+    result = stack.captured(lab, "config", "--json", "--show-secrets", "--stack", stack.STACK)
+    if result.returncode != 0:
+        raise StackError((result.stderr or result.stdout).strip())
+    return json.loads(result.stdout)[KEY]["objectValue"]
 
 
 def _senders(settings: Settings, account: Account) -> list[str]:

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -17,16 +18,25 @@ from typing import Any
 
 import yaml
 
+from common.errors import RelayError
+from lab import control
 from lab.internet import laptop
 from lab.lab import Lab
 from ops import engine
+from ops.edit.stack_file import readable
 from ops.errors import StackError
-from ops.lab import plugins
+from ops.lab import plugins, region
 from ops.outputs import Outputs, read
+from ops.terminal import notes
+from settings import SettingsError
+from settings import read as read_settings
 
 PROJECT = engine.PROJECT
 STACK = "lab"
 PASSPHRASE_BYTES = 24
+DEV = PROJECT / "Pulumi.dev.yaml"
+# Pulumi's commands that run the program, which looks its zones up.
+_RUN_THE_PROGRAM = {"up", "update", "preview", "pre", "watch"}
 # What Pulumi writes into a stack file with the first secret.
 _ZONES = "mail-relay:zones"
 _ENCRYPTED = {"encryptionsalt", "encryptedkey", "secretsprovider"}
@@ -35,6 +45,25 @@ _ENCRYPTED = {"encryptionsalt", "encryptedkey", "secretsprovider"}
 def work_dir(lab: Lab) -> Path:
     """Where the copies of the stack's files are."""
     return lab.directory / "pulumi"
+
+
+def own_file(lab: Lab) -> Path:
+    """The file of the lab's own stack."""
+    return work_dir(lab) / f"Pulumi.{STACK}.yaml"
+
+
+def start(lab: Lab) -> None:
+    """Start the lab; its own stack's file outlasts what is cleared away of an interrupted run."""
+    own = (own_file(lab), lab.directory / "passphrase", _example(lab), _taken(lab))
+    kept = {path: path.read_bytes() for path in own if path.exists()}
+    try:
+        control.start(lab, notes.print)
+    finally:
+        for path, content in kept.items():
+            if not path.exists():
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                path.touch(mode=0o600)
+                path.write_bytes(content)
 
 
 def make_place(lab: Lab) -> Path:
@@ -60,24 +89,75 @@ def alone(lab: Lab) -> Iterator[None]:
         yield
 
 
-def prepare(lab: Lab, source: Path) -> None:
-    """Copy the project's and the stack's files; the user's own are never touched."""
-    file = make_place(lab) / f"Pulumi.{STACK}.yaml"
-    file.write_text(adapted(lab, source))
+def prepare(lab: Lab, source: Path | None) -> bool:
+    """Copy the project's and the stack's files; the user's own are never touched.
+
+    Without a source the lab goes on with the stack's file that it has, and False is returned.
+    """
+    make_place(lab)
+    file = own_file(lab)
+    if source is None and file.exists():
+        origin = f", from the example {key}" if (key := example_of(lab)) else ""
+        text = f"the stack is the lab's own{origin}: --file or --example takes another"
+        notes.print(text, soft_wrap=True)
+        return False
+    source = source or DEV
+    text = adapted(lab, source)
+    if _edited(lab):
+        before = file.replace(file.with_name(f"{file.name}.before"))
+        notes.print(
+            f"{source} replaces the lab's own stack file, which was edited: that is now {before}",
+            soft_wrap=True,
+        )
+    file.write_text(text)
     example = source.name.split(".")[1] if source.parent == PROJECT / "examples" else ""
-    (lab.directory / "example").write_text(example)
+    _example(lab).write_text(example)
+    remember(lab)
+    return True
+
+
+def remember(lab: Lab) -> None:
+    """Keep the settings of the lab's own stack as the lab made them: what differs is an edit."""
+    _taken(lab).write_text(_settings(own_file(lab)))
+
+
+def _edited(lab: Lab) -> bool:
+    if not own_file(lab).exists() or not _taken(lab).exists():
+        return False
+    try:
+        return _settings(own_file(lab)) != _taken(lab).read_text()
+    except yaml.YAMLError:
+        return True
+
+
+def config(file: Path) -> Any:
+    """The `config` of a stack's file, unchecked."""
+    return (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+
+
+def _settings(file: Path) -> str:
+    return json.dumps(config(file), default=str)
+
+
+def _example(lab: Lab) -> Path:
+    return lab.directory / "example"
+
+
+def _taken(lab: Lab) -> Path:
+    return lab.directory / "taken.json"
 
 
 def adapted(lab: Lab, source: Path) -> str:
     """A stack file as the lab's stack has it; StackError if the lab could not read it."""
-    target = work_dir(lab) / f"Pulumi.{STACK}.yaml"
+    target = own_file(lab)
     try:
         text = source.read_text()
         content = yaml.safe_load(text) or {}
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise StackError(f"{source} cannot be read: {error}") from None
-    kept = yaml.safe_load(target.read_text()) or {} if target.exists() else {}
-    salt = kept.get("encryptionsalt")
+    # the lab's own may be no YAML, by an edit
+    kept = re.search(r"^encryptionsalt: (\S+)", target.read_text() if target.exists() else "", re.M)
+    salt = kept[1] if kept else None
     # a copy of the lab's own file is read with the lab's own passphrase
     own = salt is not None and content.get("encryptionsalt") == salt
     if _ENCRYPTED & set(content) and not own:
@@ -97,15 +177,22 @@ def adapted(lab: Lab, source: Path) -> str:
 
 def example_of(lab: Lab) -> str:
     """The key of the example that the stack was made from, or ""."""
-    file = lab.directory / "example"
+    file = _example(lab)
     return file.read_text() if file.exists() else ""
 
 
-def raw_settings(lab: Lab) -> dict[str, Any]:
-    """The stack's settings as its file has them, unchecked."""
-    content = yaml.safe_load((work_dir(lab) / f"Pulumi.{STACK}.yaml").read_text()) or {}
-    prefix, config = "mail-relay:", content.get("config") or {}
-    return {k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)}
+def make_zones(lab: Lab) -> None:
+    """Make the zones that the lab's stacks need, as their users have them on AWS.
+
+    A file that is wrong is left to the program, which says what is.
+    """
+    wanted: dict[str, None] = {}
+    for file in work_dir(lab).glob("Pulumi.*.yaml"):
+        with contextlib.suppress(SettingsError, yaml.YAMLError, UnicodeError, AttributeError):
+            settings = read_settings(readable(config(file)))
+            wanted |= dict.fromkeys(zone.name for zone in settings.existing_zones)
+    with alone(lab):
+        region.make_zones(lab, list(wanted))
 
 
 def take_laptops_key(lab: Lab, *options: str) -> None:
@@ -198,19 +285,25 @@ def outputs(lab: Lab, stack: str = STACK) -> Outputs | None:
 
 
 def main() -> int:
-    """Inside the lab's namespace: `pulumi ARGS`."""
+    """Inside the lab's namespace: `pulumi ARGS`; the zones are there whoever edited the file."""
     lab = Lab(sys.argv[1])
     home = lab.directory / "pulumi-home"
     plugins.install(home)
+    if _RUN_THE_PROGRAM & set(sys.argv[2:]):
+        try:
+            make_zones(lab)
+        except RelayError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
     return engine.run(
         sys.argv[2:],
         work_dir=work_dir(lab),
         home=home,
         env={
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(lab.directory / "passphrase"),
-            "AWS_ENDPOINT_URL": lab.api_url,
-            "AWS_ACCESS_KEY_ID": "lab",
-            "AWS_SECRET_ACCESS_KEY": "lab",
+            **region.environment(lab),
+            # the lab's own unless --stack is given: `pulumi stack rm` of another one selects none
+            "PULUMI_STACK": STACK,
             "AWS_CA_BUNDLE": os.environ.get("AWS_CA_BUNDLE", ""),
         },
     )

@@ -27,10 +27,9 @@ from ops.errors import StackError
 from ops.lab import region, stack
 from ops.outputs import Host, Outputs
 from ops.target import Internet, Target, connect
-from ops.terminal import notes
 from ops.testmail.verdicts import Receiver, Verdicts
 from ops.verify.names import Answer, Dns
-from settings import Settings, read
+from settings import read
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,14 @@ class LabTarget(Target):
 
     @property
     def option(self) -> str:
-        return f"--stack {self.stack} --lab {self.lab.name}"
+        lab = f"--lab {self.lab.name}"
+        return lab if self.stack == stack.STACK else f"--stack {self.stack} {lab}"
+
+    def typed(self, words: str) -> str:
+        """Without --stack for the lab's own, which `./relay pulumi` means by itself."""
+        if self.stack == stack.STACK:
+            return f"{self.command} {words}"
+        return super().typed(words)
 
     @property
     def exports(self) -> Path:
@@ -62,8 +68,7 @@ class LabTarget(Target):
 
     @property
     def aws_environment(self) -> str:
-        """None: AWS's own commands do not reach a lab."""
-        return ""
+        return f"./relay lab shell aws --name {self.lab.name}"
 
     def argv(self, *arguments: str) -> list[str]:
         return stack.command(self.lab, *arguments)
@@ -128,11 +133,10 @@ class LabTarget(Target):
             raise StackError(str(error)) from None
         return on_host.output(host, on_host.ended(host, argv, text, seconds), fine)
 
-    def prepare(self, settings: Settings) -> None:
-        control.start(self.lab, notes.print)
+    def prepare(self) -> None:
+        stack.start(self.lab)
         with stack.alone(self.lab):
             stack.make_place(self.lab)
-            region.make_zones(self.lab, settings.hosted_zones)
 
     def adapted(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Without the id of a zone of another account; the lab's laptop is let in by SSH."""
@@ -154,7 +158,7 @@ class LabTarget(Target):
             copy = Path(folder) / self.file.name
             copy.write_text(stack.adapted(self.lab, given))
             settings = read(readable(yaml.safe_load(copy.read_text()).get("config") or {}))
-            region.make_zones(self.lab, settings.hosted_zones)
+            region.make_zones(self.lab, [zone.name for zone in settings.existing_zones])
             if settings.ssh.public_key:
                 stack.take_laptops_key(self.lab, "--config-file", str(copy))
             yield copy

@@ -1,4 +1,4 @@
-"""Bringing a lab's stack up: its file, its zones, its accounts elsewhere, `pulumi up`."""
+"""Bringing a lab's stack up: its file, its accounts elsewhere, `pulumi up`."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ from ops.settle.settle import settle
 from ops.terminal import notes, step
 
 
-def source(example: str | None, file: Path | None) -> Path:
-    """The stack file that the options mean."""
+def source(example: str | None, file: Path | None) -> Path | None:
+    """The stack file that the options mean, if any."""
     if example and file:
         raise typer.BadParameter("give --example or --file, not both")
     if example:
@@ -29,10 +29,9 @@ def source(example: str | None, file: Path | None) -> Path:
             known = sorted(p.name.split(".")[1] for p in path.parent.glob("Pulumi.*.yaml"))
             raise typer.BadParameter(f"--example {example}: there is {', '.join(known) or 'none'}")
         return path
-    path = file or engine.PROJECT / "Pulumi.dev.yaml"
-    if not path.exists():
-        raise typer.BadParameter(f"--file {path}: there is no such file")
-    return path
+    if file and not file.exists():
+        raise typer.BadParameter(f"--file {file}: there is no such file")
+    return file
 
 
 def start(lab: Lab) -> None:
@@ -40,7 +39,7 @@ def start(lab: Lab) -> None:
     if control.running(lab) and not stack.settle(lab):
         notes.print("the last `pulumi` here was cut off while it made things: settling its stack")
         settle(LabTarget(stack.STACK, lab))
-    control.start(lab, notes.print)
+    stack.start(lab)
 
 
 @contextmanager
@@ -54,12 +53,15 @@ def in_time() -> Iterator[None]:
 
 def apply(
     lab: Lab,
-    source: Path,
+    source: Path | None,
     block_port_25: bool | None = None,
     kernels: Sequence[str] = (),
 ) -> Outputs:
-    """Copy the stack file, make its zones, `pulumi up`; gives the outputs once all hosts serve."""
-    stack.prepare(lab, source)
+    """Copy the stack file, `pulumi up`; gives the outputs once all hosts serve.
+
+    Without a `source` the lab goes on with the file that it has.
+    """
+    is_new = stack.prepare(lab, source)
     target = LabTarget(stack.STACK, lab)
     if kernels:
         real_kernel.choose(target, kernels)
@@ -72,7 +74,8 @@ def apply(
         settings = StackFile(target).settings()
         if settings.ssh.public_key:
             stack.take_laptops_key(lab)
-        region.make_zones(lab, settings.hosted_zones)
+        if is_new:
+            stack.remember(lab)
         blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
         region.block_port_25(lab, blocked)
         target.operate("up", "--yes", "--skip-preview", shown=host_progress)

@@ -85,6 +85,6 @@ def _show(chosen: Target, resources: int, belongs: list[Left], left: list[Left])
         results.print(Text(item.what, "yellow"), f"{item.name} ({item.id})", soft_wrap=True)
         results.print(f"  costs: {item.holds}", soft_wrap=True)
         results.print(f"  {item.remove}", style="cyan", soft_wrap=True)
-    if left and chosen.aws_environment:
-        results.print(f"For these commands: {chosen.aws_environment}")
+    if left:
+        results.print(f"For these commands, first: {chosen.aws_environment}", soft_wrap=True)
     results.print(f"{len(left)} left." if left else "Nothing is left.")

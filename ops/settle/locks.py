@@ -33,7 +33,7 @@ def unlocked(target: Target, *arguments: str) -> bool:
             raise StackError(
                 f"the stack {target.stack} is locked{whose}, by a `pulumi` that may still work: "
                 "wait for it. If you know that it does not: "
-                f"{target.command} cancel --stack {target.stack}"
+                f"{target.typed('cancel')}"
             ) from None
         if not locks:
             raise

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ops import durations
+from ops import durations, not_up
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, target
@@ -97,10 +97,13 @@ def _test(
 ) -> Outgoing:
     """The message; StackError for a login that there is not, or a sender that it may not be."""
     if not outputs.logins:
-        raise StackError("the running stack has no login: ./relay users add LOGIN, then an `up`")
+        listed = StackFile(found).settings().logins
+        add = "" if listed else f"./relay users add LOGIN {found.option}, then "
+        raise StackError(f"the running stack has no login: {add}{found.apply_command}")
     enabled = [each for each in outputs.logins if each not in outputs.disabled]
     login = login or next(iter(enabled), outputs.logins[0])
     if login not in outputs.passwords:
+        not_up.check(found, login, not_up.logins)
         known = ", ".join(outputs.passwords)
         raise StackError(
             f"--login {login!r}: it is no login of the running stack; there is {known}"

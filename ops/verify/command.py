@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from ops import arrival
+from ops import arrival, not_up
 from ops.arrival import Wait
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Outputs
+from ops.target import Target
 from ops.terminal import notes, print_json
 from ops.verify.probes import vantage
 from ops.verify.run import verify
@@ -27,14 +28,14 @@ def command(
     chosen = target(stack, lab)
     wanted = chosen.outputs()
     if domain is not None:
-        wanted = _only(wanted, domain)
+        wanted = _only(chosen, wanted, domain)
     if wait:
         arrival.wait(chosen, wanted.hosts)
     found = verify(wanted, vantage(chosen, wanted), progress)
     if json:
         print_json(as_dict(chosen.stack, found))
     else:
-        show(chosen.stack, found)
+        show(chosen, found)
     if any(result.errors for result in found):
         if not json:
             notes.print(
@@ -45,9 +46,10 @@ def command(
         raise typer.Exit(1)
 
 
-def _only(wanted: Outputs, domain: str) -> Outputs:
-    chosen = tuple(d for d in wanted.domains if d.name == domain)
-    if not chosen:
+def _only(chosen: Target, wanted: Outputs, domain: str) -> Outputs:
+    kept = tuple(d for d in wanted.domains if d.name == domain)
+    if not kept:
+        not_up.check(chosen, domain, not_up.domains)
         known = ", ".join(d.name for d in wanted.domains)
         raise typer.BadParameter(f"{domain} is no domain of the stack; there is {known}")
-    return wanted.model_copy(update={"domains": chosen})
+    return wanted.model_copy(update={"domains": kept})

@@ -1,13 +1,16 @@
 """Results for people and for programs."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from rich.text import Text
 
+from ops.target import Target
 from ops.terminal import notes, results, several
 from ops.verify.result import Result
 
+AWS_COMMAND = re.compile(r"\baws [a-z0-9]+ [a-z-]+ -")
 COLOURS = {"ok": "green", "skipped": "dim", "warning": "yellow", "error": "red"}
 
 
@@ -27,11 +30,13 @@ def as_dict(stack: str, found: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def show(stack: str, found: Sequence[Result]) -> None:
+def show(target: Target, found: Sequence[Result]) -> None:
     """Each result with its instructions, then the numbers of errors and warnings."""
     for result in found:
         _show(result)
-    count = as_dict(stack, found)
+    if any(AWS_COMMAND.search(text) for result in found for text in result.instructions):
+        notes.print(f"For AWS's own commands, first: {target.aws_environment}", soft_wrap=True)
+    count = as_dict(target.stack, found)
     errors = several(count["errors"], "error", "errors")
     warnings = several(count["warnings"], "warning", "warnings")
     notes.print(f"{errors}, {warnings}, {count['skipped']} skipped")

@@ -6,7 +6,8 @@ import pytest
 from stacks import Stack
 from test_program import config
 
-NO_ZONE = "Z0123456789ABCDEFGHIJ"
+ZONES = ("relay.example", "shop.example")
+A_ZONE, NO_ZONE = "far.example", "Z0123456789ABCDEFGHIJ"
 GATEWAY = "mail.relay.example"
 
 
@@ -28,16 +29,19 @@ def _gateway(**keys: str) -> dict[str, Any]:
             "registrar name its servers, or list the zone that the name is in in mail-relay:zones",
         ),
         (
-            {"mail-relay:zones": [{"name": "relay.example", "id": NO_ZONE}, "shop.example"]},
-            f"mail-relay:zones: {{name: relay.example, id: {NO_ZONE}}}: Route53 has no zone of "
-            "this id; those that it has: aws route53 list-hosted-zones-by-name --dns-name "
-            "relay.example --max-items 5",
+            {"mail-relay:zones": [*ZONES, {"name": A_ZONE, "id": NO_ZONE}]},
+            f"mail-relay:zones: {{name: {A_ZONE}, id: {NO_ZONE}}}: Route53 has no zone of "
+            f"this id; it has none of the name {A_ZONE}",
         ),
         (
             {"mail-relay:image": "debian-13-arm64-20990101-1"},
             "mail-relay:image: 'debian-13-arm64-20990101-1': Debian has no image of this name in "
-            "us-east-1; those that it has: aws ec2 describe-images --region us-east-1 --owners "
-            "136693071363 --filters Name=name,Values=debian-13-* --query 'Images[].Name'",
+            "us-east-1; the newest one is debian-13-arm64-20251117-2299",
+        ),
+        (
+            {"mail-relay:image": "debian-12-arm64-20990101-1"},
+            "mail-relay:image: 'debian-12-arm64-20990101-1': Debian has no image of this name in "
+            "us-east-1; it has none that is called debian-12-arm64-*",
         ),
         (
             {"mail-relay:image": "ami-0123456789abcdef0"},

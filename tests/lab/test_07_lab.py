@@ -85,7 +85,7 @@ def rules(world: World) -> str:
         (["lab", "up", "--name=nobody", "--file=/nowhere.yaml"], "/nowhere.yaml: there is no such"),
         (
             ["lab", "shell", "nobody", "--name=test"],
-            "nobody: there is no such host; there is gateway",
+            "nobody: there is no such machine; there is gateway",
         ),
         (["lab", "send", "--name=nobody"], "nobody"),
         (["pulumi", "--lab=nobody", "preview"], "./relay lab up --name nobody"),

@@ -81,6 +81,13 @@ def test_a_login_is_added_used_changed_and_removed(world: World, file: str) -> N
     assert read(file).startswith("# our mail\n")
 
 
+def test_the_zone_of_an_added_domain_is_there_for_the_next_up(world: World, file: str) -> None:
+    done("domains", "add", "new.example")
+    applied(world)
+    found = LabTarget(stack.STACK, world.lab).outputs()
+    assert "new.example" in [domain.name for domain in found.domains]
+
+
 def test_a_forward_is_added_tested_and_removed(world: World, file: str) -> None:
     address = "jobs@shop.example"
     before = relay("forwards", "test", address, "--json")

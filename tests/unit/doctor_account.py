@@ -212,6 +212,7 @@ def account(
         region=region,
         client=aws.client,
         option="--stack prod",
+        typed=lambda words: f"pulumi {words} --stack prod",
         connect=lambda _, port: closed(open_ports, port),
         names=Literal({**NAMES, **(names or {})}),
         state=state,

@@ -64,7 +64,7 @@ BROKEN = [
     Broken(
         "a record that somebody has",
         "name-in-use",
-        "pulumi import --stack prod --protect=false --generate-code=false "
+        "pulumi import --protect=false --generate-code=false "
         "aws:route53/record:Record _dmarc.shop.example-TXT ZSHOP__dmarc.shop.example_TXT",
         {
             "ListResourceRecordSets": lambda given: (

@@ -25,10 +25,14 @@ class Place:
         self.file.parent.mkdir(parents=True)
         self.file.write_text(Path("Pulumi.dev.yaml").read_text())
         (folder / "dev" / "example").write_text("basics")
+        self.folder = folder / "dev"
         patch.setattr(lab_, "HOME", folder)
         patch.setattr(control, "running", lambda lab: True)
         patch.setattr(stack, "captured", lambda *_, **__: self.said)
         patch.setattr(region, "instances", lambda lab: {})
+        self.argv: list[str] = []
+        # the test itself would be replaced
+        patch.setattr(command.os, "execvp", lambda _, argv: self.argv.extend(argv))
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def refused(*arguments: str) -> str:
 def test_without_a_stack_there_is_nothing_to_send(place: Place, what: str, said: str) -> None:
     if said == "cut off":
         place.said = CompletedProcess([], 255, "", NO_STACK)
-    assert refused(what) == "the stack lab is not up: ./relay pulumi --lab dev up --stack lab"
+    assert refused(what) == "the stack lab is not up: ./relay pulumi --lab dev up"
 
 
 @pytest.mark.parametrize("what", ["send", "demo"])
@@ -59,13 +63,40 @@ def test_without_a_stacks_file_there_is_no_stack(place: Place, what: str) -> Non
 
 
 @pytest.mark.parametrize("what", ["shell", "logs"])
-@pytest.mark.parametrize("is_there", [True, False])
-def test_without_hosts_there_is_no_shell(place: Place, what: str, *, is_there: bool) -> None:
-    if not is_there:
-        place.file.unlink()
+def test_a_host_that_is_not_up_comes_with_the_stack(place: Place, what: str) -> None:
     assert refused(what, "gateway") == (
-        "gateway: there is no such host; there is none: `pulumi up` has made none yet"
+        "mail.relay.example is in Pulumi.lab.yaml and not up yet: ./relay pulumi --lab dev up"
     )
+
+
+def test_of_a_machine_that_is_none_the_others_are_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert refused("logs", "x").endswith("no such machine; there is inbox")
+    monkeypatch.setattr(region, "instances", lambda lab: {"mail.relay.example": "i-1"})
+    (place.folder / "smarthost.json").touch()
+    monkeypatch.setattr(command.Smarthost, "file", place.folder / "smarthost.json")
+    there = "gateway, mail.relay.example, inbox, smarthost"
+    assert refused("logs", "x") == f"x: there is no such machine; there is {there}"
+    assert refused("shell", "x").endswith(f"there is {there}, laptop, aws")
+    place.file.unlink()
+    assert "there is mail.relay.example, inbox" in refused("logs", "gateway")
+
+
+@pytest.mark.parametrize("machine", ["laptop", "aws", "inbox", "gateway"])
+def test_without_a_lab_there_is_no_shell(
+    place: Place, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "running", lambda lab: False)
+    assert refused("shell", machine) == "the lab dev is not up: ./relay lab up --name dev"
+
+
+def test_awss_own_commands_are_about_the_lab(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(region, "host_image", lambda told: Path("/image"))
+    CliRunner().invoke(app, ["lab", "shell", "aws", "--", "aws", "sts", "get-caller-identity"])
+    assert "--setenv=AWS_ENDPOINT_URL=http://127.0.0.1:4566" in place.argv
+    assert "--network-namespace-path=/run/netns/mr-dev" in place.argv
+    assert place.argv[-3:] == ["aws", "sts", "get-caller-identity"]
 
 
 @pytest.mark.parametrize("how", ["destroyed", "no stack", "no file"])
@@ -80,12 +111,43 @@ def test_the_status_says_that_the_stack_is_not_up(
     monkeypatch.setattr(command.Inbox, "messages", lambda self: [])
     monkeypatch.setattr(command, "_lacks", lambda lab, placed: {})
     result = CliRunner().invoke(app, ["lab", "status", "--json"])
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert '"missing": [\n    "the stack"\n  ]' in result.output
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("up_", "lacks", "code"), [(True, [], 0), (True, ["certificate"], 1), (False, [], 1)]
+)
+def test_the_status_is_an_exit_code_too(
+    place: Place,
+    options: list[str],
+    up_: bool,
+    lacks: list[str],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(control, "running", lambda lab: up_)
+    monkeypatch.setattr(control, "remains", lambda lab: [])
+    monkeypatch.setattr(stack, "outputs", lambda lab: WANTED)
+    monkeypatch.setattr(command.Inbox, "messages", lambda self: [])
+    monkeypatch.setattr(command, "_lacks", lambda lab, placed: {h.name: lacks for h in placed})
+    assert CliRunner().invoke(app, ["lab", "status", *options]).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("options", "again"),
+    [
+        ([], ""),
+        (["--example=basics", "--block-port-25"], " --example basics --block-port-25"),
+        (
+            ["--file=Pulumi.dev.yaml", "--real-kernel=gateway", "--open-port-25"],
+            " --file Pulumi.dev.yaml --open-port-25 --real-kernel gateway",
+        ),
+    ],
+)
 def test_an_up_that_is_interrupted_says_how_it_goes_on(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, options: list[str], again: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def press(lab: object) -> None:
         raise KeyboardInterrupt
@@ -93,21 +155,23 @@ def test_an_up_that_is_interrupted_says_how_it_goes_on(
     monkeypatch.setattr(up, "start", press)
     told: list[str] = []
     monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
-    result = CliRunner().invoke(app, ["lab", "up", "--name", "dev2"])
+    result = CliRunner().invoke(app, ["lab", "up", "--name", "dev2", *options])
     assert result.exit_code == command.INTERRUPTED
     assert told[-1] == (
-        "interrupted: ./relay lab up --name dev2 goes on, "
+        f"interrupted: ./relay lab up --name dev2{again} goes on, "
         "./relay lab down --name dev2 takes it away"
     )
 
 
-@pytest.mark.parametrize(("options", "next_"), [([], "send"), (["--example=basics"], "demo")])
+@pytest.mark.parametrize(("key", "next_"), [("", "send"), ("basics", "demo")])
 def test_an_up_says_what_comes_next(
-    place: Place, options: list[str], next_: str, monkeypatch: pytest.MonkeyPatch
+    place: Place, key: str, next_: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By what the lab runs: it may go on with an example that was taken before."""
+    (place.folder / "example").write_text(key)
     monkeypatch.setattr(up, "start", lambda lab: None)
     monkeypatch.setattr(up, "apply", lambda *_: WANTED)
     told: list[str] = []
     monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
-    assert CliRunner().invoke(app, ["lab", "up", "--lab", "dev2", *options]).exit_code == 0
-    assert told[-1].endswith(f"Next: ./relay lab {next_} --name dev2")
+    assert CliRunner().invoke(app, ["lab", "up", "--lab", "dev"]).exit_code == 0
+    assert told[-1].endswith(f"Next: ./relay lab {next_} --name dev")

@@ -14,8 +14,10 @@ from components.serving import NotServing, Seen, see, wait
 HOST, INSTANCE = "mail.relay.example", "i-1"
 
 
-def status(*missing: str, state: Any = "done", **changes: Any) -> Status:
-    setup = Setup(state, missing[0] if missing else "", 0, ("last words",))
+def status(
+    *missing: str, state: Any = "done", said: tuple[str, ...] = ("last words",), **changes: Any
+) -> Status:
+    setup = Setup(state, missing[0] if missing else "", 0, said)
     fields = {
         "version": VERSION,
         "host": HOST,
@@ -79,12 +81,26 @@ def test_each_step_is_told_once_until_the_host_serves() -> None:
     looks = [
         NOTHING,
         NOTHING,
-        written(1, status("packages", state="running")),
-        written(2, status("packages", state="running")),
+        written(1, status("packages", state="running", said=())),
+        written(2, status("packages", state="running", said=("set-up: packages",))),
         written(3, status("certificate")),
         written(4, status()),
     ]
     assert waited(*looks) == ["starts", "packages", "certificate", "serves"]
+
+
+def test_a_long_step_is_told_with_the_line_that_it_is_at() -> None:
+    """The first fetch of the packages takes minutes."""
+    looks = [
+        NOTHING,
+        NOTHING,
+        written(1, status("packages", state="running", said=("Get:1 a", "Get:2 \x1b[1mb"))),
+        written(2, status("packages", state="running", said=("Get:2 b", f"Get:3 {'c' * 200}"))),
+        written(3, status()),
+    ]
+    first, second, third, last = waited(*looks)
+    assert (first, second, last) == ("starts", "packages: Get:2 [1mb", "serves")
+    assert third == f"packages: Get:3 {'c' * 74}"
 
 
 def test_what_was_written_before_does_not_count() -> None:

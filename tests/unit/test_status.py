@@ -169,3 +169,29 @@ def test_a_long_queue_is_counted_as_it_comes(
     assert (found.messages, found.held) == (501, 1)
     assert found.reasons == (status.Reason("450 later", 500),)
     assert found.seconds > 1e9
+
+
+@pytest.mark.parametrize(
+    ("restarts", "state", "said"),
+    [("0", "running", ("line 8",)), ("1", "retrying", tuple(f"line {n}" for n in range(1, 9)))],
+)
+def test_a_set_up_that_goes_on_tells_its_last_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    restarts: str,
+    state: str,
+    said: tuple[str, ...],
+) -> None:
+    """The first fetch of the packages is one step of minutes; a failure has more to tell."""
+
+    def journal(*words: str) -> str:
+        lines = [f"line {n}" for n in range(1, 9)]
+        return "\n".join(lines[-int(words[words.index("-n") + 1]) :])
+
+    (tmp_path / "step").write_text("packages\n")
+    monkeypatch.setattr(status, "RUN", tmp_path)
+    monkeypatch.setattr(status, "DONE", tmp_path / "done")
+    monkeypatch.setattr(status, "run", journal)
+    monkeypatch.setattr(status, "properties", lambda *_: {"NRestarts": restarts})
+    found = status.setup()
+    assert (found.state, found.step, found.said) == (state, "packages", said)

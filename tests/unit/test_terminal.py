@@ -10,7 +10,10 @@ import pytest
 from rich.console import Console
 
 from common.errors import RelayError
+from lab.lab import Lab
 from ops import cli, terminal
+from ops.lab.target import LabTarget
+from ops.target import AwsTarget, Target
 from ops.verify import show
 from ops.verify.result import Result
 
@@ -51,7 +54,7 @@ def test_a_finding_shows_the_worlds_words_as_they_are(said: io.StringIO) -> None
     found = Result("spf", FOREIGN, seen=[FOREIGN])
     found.error("spf-differs", FOREIGN, FOREIGN)
     show.progress(found)
-    show.show("prod", [found, Result("helo", "x", skipped=FOREIGN)])
+    show.show(AwsTarget("prod"), [found, Result("helo", "x", skipped=FOREIGN)])
     assert said.getvalue() == (
         f"... spf {FOREIGN}\n"
         f"error    spf {FOREIGN}  {FOREIGN}\n"
@@ -61,6 +64,26 @@ def test_a_finding_shows_the_worlds_words_as_they_are(said: io.StringIO) -> None
         f"         skipped: {FOREIGN}\n"
         "1 error, 0 warnings, 1 skipped\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        (LabTarget("lab", Lab("dev")), "./relay lab shell aws --name dev"),
+        (AwsTarget("prod"), "export AWS_DEFAULT_REGION=eu-central-1"),
+    ],
+)
+def test_with_awss_own_commands_it_is_told_where_they_work(
+    said: io.StringIO, target: Target, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AwsTarget, "region", "eu-central-1")
+    found = Result("zone", "x")
+    found.warn("zone-x", "x", "pulumi config set aws:region REGION")
+    show.show(target, [found])
+    assert "first:" not in said.getvalue()
+    found.error("zone-missing", "x", "Do: aws route53 create-hosted-zone --name x")
+    show.show(target, [found])
+    assert f"For AWS's own commands, first: {told}\n" in said.getvalue()
 
 
 def test_an_error_shows_its_text_as_it_is(

@@ -1,0 +1,48 @@
+"""What the stack's file lists and the running stack lacks: the next `up` brings it."""
+
+from collections.abc import Callable, Iterable
+
+from common.errors import RelayError
+from ops.edit.stack_file import StackFile
+from ops.errors import StackError
+from ops.target import Target
+from settings import Settings
+
+Listed = Callable[[Settings], Iterable[str]]
+
+
+def why(target: Target, name: str, listed: Listed) -> str:
+    """Where it is and what brings it, or "" if the file does not list it, or cannot be read."""
+    try:
+        known = name in listed(StackFile(target).settings())
+    except RelayError:
+        return ""
+    if not known:
+        return ""
+    return f"{name} is in {target.file.name} and not up yet: {target.apply_command}"
+
+
+def check(target: Target, name: str, listed: Listed) -> None:
+    """StackError if the file lists a name that the running stack lacks."""
+    if text := why(target, name, listed):
+        raise StackError(text)
+
+
+def logins(settings: Settings) -> Iterable[str]:
+    """The logins of a file."""
+    return [login.address for login in settings.logins]
+
+
+def domains(settings: Settings) -> Iterable[str]:
+    """The domains of a file, the gateway's own too."""
+    return [domain.name for domain in settings.mail_domains]
+
+
+def hosts(settings: Settings) -> Iterable[str]:
+    """The names of a file's hosts."""
+    return [host.name for host in settings.hosts.values()]
+
+
+def mailboxes(settings: Settings) -> Iterable[str]:
+    """The mailboxes of a file."""
+    return [mailbox.address for mailbox in settings.mailboxes]

@@ -1,0 +1,246 @@
+"""A lab's own stack file: what `lab up` takes, what it goes on with, and what it replaces."""
+
+import json
+from pathlib import Path
+from subprocess import CompletedProcess
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import control
+from lab import lab as lab_
+from lab.lab import Lab
+from ops import engine
+from ops.edit.stack_file import StackFile
+from ops.lab import region, smarthost, stack
+from ops.lab.target import LabTarget
+
+DEV = engine.PROJECT / "Pulumi.dev.yaml"
+BASICS = engine.PROJECT / "examples/Pulumi.basics.yaml"
+SMARTHOST = engine.PROJECT / "examples/Pulumi.smarthost.yaml"
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    monkeypatch.setattr(lab_, "HOME", tmp_path)
+    made = Lab("dev")
+    made.directory.mkdir()
+    return made
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(stack.notes, "print", lambda text, *_, **__: said.append(str(text)))
+    return said
+
+
+def add(lab: Lab, domain: str) -> None:
+    """As `./relay domains add --lab` does."""
+    file = StackFile(LabTarget(stack.STACK, lab))
+    file.add("domains", {"name": domain})
+    file.save()
+
+
+def domains(lab: Lab) -> list[str]:
+    return [item["name"] for item in stack.config(stack.own_file(lab))["mail-relay:domains"]]
+
+
+def test_a_new_lab_takes_the_dev_stack(lab: Lab, told: list[str]) -> None:
+    assert stack.prepare(lab, None)
+    assert stack.own_file(lab).read_text() == DEV.read_text()
+    assert told == []
+
+
+def test_without_a_file_a_lab_goes_on_with_its_own(lab: Lab, told: list[str]) -> None:
+    stack.prepare(lab, BASICS)
+    add(lab, "new.example")
+    before = stack.own_file(lab).read_text()
+    assert not stack.prepare(lab, None)
+    assert stack.own_file(lab).read_text() == before
+    assert stack.example_of(lab) == "basics"
+    assert told == [
+        "the stack is the lab's own, from the example basics: --file or --example takes another"
+    ]
+
+
+def test_a_file_that_is_given_replaces_an_edited_one_and_says_so(lab: Lab, told: list[str]) -> None:
+    stack.prepare(lab, BASICS)
+    add(lab, "new.example")
+    edited = stack.own_file(lab).read_text()
+    assert stack.prepare(lab, DEV)
+    assert (domains(lab), stack.example_of(lab)) == (["shop.example"], "")
+    (line,) = told
+    assert line.startswith(f"{DEV} replaces the lab's own stack file, which was edited")
+    assert Path(line.rpartition(" ")[2]).read_text() == edited
+
+
+@pytest.mark.parametrize("source", [DEV, BASICS])
+def test_what_only_the_lab_changed_is_replaced_in_silence(
+    lab: Lab, told: list[str], source: Path
+) -> None:
+    stack.prepare(lab, BASICS)
+    file = stack.own_file(lab)
+    file.write_text(f"{file.read_text()}  mail-relay:ssh: {{publicKey: ssh-ed25519 AAAA laptop}}\n")
+    stack.remember(lab)
+    file.write_text(f"encryptionsalt: v1:salt\n{file.read_text()}")  # as Pulumi does
+    stack.prepare(lab, source)
+    assert told == []
+    assert file.read_text() == f"encryptionsalt: v1:salt\n{source.read_text()}"
+
+
+def test_an_own_file_that_is_no_yaml_can_be_replaced(lab: Lab, told: list[str]) -> None:
+    stack.prepare(lab, DEV)
+    stack.own_file(lab).write_text("encryptionsalt: v1:salt\nconfig: [\n")
+    stack.prepare(lab, BASICS)
+    assert stack.own_file(lab).read_text() == f"encryptionsalt: v1:salt\n{BASICS.read_text()}"
+    assert len(told) == 1
+
+
+def test_the_stack_outlasts_what_a_killed_lab_leaves(
+    lab: Lab, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.prepare(lab, BASICS)
+    add(lab, "new.example")
+    passphrase = (lab.directory / "passphrase").read_text()
+    (lab.directory / "state").touch()
+
+    def cleared(lab: Lab, progress: Any) -> None:
+        for path in sorted(lab.directory.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        lab.directory.rmdir()
+        raise KeyboardInterrupt  # even so
+
+    monkeypatch.setattr(control, "start", cleared)
+    with pytest.raises(KeyboardInterrupt):
+        stack.start(lab)
+    assert not (lab.directory / "state").exists()
+    assert "new.example" in domains(lab)
+    assert (lab.directory / "passphrase").read_text() == passphrase
+    assert (lab.directory / "passphrase").stat().st_mode & 0o077 == 0
+    assert not stack.prepare(lab, None)
+    assert stack.example_of(lab) == "basics"
+
+
+class Route53:
+    """An account's zones."""
+
+    def __init__(self, **held: bool) -> None:
+        self.zones = [
+            {"Name": f"{name.replace('_', '.')}.", "Config": {"PrivateZone": private}}
+            for name, private in held.items()
+        ]
+        self.made: list[str] = []
+
+    def list_hosted_zones(self) -> dict[str, Any]:
+        return {"HostedZones": self.zones}
+
+    def create_hosted_zone(self, Name: str, CallerReference: str) -> None:
+        self.made.append(Name)
+
+
+@pytest.fixture
+def route53(monkeypatch: pytest.MonkeyPatch) -> Route53:
+    found = Route53(relay_example=False, new_example=True)
+
+    class Clients:
+        def __enter__(self) -> Any:
+            return lambda service: found
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(region, "clients", lambda lab: Clients())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "made"),
+    [
+        (["up", "--yes"], ["shop.example", "new.example"]),
+        (["--stack", "lab", "preview"], ["shop.example", "new.example"]),
+        (["stack", "ls"], []),
+    ],
+)
+def test_the_zone_of_an_added_domain_is_there_when_pulumi_looks_it_up(
+    lab: Lab,
+    told: list[str],
+    route53: Route53,
+    arguments: list[str],
+    made: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A private zone of its name is none that Pulumi takes; a file that is wrong is Pulumi's."""
+    stack.prepare(lab, DEV)
+    add(lab, "new.example")
+    for name, text in (("env-a", "config: ["), ("env-b", "[]"), ("env-c", "config: {x: 1}")):
+        (stack.work_dir(lab) / f"Pulumi.{name}.yaml").write_text(text)
+    monkeypatch.setattr(stack.plugins, "install", lambda home: None)
+    run: list[tuple[list[str], str]] = []
+
+    def pulumi(args: list[str], *, env: dict[str, str], **_: Any) -> int:
+        run.append((args, env["PULUMI_STACK"]))
+        return 0
+
+    monkeypatch.setattr(stack.engine, "run", pulumi)
+    monkeypatch.setattr(stack.sys, "argv", ["stack", "dev", *arguments])
+    assert stack.main() == 0
+    assert run == [(arguments, "lab")]
+    assert sorted(route53.made) == sorted(made)
+
+
+def test_a_zone_that_the_stack_itself_makes_is_left_to_it(
+    lab: Lab, told: list[str], route53: Route53
+) -> None:
+    """Of an environment only the zone above it is there before."""
+    content = yaml.safe_load(DEV.read_text())
+    content["config"] |= {
+        "mail-relay:gateway": {"name": "mail.try.relay.example"},
+        "mail-relay:domains": [{"name": "shop.try.relay.example"}],
+        "mail-relay:clients": [],
+        "mail-relay:logins": [],
+        "mail-relay:forwards": [],
+        "mail-relay:zones": [{"name": "try.relay.example"}],
+        "mail-relay:delegation": {"zone": "try.relay.example", "parent": "relay.example"},
+    }
+    stack.make_place(lab)
+    (stack.work_dir(lab) / "Pulumi.env-try.yaml").write_text(yaml.safe_dump(content))
+    route53.zones = []
+    stack.make_zones(lab)
+    assert route53.made == ["relay.example"]
+
+
+def test_the_accounts_of_a_stack_that_goes_on_keep_their_passwords(
+    lab: Lab, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its file they are encrypted by then."""
+    stack.prepare(lab, SMARTHOST)
+    content = yaml.safe_load(stack.own_file(lab).read_text())
+    given = content["config"][smarthost.KEY]
+    clear = {**given, "accounts": [{**a, "password": "pass-word-1"} for a in given["accounts"]]}
+    for account in given["accounts"]:
+        account["password"] = {"secure": "v1:xyz"}
+    stack.own_file(lab).write_text(yaml.safe_dump(content))
+    said = json.dumps({smarthost.KEY: {"objectValue": clear}})
+    monkeypatch.setattr(stack, "captured", lambda *_, **__: CompletedProcess([], 0, said, ""))
+    opened: list[dict[str, str]] = []
+    provider = SimpleNamespace(
+        passwords=dict, open_accounts=lambda passwords, senders: opened.append(passwords)
+    )
+    monkeypatch.setattr(smarthost, "Smarthost", lambda lab: provider)
+    smarthost.open_accounts(lab)
+    assert opened == [{account["user"]: "pass-word-1" for account in given["accounts"]}]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "up"),
+    [
+        ("lab", "--lab dev", "./relay pulumi --lab dev up"),
+        ("env-a", "--stack env-a --lab dev", "./relay pulumi --lab dev up --stack env-a"),
+    ],
+)
+def test_the_labs_own_stack_needs_no_name(name: str, option: str, up: str) -> None:
+    target = LabTarget(name, Lab("dev"))
+    assert (target.option, target.apply_command) == (option, up)
