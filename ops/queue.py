@@ -32,10 +32,21 @@ All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]
 
 
 def _pattern(value: str | None) -> str | None:
-    """An address, every address of a domain, or the null sender; in lower case."""
-    if value is None or value == NULL_SENDER or re.fullmatch(r"\S*@[^\s@]+", value):
-        return value.lower() if value else value
-    raise typer.BadParameter(f"{value!r}: give an address, or @DOMAIN for all of a domain's")
+    """An address, every address of a domain, or the null sender; in lower case.
+
+    An address is one as Postfix lists it: a local part in quotes may hold anything (RFC 5321,
+    4.1.2), what follows the last "@" is a domain or an address literal.
+    """
+    if value in (None, NULL_SENDER):
+        return value
+    if value == SHOWN_NULL:
+        return NULL_SENDER
+    if re.fullmatch(r'("(?:[^"\\]|\\.)*"|[^\s"]*)@[^\s@]+', value):
+        return value.lower()
+    raise typer.BadParameter(
+        f"{value!r}: give an address as `queue list` shows it, @DOMAIN for all of a domain's, or "
+        f"{NULL_SENDER} for bounces"
+    )
 
 
 Sender = Annotated[
