@@ -8,10 +8,12 @@ from ops.errors import StackError
 from ops.target import AwsTarget, Target
 
 StackOption = Annotated[
-    str | None, typer.Option("--stack", help="The stack; the one that Pulumi has selected.")
+    str | None,
+    typer.Option("--stack", help="The stack, instead of the one that Pulumi has selected."),
 ]
 LabOption = Annotated[
-    str | None, typer.Option("--lab", help="A stack of this lab, its own unless --stack is given.")
+    str | None,
+    typer.Option("--lab", help="A lab's name, such as dev: its stack, or another in it (--stack)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

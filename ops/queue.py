@@ -25,7 +25,7 @@ FIRST = 10  # messages that are shown of those that are meant
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
 HostName = Annotated[
-    str | None, typer.Option("--host", help="gateway, or a host's name; all of them.")
+    str | None, typer.Option("--host", help="Only this host: gateway, or a host's name.")
 ]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Queue ids, as listed.")]
 All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]
@@ -189,13 +189,16 @@ def _apply(
 def list_(
     host: HostName = None,
     summary: Annotated[
-        bool, typer.Option("--summary", help="By what hosts write of themselves: needs no SSH.")
+        bool,
+        typer.Option(
+            "--summary", help="Counts and reasons, as hosts write them every minute: no SSH."
+        ),
     ] = False,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """What waits, since when, and why; where SSH is closed, in sum by what hosts write."""
+    """What waits, since when, and why; where SSH is closed, as with --summary."""
     found = target(stack, lab)
     outputs = found.outputs()
     if summary or not found.has_shell(outputs):

@@ -35,7 +35,9 @@ Txt = Annotated[
     list[str] | None,
     typer.Option("--txt", help="Another string of the apex, as it stands; can be repeated."),
 ]
-Ttl = Annotated[int | None, typer.Option("--ttl", help="Seconds that resolvers may remember.")]
+Ttl = Annotated[
+    int | None, typer.Option("--ttl", help="Seconds for which resolvers keep its records.")
+]
 Mx = Annotated[
     list[str] | None,
     typer.Option(

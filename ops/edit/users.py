@@ -76,7 +76,7 @@ def add(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Add a login. It gets a generated password unless one is given."""
+    """Add a login, by default with a generated password and to send as its own address alone."""
 
     def change(file: StackFile) -> None:
         item: dict[str, Any] = {"address": login, "sendAs": send_as or None}

@@ -48,7 +48,9 @@ HostName = Annotated[
 def up(
     name: Name = "dev",
     example: Annotated[str | None, typer.Option(help="A set-up of examples/.")] = None,
-    file: Annotated[Path | None, typer.Option(help="A stack file; Pulumi.dev.yaml.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A stack file, instead of Pulumi.dev.yaml.")
+    ] = None,
     block_port_25: Annotated[
         bool | None,
         typer.Option(
@@ -233,7 +235,10 @@ def _machine(lab: Lab, host: str) -> str:
 @app.command()
 def shell(
     host: HostName,
-    command: Annotated[list[str] | None, typer.Argument(help="A command instead.")] = None,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="A command instead; put -- before it if it has options."),
+    ] = None,
     name: Name = "dev",
 ) -> None:
     """A shell on a host, as its root; `laptop` is a computer outside AWS, new at each call."""
@@ -247,7 +252,7 @@ def shell(
 def logs(
     host: HostName,
     name: Name = "dev",
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")] = False,
 ) -> None:
     """A host's journal."""
     lab = lab_of(name)

@@ -81,16 +81,10 @@ BROKEN = [
         "pulumi import",
         {
             "ListResourceRecordSets": lambda given: (
-                held(("shop.example", "MX", "0 ."))
-                if given["HostedZoneId"] == "ZSHOP"
-                else held()
+                held(("shop.example", "MX", "0 .")) if given["HostedZoneId"] == "ZSHOP" else held()
             )
         },
-        {
-            "settings": {
-                "forwards": [{"address": "info@shop.example", "to": ["you@inbox.example"]}]
-            }
-        },
+        {"settings": {"forwards": [{"address": "info@shop.example", "to": ["you@inbox.example"]}]}},
         text="0 . (a null MX, which says that the domain takes no mail: RFC 7505)",
     ),
     Broken(
