@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from pulumi_aws.route53.outputs import GetRecordsResourceRecordSetResult
 
 from mail import names
+from mail.records import meaning
 from mail.txt import route53_value
 from mail.zonefile import RecordSet
 
@@ -104,8 +105,8 @@ class Route53Zone:
         if kind in held and not (others and set(others) == {stack}):
             raise RecordExists(
                 f"{name} has a record of type {kind} that the state of this stack does not have: "
-                f"{' '.join(held[kind])}. After a `pulumi up` that was killed, run "
-                "./relay settle. Else delete it, or let the stack take it over "
+                f"{' '.join(held[kind])}{meaning(kind, held[kind])}. After a `pulumi up` that was "
+                "killed, run ./relay settle. Else delete it, or let the stack take it over "
                 "and set it as the next preview shows: pulumi import --protect=false "
                 f"--generate-code=false aws:route53/record:Record {called} {self.id}_{name}_{kind}"
             )

@@ -19,6 +19,13 @@ NULL_MX = "0 ."
 Value = TypeVar("Value")
 
 
+def meaning(kind: str, values: Sequence[str]) -> str:
+    """What a record set says that its values do not show to everybody, in brackets, or ""."""
+    if kind == "MX" and [value.split()[-1] for value in values] == ["."]:
+        return " (a null MX, which says that the domain takes no mail: RFC 7505)"
+    return ""
+
+
 def host(
     name: str, address: Value, spf_terms: Sequence[str] = (), exchanges: Sequence[str] = ()
 ) -> list[RecordSet[Value | str]]:

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from common.errors import RelayError
+from ops.examples import epilog
 from ops.terminal import notes
 
 # Each command's module below `ops`, and what the list of commands says of it: a module has an `app`
@@ -84,7 +85,16 @@ def loaded(name: str) -> click.Command:
     else:
         app = module.app
     app.suggest_commands = False  # click itself does
-    return get_group(app) if len(app.registered_commands) > 1 else get_command(app)
+    found = get_group(app) if len(app.registered_commands) > 1 else get_command(app)
+    _show_examples(found, name)
+    return found
+
+
+def _show_examples(command: click.Command, words: str) -> None:
+    """Below its options, and below those of each command of a group."""
+    command.epilog = epilog(words)
+    for name, inner in command.commands.items() if isinstance(command, click.Group) else ():
+        _show_examples(inner, f"{words} {name}")
 
 
 class Commands(TyperGroup):

@@ -5,7 +5,11 @@ from collections.abc import Collection
 
 # The first that fits counts. {0} is the pattern's first group.
 _MEANINGS = (
-    (r"not owned by user (\S+)", "the login {0} may not send as this address: see its sendAs"),
+    (
+        r"not owned by user (\S+)",
+        "the login {0} may not send as this address: see its sendAs; one that has just changed "
+        "counts a moment later",
+    ),
     (r"not logged in", "this is an address of ours, which needs a login (587 or 465)"),
     (r"our users send by port 587", "one of our domains as the sender, from outside"),
     (r"Relay access denied", "the recipient is elsewhere, and only logins send elsewhere"),
@@ -15,10 +19,17 @@ _MEANINGS = (
     (r"rejected by DMARC policy for (\S+)", "it is not from {0}, which asks to refuse such mail"),
     (r"mailbox is full", "the recipient's mailbox is full"),
     (r"too many hops", "it goes in a circle"),
-    (r"size exceeds|too big|too large", "it is larger than messageSizeLimitMiB"),
+    (
+        r"size exceeds|size limit exceeded|too big|too large",
+        "it is larger than messageSizeLimitMiB",
+    ),
     (r"Insufficient system storage", "the gateway's data volume is full"),
     (r"bare (?:<LF>|newline)", "its program ends lines by LF alone, which other mail hides behind"),
     (r"pipelining|protocol synchronization", "it did not wait for its turn, as spammers do"),
+    (
+        r"^removed \(canceled\)$",
+        "its program took it back (RSET, QUIT) or went away before its end: it goes to nobody",
+    ),
     (r"AUTH command rate limit", "too many logins in a minute from this address"),
     (
         r"concurrency limit|[Tt]oo many connections",

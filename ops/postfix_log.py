@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 # enable_long_queue_ids: seconds and microseconds in base 52, "z", the inode in base 51; no vowels
 _DIGIT = "0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y"
 _ID = rf"[{_DIGIT}z]{{10,12}}z[{_DIGIT}]{{1,13}}"
+# smtpd says it as a warning, so behind that word an id counts where nothing else stands
+_TOO_LARGE = "queue file size limit exceeded"
 _LINE = re.compile(
     rf"(?P<time>\d[\dT:.+-]+Z?) \S+ (?P<program>[\w/.-]+)\[\d+\]: "
-    rf"(?:(?P<id>{_ID}|NOQUEUE): )?(?P<text>.*)"
+    rf"(?:(?:warning: (?=\w+: {_TOO_LARGE}$))?(?P<id>{_ID}|NOQUEUE): )?(?P<text>.*)"
 )
 
 
@@ -62,6 +64,13 @@ _BY_HAND = {
     "released from hold": "released by hand",
     "requeued": "queued anew by hand",
 }
+# What ends a message before it is one: the session breaks off, the message is refused as a whole,
+# its queue file goes, after a refusal too (smtpd(8), cleanup(8))
+_BROKEN_OFF = re.compile(
+    r"(?P<how>[a-z][a-z ]* after [A-Z-]+(?: \(\d+ bytes\))?) from \S+\[[\w.:]+\]"
+)
+_WHOLE = re.compile(rf"(?:milter-)?reject: (?!RCPT )|{_TOO_LARGE}$")
+_CANCELED = "removed (canceled)"
 _JUDGES = ("opendkim", "opendmarc", "mail-relay-guard")
 
 
@@ -106,6 +115,7 @@ def read(host: str, lines: Iterable[str]) -> list[Traced]:
     """The messages, and failed logins, of one host's lines, which are in the order of time."""
     found: dict[str, Traced] = {}
     refused: list[Traced] = []
+    over = set[str]()  # messages that were refused as a whole
     for line in lines:
         match = _LINE.match(line)
         if match is None:
@@ -120,6 +130,10 @@ def read(host: str, lines: Iterable[str]) -> list[Traced]:
             _judged(entry, text)
         elif program.startswith("postfix/"):
             _note(entry, time, program.rpartition("/")[2], text)
+            if _WHOLE.match(text):
+                over.add(entry.id)
+            elif text == _CANCELED and entry.id not in over:
+                entry.attempts.append(Attempt(time, "", "given up", "", text))
     return sorted([*found.values(), *(r for r in refused if r.attempts)], key=lambda m: m.time)
 
 
@@ -145,6 +159,10 @@ def _note(entry: Traced, time: str, program: str, text: str) -> None:
             _refused(entry, time, refusal)
         case "smtpd" if entry.id == "NOQUEUE":
             _shut_out(entry, time, text)
+        case "smtpd" if text == _TOO_LARGE:
+            entry.attempts.append(Attempt(time, "", "refused", "", text))
+        case "smtpd" if end := _BROKEN_OFF.fullmatch(text):
+            entry.notes.append(end["how"])
         case "cleanup" if text.startswith("message-id="):
             entry.message_id = text.removeprefix("message-id=").removeprefix("<").removesuffix(">")
         case "qmgr" if sender := _QUEUED.fullmatch(text) or _EXPIRED.fullmatch(text):

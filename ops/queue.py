@@ -26,17 +26,28 @@ FIRST = 10  # messages that are shown of those that are meant
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
 HostName = Annotated[
-    str | None, typer.Option("--host", help="Only this one: gateway, or a host's name.")
+    str | None, typer.Option("--host", help="Only this host: gateway, or a host's name.")
 ]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Queue ids, as listed.")]
 All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]
 
 
 def _pattern(value: str | None) -> str | None:
-    """An address, every address of a domain, or the null sender; in lower case."""
-    if value is None or value == NULL_SENDER or re.fullmatch(r"\S*@[^\s@]+", value):
-        return value.lower() if value else value
-    raise typer.BadParameter(f"{value!r}: give an address, or @DOMAIN for all of a domain's")
+    """An address, every address of a domain, or the null sender; in lower case.
+
+    An address is one as Postfix lists it: a local part in quotes may hold anything (RFC 5321,
+    4.1.2), what follows the last "@" is a domain or an address literal.
+    """
+    if value in (None, NULL_SENDER):
+        return value
+    if value == SHOWN_NULL:
+        return NULL_SENDER
+    if re.fullmatch(r'("(?:[^"\\]|\\.)*"|[^\s"]*)@[^\s@]+', value):
+        return value.lower()
+    raise typer.BadParameter(
+        f"{value!r}: give an address as `queue list` shows it, @DOMAIN for all of a domain's, or "
+        f"{NULL_SENDER} for bounces"
+    )
 
 
 Sender = Annotated[
@@ -188,13 +199,16 @@ def _apply(
 def list_(
     host: HostName = None,
     summary: Annotated[
-        bool, typer.Option("--summary", help="By what hosts write of themselves: needs no SSH.")
+        bool,
+        typer.Option(
+            "--summary", help="Counts and reasons, as hosts write them every minute: no SSH."
+        ),
     ] = False,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """What waits, since when, and why; where SSH is closed, in sum by what hosts write."""
+    """What waits, since when, and why; where SSH is closed, as with --summary."""
     found = target(stack, lab)
     outputs = found.outputs()
     hosts = [_host(found, outputs, host)] if host else outputs.hosts

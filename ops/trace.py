@@ -133,8 +133,8 @@ def _rows(
     failed = [a for a in message.attempts if a.status == "login failed"]
     if failed:
         yield "login", f"{message.login} from {message.client}"
-    elif message.id == "NOQUEUE" and not message.sender and not message.attempts[0].to:
-        yield "client", message.client
+    elif message.attempts and not message.sender and not any(a.to for a in message.attempts):
+        yield "client", by  # nobody wrote down the sender
     else:
         yield "from", f"{message.sender or '<>'}, handed in by {by}"
     if message.message_id:

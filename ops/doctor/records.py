@@ -65,7 +65,7 @@ def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) 
     values = zone.held.get((name, kind))
     if values is None:
         return
-    text = f"{name} has a record of type {kind}: {_short(values)}"
+    text = f"{name} has a record of type {kind}: {_short(values)}{records.meaning(kind, values)}"
     if values[:1] and values[0].startswith("an alias"):
         result.error("name-in-use", text, NAME_IN_USE)
         return

@@ -1,5 +1,7 @@
 """`relay domains ...`: domains that send."""
 
+import re
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +13,8 @@ from ops.edit.stack_file import StackFile
 from ops.options import Json, LabOption, StackOption, target
 from ops.terminal import notes, print_json, print_table
 from ops.verify import command as verify
+from settings import published
+from settings.words import NULL_MX
 
 app = typer.Typer(no_args_is_help=True, help="Domains that send, and what their records say.")
 
@@ -31,7 +35,48 @@ Txt = Annotated[
     list[str] | None,
     typer.Option("--txt", help="Another string of the apex, as it stands; can be repeated."),
 ]
-Ttl = Annotated[int | None, typer.Option("--ttl", help="Seconds that resolvers may remember.")]
+Ttl = Annotated[
+    int | None, typer.Option("--ttl", help="Seconds for which resolvers keep its records.")
+]
+Mx = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mx",
+        metavar="HOST",
+        help='A mail exchanger, as HOST or "20 HOST"; "." if the domain takes no mail (RFC 7505); '
+        "can be repeated.",
+    ),
+]
+
+# What `park` sets: the domain takes no mail, and nobody sends as it (RFC 7505, RFC 7208, 10.1.2).
+PARKED: dict[str, Any] = {
+    "mx": [{"host": NULL_MX}],
+    "spf": {"mechanisms": [], "all": "-all"},
+    "dmarc": {"policy": "reject", "adkim": "s", "aspf": "s"},
+}
+
+
+class Key(StrEnum):
+    """Settings of a domain that have a default."""
+
+    MX = "mx"
+    SPF = "spf"
+    DMARC = "dmarc"
+    TXT = "txt"
+    TTL = "ttl"
+
+
+def _exchange(text: str) -> dict[str, Any]:
+    """An exchanger as a zone file has it; BadParameter if it is none."""
+    found = re.fullmatch(r"(?:(\d{1,5})\s+)?(\S+)", text.strip())
+    if found is None or (found[2] == NULL_MX and int(found[1] or 0)):
+        raise typer.BadParameter(
+            f'--mx {text!r}: give HOST or "20 HOST", or {NULL_MX!r} alone for no mail (RFC 7505)'
+        )
+    if found[2] == NULL_MX:
+        return {"host": NULL_MX}
+    given = {"preference": int(found[1])} if found[1] else {}
+    return {"host": found[2].removesuffix("."), **given}
 
 
 def _values(
@@ -39,6 +84,7 @@ def _values(
     reports: list[str] | None,
     spf_all: str | None,
     terms: list[str] | None,
+    mx: list[str] | None,
     txt: list[str] | None,
     ttl: int | None,
 ) -> dict[str, Any]:
@@ -48,6 +94,7 @@ def _values(
     found = {
         "dmarc": {key: value for key, value in dmarc.items() if value is not None},
         "spf": {key: value for key, value in spf.items() if value is not None},
+        "mx": [_exchange(text) for text in mx or ()] or None,
         "txt": txt or None,
         "ttl": ttl,
     }
@@ -75,6 +122,7 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
             "dmarc": domain.dmarc.policy,
             "spf": " ".join([*domain.spf.mechanisms, domain.spf.all]),
             "receives": domain.name in settings.receiving,
+            "mx": list(published.exchanges(settings, domain)),
         }
         for domain in settings.mail_domains
     ]
@@ -88,6 +136,7 @@ def add(
     reports: Reports = None,
     spf_all: SpfAll = None,
     terms: SpfTerms = None,
+    mx: Mx = None,
     txt: Txt = None,
     ttl: Ttl = None,
     stack: StackOption = None,
@@ -95,7 +144,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Add a domain; its zone is to be in Route53 already."""
-    item = {"name": domain, **_values(policy, reports, spf_all, terms, txt, ttl)}
+    item = {"name": domain, **_values(policy, reports, spf_all, terms, mx, txt, ttl)}
 
     def make(file: StackFile) -> None:
         file.add("domains", item)
@@ -111,22 +160,51 @@ def change(
     reports: Reports = None,
     spf_all: SpfAll = None,
     terms: SpfTerms = None,
+    mx: Mx = None,
     txt: Txt = None,
     ttl: Ttl = None,
+    reset: Annotated[
+        list[Key] | None,
+        typer.Option("--reset", help="Have the default of a setting again; can be repeated."),
+    ] = None,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Change what a domain's records say."""
-    values = _values(policy, reports, spf_all, terms, txt, ttl)
-    if not values:
+    """Change what a domain's records say.
+
+    An option that can be repeated replaces all that was there: to add one, give those of the
+    stack's file again.
+    """
+    values = _values(policy, reports, spf_all, terms, mx, txt, ttl)
+    if not values and not reset:
         raise typer.BadParameter("nothing to change: see ./relay domains change --help")
 
     def make(file: StackFile) -> None:
+        file.change("domains", domain, {key.value: None for key in reset or ()})
         file.change("domains", domain, values)
         _tell_of_terms(file, domain, terms)
 
     edit(stack, lab, json, f"{domain} is changed", make)
+
+
+@app.command()
+def park(
+    domain: Name, stack: StackOption = None, lab: LabOption = None, json: Json = False
+) -> None:
+    """Say that a domain takes no mail and sends none; one that is not listed is added.
+
+    MX is ".", SPF is -all without terms, DMARC is reject. The way back is `domains change DOMAIN
+    --reset mx --reset spf --reset dmarc`.
+    """
+
+    def make(file: StackFile) -> None:
+        if any(item["name"] == domain for item in file.items("domains")):
+            file.change("domains", domain, PARKED)
+        else:
+            file.add("domains", {"name": domain, **PARKED})
+
+    edit(stack, lab, json, f"{domain} is parked", make)
 
 
 @app.command()

@@ -55,7 +55,10 @@ def change(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Forward an address to these, and no longer to those before."""
+    """Forward an address to these, and no longer to those before.
+
+    To add one, give the others (`forwards list`) again.
+    """
     edit(
         stack,
         lab,

@@ -14,7 +14,9 @@ app = typer.Typer(no_args_is_help=True, help="Mail that stays on the gateway, an
 Address = Annotated[
     str, typer.Argument(metavar="ADDRESS", help="The address, a login's: that one reads it.")
 ]
-Quota = Annotated[int | None, typer.Option("--quota", metavar="MIB", help="How much it holds.")]
+Quota = Annotated[
+    int | None, typer.Option("--quota", metavar="MIB", help="How much it holds; 1024 unless given.")
+]
 
 
 @app.command("list")

@@ -26,10 +26,12 @@ Keys = Sequence[str | int]
 _TO_DASH = re.compile(r"([&!][^\s]*|\s|#[^\n]*)*")
 _COLON = re.compile(r"\s*:")
 _REST_OF_LINE = re.compile(r"[ \t]*,?[ \t]*(#[^\n]*?)?(?=\r?\n|\Z)")
+_NOTHING_BEHIND = re.compile(r"[ \t]*(#[^\n]*)?(\r?\n|\Z)")
+_TO_COMMA = re.compile(r"(\s|#[^\n]*)*,")
 
 
 class NoPlace(Exception):
-    """The text has no place of its own for the value: an alias, or a merge, stands there."""
+    """The text has no place of its own for the value; it says what stands there, and where."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class _Node:
     end: int
     is_flow: bool = False
     entries: tuple["_Entry", ...] = ()
+    anchor: str | None = None
 
     def index(self, key: str | int) -> int | None:
         """Where an entry is, by its key or its index."""
@@ -70,10 +73,10 @@ def load(text: str) -> Any:
 
 def put(text: str, path: Keys, value: Any) -> str:
     """The text with the value of a mapping's key, instead of another or at the mapping's end."""
-    parent = _at(_parsed(text), path[:-1])
+    parent = _at(text, path[:-1])
     found = parent.index(path[-1])
     if parent.kind != "mapping":
-        raise NoPlace
+        raise NoPlace(f"line {_line(text, parent.start)} has no keys")
     if found is None:
         return _added(text, parent, str(path[-1]), value)
     return _replaced(text, parent.entries[found], value)
@@ -81,7 +84,7 @@ def put(text: str, path: Keys, value: Any) -> str:
 
 def append(text: str, path: Keys, item: Any) -> str:
     """The text with another item at the end of a list, which may be empty or not there yet."""
-    parent = _at(_parsed(text), path[:-1])
+    parent = _at(text, path[:-1])
     found = parent.index(path[-1])
     if found is None:
         return put(text, path, [item])
@@ -97,27 +100,30 @@ def append(text: str, path: Keys, item: Any) -> str:
 
 def remove(text: str, path: Keys) -> str:
     """The text without a value; what held nothing else goes with it."""
-    parent = _at(_parsed(text), path[:-1])
+    parent = _at(text, path[:-1])
     found = parent.index(path[-1])
     if found is None:
-        raise NoPlace
+        raise NoPlace(_elsewhere(text, parent, path[-1]))
     if len(parent.entries) == 1 and len(path) > 1:
         return remove(text, path[:-1])
     before, after = parent.entries[:found], parent.entries[found + 1 :]
     entry = parent.entries[found]
     first, end = _line_start(text, entry.start), entry.value.end
     rest = _REST_OF_LINE.match(text, end)
-    if not text[first : entry.start].strip() and rest:  # on lines of its own
+    comma = _TO_COMMA.match(text, end) if parent.is_flow else None
+    far = comma and "\n" in comma[0] and comma.end()  # a comma that begins a later line
+    if not text[first : entry.start].strip() and rest and not far:  # on lines of its own
         return _without(text, first, rest.end())
     if not parent.is_flow:  # on the line of a dash
         if not after:
-            raise NoPlace
+            raise NoPlace(f'line {_line(text, entry.start)} has another mark, such as "?"')
         return text[: entry.start] + text[after[0].start :]
     if after and "\n" not in text[end : after[0].start]:
         return text[: entry.start] + text[after[0].start :]
-    if before and not after and "\n" not in text[before[-1].value.end : entry.start]:
+    if not far and before and not after and "\n" not in text[before[-1].value.end : entry.start]:
         return text[: before[-1].value.end] + text[end:]
-    comma = re.compile(r"[ \t]*,?").match(text, end)
+    if far:
+        return text[: entry.start] + text[end : far - 1] + text[far:]
     return text[: entry.start] + text[comma.end() if comma else end :]
 
 
@@ -126,16 +132,77 @@ def _parsed(text: str) -> _Node:
     for event in events:
         if isinstance(event, MappingStartEvent | SequenceStartEvent | ScalarEvent):
             return _node(text, event, events)
-    raise NoPlace
+    raise NoPlace("it is empty")
+
+
+def obstacle(text: str, path: Keys, no_place: str = "") -> str:
+    """What makes an edit at a path come out wrong, as far as it shows, and where.
+
+    `no_place` is what NoPlace said, if that was raised.
+    """
+    if lone := re.search(r"\r(?!\n)", text):
+        return f"line {_line(text, lone.start())} ends with CR alone, not with LF"
+    if no_place:
+        return no_place
+    node = _parsed(text)
+    spans = [node]
+    for key in path:
+        found = node.index(key)
+        if found is None:
+            break
+        node = node.entries[found].value
+        spans.append(node)
+    if node.kind == "alias":
+        return _repeats(text, node)
+    parts = [*spans, *_below(node)]
+    named = {part.anchor: part.start for part in parts if part.kind != "alias" and part.anchor}
+    for other in _below(spans[0]):
+        if other.kind == "alias" and other.anchor in named:
+            return (
+                f"line {_line(text, other.start)} (*{other.anchor}) repeats what is in line "
+                f"{_line(text, named[other.anchor])} (&{other.anchor})"
+            )
+    if mark := re.compile(r"^[ \t-]*(\?)\s", re.MULTILINE).search(text):
+        return f"line {_line(text, mark.start(1))} has a key with a question mark"
+    return f"line {_line(text, node.start)} is written in a way that cannot be edited here"
+
+
+def lines(key: str | None, value: Any) -> list[str]:
+    """A pair, or an item, as it would be written."""
+    return _lines(key, value, 2)
+
+
+def _repeats(text: str, alias: _Node) -> str:
+    return f"line {_line(text, alias.start)} repeats a value from elsewhere (*{alias.anchor})"
+
+
+def _below(node: _Node) -> Iterator[_Node]:
+    for entry in node.entries:
+        yield entry.value
+        yield from _below(entry.value)
+
+
+def _line(text: str, at: int) -> int:
+    """The number of the line at a place, counted as editors do."""
+    return len(re.findall(r"\r\n|\r|\n", text[:at])) + 1
+
+
+def _elsewhere(text: str, parent: _Node, key: str | int) -> str:
+    """Why a value that the text has is not where its key would be."""
+    for entry in parent.entries:
+        if entry.key == "<<":
+            return f"line {_line(text, entry.start)} takes {key} from elsewhere (<<)"
+    return f"line {_line(text, parent.start)} has no {key} of its own"
 
 
 def _node(text: str, event: Any, events: Iterator[Any]) -> _Node:
     start, end = event.start_mark.index, event.end_mark.index
     if isinstance(event, AliasEvent):
-        return _Node("alias", start, end)
+        return _Node("alias", start, end, anchor=event.anchor)
     if isinstance(event, ScalarEvent):
-        in_block = event.style in ("|", ">")
-        return _Node("scalar", start, len(text[:end].rstrip()) if in_block else end)
+        if event.style in ("|", ">"):
+            end = len(text[:end].rstrip())
+        return _Node("scalar", start, end, anchor=event.anchor)
     kind = "mapping" if isinstance(event, MappingStartEvent) else "sequence"
     entries = list[_Entry]()
     reached = start
@@ -155,7 +222,7 @@ def _node(text: str, event: Any, events: Iterator[Any]) -> _Node:
             dash = value.start if event.flow_style else _dash(text, reached)
             entries.append(_Entry(None, dash, dash + 1, value))
         reached = value.end
-    return _Node(kind, start, end, bool(event.flow_style), tuple(entries))
+    return _Node(kind, start, end, bool(event.flow_style), tuple(entries), event.anchor)
 
 
 def _dash(text: str, after: int) -> int:
@@ -163,14 +230,15 @@ def _dash(text: str, after: int) -> int:
     return found.end() if found else after
 
 
-def _at(node: _Node, path: Keys) -> _Node:
+def _at(text: str, path: Keys) -> _Node:
+    node = _parsed(text)
     for key in path:
         found = node.index(key)
         if found is None:
-            raise NoPlace
+            raise NoPlace(_elsewhere(text, node, key))
         node = node.entries[found].value
-    if node.kind == "alias":
-        raise NoPlace
+        if node.kind == "alias":
+            raise NoPlace(_repeats(text, node))
     return node
 
 
@@ -191,7 +259,7 @@ def _replaced(text: str, entry: _Entry, value: Any) -> str:
     if old.start == old.end:
         return f"{text[: old.start]} {new}{text[old.end :]}"
     first = _line_start(text, old.start)
-    if first <= entry.end_of_key:
+    if first <= entry.end_of_key or not _NOTHING_BEHIND.match(text, old.end):
         return text[: old.start] + new + text[old.end :]
     colon = text.index(":", entry.end_of_key) + 1
     rest = _without(text, first, _line_end(text, old.end))  # lines below the key's own

@@ -86,7 +86,9 @@ class StackFile:
         path, given = (CONFIG, f"{PREFIX}{section}"), _given(item)
         expected = _plain(self._content)
         expected[CONFIG][path[1]] = [*self.items(section), given]
-        self._edit(lambda: splice.append(self._text, path, given), expected)
+        self._edit(
+            path, lambda: splice.append(self._text, path, given), expected, _by_hand(path, given)
+        )
 
     def change(self, section: str, name: str, values: Mapping[str, Any]) -> None:
         """Set keys of an item, of mappings inside it too; a value of None takes the key away."""
@@ -113,7 +115,8 @@ class StackFile:
     def _put(self, path: splice.Keys, value: Any) -> None:
         expected = _plain(self._content)
         _inside(expected, path[:-1])[path[-1]] = value
-        self._edit(lambda: splice.put(self._text, path, value), expected)
+        by_hand = _by_hand(path[:-1], value, str(path[-1]))
+        self._edit(path, lambda: splice.put(self._text, path, value), expected, by_hand)
 
     def _remove(self, path: splice.Keys) -> None:
         expected = _plain(self._content)
@@ -121,19 +124,26 @@ class StackFile:
             del _inside(expected, path[:end])[path[end]]
             if _inside(expected, path[:end]):
                 break
-        self._edit(lambda: splice.remove(self._text, path), expected)
+        by_hand = f"take {_key(path)} away"
+        self._edit(path, lambda: splice.remove(self._text, path), expected, by_hand)
 
-    def _edit(self, make: Callable[[], str], expected: Any) -> None:
+    def _edit(
+        self, path: splice.Keys, make: Callable[[], str], expected: Any, by_hand: str
+    ) -> None:
         """Take the new text if it says what it should, and nothing else."""
+        no_place = ""
         try:
             text = make()
             right = splice.load(text) == expected
-        except (splice.NoPlace, YAMLError):
+        except splice.NoPlace as error:
+            text, right, no_place = "", False, str(error)
+        except YAMLError:
             text, right = "", False
         if not right:
+            why = splice.obstacle(self._text, path, no_place)
             raise StackError(
-                f"{self._target.file.name}: this cannot be changed here without changing more than "
-                "it should (an anchor, an alias or a merge is in the way): change it by hand"
+                f"{self._target.file.name} is left as it is: {why}, so an edit here would change "
+                f"more than it should. By hand: {by_hand}"
             )
         self._text, self._content = text, expected
 
@@ -170,6 +180,18 @@ def _replaced(file: Path) -> Iterator[Path]:
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _key(path: splice.Keys) -> str:
+    """A path as people write it, without the `config` that all settings are in."""
+    parts = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return "".join(parts).removeprefix(f".{CONFIG}.")
+
+
+def _by_hand(path: splice.Keys, value: Any, key: str | None = None) -> str:
+    """What a person is to write: a list's new item, or a key of a mapping."""
+    lines = "".join(f"\n  {line}" for line in splice.lines(key, value))
+    return f"{'set' if key else 'add'} in {_key(path)}:{lines}"
 
 
 def _plain(value: Any) -> Any:

@@ -29,7 +29,10 @@ Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The login: a whole 
 
 @app.command("list")
 def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) -> None:
-    """The logins of the stack's file, and who has reached a limit in the last hour."""
+    """The logins of the stack's file, and who has reached a limit in the last hour.
+
+    The limits that are reached are those that the gateway wrote last: up to two minutes old.
+    """
     found = target(stack, lab)
     file, limited = StackFile(found), status.limited(found)
     given = {item["address"]: "password" in item for item in file.items("logins")}
@@ -73,7 +76,7 @@ def add(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Add a login. It gets a generated password unless one is given."""
+    """Add a login, by default with a generated password and to send as its own address alone."""
 
     def change(file: StackFile) -> None:
         item: dict[str, Any] = {"address": login, "sendAs": send_as or None}
@@ -96,7 +99,10 @@ def change(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Change what a login may send as, or its password."""
+    """Change what a login may send as, or its password.
+
+    --send-as replaces all that it may send as: to add one, give the others (`users list`) again.
+    """
     if password_stdin and new_password:
         raise typer.BadParameter("give --password-stdin or --new-password, not both")
     if not (send_as or password_stdin or new_password):

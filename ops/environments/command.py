@@ -44,7 +44,7 @@ def up(
         typer.Option(help="The staging authority's roots (PEM), instead of fetching them."),
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Until its hosts take mail.")
+        bool, typer.Option("--wait/--no-wait", help="Wait until its hosts take mail.")
     ] = True,
     lab: LabOption = None,
     json: Json = False,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ops.review.preview import Preview, Step
+from ops.review.preview import SAME, Preview, Step
 from ops.review.snapshots import Snapshot
 from settings import Settings
 
@@ -47,13 +47,16 @@ class Change:
 
     @property
     def domains(self) -> dict[str, str]:
-        """What is done to each domain; one that goes may be missing in a preview that fails."""
+        """What is done to each domain, by the settings where a preview that fails does not say."""
         found = {step.name: step.op for step in self.preview.of("MailDomain")}
         before, after = (
             {domain.name for domain in s.mail_domains} if s else set()
             for s in (self.before, self.after)
         )
-        return dict(sorted({**dict.fromkeys(before - after, "delete"), **found}.items()))
+        known = dict.fromkeys(before - after, "delete")
+        if self.preview.errors and self.settings_compare:
+            known |= dict.fromkeys(after - before, "create") | dict.fromkeys(before & after, SAME)
+        return dict(sorted({**known, **found}.items()))
 
     def host(self, name: str) -> str:
         """What a host is, with its name."""

@@ -12,6 +12,7 @@ from ops.review.selectors import selector_of
 SPF = "v=spf1"
 DMARC = "_dmarc."
 OF_DOMAIN = "MailDomain$"
+NOT_KNOWN = "what its records say is not known, since the preview fails"
 
 
 def sentences(change: Change) -> Iterator[str]:
@@ -22,17 +23,32 @@ def sentences(change: Change) -> Iterator[str]:
     for domain, op in domains.items():
         own = [s for s in changed if OF_DOMAIN in s.urn and domain_of(s, domains) == domain]
         if op == "create":
-            yield _added(domain, [r for s in own if (r := record_set(s.after))])
+            published = [r for s in own if (r := record_set(s.after))]
+            if change.preview.errors and not any(map(selector_of, published)):
+                yield f"The domain {domain} is added; {NOT_KNOWN}."
+            else:
+                yield _added(domain, published)
         elif op == "delete":
             yield _removed(domain, [r for s in own if (r := record_set(s.before))])
         else:
             for step in own:
                 yield from _changed(change, domain, step)
             yield from _ttl(domain, own)
+            if change.preview.errors and not own and _set_otherwise(change, domain):
+                yield f"The settings of the domain {domain} change; {NOT_KNOWN}."
     hosts = {step.name for step in change.preview.of("Identity") if step.op != SAME}
     for step in changed:
         if OF_DOMAIN not in step.urn and step.name.rpartition("-")[0] not in hosts:
             yield from _other(step)
+
+
+def _set_otherwise(change: Change, domain: str) -> bool:
+    """Whether a domain's settings before and after the change are known and differ."""
+    before, after = (
+        next((d for d in s.mail_domains if d.name == domain), None) if s else None
+        for s in (change.before, change.after)
+    )
+    return None not in (before, after) and before != after
 
 
 def domain_of(step: Step, domains: Iterable[str]) -> str:

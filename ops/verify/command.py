@@ -19,7 +19,7 @@ def command(
     stack: StackOption = None,
     lab: LabOption = None,
     domain: Annotated[
-        str | None, typer.Option(help="Of the domains that send, only this one.")
+        str | None, typer.Option(help="Only this one of the domains that send.")
     ] = None,
     json: Json = False,
     wait: Wait = False,

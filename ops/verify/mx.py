@@ -74,10 +74,25 @@ def _check_elsewhere(world: World, domain: Domain, result: Result) -> None:
             f"mail for {domain.name} goes to {' and '.join(ours)}, which refuses it",
             f"Delete {domain.name}. IN MX, or say in mail-relay:forwards where its mail goes",
         )
+    elif records.meaning("MX", answer.values):
+        _check_closed(world, domain, result)
     elif answer.values:
         result.seen.append(f"taken elsewhere: {', '.join(answer.values)}")
     else:
         _check_nobody(world, domain, result)
+
+
+def _check_closed(world: World, domain: Domain, result: Result) -> None:
+    """Somebody else says that the domain takes no mail, and the stack may send as it."""
+    gateway = world.expected.gateways[0].name
+    result.warn(
+        "mx-null",
+        f"{domain.name} takes no mail, as its null MX says, which the stack did not make: bounces "
+        "and replies are lost, and receivers may refuse such a sender (RFC 7505, 4.2)",
+        f"If nobody sends as it: ./relay domains park {domain.name}. Else say in "
+        f"mail-relay:forwards where mail for postmaster@{domain.name} goes, and delete the null "
+        f"MX: the stack then makes {domain.name}. 300 IN MX 10 {gateway}.",
+    )
 
 
 def _check_nobody(world: World, domain: Domain, result: Result) -> None:

@@ -76,6 +76,18 @@ BROKEN = [
         text="v=DMARC1; p=none",
     ),
     Broken(
+        "a null MX that somebody has",
+        "name-in-use",
+        "pulumi import",
+        {
+            "ListResourceRecordSets": lambda given: (
+                held(("shop.example", "MX", "0 .")) if given["HostedZoneId"] == "ZSHOP" else held()
+            )
+        },
+        {"settings": {"forwards": [{"address": "info@shop.example", "to": ["you@inbox.example"]}]}},
+        text="0 . (a null MX, which says that the domain takes no mail: RFC 7505)",
+    ),
+    Broken(
         "strings of others at a domain",
         "name-in-use",
         "List its other strings in the `txt` of the domain shop.example",

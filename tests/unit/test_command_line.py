@@ -1,6 +1,7 @@
 """The command line imports what a command needs when it is called, and nothing before."""
 
 import io
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from ops import terminal
 from ops.cli import COMMANDS, app, loaded
+from ops.examples import EXAMPLES
 
 HEAVY = {"agent", "boto3", "botocore", "components", "lab", "pulumi", "pulumi_aws", "settings"}
 
@@ -125,3 +127,19 @@ def test_a_table_has_no_values_of_python(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(("count", "said"), [(0, "0 mice"), (1, "1 mouse"), (2, "2 mice")])
 def test_one_is_one(count: int, said: str) -> None:
     assert terminal.several(count, "mouse", "mice") == said
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_is_a_call_that_its_command_takes(name: str) -> None:
+    for line in EXAMPLES[name]:
+        call = line[line.index("./relay ") :]
+        assert call.startswith(f"./relay {name} ")
+        arguments = shlex.split(call)[1 + len(name.split()) :]
+        LEAVES[name].make_context(name, arguments)  # a UsageError if an option is none of its own
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_are_shown_a_line_each_where_a_terminal_has_80_columns(name: str) -> None:
+    result = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "80"})
+    shown = [line.strip() for line in result.stdout.splitlines()]
+    assert set(EXAMPLES[name]) <= set(shown)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -116,3 +117,76 @@ def test_a_login_is_disabled_and_enabled_and_its_lines_are_as_before(file: Path)
     assert edit("users", "enable", "me@shop.example") is None
     assert file.read_text() == before
     assert edit("users", "enable", "me@shop.example") is None  # it is already
+
+
+def domain(file: Path, name: str) -> dict[str, Any] | None:
+    listed = yaml.safe_load(file.read_text())["config"]["mail-relay:domains"]
+    return next((item for item in listed if item["name"] == name), None)
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        (["mx.far.example"], [{"host": "mx.far.example"}]),
+        (["20 mx.far.example."], [{"host": "mx.far.example", "preference": 20}]),
+        (
+            ["0 a.far.example", "mail.far.example"],
+            [{"host": "a.far.example", "preference": 0}, {"host": "mail.far.example"}],
+        ),
+        (["."], [{"host": "."}]),
+        (["0 ."], [{"host": "."}]),
+    ],
+)
+def test_exchangers_are_given_as_a_zone_file_has_them(
+    file: Path, given: list[str], written: list[dict[str, Any]]
+) -> None:
+    options = [part for text in given for part in ("--mx", text)]
+    assert edit("mailboxes", "remove", "me@shop.example") is None
+    assert edit("domains", "change", "shop.example", "--mx", "old.far.example") is None
+    # what is given replaces what was there
+    assert edit("domains", "change", "shop.example", *options) is None
+    assert edit("domains", "add", "new.example", *options) is None
+    assert domain(file, "shop.example") == {"name": "shop.example", "mx": written}
+    assert domain(file, "new.example") == {"name": "new.example", "mx": written}
+
+
+@pytest.mark.parametrize(
+    "given", ["", "10", "ten mx.far.example", "10 a.example b.example", "10 ."]
+)
+def test_an_exchanger_that_is_none_is_refused_with_what_is_right(file: Path, given: str) -> None:
+    before = file.read_text()
+    error = edit("domains", "add", "new.example", "--mx", given)
+    assert error is not None
+    assert f"--mx {given!r}: give HOST" in str(error) or "mx[0].host: '10'" in str(error)
+    assert file.read_text() == before
+
+
+def test_a_domain_is_parked_and_is_as_before_again(file: Path) -> None:
+    assert edit("domains", "add", "idle.example", "--reports", "dmarc@inbox.example") is None
+    before = file.read_text()
+    parked = {
+        "mx": [{"host": "."}],
+        "spf": {"mechanisms": [], "all": "-all"},
+        "dmarc": {"policy": "reject", "adkim": "s", "aspf": "s"},
+    }
+    assert edit("domains", "park", "new.example") is None
+    assert domain(file, "new.example") == {"name": "new.example", **parked}
+    assert edit("domains", "park", "idle.example") is None
+    reports = {"reports": ["dmarc@inbox.example"]}
+    assert domain(file, "idle.example") == {
+        "name": "idle.example",
+        **parked,
+        "dmarc": {**parked["dmarc"], **reports},  # type: ignore[dict-item]
+    }
+    assert edit("domains", "remove", "new.example") is None
+    keys = [part for key in ("mx", "spf", "dmarc") for part in ("--reset", key)]
+    again = ("--reports", "dmarc@inbox.example")
+    assert edit("domains", "change", "idle.example", *keys, *again) is None
+    assert yaml.safe_load(file.read_text()) == yaml.safe_load(before)
+
+
+def test_a_domain_that_receives_is_not_parked(file: Path) -> None:
+    (line,) = refused(file, "domains", "park", "club.example")
+    assert line.startswith(
+        "mail-relay:domains[1].mx: ['.']: '.' says that the domain takes no mail"
+    )

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mail import dkim, dmarc, names, spf, txt, zonefile
+from mail import dkim, dmarc, names, records, spf, txt, zonefile
 
 
 @pytest.mark.parametrize("length", [0, 1, 255, 256, 510, 511, 1000])
@@ -20,6 +20,21 @@ def test_a_long_text_is_cut_into_strings_of_255_octets(length: int) -> None:
 def test_quotation_marks_are_escaped_for_route53() -> None:
     assert txt.route53_value('say "hi" \\') == 'say \\"hi\\" \\\\'
     assert txt.route53_value("a" * 256) == "a" * 255 + '""' + "a"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "null"),
+    [
+        ("MX", ["0 ."], True),
+        ("MX", ["10 ."], True),
+        ("MX", ["0 .", "10 mx.far.example."], False),
+        ("MX", ["10 mx.far.example."], False),
+        ("MX", [], False),
+        ("TXT", ["0 ."], False),
+    ],
+)
+def test_a_null_mx_is_told_as_what_it_is(kind: str, values: list[str], null: bool) -> None:
+    assert ("takes no mail" in records.meaning(kind, values)) is null
 
 
 def test_spf_policies() -> None:

@@ -127,6 +127,46 @@ def test_a_message_is_told_whole(text: str, message: Traced) -> None:
     assert postfix_log.read("mail", text.splitlines()) == [message]
 
 
+HALF = """\
+2026-11-26T16:01:12.311265+00:00 mail postfix/submissions/smtpd[7216]: 4jb1Vw2BHRzyPC: client=unknown[198.51.100.20], sasl_method=PLAIN, sasl_username=me@shop.example
+"""
+ONE_REFUSED = """\
+2026-11-26T16:01:12.320000+00:00 mail postfix/submissions/smtpd[7216]: 4jb1Vw2BHRzyPC: reject: RCPT from unknown[198.51.100.20]: 550 5.1.1 <no@shop.example>: Recipient address rejected: User unknown in virtual mailbox table; from=<me@shop.example> to=<no@shop.example> proto=ESMTP helo=<laptop>
+"""
+REFUSED_AT_DATA = """\
+2026-11-26T16:01:12.330000+00:00 mail postfix/submissions/smtpd[7216]: 4jb1Vw2BHRzyPC: reject: DATA from unknown[198.51.100.20]: 450 4.7.1 <DATA>: Data command rejected: later; from=<me@shop.example> to=<you@far.example> proto=ESMTP helo=<laptop>
+"""
+LOST = """\
+2026-11-26T16:01:12.350269+00:00 mail postfix/submissions/smtpd[7216]: 4jb1Vw2BHRzyPC: lost connection after DATA (38 bytes) from unknown[198.51.100.20]
+"""
+TOO_LARGE = """\
+2026-11-26T16:01:12.350300+00:00 mail postfix/submissions/smtpd[7216]: warning: 4jb1Vw2BHRzyPC: queue file size limit exceeded
+"""
+CANCELED = """\
+2026-11-26T16:01:12.350886+00:00 mail postfix/cleanup[7221]: 4jb1Vw2BHRzyPC: removed (canceled)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "statuses", "notes"),
+    [
+        (HALF + CANCELED, ["given up"], []),
+        (HALF + LOST + CANCELED, ["given up"], ["lost connection after DATA (38 bytes)"]),
+        (HALF + ONE_REFUSED + CANCELED, ["refused", "given up"], []),
+        (HALF + REFUSED_AT_DATA + CANCELED, ["refused"], []),
+        (HALF + TOO_LARGE + CANCELED, ["refused"], []),
+    ],
+)
+def test_a_message_that_never_became_one_is_told_as_given_up(
+    text: str, statuses: list[str], notes: list[str]
+) -> None:
+    (message,) = postfix_log.read("mail", text.splitlines())
+    assert [a.status for a in message.attempts] == statuses
+    assert message.notes == notes
+    if statuses == ["given up"]:
+        assert "it goes to nobody" in plain(message.attempts[0].said)
+
+
 def test_messages_are_kept_apart_and_in_the_order_of_time() -> None:
     lines = sorted((REFUSED + DELIVERED + FORWARDED).splitlines())
     found = postfix_log.read("mail", lines)

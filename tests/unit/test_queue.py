@@ -19,6 +19,7 @@ MESSAGES: Mapping[str, tuple[str, str, Sequence[str]]] = {
     "A2": ("mail", ME, ["You@Far.example", "they@other.example"]),
     "A3": ("mail", "MAILER-DAEMON", ["who@deep.far.example"]),
     "A4": ("mail", SRS, ["me@inbox.example"]),
+    "A5": ("mail", '"a b"@other.example', ['"x \\"y@z"@[192.0.2.1]']),
     "B1": ("app", "app@shop.example", [YOU]),
 }
 
@@ -84,7 +85,12 @@ def ids(hosts: Hosts) -> list[str]:
         (["--to", "@far.example"], ["A1", "A2", "B1"]),
         (["--from", ME, "--to", "@other.example"], ["A2"]),
         (["--from", "app@shop.example", "--to", "@other.example"], []),
-        (["--all"], ["A1", "A2", "A3", "A4", "B1"]),
+        (["--from", "MAILER-DAEMON"], ["A3"]),
+        (["--from", '"A b"@other.example'], ["A5"]),
+        (["--from", "@other.example"], ["A5"]),
+        (["--to", '"x \\"y@z"@[192.0.2.1]'], ["A5"]),
+        (["--to", "@[192.0.2.1]"], ["A5"]),
+        (["--all"], ["A1", "A2", "A3", "A4", "A5", "B1"]),
         (["A3", "B1"], ["A3", "B1"]),
     ],
 )
@@ -131,7 +137,7 @@ def test_of_many_messages_the_first_are_shown(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "FIRST", 2)
-    assert "and 3 more" in run("delete", "--all", text="n\n").stderr
+    assert "and 4 more" in run("delete", "--all", text="n\n").stderr
 
 
 def test_where_nothing_is_meant_nothing_is_asked(hosts: Hosts) -> None:

@@ -150,6 +150,26 @@ CASES: dict[str, tuple[str, Edit, str]] = {
         "config:\n  a: &a [x, y]\n  logins:\n    - address: a\n      sendAs: *a # both\n"
         "    - address: new@x.example\n      sendAs: ['@x.example']\n  b: 1\n",
     ),
+    "a value in braces on lines of its own, below its key": (
+        "config:\n  logins:\n    - {address: a,\n       sendAs:\n         [x, y], b: 1}\n",
+        set_(["c"]),
+        "config:\n  logins:\n    - {address: a,\n       sendAs:\n         [c], b: 1}\n",
+    ),
+    "a last value in braces, below its key": (
+        "config:\n  logins:\n    -\n      {address: a, sendAs:\n       [x]}\n",
+        set_(["c"]),
+        "config:\n  logins:\n    -\n      {address: a, sendAs:\n       [c]}\n",
+    ),
+    "commas that begin lines, the first": (
+        "config:\n  logins: [\n    {address: a} # of a\n  , {address: b} # of b\n  ]\n",
+        removed(0),
+        "config:\n  logins: [\n     # of a\n   {address: b} # of b\n  ]\n",
+    ),
+    "commas that begin lines, the last": (
+        "config:\n  logins: [\n    {address: a}\n  , {address: b}\n  ,]\n",
+        removed(1),
+        "config:\n  logins: [\n    {address: a}\n  , \n  ]\n",
+    ),
 }
 
 

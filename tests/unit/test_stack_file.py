@@ -196,10 +196,80 @@ config:
 )
 def test_an_edit_that_would_change_another_item_is_refused(file: Path, change: Change) -> None:
     file.write_text(ANCHORS)
-    with pytest.raises(StackError, match="change it by hand"):
+    with pytest.raises(StackError, match="By hand: "):
         edited(file, change)
     assert file.read_text() == ANCHORS
     after = edited(
         file, lambda f: f.change("logins", "they@shop.example", {"sendAs": ["c@shop.example"]})
     )
     assert after == ANCHORS.replace("*same", "[c@shop.example]")
+
+
+BEGIN = """\
+config:
+  mail-relay:operator: ops@inbox.example
+  mail-relay:gateway: {name: mail.relay.example}
+  mail-relay:domains: [{name: shop.example}]
+"""
+ITEM = {"address": "new@shop.example", "sendAs": ["@shop.example"]}
+ADD: Change = lambda f: f.add("logins", ITEM)  # noqa: E731
+CHANGE: Change = lambda f: f.change("logins", "me@shop.example", {"sendAs": ["b@shop.example"]})  # noqa: E731
+REMOVE: Change = lambda f: f.remove("logins", "me@shop.example")  # noqa: E731
+TO_ADD = "add in mail-relay:logins:\n  - address: new@shop.example\n    sendAs: ['@shop.example']"
+TO_SET = "set in mail-relay:logins[0]:\n  sendAs: [b@shop.example]"
+LIST = f"{BEGIN}  mail-relay:logins:\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "why", "by_hand"),
+    [
+        (
+            f"{LIST}    - address: me@shop.example\n".replace("\n", "\r"),
+            ADD,
+            "line 1 ends with CR alone",
+            TO_ADD,
+        ),
+        (
+            f"{LIST}    - address: me@shop.example\n      ? sendAs\n      : [a@shop.example]\n",
+            CHANGE,
+            "line 7 has a key with a question mark",
+            TO_SET,
+        ),
+        (
+            f"{BEGIN}  other:x: &l\n    - address: me@shop.example\n  mail-relay:logins: *l\n",
+            ADD,
+            "line 7 repeats a value from elsewhere (*l)",
+            TO_ADD,
+        ),
+        (
+            f"{LIST}    - address: me@shop.example\n      sendAs: &s [a@shop.example]\n"
+            "    - {address: you@shop.example, sendAs: *s}\n",
+            CHANGE,
+            "line 8 (*s) repeats what is in line 7 (&s)",
+            TO_SET,
+        ),
+        (
+            f"{LIST}    - &one\n      address: me@shop.example\n"
+            "    - {<<: *one, address: you@shop.example}\n",
+            REMOVE,
+            "line 8 (*one) repeats what is in line 6 (&one)",
+            "take mail-relay:logins[0] away",
+        ),
+        (
+            f"{BEGIN}  other:x: &m {{enabled: false}}\n  mail-relay:logins:\n"
+            "    - <<: *m\n      address: me@shop.example\n",
+            lambda f: f.change("logins", "me@shop.example", {"enabled": None}),
+            "line 7 takes enabled from elsewhere (<<)",
+            "take mail-relay:logins[0].enabled away",
+        ),
+    ],
+)
+def test_an_edit_that_is_refused_says_what_is_in_the_way_and_what_to_write(
+    file: Path, text: str, change: Change, why: str, by_hand: str
+) -> None:
+    file.write_bytes(text.encode())
+    with pytest.raises(StackError) as caught:
+        edited(file, change)
+    assert f"Pulumi.test.yaml is left as it is: {why}" in str(caught.value)
+    assert str(caught.value).endswith(f"By hand: {by_hand}")
+    assert file.read_bytes() == text.encode()

@@ -109,6 +109,21 @@ def test_what_became_of_mail_by_hand_is_shown_after_what_was_tried(
     assert shown.index("deferred") < shown.index(told)
 
 
+def test_mail_that_its_program_took_back_is_told_so_and_shows_no_empty_sender(
+    logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canceled = by_hand(1, "removed (canceled)").replace("postsuper", "cleanup")
+    logs.write(lines(1)[0], canceled)
+    (message,) = found(logs, LOGIN)
+    text = io.StringIO()
+    monkeypatch.setattr(trace.results, "_file", text)
+    trace._print(message, [LOGIN], [])
+    shown = text.getvalue()
+    assert "took it back" in shown
+    assert "<>" not in shown
+    assert "nothing was tried yet" not in shown
+
+
 @pytest.mark.parametrize("limit", ["0", "-1"])
 def test_a_limit_is_at_least_one_message(limit: str) -> None:
     assert CliRunner().invoke(app, ["trace", LOGIN, f"--limit={limit}"]).exit_code == 2

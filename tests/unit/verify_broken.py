@@ -104,6 +104,7 @@ EXCHANGES = [
         {MX: [], "shop.example A": []},
         (f"{EXCHANGE}\nshop.example. 300 IN A 203.0.113.8", ""),
     ),
+    Broken("mx-null", SHOP, "domains park shop.example", {MX: ["0 ."]}, (EXCHANGE, "")),
     Broken(
         "mx-unreachable",
         SHOP,
