@@ -26,6 +26,7 @@ def status(*missing: str, state: Any = "done", **changes: Any) -> Status:
         "setup": setup,
         "missing": {what: (f"why there is no {what}",) for what in missing},
         "stopped": (),
+        "silent": (),
         "tables": Tables("e", "", "success", 1.0, "", 0.0),
         "signing": {},
         "signing_since": {},
@@ -34,6 +35,7 @@ def status(*missing: str, state: Any = "done", **changes: Any) -> Status:
         "disks": (),
         "egress": None,
         "limited": {},
+        "unread": (),
     }
     return Status(**{**fields, **changes})
 
