@@ -1,22 +1,26 @@
 """What becomes of an address with too many wrong passwords.
 
-`guessing.py ADDRESS [SECONDS MINUTES LOGINS]`, called by fail2ban. Failures of LOGINS different
-logins in the last MINUTES are guesses: the address is shut out of 587, 465 and 993. Fewer may be
-one user's forgotten password, and an office is behind the address: it is slowed down. Without
-SECONDS neither is so any longer.
+`guessing.py ADDRESS [SECONDS TIME MINUTES LOGINS]`, called by fail2ban. Failures of LOGINS
+different logins in the MINUTES before TIME (in s since 1970) are guesses: the address is shut out
+of 587, 465 and 993. Fewer may be one user's forgotten password, and an office is behind the
+address: it is slowed down. Without SECONDS neither is so any longer. TIME is when fail2ban judged,
+which may be long ago: it begins its bans anew when it is started.
 """
 
+import contextlib
 import datetime
 import ipaddress
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LOG = Path("/var/log/mail-failures.log")
 # The addresses of the stack's own hosts, one network on each line (Postfix's cidr_table).
 OWN = Path("/srv/mail/tables/current/own_hosts")
-TAIL = 1 << 20  # bytes of the log; some thousand failures
+# Where logrotate has put the part of it that came before.
+ROTATED = Path("/var/log/mail-failures.log.1")
 # Whole lines, as fail2ban's filter has them (filter.d/mail-relay.conf): what strangers write may
 # look like a part of one.
 FAILURE = re.compile(
@@ -29,19 +33,19 @@ FAILURE = re.compile(
 TABLE = ("ip", "guessing")
 
 
-def logins(text: str, address: str, since: datetime.datetime) -> set[str]:
-    """The logins that this address has failed with."""
+def logins(lines: Iterable[str], address: str, moment: float, minutes: int) -> set[str]:
+    """The logins that this address has failed with, so long before or after this moment."""
     found: set[str] = set()
-    for line in text.splitlines():
+    for line in lines:
         time, _, said = line.partition(" ")
         failure = FAILURE.fullmatch(said)
         if failure is None or address not in (failure["smtp"], failure["imap"]):
             continue
         try:
-            recent = datetime.datetime.fromisoformat(time) >= since
+            age = moment - datetime.datetime.fromisoformat(time).timestamp()
         except ValueError:
             continue  # cut off
-        if recent:
+        if abs(age) <= 60 * minutes:
             found.add((failure["sasl"] or failure["user"] or "").lower())
     return found
 
@@ -61,11 +65,13 @@ def nft(verb: str, kind: str, element: str) -> None:
         raise SystemExit(result.stderr)
 
 
-def tail() -> str:
-    """The log's end."""
-    with LOG.open("rb") as log:
-        log.seek(max(0, LOG.stat().st_size - TAIL))
-        return log.read().decode(errors="replace")
+def said_of(address: str) -> Iterator[str]:
+    """The lines with this address, whatever else has been logged since."""
+    for file in (ROTATED, LOG):
+        with contextlib.suppress(FileNotFoundError), file.open("rb") as log:
+            for line in log:
+                if address.encode() in line:
+                    yield line.decode(errors="replace").rstrip("\n")
 
 
 def main() -> None:
@@ -75,11 +81,10 @@ def main() -> None:
         nft("delete", kind, address)
     if not limits or is_own(address):
         return
-    seconds, minutes, many = map(int, limits)
-    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=minutes)
-    failed = logins(tail(), address, since)
+    seconds, moment, minutes, many = map(float, limits)
+    failed = logins(said_of(address), address, moment, int(minutes))
     kind = "banned" if len(failed) >= many else "slowed"
-    nft("add", kind, f"{address} timeout {seconds}s")
+    nft("add", kind, f"{address} timeout {seconds:.0f}s")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-VERSION = 2
+VERSION = 3
 # A host writes every minute; one that has been silent for so long is down or cut off.
 SILENT_SECONDS = 300
 LIMIT = 262_144  # bytes: more is no status, whoever wrote it
@@ -97,10 +97,12 @@ class Status:
     serves.
 
     `boot` is the kernel's id of this boot, `written` ISO 8601, `clock_off` by how many seconds the
-    host's clock and the bucket's differ (None: not known), `certificate` when it ends (ISO 8601,
-    "" for none), `signing` the selector in use by domain, "" where none is visible in DNS yet, and
+    host's clock and the bucket's differ (None: not known), `stopped` the units that do not run,
+    `silent` those that run and do not answer, `certificate` when it ends (ISO 8601, "" for none),
+    `signing` the selector in use by domain, "" where none is visible in DNS yet, and
     `signing_since` from when on (ISO 8601), `limited` the logins that were refused by their limit
-    in the last hour, and by which. A client has no certificate, selectors, egress and logins.
+    in the last hour, and by which, `unread` what the host could not find out, and why. A client has
+    no certificate, selectors, egress and logins.
     """
 
     version: int
@@ -112,6 +114,7 @@ class Status:
     setup: Setup
     missing: dict[str, tuple[str, ...]]
     stopped: tuple[str, ...]
+    silent: tuple[str, ...]
     tables: Tables
     signing: dict[str, str]
     signing_since: dict[str, str]
@@ -120,6 +123,7 @@ class Status:
     disks: tuple[Disk, ...]
     egress: Egress | None
     limited: dict[str, str]
+    unread: tuple[str, ...]
 
     @property
     def signing_waits(self) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ from agent.readers import owe, put
 # where postsrsd's AppArmor profile lets it look; the package makes a random one, each host its own
 SRS_SECRET = Path("/etc/postsrsd.secret")
 BASES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
+# Keys of the tables that only some hosts have, and the module that makes their files there.
+PARTS = {"mailboxes": "mailbox_files", "smarthost": "smarthost"}
+HERE = Path(__file__).resolve().parent
 # For how long the bucket may give no answer before that is an error: a role takes seconds to
 # spread, and a host's tables may come after it.
 PATIENCE = 300.0
@@ -41,12 +44,15 @@ def gateway(bundle: dict[str, Any], base: Path) -> list[str]:
     from agent import published
 
     domains = bundle["domains"]
+    check_parts(bundle)
     published.check_keys(domains)
-    srs_secret(bundle["srsSecret"], base)
     seen_file = base / "seen.json"
     before = published.read_seen(seen_file)
+    files = gateway_set(bundle, published.known(domains, before))
+    # what cannot be used has been refused by now, before any of it is installed
+    srs_secret(bundle["srsSecret"], base)
     if current(base).exists():  # logins do not wait for name servers
-        put("gateway", base, gateway_set(bundle, published.known(domains, before)))
+        put("gateway", base, files)
     signing, seen = published.in_use(domains, before, time.time())
     if signing != published.known(domains, before):
         say(f"signing {', '.join(f'{d} by {s}' for d, s in sorted(signing.items()))}")
@@ -72,10 +78,9 @@ def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, Fi
         "KeyTable": gateway_files.key_table(signing),
         "SigningTable": gateway_files.signing_table(bundle, signing),
     }
-    mailbox_files = _part("mailbox_files") if "mailboxes" in bundle else None
     texts |= limits.texts(bundle)
-    if mailbox_files:
-        texts |= mailbox_files.texts(bundle)
+    if "mailboxes" in bundle:
+        texts |= _part("mailboxes").texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
     files["guard.json"] = File(gateway_files.guard(bundle, signing), "root", "mail-guard", 0o640)
     if "smarthost" in bundle:
@@ -101,11 +106,23 @@ def srs_secret(secret: str, base: Path) -> None:
         write(SRS_SECRET, file.octets)
 
 
-def _part(name: str) -> Any:
-    try:
-        return importlib.import_module(f"agent.{name}")
-    except ImportError:  # a stack's first mailbox, say, makes another host, which this one is not
-        raise bundles.BadBundle(f"it needs {name}.py, this host was made without") from None
+def check_parts(bundle: dict[str, Any]) -> None:
+    """Raise BadBundle if the tables are for a host with other optional parts.
+
+    A stack's first mailbox makes another host, and so does the end of the last one: main.cf names
+    tables that only such a host has, and Postfix takes no mail where it misses one.
+    """
+    for key, name in PARTS.items():
+        made_with = (HERE / f"{name}.py").exists()
+        if made_with and key not in bundle:
+            raise bundles.BadBundle(f"it has no {key}, this host was made with {name}.py")
+        if key in bundle and not made_with:
+            raise bundles.BadBundle(f"it needs {name}.py, this host was made without")
+
+
+def _part(key: str) -> Any:
+    """The module that makes the files of an optional part."""
+    return importlib.import_module(f"agent.{PARTS[key]}")
 
 
 def client(bundle: dict[str, Any], base: Path) -> list[str]:

@@ -11,44 +11,40 @@ import datetime
 import hashlib
 import json
 import os
+import signal
 import smtplib
 import socket
 import subprocess
 import sys
 import time
-import tomllib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from threading import Timer
+from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import report
+from agent import answers, looked_at, report
 from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
 
-# Each folder of a host's templates has a file there, for what is to be looked at.
-LOOKED_AT = Path("/usr/local/lib/mail-relay/status.d")
 TABLES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
 PORTS = (25, 587, 465)
 RUN = Path("/run/mail-relay")
 EGRESS = RUN / "egress.json"
 LIMITED, LIMITED_SECONDS = RUN / "limited.json", 3600
 DONE = Path("/var/lib/mail-relay/set-up")
-SETUP = "mail-relay-setup.service"
+SETUP, POSTFIX = "mail-relay-setup.service", "postfix.service"
 LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
 EX_CONFIG = 78
 SECONDS = 10
+QUEUE_SECONDS = 45  # some 100,000 messages, of which each is a file to be read
 ADDRESSES = 2  # of each exchanger that are tried
 # Whoever is asked whether port 25 is open did nothing to deserve it every minute.
 EGRESS_SECONDS, EGRESS_FAILED_SECONDS = 3600, 300
 # A large provider's domain, where the operator's mail exchangers are this host.
 PROVIDER = "gmail.com"
-
-
-def looked_at(what: Literal["units", "disks"]) -> tuple[str, ...]:
-    """The units that mail needs, or the file systems, of all folders."""
-    read = [tomllib.loads(file.read_text()) for file in sorted(LOOKED_AT.glob("*.toml"))]
-    return tuple(name for folder in read for name in folder.get(what, ()))
+T = TypeVar("T")
 
 
 def run(*command: str) -> str:
@@ -61,7 +57,7 @@ def run(*command: str) -> str:
 
 def _text(file: Path) -> str:
     """A file's text, "" where there is none yet."""
-    return file.read_text().strip() if file.exists() else ""
+    return file.read_text(errors="replace").strip() if file.exists() else ""
 
 
 def properties(unit: str, *names: str) -> dict[str, str]:
@@ -92,8 +88,8 @@ def _last_lines(count: int = LINES, unit: str = SETUP) -> tuple[str, ...]:
     return tuple(line[:LINE] for line in said.splitlines())
 
 
-def stopped() -> tuple[str, ...]:
-    """Units that failed, and those that are to run and do not, or not for long."""
+def stopped(units: tuple[str, ...]) -> tuple[str, ...]:
+    """Units that failed, and those of these that are to run and do not, or not for long."""
     listed = run("systemctl", "list-units", "--failed", "--plain", "--no-legend")
     found = {line.split()[0] for line in listed.splitlines()}
     kept = RUN / "restarts.json"
@@ -101,7 +97,7 @@ def stopped() -> tuple[str, ...]:
     with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
         before = {unit: int(count) for unit, count in json.loads(kept.read_text()).items()}
     restarts: dict[str, int] = {}
-    for unit in looked_at("units"):
+    for unit in units:
         state = properties(unit, "UnitFileState", "ActiveState", "SubState", "NRestarts")
         if state.get("UnitFileState", "").startswith("masked"):  # by a person: it cannot start
             found.add(unit)
@@ -168,12 +164,15 @@ def signing_since(base: Path) -> dict[str, str]:
 def queue() -> Queue:
     """How many messages wait, for how long the oldest does, and why: read as it comes.
 
-    A queue of 100,000 messages is hundreds of megabytes when it is read whole.
+    A queue of 100,000 messages is hundreds of megabytes when it is read whole. A Postfix that hangs
+    gives none; raises TimeoutError.
     """
     messages = held = 0
     oldest = time.time()
     reasons: Counter[str] = Counter()
     with subprocess.Popen(["postqueue", "-j"], stdout=subprocess.PIPE, text=True) as listing:
+        patience = Timer(QUEUE_SECONDS, listing.kill)
+        patience.start()
         for line in listing.stdout or ():
             message = json.loads(line)
             messages += 1
@@ -181,6 +180,9 @@ def queue() -> Queue:
             oldest = min(oldest, message["arrival_time"])
             said = {r["delay_reason"] for r in message["recipients"] if r.get("delay_reason")}
             reasons.update(text[:LINE] for text in said if text in reasons or len(reasons) < KINDS)
+        patience.cancel()
+    if listing.returncode == -signal.SIGKILL:
+        raise TimeoutError(f"the list of the queue has no end after {QUEUE_SECONDS} s")
     most = tuple(Reason(text, count) for text, count in reasons.most_common(REASONS))
     return Queue(messages, held, max(time.time() - oldest, 0.0), most)
 
@@ -270,7 +272,7 @@ def _try(ways: list[str]) -> tuple[str, str]:
     return ", ".join(ways), problem
 
 
-def missing(status: Status, role: str) -> dict[str, tuple[str, ...]]:
+def missing(status: Status, role: str, units: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """What the host lacks to serve, in the order in which it comes, with the last words on each."""
     if status.setup.state != "done":
         return {status.setup.step or "set-up": status.setup.said}
@@ -288,16 +290,32 @@ def missing(status: Status, role: str) -> dict[str, tuple[str, ...]]:
             closed = [p for p in PORTS if not any(at.endswith(f":{p}") for at in listening)]
             found |= {f"port {port}": said for port in closed}
     # others of the image's, or one that says that mail waits, keep nobody's mail
-    units = looked_at("units")
     needed = [unit for unit in status.stopped if unit in units]
-    return found | {unit: _last_lines(3, unit) for unit in needed}
+    found |= {unit: _last_lines(3, unit) for unit in needed}
+    found |= dict.fromkeys(status.silent, ("it runs and does not answer",))
+    return found | ({"status": status.unread} if status.unread else {})
 
 
 def look(role: str, way: str) -> Status:
-    """Everything, now."""
-    host, base = socket.getfqdn(), TABLES[role]
-    is_gateway, first = role == "gateway", setup()
+    """Everything, now. What fails is itself told: a host that says nothing could be off."""
+    host, base, looked = socket.getfqdn(), TABLES[role], looked_at.read()
+    unread = [*looked.unread]
+
+    def part(what: str, otherwise: T, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except Exception as error:  # whatever it is, the other parts are told
+            unread.append(f"{what} cannot be told: {type(error).__name__}: {error}"[:LINE])
+            return otherwise
+
+    is_gateway = role == "gateway"
+    first = part("the set-up", Setup("running", "", 0, ()), setup)
     ready = first.state == "done"
+    empty = Queue(0, 0, 0.0, ())
+    down = part("who runs", (), lambda: stopped(looked.units))
+    running = set(looked.units) - set(down) if ready else set[str]()
+    mute = part("who answers", (), lambda: tuple(sorted(answers.silent(running))))
+    listed = ready and POSTFIX not in mute  # one that hangs lists nothing
     status = Status(
         VERSION,
         host,
@@ -307,17 +325,20 @@ def look(role: str, way: str) -> Status:
         report.read().clock_off,
         first,
         {},
-        stopped(),
-        tables(base),
-        signing(base) if is_gateway else {},
-        signing_since(base) if is_gateway else {},
-        queue() if ready else Queue(0, 0, 0.0, ()),
-        certificate(host) if is_gateway else "",
-        disks(looked_at("disks")),
-        egress(way) if way else None,
-        limited(),
+        down,
+        mute,
+        part("the tables", Tables("", "", "", None, "", 0.0), lambda: tables(base)),
+        part("who signs", {}, lambda: signing(base) if is_gateway else {}),
+        part("since when", {}, lambda: signing_since(base) if is_gateway else {}),
+        part("the queue", empty, queue) if listed else empty,
+        part("the certificate", "", lambda: certificate(host) if is_gateway else ""),
+        part("the disks", (), lambda: disks(looked.disks)),
+        part("the way out", None, lambda: egress(way) if way else None),
+        part("who is limited", {}, limited),
+        (),
     )
-    return dataclasses.replace(status, missing=missing(status, role))
+    status = dataclasses.replace(status, unread=tuple(unread))
+    return dataclasses.replace(status, missing=missing(status, role, looked.units))
 
 
 def put(url: str, text: str) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import report, status
+from agent import looked_at, report, status
 from agent.host_status import Disk
 
 DAYS = 20  # certbot renews when a third of the time is left, which is 30 days of Let's Encrypt's 90
@@ -70,7 +70,8 @@ def clock(off: float | None) -> Iterator[str]:
 def main() -> int:
     """Command line: role."""
     (role,) = sys.argv[1:]
-    found = [*room(status.disks(status.looked_at("disks"))), *clock(report.read().clock_off)]
+    looked = looked_at.read()
+    found = [*looked.unread, *room(status.disks(looked.disks)), *clock(report.read().clock_off)]
     if role == "gateway":
         found += certificate(socket.getfqdn())
     for line in found:

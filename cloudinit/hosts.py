@@ -22,11 +22,13 @@ FOLDERS = {
     "common": Folder(
         agent=(
             "__init__.py",
+            "answers.py",
             "bundle.py",
             "gateway_files.py",
             "host_status.py",
             "install.py",
             "limits.py",
+            "looked_at.py",
             "main.py",
             "readers.py",
             "report.py",

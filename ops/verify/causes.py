@@ -7,6 +7,7 @@ of the security group.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from agent.answers import ASKED
 from mail import names
 from ops.outputs import Outputs
 from ops.verify.result import Problem, Result
@@ -35,6 +36,11 @@ _HOST = (*_SHUT, *_PUTS_OFF, *_TAKES_NONE, "starttls-missing", "greeting-name")
 _TABLES = ("mx-refused", "signing-none", "signing-unknown")
 _KEY = ("signing-none", "signing-older", "dmarc-fails")
 _KEYS = ("missing", "differs", "several", "revoked", "malformed", "not-everywhere", "unresolved")
+# Without the volume there is no certificate either: Postfix offers TLS that fails.
+_VOLUME = (
+    *("service-stopped", "service-silent", "certificate-missing", "tls-fails"),
+    *(*_SHUT, *_PUTS_OFF, "mx-deferred"),
+)
 _POLICY = ("missing", "differs", "several", "not-everywhere", "unresolved", "cached", "result")
 
 # Cause -> what it explains.
@@ -43,9 +49,10 @@ TABLE: dict[str, tuple[str, ...]] = {
     "host-silent": _HOST,
     "setup-failed": _HOST,
     "setup-unfinished": _HOST,
-    "volume-missing": ("service-stopped", *_SHUT, *_PUTS_OFF, "mx-deferred"),
+    "volume-missing": (*_VOLUME, "tables-refused", "tables-stale"),
     "disk-full": (
-        *("service-stopped", "tables-refused", "tables-unread", "tables-stale"),
+        *("service-stopped", "service-silent", "status-unread"),
+        *("tables-refused", "tables-unread", "tables-stale"),
         *("port-silent", "port-deferred", "mx-deferred"),
     ),
     "disk-low": (_WATCHED,),
@@ -56,9 +63,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "group-closed out mail": ("egress-blocked", "queue-waiting"),
     "group-closed out tcp-443": ("host-silent", "tables-unread", "tables-stale", *_TABLES),
     # its services
-    "service-stopped mail-relay-volume.service": (
-        *("service-stopped", *_SHUT, *_PUTS_OFF, "mx-deferred"),
-    ),
+    "service-stopped mail-relay-volume.service": _VOLUME,
     "service-stopped postfix.service": _at(POSTFIX, *_SHUT, *_PUTS_OFF),
     "service-stopped opendkim.service": _at(LOGINS, *_PUTS_OFF),
     "service-stopped opendkim-verify.service": (*_at([SMTP], *_PUTS_OFF), "mx-deferred"),
@@ -76,6 +81,9 @@ TABLE: dict[str, tuple[str, ...]] = {
     "certificate-missing": (
         *_at((*LOGINS, IMAPS), *_SHUT),
         *_at([SMTP], "starttls-missing"),
+        # it was there when Postfix was told of it
+        *_at(POSTFIX, "tls-fails"),
+        *_at([SUBMISSIONS, IMAPS], "port-silent"),
         "service-stopped mail-relay-certificate.service",
         "service-stopped dovecot.service",
     ),
@@ -94,6 +102,11 @@ TABLE: dict[str, tuple[str, ...]] = {
     **{f"dkim-{ending}": _KEY for ending in _KEYS},
     **{f"{kind}-{ending}": ("dmarc-fails",) for kind in ("spf", "helo-spf") for ending in _POLICY},
 }
+
+# One that hangs breaks what one that is stopped does.
+TABLE |= {f"service-silent {unit}": TABLE.get(f"service-stopped {unit}", ()) for unit in ASKED}
+# a file of the host's that names its file systems
+TABLE["status-unread"] = ("volume-missing",)
 
 # At several ports of one host each of these has one cause.
 _ONE_POSTFIX = (

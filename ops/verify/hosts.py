@@ -21,6 +21,7 @@ WAITING_SECONDS = 4 * 3600
 # The share of a file system that is free, in bytes or in inodes.
 LOW, FULL = 0.1, 0.02
 VOLUME = "/srv/mail"
+ANEW = "rm /var/lib/mail-relay/set-up; systemctl start mail-relay-setup.service"
 FORM = (
     "https://repost.aws/knowledge-center/ec2-port-25-throttle: ask for AWS's form 'Request to "
     "remove reverse DNS and email sending limitations'"
@@ -45,6 +46,9 @@ def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
     if first.errors:
         others = unasked(expected, host, "what the host says of itself comes first")
         return [first, *others[1:]]
+    for text in status.unread:
+        what = f"the host cannot tell all of itself: {text}"
+        first.error("status-unread", what, f"Its files are laid anew, on the host, by: {ANEW}")
     results = [
         first,
         _services(host, status),
@@ -85,7 +89,7 @@ def _disk(host: Host, status: Status, needed: tuple[str, ...]) -> Result:
     """`needed` are the file systems that must be mounted."""
     result = Result("disk", host.name)
     for path in set(needed) - {disk.path for disk in status.disks}:
-        remedy = "Is the volume attached? On the host: journalctl -u mail-relay-volume"
+        remedy = "Is it attached? The host mounts it again. There: journalctl -u mail-relay-volume"
         result.error("volume-missing", f"{path} is not mounted: mail waits for its volume", remedy)
     for disk in status.disks:
         left, of = _least(disk)
@@ -124,7 +128,11 @@ def _services(host: Host, status: Status) -> Result:
     for unit in (unit for unit in status.stopped if unit != AGENT):
         remedy = f"On the host: journalctl -u {unit} says why; systemctl restart {unit}"
         result.error("service-stopped", f"{unit} does not run", remedy, parts=(unit,))
-    if not status.stopped:
+    for unit in status.silent:
+        text = f"{unit} runs and does not answer"
+        remedy = f"On the host: systemctl restart {unit}; before that, journalctl -u {unit}"
+        result.error("service-silent", text, remedy, parts=(unit,))
+    if not status.stopped and not status.silent:
         result.seen.append("all run")
     return result
 
@@ -136,6 +144,8 @@ def _tables(host: Host, tables: Tables, in_bucket: str | None) -> Result:
     if in_bucket is not None and in_bucket != host.tables:
         what = "holds other tables than the stack's" if in_bucket else "has no tables object"
         since = f", which the host has since {tables.taken}" if in_bucket == tables.etag else ""
+        if tables.problem and not since:  # it may have refused them
+            since = f". The host: {tables.problem}"
         remedy = "Somebody changed or removed the object: pulumi up --refresh puts it back"
         result.error("tables-changed", f"the bucket {what}{since}", remedy)
     elif tables.unanswered > STALE_SECONDS:

@@ -34,6 +34,7 @@ def status(instance: str, host: str, **changes: Any) -> Status:
         DONE,
         {},
         (),
+        (),
         Tables("e", "", "success", 1.0, "", 0.0),
         {},
         {},
@@ -42,6 +43,7 @@ def status(instance: str, host: str, **changes: Any) -> Status:
         (),
         None,
         {},
+        (),
     )
     return dataclasses.replace(serving, **changes)
 

@@ -98,6 +98,10 @@ class Host:
     def _patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(main.BASES, "gateway", self.base)
         monkeypatch.setattr(main, "SRS_SECRET", self.secret)
+        self.made_with = self.base.parent / "agent"
+        self.made_with.mkdir(exist_ok=True)
+        (self.made_with / "mailbox_files.py").touch()
+        monkeypatch.setattr(main, "HERE", self.made_with)
         monkeypatch.setattr(report, "FILE", self.run / "tables.json")
         monkeypatch.setattr(main.sys, "argv", ["main.py", "gateway", URL])
         monkeypatch.setattr(main.socket, "getfqdn", lambda: HOST)

@@ -322,7 +322,7 @@ def test_a_clock_that_is_wrong_is_said_once(host: Host, capsys: pytest.CaptureFi
 def test_what_is_kept_is_its_own_etag(host: Host) -> None:
     assert isinstance(host.object, bytes)
     assert source.read_kept(host.base) == host.object
-    assert host_status.VERSION == 2
+    assert host_status.VERSION == 3
 
 
 def test_logins_do_not_wait_for_name_servers(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,3 +339,46 @@ def test_logins_do_not_wait_for_name_servers(host: Host, monkeypatch: pytest.Mon
 
 def passwords(host: Host) -> list[str]:
     return (host.base / "current" / "passwords.smtp").read_text().splitlines()
+
+
+SMARTHOST = {"destination": "[smtp.x.example]:587", "accounts": []}
+
+
+@pytest.mark.parametrize(
+    ("made_with", "others", "why"),
+    [
+        (["mailbox_files"], {"mailboxes": None}, "it has no mailboxes, this host was made with"),
+        ([], {}, "it needs mailbox_files.py, this host was made without"),
+        (
+            ["mailbox_files", "smarthost"],
+            {},
+            "it has no smarthost, this host was made with smarthost.py",
+        ),
+        (
+            ["mailbox_files"],
+            {"smarthost": SMARTHOST},
+            "it needs smarthost.py, this host was made without",
+        ),
+    ],
+)
+def test_tables_of_a_host_with_other_parts_change_nothing(
+    host: Host,
+    capsys: pytest.CaptureFixture[str],
+    made_with: list[str],
+    others: dict[str, Any],
+    why: str,
+) -> None:
+    """An older version that was put back, or the tables of the host that is to replace this one."""
+    before = {p.name: p.read_bytes() for p in (host.base / "current").iterdir() if p.is_file()}
+    for file in host.made_with.iterdir():
+        file.unlink()
+    for name in made_with:
+        (host.made_with / f"{name}.py").touch()
+    changed = {**AFTER, **others}
+    host.put({key: value for key, value in changed.items() if value is not None})
+    assert host.look() == 1
+    assert why in capsys.readouterr().out
+    assert host.told == []
+    assert host.secret.read_text() == BEFORE["srsSecret"] + "\n"
+    now = {p.name: p.read_bytes() for p in (host.base / "current").iterdir() if p.is_file()}
+    assert now == before

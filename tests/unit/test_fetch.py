@@ -12,8 +12,10 @@ from test_user_data import GATEWAY, user_data_of
 AWS = "#!/bin/sh\n# `aws s3api get-object ... FILE`\nfor last; do :; done\n"
 
 
-def fetched(folder: Path, files: dict[str, str], *, sha256: str = "", aws: str = "") -> int:
-    """Run the script of the gateway's user data; its exit code."""
+def fetched(
+    folder: Path, files: dict[str, str], *, sha256: str = "", aws: str = "", before: str = ""
+) -> int:
+    """Run the script of the gateway's user data after some code; its exit code."""
     content = json.dumps({f"{folder}/laid/{path}".lstrip("/"): files[path] for path in files})
     (folder / "object").write_text(content)
     (folder / "bin").mkdir(exist_ok=True)
@@ -24,7 +26,7 @@ def fetched(folder: Path, files: dict[str, str], *, sha256: str = "", aws: str =
     script = boot.content.partition("<<'END-OF-FILE'\n")[2].partition("END-OF-FILE\n")[0]
     digest = sha256 or hashlib.sha256(content.encode()).hexdigest()
     found = subprocess.run(
-        [sys.executable, "-c", script, "s3://bucket/setup/x.json", digest],
+        [sys.executable, "-c", before + script, "s3://bucket/setup/x.json", digest],
         env={"PATH": f"{folder}/bin:/usr/bin:/bin"},
         capture_output=True,
         check=False,
@@ -60,3 +62,25 @@ def test_what_cannot_be_fetched_yet_is_tried_again(tmp_path: Path) -> None:
     refused = "echo AccessDenied >&2; exit 254\n"
     assert fetched(tmp_path, FILES, aws=refused) == 1
     assert not (tmp_path / "laid").exists()
+
+
+def test_the_power_may_go_whenever_it_likes(tmp_path: Path) -> None:
+    """What was written and not synced is lost: here it is cut off before each new name.
+
+    ext4 keeps a file's new name before its content, unless it was synced (ext4(5), auto_da_alloc).
+    """
+    lost = (
+        "import os, pathlib\n"
+        "synced = set()\n"
+        f"laid = pathlib.Path({str(tmp_path / 'laid')!r})\n"
+        "os.sync = lambda: synced.update(laid.rglob('*.new'))\n"
+        "os.fsync = lambda _: synced.update(laid.rglob('*.new'))\n"
+        "real = os.replace\n"
+        "def replace(source, target):\n"
+        "    if pathlib.Path(source) not in synced: os.truncate(source, 1)\n"
+        "    real(source, target)\n"
+        "os.replace = replace\n"
+    )
+    assert fetched(tmp_path, FILES, before=lost) == 0
+    for path, text in FILES.items():
+        assert (tmp_path / "laid" / path).read_text() == text

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 from test_agent import GATEWAY
+from test_user_data import GATEWAY as GATEWAY_HOST
 
 from agent import guessing, limits, limits_watch, tell, watch
 from agent.bundle import BadBundle, parse
 from agent.guard import room
 from agent.host_status import Disk
+from cloudinit import files
 from settings import SettingsError, read
 
 BASE: dict[str, Any] = {
@@ -108,6 +110,11 @@ def failures(*lines: tuple[int, str]) -> str:
     return "".join(f"{time.isoformat()} mail {said}\n" for time, said in times)
 
 
+def of(text: str, address: str) -> set[str]:
+    """The logins that count now."""
+    return guessing.logins(text.splitlines(), address, NOW.timestamp(), 10)
+
+
 def test_only_an_addresss_own_recent_failures_count() -> None:
     ours = SMTP.format("192.0.2.7") + "authentication failure, sasl_username={}"
     others = SMTP.format("192.0.2.77") + "authentication failure, sasl_username={}"
@@ -120,8 +127,7 @@ def test_only_an_addresss_own_recent_failures_count() -> None:
         (5, others.format("other@shop.example")),
         (20, ours.format("old@shop.example")),
     )
-    since = NOW - datetime.timedelta(minutes=10)
-    assert guessing.logins(text, "192.0.2.7", since) == {"me@shop.example", "you@shop.example"}
+    assert of(text, "192.0.2.7") == {"me@shop.example", "you@shop.example"}
 
 
 def test_what_a_stranger_writes_is_nobodys_failure() -> None:
@@ -133,8 +139,64 @@ def test_what_a_stranger_writes_is_nobodys_failure() -> None:
         "rip=192.0.2.9, lip=192.0.2.1, TLS, session=<x>"
     )
     text = failures((1, refused), (1, smtp), (1, imap))
-    assert guessing.logins(text, "192.0.2.7", NOW - datetime.timedelta(minutes=10)) == set()
-    assert len(guessing.logins(text, "192.0.2.9", NOW - datetime.timedelta(minutes=10))) == 2
+    assert of(text, "192.0.2.7") == set()
+    assert len(of(text, "192.0.2.9")) == 2
+
+
+GUESSER, OTHER = "192.0.2.7", "192.0.2.8"
+GUESSES = failures(
+    *(
+        (20 - n, SMTP.format(GUESSER) + f"authentication failure, sasl_username=u{n}@shop.example")
+        for n in range(5)
+    )
+)
+# of many addresses, as of a distributed attack: more than a megabyte since
+FLOOD = failures(*[(1, SMTP.format(OTHER) + "x" * 400 + ", sasl_username=x")] * 4000)
+JUDGED = NOW - datetime.timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(
+    ("rotated", "log"),
+    [
+        ("", GUESSES),
+        ("", GUESSES + FLOOD),
+        (GUESSES, FLOOD),
+        ("".join(GUESSES.splitlines(True)[:2]), "".join(GUESSES.splitlines(True)[2:])),
+        (GUESSES, None),
+    ],
+    ids=["at once", "before a flood", "before the rotation", "around it", "no new log yet"],
+)
+def test_a_guesser_is_banned_whatever_was_logged_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rotated: str, log: str | None
+) -> None:
+    """fail2ban's verdict of a quarter of an hour ago, which it begins anew when it is started."""
+    if log is not None:
+        (tmp_path / "log").write_text(log)
+    (tmp_path / "log.1").write_text(rotated)
+    monkeypatch.setattr(guessing, "LOG", tmp_path / "log")
+    monkeypatch.setattr(guessing, "ROTATED", tmp_path / "log.1")
+    monkeypatch.setattr(guessing, "is_own", lambda _: False)
+    done: list[tuple[str, ...]] = []
+    monkeypatch.setattr(guessing, "nft", lambda *words: done.append(words))
+    moment = f"{JUDGED.timestamp():.2f}"
+    monkeypatch.setattr(guessing.sys, "argv", ["", GUESSER, "3600", moment, "10", "5"])
+    guessing.main()
+    assert done[-1] == ("add", "banned", f"{GUESSER} timeout 3600s")
+    # guesses of another hour are none of this verdict's
+    moment = f"{(JUDGED - datetime.timedelta(hours=1)).timestamp():.2f}"
+    monkeypatch.setattr(guessing.sys, "argv", ["", GUESSER, "3600", moment, "10", "5"])
+    guessing.main()
+    assert done[-1] == ("add", "slowed", f"{GUESSER} timeout 3600s")
+
+
+def test_fail2ban_tells_when_it_judged_and_of_longer_times() -> None:
+    made = files(GATEWAY_HOST)
+    action = made["etc/fail2ban/action.d/mail-relay.conf"]
+    assert "guessing.py <ip> <bantime> <time> 10 5\n" in action
+    assert "actionprolong = <actionban>\n" in action
+    # what was rotated is read as it is
+    rules = made["etc/logrotate.d/rsyslog"].partition("/var/log/mail-failures.log")[2]
+    assert "\tdelaycompress\n" in rules
 
 
 def counts(folder: Path, rows: list[tuple[str, int, int]]) -> Path:

@@ -28,6 +28,7 @@ def status(
         "setup": setup,
         "missing": {what: (f"why there is no {what}",) for what in missing},
         "stopped": (),
+        "silent": (),
         "tables": Tables("e", "", "success", 1.0, "", 0.0),
         "signing": {},
         "signing_since": {},
@@ -36,6 +37,7 @@ def status(
         "disks": (),
         "egress": None,
         "limited": {},
+        "unread": (),
     }
     return Status(**{**fields, **changes})
 

@@ -4,13 +4,15 @@ import json
 import smtplib
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from test_user_data import KEEPS_MAIL
 
-from agent import status
+from agent import answers, looked_at, status, watch
+from agent.host_status import parse
 from cloudinit import files
 
 RUNNING = {"UnitFileState": "enabled", "ActiveState": "active", "SubState": "running"}
@@ -22,13 +24,13 @@ def units(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, dict[str
     for path, text in files(KEEPS_MAIL).items():
         if "/status.d/" in path:
             (tmp_path / Path(path).name).write_text(text)
-    monkeypatch.setattr(status, "LOOKED_AT", tmp_path)
+    monkeypatch.setattr(looked_at, "FOLDER", tmp_path)
     known: dict[str, dict[str, str]] = {
-        unit: {**RUNNING, "NRestarts": "0"} for unit in status.looked_at("units")
+        unit: {**RUNNING, "NRestarts": "0"} for unit in looked_at.read().units
     }
     monkeypatch.setattr(status, "RUN", tmp_path)
     monkeypatch.setattr(status, "run", lambda *_: "")
-    monkeypatch.setattr(status, "properties", lambda unit, *_: known[unit])
+    monkeypatch.setattr(status, "properties", lambda unit, *_: known.get(unit, {}))
     return known
 
 
@@ -45,27 +47,27 @@ def units(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, dict[str
 def test_a_daemon_that_ends_at_each_start_does_not_run(
     units: dict[str, dict[str, str]], broken: dict[str, str]
 ) -> None:
-    assert status.stopped() == ()
+    assert status.stopped(looked_at.read().units) == ()
     units["opendkim.service"] |= broken
-    assert status.stopped() == ("opendkim.service",)
+    assert status.stopped(looked_at.read().units) == ("opendkim.service",)
 
 
 def test_a_daemon_that_came_back_once_is_well_at_the_next_look(
     units: dict[str, dict[str, str]],
 ) -> None:
     units["opendkim.service"]["NRestarts"] = "1"
-    assert status.stopped() == ("opendkim.service",)
-    assert status.stopped() == ()
+    assert status.stopped(looked_at.read().units) == ("opendkim.service",)
+    assert status.stopped(looked_at.read().units) == ()
 
 
 def test_a_unit_that_is_not_to_run_is_not_missed(units: dict[str, dict[str, str]]) -> None:
     units["dovecot.service"] = {"UnitFileState": "", "ActiveState": "inactive"}
-    assert status.stopped() == ()
+    assert status.stopped(looked_at.read().units) == ()
 
 
 def test_a_masked_unit_cannot_run(units: dict[str, dict[str, str]]) -> None:
     units["fail2ban.service"] = {"UnitFileState": "masked", "ActiveState": "inactive"}
-    assert status.stopped() == ("fail2ban.service",)
+    assert status.stopped(looked_at.read().units) == ("fail2ban.service",)
 
 
 @pytest.mark.parametrize("torn", ["[1]", '{"postfix.service": "x"}', "null"])
@@ -74,7 +76,7 @@ def test_a_damaged_file_of_restarts_is_made_anew(
 ) -> None:
     assert units
     (tmp_path / "restarts.json").write_text(torn)
-    assert status.stopped() == ()
+    assert status.stopped(looked_at.read().units) == ()
     assert "opendkim.service" in json.loads((tmp_path / "restarts.json").read_text())
 
 
@@ -82,7 +84,7 @@ def test_a_gateways_file_systems_are_the_systems_and_the_volume(
     units: dict[str, dict[str, str]],
 ) -> None:
     assert units
-    assert status.looked_at("disks") == ("/", "/srv/mail")
+    assert looked_at.read().disks == ("/", "/srv/mail")
 
 
 class Silent:
@@ -127,7 +129,7 @@ def test_how_a_host_is_is_written_before_others_are_asked(
         "EGRESS": tmp_path / "egress.json",
         "DONE": done,
         "run": lambda *_: "",
-        "stopped": tuple,
+        "stopped": lambda _: (),
         "queue": lambda: status.Queue(0, 0, 0.0, ()),
         "tables": lambda _: status.Tables("e", "", "success", 1.0, "", 0.0),
         "put": lambda _, text: order.append(str(json.loads(text)["egress"])) or 0,
@@ -195,3 +197,97 @@ def test_a_set_up_that_goes_on_tells_its_last_line(
     monkeypatch.setattr(status, "properties", lambda *_: {"NRestarts": restarts})
     found = status.setup()
     assert (found.state, found.step, found.said) == (state, "packages", said)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_text('units = [\n    "mail-relay-gu'),
+        lambda file: file.write_text(""),
+        lambda file: file.write_bytes(b"\xff\0" * 100),
+        lambda file: file.write_text('units = 5\ndisks = ["/srv/mail"]\n'),
+        lambda file: (file.unlink(), file.mkdir()),
+    ],
+    ids=["torn", "empty", "other octets", "other types", "a directory"],
+)
+def test_a_damaged_file_is_told_and_the_others_are_looked_at(
+    units: dict[str, dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+) -> None:
+    assert units
+    damage(tmp_path / "gateway.toml")
+    monkeypatch.setattr(answers, "silent", lambda _: set())
+    found = status.look("gateway", "")
+    assert [text.split(" cannot be read: ")[0] for text in found.unread] == [
+        str(tmp_path / "gateway.toml")
+    ]
+    assert found.disks[0].path == "/"
+    assert parse(found.to_json()).unread == found.unread
+    monkeypatch.setattr(watch.sys, "argv", ["watch.py", "client"])
+    assert watch.main() == 1
+    assert "gateway.toml cannot be read" in capsys.readouterr().out
+
+
+def test_a_host_without_those_files_says_so(
+    units: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    assert units
+    for file in tmp_path.glob("*.toml"):
+        file.unlink()
+    assert looked_at.read() == looked_at.LookedAt((), (), (f"{tmp_path} has no files",))
+
+
+def ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "set-up").touch()
+    monkeypatch.setattr(status, "DONE", tmp_path / "set-up")
+    monkeypatch.setattr(answers, "silent", lambda _: set())
+
+
+@pytest.mark.parametrize(
+    "part", ["setup", "stopped", "tables", "signing", "signing_since", "queue", "disks", "limited"]
+)
+def test_a_part_that_fails_is_told_with_the_rest(
+    units: dict[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    assert units
+    ready(monkeypatch, tmp_path)
+    monkeypatch.setattr(status, "queue", lambda: status.Queue(0, 0, 0.0, ()))
+
+    def fails(*_: object) -> None:
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(status, part, fails)
+    found = status.look("gateway", "")
+    assert len(found.unread) == 1
+    assert "OSError: Input/output error" in found.unread[0]
+    assert found.missing  # it does not count as a host that serves
+    assert parse(found.to_json()) == found
+
+
+def test_a_daemon_that_hangs_is_told_and_not_asked_for_the_queue(
+    units: dict[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units["opendkim.service"]["ActiveState"] = "failed"
+    ready(monkeypatch, tmp_path)
+    asked: list[set[str]] = []
+    monkeypatch.setattr(
+        answers, "silent", lambda names: asked.append(set(names)) or {"postfix.service"}
+    )
+    monkeypatch.setattr(status, "queue", pytest.fail)
+    found = status.look("gateway", "")
+    assert (found.stopped, found.silent) == (("opendkim.service",), ("postfix.service",))
+    assert asked == [set(units) - {"opendkim.service"}]
+    assert {"opendkim.service", "postfix.service"} <= set(found.missing)
+
+
+def test_a_list_of_the_queue_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    popen = subprocess.Popen
+    monkeypatch.setattr(status, "QUEUE_SECONDS", 0.2)
+    monkeypatch.setattr(
+        status.subprocess, "Popen", lambda _, **options: popen(["sleep", "60"], **options)
+    )
+    with pytest.raises(TimeoutError, match="no end after"):
+        status.queue()

@@ -296,6 +296,7 @@ HOSTS = [
     _host("tables-old", GATEWAY, JOURNAL, tables=_tables(etag="e0")),
     _host("tables-changed", GATEWAY, "--refresh", bucket="e0", tables=_tables(etag="e0")),
     _host("tables-changed", GATEWAY, "--refresh", bucket=""),
+    _host("tables-changed", GATEWAY, "--refresh", bucket="e0", tables=_tables(problem="refused")),
     _host("tables-unread", GATEWAY, "--refresh", tables=_tables(unanswered=900.0)),
     _host("clock-off", GATEWAY, "systemd-timesyncd", clock_off=86_400.0),
     _host("signing-none", SHOP, JOURNAL, signing={"relay.example": "s1"}),
@@ -318,7 +319,9 @@ HOSTS = [
     _host("setup-unfinished", GATEWAY, "goes on by itself", setup=_setup("retrying")),
     _host("disk-low", GATEWAY, "du -xh -d 2 /srv/mail", disks=_disk(0.5, 0.05)),
     _host("disk-full", GATEWAY, "du -xh -d 2 /srv/mail", disks=_disk(0.001, 0.5)),
-    _host("volume-missing", GATEWAY, "Is the volume attached?", disks=[]),
+    _host("volume-missing", GATEWAY, "Is it attached?", disks=[]),
+    _host("service-silent", GATEWAY, "systemctl restart x.service", silent=["x.service"]),
+    _host("status-unread", GATEWAY, "mail-relay-setup", unread=["x.toml cannot be read: torn"]),
     _host(
         "certificate-missing",
         GATEWAY,

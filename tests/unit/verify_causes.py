@@ -16,6 +16,7 @@ IMAP: Mapping[int, Port | str | None] = {**PORTS, 993: "* OK ready"}
 PUT_OFF_25 = Port(refusal=LATER)
 PUT_OFF_587 = Port(after=LOGIN, refusal=LATER)
 PUT_OFF_465 = Port(before=(), after=LOGIN, refusal=LATER)
+NO_TLS = Port(takes=ROLES, starttls="500 5.5.1 no")
 LOGINS_PUT_OFF = {587: PUT_OFF_587, 465: PUT_OFF_465}
 ALL_PUT_OFF = {25: PUT_OFF_25, **LOGINS_PUT_OFF}
 POSTFIX_REFUSED: Mapping[int, Port | str | None] = dict.fromkeys((25, 587, 465), REFUSED)
@@ -141,6 +142,29 @@ SERVICES = [
         ALL_PUT_OFF,
     ),
     World(
+        "OpenDKIM runs and does not answer",
+        {"service-silent opendkim.service": _ports("port-deferred", 587, 465)},
+        {"silent": ["opendkim.service"]},
+        LOGINS_PUT_OFF,
+    ),
+    World(
+        "Postfix runs and does not answer",
+        {"service-silent postfix.service": _ports("port-silent", 25, 587, 465)},
+        {"silent": ["postfix.service"]},
+        {25: "421 later", 587: "421 later", 465: "no TLS"},
+    ),
+    World(
+        "the volume's unit is stopped, and with it all that needs it",
+        {
+            "service-stopped mail-relay-volume.service": {
+                *(f"service-stopped {unit}.service" for unit in ("opendkim", "postfix")),
+                *_ports("port-closed", 25, 587, 465),
+            }
+        },
+        _stopped("mail-relay-volume.service", "opendkim.service", "postfix.service"),
+        POSTFIX_REFUSED,
+    ),
+    World(
         "OpenDKIM is stopped, and port 587 is not put off but broken by its certificate",
         {"service-stopped opendkim.service": set(), f"certificate-name {AT}587": set()},
         _stopped("opendkim.service"),
@@ -244,6 +268,34 @@ HOSTS = [
         },
         {"disks": [], **_stopped("opendkim.service", "postfix.service")},
         POSTFIX_REFUSED,
+    ),
+    World(
+        "the volume is unmounted below a Postfix that runs",
+        {
+            f"volume-missing {GATEWAY}": {
+                f"certificate-missing {GATEWAY}",
+                *_ports("tls-fails", 25, 587),
+                *_ports("port-silent", 465),
+            }
+        },
+        {"disks": [], "certificate": ""},
+        {25: NO_TLS, 587: NO_TLS, 465: "no TLS"},
+    ),
+    World(
+        "the certificate's directory is unmounted",
+        {
+            f"certificate-missing {GATEWAY}": {
+                *_ports("tls-fails", 25, 587),
+                *_ports("port-silent", 465),
+            }
+        },
+        {"certificate": ""},
+        {25: NO_TLS, 587: NO_TLS, 465: "no TLS"},
+    ),
+    World(
+        "the file that names the file systems is torn",
+        {f"status-unread {GATEWAY}": {f"volume-missing {GATEWAY}"}},
+        {"disks": [], "unread": ["gateway.toml cannot be read"]},
     ),
     World(
         "there is no certificate",

@@ -1,0 +1,34 @@
+"""What of a host is looked at: each folder of its templates has a file for that."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path("/usr/local/lib/mail-relay/status.d")
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """The units and the file systems that mail needs; `unread` says what could not be read."""
+
+    units: tuple[str, ...]
+    disks: tuple[str, ...]
+    unread: tuple[str, ...]
+
+
+def read() -> LookedAt:
+    """All files; one that is damaged is itself told, and the others count."""
+    found: dict[str, list[str]] = {"units": [], "disks": []}
+    files, unread = sorted(FOLDER.glob("*.toml")), list[str]()
+    for file in files:
+        try:
+            content = tomllib.loads(file.read_text())
+            if not content:  # as a power cut may leave it
+                raise ValueError("it is empty")
+            for key in content.keys() & found.keys():
+                found[key] += map(str, content[key])
+        except (OSError, ValueError, TypeError) as error:
+            unread.append(f"{file} cannot be read: {error}")
+    if not files:
+        unread.append(f"{FOLDER} has no files")
+    return LookedAt(tuple(found["units"]), tuple(found["disks"]), tuple(unread))
