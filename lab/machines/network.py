@@ -235,9 +235,15 @@ def _elastic(machines: list[tuple[str, Instance]]) -> list[str]:
 
 
 def _checks(interface: str, instance: Instance) -> list[str]:
-    """The source/destination check; without it a foreign source still cannot leave the VPC."""
+    """The source/destination check; without it a foreign source still cannot leave the VPC.
+
+    An instance without power is silent, as on EC2.
+    """
     address = instance.private_address
     foreign = f'    iifname "{interface}" ip saddr != {address}'
+    if not instance.powered:
+        # its namespace has a kernel still, which would close and refuse connections
+        return [f'    iifname "{interface}" drop', f'    oifname "{interface}" drop']
     if instance.forwards:
         return [f"{foreign} ip daddr != {instance.vpc_cidr} drop"]
     return [f"{foreign} drop", f'    oifname "{interface}" ip daddr != {address} drop']

@@ -78,9 +78,15 @@ class Reconciler:
             self._close(host)
             return
         host.instance = instance
+        if not instance.powered:
+            self._cut(host)
+            return
         process = host.machine.process
         ended = process.poll() if process is not None else None
-        if ended is not None and ended != EXIT_REBOOT and instance.boots == host.boots:
+        if process is None:
+            log.info("%s has power again", identity)
+            self._boot(host)
+        elif ended is not None and ended != EXIT_REBOOT and instance.boots == host.boots:
             log.info("%s powered itself off (%s)", identity, ended)
             self.stopped(identity)
         elif ended is not None:
@@ -89,6 +95,14 @@ class Reconciler:
             log.info("%s is to reboot", identity)
             host.machine.power_off()
             self._boot(host)
+
+    def _cut(self, host: Host) -> None:
+        """A power cut: the machine ends at once; its disks stay, and nothing starts it."""
+        if host.machine.process is not None:
+            log.info("%s has no power", host.instance.id)
+            # first, for a kernel whose processes are killed says goodbye to their peers
+            self._apply_rules()
+            host.machine.kill()
 
     def _remove_terminated(self, existing: set[str]) -> None:
         """A stopped instance keeps its root disk; a terminated one does not."""
@@ -111,7 +125,8 @@ class Reconciler:
         host = Host(instance, machine, dhcp, instance.boots)
         self.hosts[instance.id] = host
         self._disks(host, instance.volumes)
-        self._boot(host)
+        if instance.powered:
+            self._boot(host)
 
     def _machine(self, instance: Instance) -> Machine:
         link = network.link_of(self.lab, instance)

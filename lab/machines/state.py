@@ -35,13 +35,14 @@ class Instance(_Model):
 
     `name` is its tag `Name`, which is the host's name. `via` is the private address of the
     interface that is the target of its subnet's default route. With `forwards` it has no
-    source/destination check.
+    source/destination check. Without power it runs by the API only.
     """
 
     id: str
     name: str
     state: Literal["pending", "running", "shutting-down", "stopping", "stopped", "terminated"]
     boots: int
+    powered: bool
     private_address: str
     public_address: str | None
     mac: str

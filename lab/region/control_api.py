@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from lab.region import backends, names
+from lab.region import backends, names, power
 from lab.region.memory import Memory, ZoneDifferences
 
 
@@ -21,6 +21,14 @@ def handle(memory: Memory, request: Request) -> Response:
             return _json(leftovers())
         case ("POST", ["instances", identity, "stopped"]):
             backends.ec2().stop_instances([identity])
+            return _json({})
+        case ("GET", ["power"]):
+            return _json({"instances": [*memory.cut_instances], "zones": [*memory.cut_zones]})
+        case ("PUT", ["power", "instances", identity]):
+            power.switch(memory.cut_instances, identity, body["on"])
+            return _json({})
+        case ("PUT", ["power", "zones", name]):
+            power.switch(memory.cut_zones, name, body["on"])
             return _json({})
         case ("PUT", ["account", "port-25"]):
             memory.port_25_blocked = body["blocked"]
@@ -119,6 +127,7 @@ def _gone(memory: Memory, instance: Any) -> dict[str, Any]:
         "name": {tag["key"]: tag["value"] for tag in instance.get_tags()}.get("Name", ""),
         "state": instance._state.name,
         "boots": memory.boots.get(instance.id, 1),
+        "powered": power.cut_since(memory, instance) is None,
         "privateAddress": "",
         "publicAddress": None,
         "mac": "",

@@ -49,6 +49,7 @@ class Memory:
     monotonic clock) by token. `quotas` are by code, those only that differ from the lab's defaults.
     `images_day` is the date for the deprecation of images, if it is not today. `attachments_held`:
     attached volumes do not appear in the machine yet, as on AWS, where it takes seconds or longer.
+    `cut_instances` (by id) and `cut_zones` have no power since then.
     """
 
     consoles: Path | None = None
@@ -65,3 +66,5 @@ class Memory:
     images_day: datetime | None = None
     port_25_blocked: bool = False
     attachments_held: bool = False
+    cut_instances: dict[str, datetime] = field(default_factory=dict)
+    cut_zones: dict[str, datetime] = field(default_factory=dict)

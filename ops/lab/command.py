@@ -22,7 +22,7 @@ from lab.internet.stranger import stranger
 from lab.lab import Lab
 from ops import status as status_
 from ops.edit.stack_file import StackFile
-from ops.lab import region, send
+from ops.lab import power, region, send
 from ops.lab import stack as stack_
 from ops.lab import up as up_
 from ops.lab.stories import STORIES
@@ -177,7 +177,10 @@ def status(name: Name = "dev", json: Json = False) -> None:
         return
     outputs = stack_.outputs(lab)
     placed = outputs.hosts if outputs else ()
-    lacks = _lacks(lab, placed)
+    dark = power.without(lab) if placed else {}
+    result["zonesWithoutPower"] = power.zones(lab) if placed else []
+    lacks = _lacks(lab, [host for host in placed if host.name not in dark])
+    lacks |= {host: [why] for host, why in dark.items()}
     missing = [f"{host}: {what}" for host, found in lacks.items() for what in found]
     result |= outputs.exported if outputs else {}
     result["missing"] = missing if outputs else ["the stack"]
@@ -198,6 +201,8 @@ def status(name: Name = "dev", json: Json = False) -> None:
         print_table(f"lab {name}", rows)
     else:
         results.print(f"lab {name}: the stack is not up")
+    for zone in result["zonesWithoutPower"]:
+        results.print(f"Without power: zone {zone}")
     results.print(f"Messages in the inbox: {result['messages']}")
     if outputs and (smarthost := outputs.smarthost):
         results.print(f"All mail leaves by {smarthost.host}:{smarthost.port}.")
@@ -219,15 +224,52 @@ def _machine(lab: Lab, host: str) -> str:
     """A machine by its name: of a host that is being set up too, when there are no outputs yet."""
     if host == "inbox" or (host == "smarthost" and Smarthost(lab).file.exists()):
         return host
-    if not control.running(lab):
-        raise control.LabError(f"the lab {lab.name} is not up: ./relay lab up --name {lab.name}")
+    _up(lab.name)
     known = region.instances(lab)
     if known and host == "gateway":
         host = StackFile(LabTarget(stack_.STACK, lab)).settings().gateway.name
     if host not in known:
         there = ", ".join(["gateway", *known]) if known else "none: `pulumi up` has made none yet"
         raise control.LabError(f"{host}: there is no such host; there is {there}")
-    return known[host]
+    return known[host].id
+
+
+What = Annotated[power.Kind, typer.Argument(help="A gateway (or any other host), or a zone.")]
+Which = Annotated[str, typer.Argument(metavar="NAME", help="A host's name, or a zone's.")]
+
+
+@app.command("break")
+def break_(what: What, which: Which, name: Name = "dev", json: Json = False) -> None:
+    """Cut the power of a host, or of all hosts of an availability zone: `zone us-east-1a`.
+
+    They end at once, and nothing starts them until `mend`; their instances stay in the state
+    `running`, as on EC2. An instance that replaces a host's has power, unless its zone has none.
+    """
+    lab = _up(name)
+    _told(power.cut(lab, what, which), "without power", json)
+
+
+@app.command()
+def mend(what: What, which: Which, name: Name = "dev", json: Json = False) -> None:
+    """Restore the power that `break` has cut: the hosts boot, with their disks."""
+    lab = _up(name)
+    _told(power.mend(lab, what, which), "boots", json)
+
+
+def _up(name: str) -> Lab:
+    """The lab, which must be up."""
+    lab = lab_of(name)
+    if not control.running(lab):
+        raise control.LabError(f"the lab {name} is not up: ./relay lab up --name {name}")
+    return lab
+
+
+def _told(hosts: Sequence[str], what: str, json: bool) -> None:
+    if json:
+        print_json(hosts)
+        return
+    for line in [f"{host}: {what}" for host in hosts] or ["no host changes by it"]:
+        results.print(line, soft_wrap=True)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -43,20 +44,51 @@ def block_port_25(lab: Lab, blocked: bool) -> None:
         RegionClient(lab.api_url).put("account/port-25", {"blocked": blocked})
 
 
+def without_power(lab: Lab) -> tuple[set[str], set[str]]:
+    """Ids of instances, and names of zones, whose power is cut."""
+    with entered(lab.namespace):
+        found = RegionClient(lab.api_url).get("power")
+    return set(found["instances"]), set(found["zones"])
+
+
+def switch(lab: Lab, kind: str, name: str, *, on: bool) -> None:
+    """Cut or restore the power of one of the `instances` (by id) or `zones`."""
+    with entered(lab.namespace):
+        RegionClient(lab.api_url).put(f"power/{kind}/{name}", {"on": on})
+
+
+def zones(lab: Lab) -> list[str]:
+    """The availability zones of the region."""
+    with clients(lab) as make:
+        found = make("ec2").describe_availability_zones()["AvailabilityZones"]
+    return sorted(zone["ZoneName"] for zone in found)
+
+
 def leftovers(lab: Lab) -> list[str]:
     """What a user made that is still in the region's account."""
     with entered(lab.namespace):
         return RegionClient(lab.api_url).get("leftovers")
 
 
-def instances(lab: Lab) -> dict[str, str]:
+@dataclass(frozen=True)
+class Instance:
+    """An instance that runs, as its API says."""
+
+    id: str
+    zone: str
+
+
+def instances(lab: Lab) -> dict[str, Instance]:
     """The instances that run in the lab's region, by the names of their hosts."""
     running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     with clients(lab) as make:
         found = make("ec2").describe_instances(Filters=running)["Reservations"]
-    tagged = [instance for reservation in found for instance in reservation["Instances"]]
-    names = {i["InstanceId"]: {t["Key"]: t["Value"] for t in i.get("Tags", [])} for i in tagged}
-    return {tags.get("Name", identity): identity for identity, tags in names.items()}
+    named: dict[str, Instance] = {}
+    for instance in [i for reservation in found for i in reservation["Instances"]]:
+        tags = {t["Key"]: t["Value"] for t in instance.get("Tags", [])}
+        identity, zone = instance["InstanceId"], instance["Placement"]["AvailabilityZone"]
+        named[tags.get("Name", identity)] = Instance(identity, zone)
+    return named
 
 
 def make_zones(lab: Lab, zones: Sequence[str]) -> None:

@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import dns.message
 import dns.query
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from werkzeug.serving import make_server
+from region_service import serving
 
 from lab.region import backends, dns_server, health
-from lab.region.app import Region
 from lab.region.health import CHECKERS, Health, View
 from lab.region.memory import Memory
 from lab.wait import until
@@ -77,20 +74,11 @@ def service() -> Iterator[Service]:
     backends.route53().zones.clear()
     backends.route53().health_checks.clear()
     memory, dns_port = Memory(), free_port(socket.SOCK_DGRAM)
-    server = make_server("127.0.0.1", 0, Region(memory), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     dns_server.serve(memory, "127.0.0.1", dns_port)
-    client = boto3.client(
-        "route53",
-        region_name="us-east-1",
-        endpoint_url=f"http://127.0.0.1:{server.port}",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(parameter_validation=False),
-    )
-    made = client.create_hosted_zone(Name="multi.example", CallerReference="m")
-    yield Service(memory, client, made["HostedZone"]["Id"], dns_port)
-    server.shutdown()
+    with serving(memory) as (client, _):
+        route53 = client("route53")
+        made = route53.create_hosted_zone(Name="multi.example", CallerReference="m")
+        yield Service(memory, route53, made["HostedZone"]["Id"], dns_port)
 
 
 def record(identifier: str, value: str, check: str | None = None, **changes: Any) -> dict[str, Any]:

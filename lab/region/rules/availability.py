@@ -1,10 +1,12 @@
-"""Availability zones of the account: their names, their state, and the types they offer.
+"""Availability zones of the account: their names, their state, the types they offer, and what
+must be in one zone to go together.
 
 moto has the ordinary zones of a region and AWS's list of their offerings; tests set differences
 for their account.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 from xml.sax.saxutils import escape
 
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
@@ -120,6 +122,47 @@ def require(memory: Memory, kind: str, zone: str) -> None:
         )
 
 
+def place(memory: Memory, interface: Any, parameters: Parameters) -> None:
+    """RunInstances: an instance is in the zone of its interface, of which moto knows nothing."""
+    subnet = interface.subnet
+    zone = parameters.setdefault("Placement.AvailabilityZone", subnet.availability_zone)
+    if zone != subnet.availability_zone:
+        raise ApiError(
+            "InvalidParameterValue",
+            f"Value ({zone}) for parameter availabilityZone is invalid. Subnet '{subnet.id}' is in "
+            f"the availability zone {subnet.availability_zone}",
+        )
+    require(memory, parameters.get("InstanceType", ""), zone)
+
+
+def attach_volume(_: Memory, parameters: Parameters) -> None:
+    """A volume goes to instances of its own zone."""
+    volume = backends.ec2().get_volume(parameters.get("VolumeId", ""))
+    instance = backends.ec2().get_instance(parameters.get("InstanceId", ""))
+    if volume.zone.name != instance.placement.zone:
+        raise ApiError(
+            "InvalidVolume.ZoneMismatch",
+            f"The volume '{volume.id}' is not in the same availability zone as instance "
+            f"'{instance.id}'",
+        )
+
+
+def attach_network_interface(_: Memory, parameters: Parameters) -> None:
+    """A network interface goes to instances of its subnet's zone."""
+    interface = backends.ec2().get_network_interface(parameters.get("NetworkInterfaceId", ""))
+    instance = backends.ec2().get_instance(parameters.get("InstanceId", ""))
+    if interface.subnet.availability_zone != instance.placement.zone:
+        raise ApiError(
+            "InvalidParameterCombination",
+            "You may not attach a network interface to an instance if they are not in the same "
+            "availability zone",
+        )
+
+
+BEFORE: Mapping[str, Callable[[Memory, Parameters], None]] = {
+    "AttachVolume": attach_volume,
+    "AttachNetworkInterface": attach_network_interface,
+}
 INSTEAD: Mapping[str, Callable[[Memory, Parameters], str]] = {
     "DescribeAvailabilityZones": describe_availability_zones,
     "DescribeInstanceTypeOfferings": describe_instance_type_offerings,

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from lab.region import backends, names
+from lab.region import backends, names, power
 from lab.region.errors import REQUEST_ID, ApiError
 from lab.region.memory import Memory
 from lab.region.rules import account, availability, images
@@ -49,7 +49,7 @@ def run_instances(memory: Memory, parameters: Parameters) -> None:
         found = backends.ec2().get_network_interface(interface)
         if found.instance is not None and found.instance._state.name != "terminated":
             raise ApiError("InvalidNetworkInterface.InUse", f"Interface: [{interface}] in use.")
-        availability.require(memory, kind, found.subnet.availability_zone)
+        availability.place(memory, found, parameters)
 
 
 def _identities(parameters: Parameters) -> list[str]:
@@ -311,6 +311,8 @@ def modify_volume(_: Memory, parameters: Parameters) -> None:
 
 
 BEFORE: Mapping[str, Callable[[Memory, Parameters], None]] = {
+    **availability.BEFORE,
+    "DescribeInstanceStatus": power.before_status,
     "DescribeImages": images.describe_images,
     "RunInstances": run_instances,
     "AllocateAddress": allocate_address,

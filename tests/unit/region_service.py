@@ -1,0 +1,35 @@
+"""The lab's region behind real HTTP, for boto3."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from werkzeug.serving import make_server
+
+from lab.region.app import Region
+from lab.region.memory import Memory
+from lab.region_client import RegionClient
+
+
+@contextmanager
+def serving(memory: Memory) -> Iterator[tuple[Callable[[str], Any], RegionClient]]:
+    """What makes clients that leave the checks of parameters to the region, and its control API."""
+    server = make_server("127.0.0.1", 0, Region(memory), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.port}"
+
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(parameter_validation=False),
+        )
+
+    yield client, RegionClient(url)
+    server.shutdown()
