@@ -232,6 +232,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
     outputs = stack_.outputs(lab)
     placed = outputs.hosts if outputs else ()
     dark = power.without(lab) if placed else {}
+    result["zonesWithoutPower"] = power.zones(lab) if placed else []
     lacks = _lacks(lab, [host for host in placed if host.name not in dark])
     lacks |= {host: [why] for host, why in dark.items()}
     missing = [f"{host}: {what}" for host, found in lacks.items() for what in found]
@@ -241,13 +242,16 @@ def status(name: Name = "dev", json: Json = False) -> None:
     if json:
         print_json(result)
     else:
-        _show(lab, outputs, lacks, result["messages"])
+        _show(lab, outputs, lacks, result)
     if result["missing"]:
         raise typer.Exit(1)
 
 
 def _show(
-    lab: Lab, outputs: Outputs | None, lacks: Mapping[str, Sequence[str]], messages: int
+    lab: Lab,
+    outputs: Outputs | None,
+    lacks: Mapping[str, Sequence[str]],
+    result: Mapping[str, Any],
 ) -> None:
     rows = [
         {
@@ -262,7 +266,9 @@ def _show(
         print_table(f"lab {lab.name}", rows)
     else:
         results.print(f"lab {lab.name}: the stack is not up")
-    results.print(f"Messages in the inbox: {messages}")
+    for zone in result["zonesWithoutPower"]:
+        results.print(f"Without power: zone {zone}")
+    results.print(f"Messages in the inbox: {result['messages']}")
     if outputs and (smarthost := outputs.smarthost):
         results.print(f"All mail leaves by {smarthost.host}:{smarthost.port}.")
 
@@ -335,6 +341,8 @@ def _told(hosts: Sequence[str], what: str, json: bool) -> None:
         return
     for line in [f"{host}: {what}" for host in hosts] or ["no host changes by it"]:
         results.print(line, soft_wrap=True)
+
+
 # Systems that are made at each call, which are no machines of the lab.
 NEW_SYSTEMS = {"laptop": laptop.shell, "aws": region.shell}
 

@@ -20,14 +20,19 @@ class Kind(StrEnum):
 
 def without(lab: Lab) -> dict[str, str]:
     """The hosts that have no power, by name, and which power is cut: their own or their zone's."""
-    own, zones = region.without_power(lab)
+    own, dark = region.without_power(lab)
     found: dict[str, str] = {}
     for host, instance in region.instances(lab).items():
-        if instance.zone in zones:
+        if instance.zone in dark:
             found[host] = f"without power, as all of zone {instance.zone}"
         elif instance.id in own:
             found[host] = "without power"
     return found
+
+
+def zones(lab: Lab) -> list[str]:
+    """The zones whose power is cut."""
+    return sorted(region.without_power(lab)[1])
 
 
 def cut(lab: Lab, kind: Kind, name: str) -> list[str]:
@@ -42,14 +47,14 @@ def cut(lab: Lab, kind: Kind, name: str) -> list[str]:
 def mend(lab: Lab, kind: Kind, name: str) -> list[str]:
     """Restore the power; the hosts that boot. LabError if it was not cut, with what is."""
     before = without(lab)
-    own, zones = region.without_power(lab)
+    own, dark = region.without_power(lab)
     known = region.instances(lab)
     cut_hosts = [host for host, instance in known.items() if instance.id in own]
-    have = sorted(zones) if kind is Kind.ZONE else cut_hosts
+    have = sorted(dark) if kind is Kind.ZONE else cut_hosts
     if name not in have:
         hint = before.get(name)
         said = f"{name} is {hint}" if hint else f"the power of {kind} {name} is not cut"
-        there = [*(f"gateway {host}" for host in cut_hosts), *(f"zone {z}" for z in sorted(zones))]
+        there = [*(f"gateway {host}" for host in cut_hosts), *(f"zone {z}" for z in sorted(dark))]
         raise control.LabError(f"{said}; cut is the power of {', '.join(there) or 'nothing'}")
     _switch(lab, kind, name, on=True)
     after = without(lab)
@@ -60,16 +65,16 @@ def mend(lab: Lab, kind: Kind, name: str) -> list[str]:
 
 def _switch(lab: Lab, kind: Kind, name: str, *, on: bool) -> None:
     if kind is Kind.ZONE:
-        if name not in (zones := region.zones(lab)):
-            there = ", ".join(zones)
+        if name not in (known := region.zones(lab)):
+            there = ", ".join(known)
             raise control.LabError(f"zone {name}: there is no such zone; there is {there}")
         region.switch(lab, "zones", name, on=on)
         return
-    known = region.instances(lab)
-    if name not in known:
-        there = ", ".join(known) if known else "none: `pulumi up` has made none yet"
+    hosts = region.instances(lab)
+    if name not in hosts:
+        there = ", ".join(hosts) if hosts else "none: `pulumi up` has made none yet"
         raise control.LabError(f"gateway {name}: there is no such host; there is {there}")
-    region.switch(lab, "instances", known[name].id, on=on)
+    region.switch(lab, "instances", hosts[name].id, on=on)
 
 
 def _until(lab: Lab, hosts: list[str], *, running: bool) -> None:

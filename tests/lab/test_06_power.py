@@ -1,17 +1,22 @@
-"""Hosts that go and come back: a reboot changes nothing, a rebuild loses nothing."""
+"""Hosts that go and come back: neither reboot, power cut nor rebuild loses anything."""
 
 import json
+import socket
 import ssl
 
 import pytest
 from outside import by_provider, hand_in, letter
 from world import CLIENT, GATEWAY, LOGIN, World
 
+from lab.access import entered
 from lab.internet import send
+from lab.machines import network
 from lab.wait import until
+from ops.lab import power
 
 BOOT_SECONDS = 240
 MESSAGES = 200
+SILENT_SECONDS = 10.0
 
 
 def condition(world: World, host: str) -> dict[str, list[str]]:
@@ -43,6 +48,30 @@ def test_a_reboot_changes_nothing(world: World, host: str) -> None:
     world.inbox.defer_everything(False)
     flush(world)
     assert all(world.arrived(s).verdict.passes() for s in [*waits, subject])
+
+
+def test_a_host_without_power_is_silent_until_it_is_mended(world: World) -> None:
+    world.inbox.defer_everything(True)
+    subject = send.unique("over the power cut")
+    world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
+    identity = world.machine(GATEWAY)
+    try:
+        assert power.cut(world.lab, power.Kind.GATEWAY, GATEWAY) == [GATEWAY]
+        with world.network():
+            ec2 = world.client("ec2")
+            ec2.reboot_instances(InstanceIds=[identity])
+            found = ec2.describe_instances(InstanceIds=[identity])["Reservations"]
+        assert found[0]["Instances"][0]["State"]["Name"] == "running"
+        probe = network.other(world.lab, "probe").namespace
+        with entered(probe), pytest.raises(TimeoutError):
+            socket.create_connection((world.gateway.address, 465), timeout=SILENT_SECONDS)
+        assert world.leader(GATEWAY) == ""
+    finally:
+        world.inbox.defer_everything(False)
+        assert power.mend(world.lab, power.Kind.GATEWAY, GATEWAY) == [GATEWAY]
+    until("the host serves", lambda: world.serves(GATEWAY), BOOT_SECONDS, every=1)
+    flush(world)
+    assert world.arrived(subject).verdict.passes()
 
 
 def flush(world: World) -> None:

@@ -84,6 +84,7 @@ def account() -> Iterator[Account]:
         for subnet in subnets.values():
             ec2.delete_subnet(SubnetId=subnet)
         ec2.delete_vpc(VpcId=vpc)
+    backends.ec2().reservations.clear()
 
 
 def refused(call: Callable[[], Any]) -> tuple[str, str]:
