@@ -1,7 +1,5 @@
 """Examples of calls, which `--help` shows below the options of each command."""
 
-from rich.markup import escape
-
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "lab up": ("./relay lab up --example basics",),
     "lab shell": (
@@ -70,5 +68,5 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 def epilog(command: str) -> str | None:
     """The examples of a command, named by its words, as typer's `epilog`; None if it has none."""
     lines = EXAMPLES.get(command)
-    # to typer, an empty line ends a line, and brackets may be markup
-    return escape("\n\n".join(["For example:", *lines])) if lines else None
+    # to typer, an empty line ends a line
+    return "\n\n".join(["For example:", *lines]) if lines else None

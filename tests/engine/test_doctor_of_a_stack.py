@@ -52,6 +52,7 @@ def found(stack: Stack, **changes: Any) -> list[Result]:
         names=Dns("127.0.0.1", stack.region.dns_port),
         connect=out_of_reach,
         option="--stack test",
+        typed=lambda words: f"pulumi {words} --stack test",
         state=frozenset(in_state(said)) - {""},
     )
     return list(examine(account))

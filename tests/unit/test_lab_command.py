@@ -11,7 +11,7 @@ from common.errors import RelayError
 from lab import control
 from lab import lab as lab_
 from ops.cli import app
-from ops.lab import command, region, stack, up
+from ops.lab import command, machines, region, stack, up
 
 NO_STACK = "error: no stack named 'lab' found"
 
@@ -32,7 +32,7 @@ class Place:
         patch.setattr(region, "instances", lambda lab: {})
         self.argv: list[str] = []
         # the test itself would be replaced
-        patch.setattr(command.os, "execvp", lambda _, argv: self.argv.extend(argv))
+        patch.setattr(machines.os, "execvp", lambda _, argv: self.argv.extend(argv))
 
 
 @pytest.fixture
@@ -73,9 +73,10 @@ def test_of_a_machine_that_is_none_the_others_are_told(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert refused("logs", "x").endswith("no such machine; there is inbox")
-    monkeypatch.setattr(region, "instances", lambda lab: {"mail.relay.example": "i-1"})
+    known = {"mail.relay.example": region.Instance("i-1", "us-east-1a")}
+    monkeypatch.setattr(region, "instances", lambda lab: known)
     (place.folder / "smarthost.json").touch()
-    monkeypatch.setattr(command.Smarthost, "file", place.folder / "smarthost.json")
+    monkeypatch.setattr(machines.Smarthost, "file", place.folder / "smarthost.json")
     there = "gateway, mail.relay.example, inbox, smarthost"
     assert refused("logs", "x") == f"x: there is no such machine; there is {there}"
     assert refused("shell", "x").endswith(f"there is {there}, laptop, aws")
@@ -132,6 +133,8 @@ def test_the_status_is_an_exit_code_too(
     monkeypatch.setattr(stack, "outputs", lambda lab: WANTED)
     monkeypatch.setattr(command.Inbox, "messages", lambda self: [])
     monkeypatch.setattr(command, "_lacks", lambda lab, placed: {h.name: lacks for h in placed})
+    monkeypatch.setattr(command.power, "without", lambda lab: {})
+    monkeypatch.setattr(command.power, "zones", lambda lab: [])
     assert CliRunner().invoke(app, ["lab", "status", *options]).exit_code == code
 
 
