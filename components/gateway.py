@@ -33,9 +33,8 @@ CHECK_SECONDS, CHECK_FAILURES = 30, 2
 
 def check_authority(settings: Settings, zones: Zones) -> None:
     """Warn if CAA records forbid a gateway's certificate, and stop the making of its A record."""
-    for name in (*(gateway.name for gateway in settings.gateways), settings.shared_name):
-        if name:
-            _check_authority(name, settings.acme.directory, zones)
+    for name in settings.certified:
+        _check_authority(name, settings.acme.directory, zones)
 
 
 def _check_authority(name: str, directory: str | None, zones: Zones) -> None:
