@@ -136,9 +136,8 @@ def test_one_spf_policy_has_all_addresses(graph: Recorder) -> None:
     (policy,) = graph.one("Record", "_spf.example.com-TXT").inputs["records"]
     assert policy == "v=spf1 ip4:203.0.113.11 ip4:203.0.113.12 ip4:203.0.113.13 -all"
     for domain in ("example.com", "example.org"):
-        assert (
-            "include:_spf.example.com" in graph.one("Record", f"{domain}-TXT").inputs["records"][0]
-        )
+        (own,) = graph.one("Record", f"{domain}-TXT").inputs["records"]
+        assert "include:_spf.example.com" in own
 
 
 def answers(graph: Recorder) -> list[dict[str, Any]]:
