@@ -55,7 +55,7 @@ class Volume:
         bin_ = folder / "bin"
         bin_.mkdir()
         # certbot takes another name where there is anything of this one (storage.new_lineage), and
-        # asks before it gets one for more names unless it is told to (_ask_user_to_confirm_new_names)
+        # does not add a name by itself (main._ask_user_to_confirm_new_names)
         (bin_ / "certbot").write_text(
             f"#!/bin/sh\necho called >>{self.calls}\n"
             f"if [ -e {self.folder}/renewal/{NAME}.conf ]; then\n"
