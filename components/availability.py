@@ -82,6 +82,15 @@ class AvailabilityZones:
         return ", ".join(z for z in self.offers.get(kind, ()) if z in self.names) or "none"
 
 
+def refuse_move(key: str, held: str, zone: str) -> None:
+    """RunError if a gateway is to be in another zone than its data volume."""
+    if held != zone:
+        raise pulumi.RunError(
+            f"mail-relay:{key}.zone: {zone!r}: its data volume is in {held} and cannot leave it; "
+            f"set {held}, or make a gateway of another name in {zone} and take this one away"
+        )
+
+
 class Placement:
     """The zones for a stack's new resources, and the guards that stop a preview without one.
 

@@ -7,6 +7,7 @@ import pulumi_aws as aws
 
 from cloudinit.hosts import GatewayHost, Guessing, Smarthost, Strangers
 from components import bundles, secrets
+from components.availability import refuse_move
 from components.host import Host, Shared, certificate_statements
 from components.identity import Identity
 from components.naming import Tags, tables_key
@@ -35,9 +36,8 @@ CHECK_SECONDS, CHECK_FAILURES = 30, 1
 
 def check_authority(settings: Settings, zones: Zones) -> None:
     """Warn if CAA records forbid a gateway's certificate, and stop the making of its A record."""
-    for name in (*(gateway.name for gateway in settings.gateways), settings.shared_name):
-        if name:
-            _check_authority(name, settings.acme.directory, zones)
+    for name in settings.certified:
+        _check_authority(name, settings.acme.directory, zones)
 
 
 def _check_authority(name: str, directory: str | None, zones: Zones) -> None:
@@ -68,7 +68,7 @@ def identities(
         egress=(smarthost.service if smarthost else SMTP, *BASE_EGRESS),
         ssh_from=settings.ssh.allow_from,
     )
-    return {
+    made = {
         gateway.name: Identity(
             gateway.name,
             place=network.place(gateway.own_zone),
@@ -84,6 +84,12 @@ def identities(
         )
         for gateway in settings.gateways
     }
+    for key, gateway in zip(settings.hosts, settings.gateways, strict=False):
+        if volume := made[gateway.name].volume:
+            # it stays where it is, and AWS would refuse to attach it to an instance elsewhere
+            zone = network.place(gateway.own_zone).zone
+            pulumi.Output.all(key, volume.availability_zone, zone).apply(lambda x: refuse_move(*x))
+    return made
 
 
 def publish_addresses(

@@ -100,16 +100,12 @@ class Route53Zone:
 
         Other answers of the stack's own may be there already.
         """
-        held, stack = self.held.get(name, {}), (identifier or "").rpartition("/")[0]
-        others = [found.rpartition("/")[0] for found in self._answers.get((name, kind), ())]
-        if kind in held and not (others and set(others) == {stack}):
-            raise RecordExists(
-                f"{name} has a record of type {kind} that the state of this stack does not have: "
-                f"{' '.join(held[kind])}{meaning(kind, held[kind])}. After a `pulumi up` that was "
-                "killed, run ./relay settle. Else delete it, or let the stack take it over "
-                "and set it as the next preview shows: pulumi import --protect=false "
-                f"--generate-code=false aws:route53/record:Record {called} {self.id}_{name}_{kind}"
-            )
+        held = self.held.get(name, {})
+        if kind in held:
+            answers = self._answers.get((name, kind), [])
+            if identifier is None or identifier in answers:
+                raise self._unknown(called, name, kind, identifier)
+            self._refuse_beside(name, held[kind], answers, identifier)
         if "CNAME" in held:
             raise RecordExists(
                 f"{name} is a CNAME of {' '.join(held['CNAME'])}, and nothing else can be beside "
@@ -121,6 +117,34 @@ class Route53Zone:
                 f"{name} would be seen by nobody: {delegated} is delegated to other servers "
                 f"({servers}). Add {delegated} to mail-relay:zones if it is a zone of Route53; "
                 "else delete its NS record, or choose another name"
+            )
+
+    def _unknown(self, called: str, name: str, kind: str, identifier: str | None) -> RecordExists:
+        at = "_".join((str(self.id), name, kind, *([identifier] if identifier else [])))
+        held = self.held[name][kind]
+        return RecordExists(
+            f"{name} has a record of type {kind} that the state of this stack does not have: "
+            f"{' '.join(held)}{meaning(kind, held)}. After a `pulumi up` that was killed, run "
+            "./relay settle. Else delete it, or let the stack take it over "
+            "and set it as the next preview shows: pulumi import --protect=false "
+            f"--generate-code=false aws:route53/record:Record {called} {at}"
+        )
+
+    @staticmethod
+    def _refuse_beside(name: str, held: list[str], answers: list[str], identifier: str) -> None:
+        """RecordExists unless all that is there are answers of the same stack."""
+        stack, _, _ = identifier.rpartition("/")
+        if strangers := [one for one in answers if one.rpartition("/")[0] != stack]:
+            raise RecordExists(
+                f"{name} leads to gateways of another stack already ({', '.join(strangers)}): "
+                "choose another submission.name"
+            )
+        if not answers:
+            raise RecordExists(
+                f"{name} has a simple record ({' '.join(held)}), and Route53 takes no answers of "
+                "several gateways beside it. If a gateway of this stack has the name, give it "
+                "another one in an `up` of its own, and set submission.name in the next; else "
+                "delete the record, or choose another submission.name"
             )
 
     def _delegated(self, name: str) -> str | None:

@@ -186,6 +186,11 @@ class Settings(_Model):
         return None if name in {gateway.name for gateway in self.gateways} else name
 
     @property
+    def certified(self) -> tuple[str, ...]:
+        """The names that the gateways' certificates are for: their own, and the one of all."""
+        return tuple(dict.fromkeys((*(g.name for g in self.gateways), self.submission_name)))
+
+    @property
     def submitters(self) -> dict[str, "Client | Login"]:
         """Everybody who logs in at the gateways, by login: hosts, then people and programs."""
         return {c.login: c for c in self.clients} | {x.address: x for x in self.logins}

@@ -55,7 +55,8 @@ def _delegated(result: Result, zone: Zone, here: list[tuple[str, str]]) -> None:
 
 
 def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) -> None:
-    if f"{zone.id}_{name}_{kind}" in account.state:
+    ours = f"{zone.id}_{name}_{kind}"  # and behind that what tells several answers apart
+    if any(held == ours or held.startswith(f"{ours}_") for held in account.state):
         return
     if alias := zone.held.get((name, "CNAME")):
         text = f"{name} is a CNAME of {alias[0].rstrip('.')}, and nothing else can be beside it"
@@ -94,7 +95,7 @@ def _short(values: Sequence[str]) -> str:
 def _alone(account: Account, result: Result, zone: Zone) -> None:
     """What stands in the way of a certificate, and of senders who try IPv6 first."""
     s = account.settings
-    for name in (records.challenge(gateway.name) for gateway in s.gateways):
+    for name in map(records.challenge, s.certified):
         if names.is_within(name, zone.name) and (alias := zone.held.get((name, "CNAME"))):
             result.error(
                 "challenge-alias",
@@ -102,24 +103,25 @@ def _alone(account: Account, result: Result, zone: Zone) -> None:
                 "authority looks there",
                 f"Delete the record {name} CNAME",
             )
-    for host in (host.name for host in s.hosts.values() if host.public):
+    public = [host.name for host in s.hosts.values() if host.public]
+    for host in dict.fromkeys((*public, *s.certified)):
         if names.is_within(host, zone.name) and (values := zone.held.get((host, "AAAA"))):
             result.warn(
                 "name-ipv6",
-                f"{host} has AAAA {' and '.join(values)}, and the host will have no IPv6",
+                f"{host} has AAAA {' and '.join(values)}, and no host will have IPv6",
                 f"Delete the record {host} AAAA",
             )
 
 
-def authority(account: Account, zones: Sequence[Zone], gateway: str) -> Result:
-    """Whether Let's Encrypt may issue for a gateway: the next CAA set upwards (RFC 8659, 3)."""
+def authority(account: Account, zones: Sequence[Zone], certified: str) -> Result:
+    """Whether Let's Encrypt may issue for a name: the next CAA set upwards (RFC 8659, 3)."""
     s = account.settings
-    result = Result("caa", gateway)
+    result = Result("caa", certified)
     if s.acme.directory and caa.LETS_ENCRYPT not in s.acme.directory:
         result.skipped = f"acme.directory is {s.acme.directory}: its name in CAA is not known here"
         return result
     held = {key: values for zone in zones for key, values in zone.held.items()}
-    for name in _upwards(gateway):
+    for name in _upwards(certified):
         inside = any(names.is_within(name, zone.name) for zone in zones)
         if inside:
             values: Sequence[str] = held.get((name, "CAA"), ())

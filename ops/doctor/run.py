@@ -47,5 +47,5 @@ def _names(account: Account) -> Iterator[Result]:
         if zone:
             zones.append(zone)
     yield from records.check(account, zones)
-    for gateway in account.settings.gateways:
-        yield records.authority(account, zones, gateway.name)
+    for name in account.settings.certified:
+        yield records.authority(account, zones, name)

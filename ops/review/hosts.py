@@ -27,8 +27,9 @@ def sentences(change: Change) -> Iterator[str]:
         old, new = change.renamed
         yield (
             f"The gateway {old} becomes {new}: a new host with a new address, reverse name and "
-            f"certificate and an empty queue. Mail programs have to be told the new server."
+            "certificate and an empty queue."
         )
+    yield from _server(change)
     gateways = {gateway.name for gateway in change.after.gateways}
     steps = sorted(change.preview.of("Instance"), key=lambda s: (s.name not in gateways, s.name))
     for step in steps:
@@ -41,6 +42,20 @@ def sentences(change: Change) -> Iterator[str]:
                 f"The data volume of {step.name} grows: {turned(*sizes)}, used whole from the next "
                 "boot on."
             )
+
+
+def _server(change: Change) -> Iterator[str]:
+    """What mail programs and clients connect to, if that changes."""
+    new = change.after.submission_name
+    old = change.before.submission_name if change.before else new
+    if old == new:
+        return
+    stays = old in {gateway.name for gateway in change.after.gateways}
+    yield f"587 and 465 are reached as {new} instead of {old}: " + (
+        "mail programs that have the old name go on to work."
+        if stays
+        else "mail programs have to be told the new server."
+    )
 
 
 def is_touched(step: Step) -> bool:

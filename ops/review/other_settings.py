@@ -15,6 +15,7 @@ TOLD = {
     ("gateways", "*", "name"),
     ("gateways", "*", "instanceType"),
     ("gateways", "*", "dataVolumeGiB"),
+    ("submission", "name"),
     *(
         (key,)
         for key in (
@@ -67,7 +68,10 @@ def sentences(change: Change) -> Iterator[str]:
 def _rest(change: Change) -> Iterator[str]:
     """Changed settings that no other part of the report covers."""
     assert change.start  # there is something to compare
-    one, two = (_flat(_given(reading.settings)) for reading in (change.start, change.end))
+    both = change.start.settings, change.end.settings
+    # the only gateway may be listed or not
+    listed = any(settings.listed_gateways for settings in both)
+    one, two = (_flat(_given(settings, listed)) for settings in both)
     secret = change.start.secret | change.end.secret
     # an item's own keys may come and go: limits that were unset
     in_both = {path[:2] for path in one} & {path[:2] for path in two}
@@ -83,9 +87,11 @@ def _rest(change: Change) -> Iterator[str]:
         yield f"The setting {code('mail-relay:' + '.'.join(path))} {said}."
 
 
-def _given(settings: Settings) -> dict[str, Any]:
+def _given(settings: Settings, listed: bool) -> dict[str, Any]:
     """The settings; of a login's or a client's own limits those that are set, as others follow."""
     found = settings.model_dump(by_alias=True)
+    if listed and settings.gateway:
+        found |= {"gateway": None, "gateways": (found["gateway"],)}
     for key, items in (("clients", settings.clients), ("logins", settings.logins)):
         for dumped, item in zip(found[key], items, strict=True):
             if item.limits:

@@ -32,7 +32,9 @@ _TAKES_NONE = ("mx-deferred", "mx-refused")
 # Units that fail in order to report what another check finds, and break nothing themselves.
 _WATCHED = "service-stopped mail-relay-watch.service"
 _SMARTHOST = "service-stopped mail-relay-smarthost.service"
-_HOST = (*_SHUT, *_PUTS_OFF, *_TAKES_NONE, "starttls-missing", "greeting-name")
+# Route53's health checks ask what strangers ask.
+_NO_ANSWER = "submission-without"
+_HOST = (*_SHUT, *_PUTS_OFF, *_TAKES_NONE, _NO_ANSWER, "starttls-missing", "greeting-name")
 _TABLES = ("mx-refused", "signing-none", "signing-unknown")
 _KEY = ("signing-none", "signing-older", "dmarc-fails")
 _KEYS = ("missing", "differs", "several", "revoked", "malformed", "not-everywhere", "unresolved")
@@ -60,11 +62,12 @@ TABLE: dict[str, tuple[str, ...]] = {
     # its security group
     # which drops what it does not let in: a port that refuses was reached
     **{f"group-closed in tcp-{port}": _at([port], "port-filtered") for port in PORTS},
+    "group-closed in tcp-465": (*_at([SUBMISSIONS], "port-filtered"), _NO_ANSWER),
     "group-closed out mail": ("egress-blocked", "queue-waiting"),
     "group-closed out tcp-443": ("host-silent", "tables-unread", "tables-stale", *_TABLES),
     # its services
     "service-stopped mail-relay-volume.service": _VOLUME,
-    "service-stopped postfix.service": _at(POSTFIX, *_SHUT, *_PUTS_OFF),
+    "service-stopped postfix.service": (*_at(POSTFIX, *_SHUT, *_PUTS_OFF), _NO_ANSWER),
     "service-stopped opendkim.service": _at(LOGINS, *_PUTS_OFF),
     "service-stopped opendkim-verify.service": (*_at([SMTP], *_PUTS_OFF), "mx-deferred"),
     "service-stopped opendmarc.service": (*_at([SMTP], *_PUTS_OFF), "mx-deferred"),
@@ -84,9 +87,11 @@ TABLE: dict[str, tuple[str, ...]] = {
         # it was there when Postfix was told of it
         *_at(POSTFIX, "tls-fails"),
         *_at([SUBMISSIONS, IMAPS], "port-silent"),
+        _NO_ANSWER,
         "service-stopped mail-relay-certificate.service",
         "service-stopped dovecot.service",
     ),
+    "certificate-name": ("submission-certificate",),
     "certificate-expired": (_WATCHED,),
     "certificate-ends": (_WATCHED,),
     # its tables

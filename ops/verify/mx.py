@@ -1,6 +1,6 @@
 """MX: mail for a domain goes where the stack says, and is taken there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from mail import records
 from ops.outputs import Domain
@@ -31,8 +31,8 @@ def _ours(world: World, values: tuple[str, ...]) -> list[str]:
     return [gateway.name for gateway in world.expected.gateways if gateway.name in found]
 
 
-def check(world: World, domain: Domain, sessions: Sequence[SmtpSession]) -> Result:
-    """The domain's MX; `sessions` are what each gateway's port 25 said to our recipients."""
+def check(world: World, domain: Domain, sessions: Mapping[str, SmtpSession]) -> Result:
+    """The domain's MX; `sessions` are what port 25 of each gateway said to our recipients."""
     result = Result("mx", domain.name)
     wanted = world.expected.record(domain.name, "MX")
     for address in world.expected.unreachable:
@@ -58,8 +58,8 @@ def check(world: World, domain: Domain, sessions: Sequence[SmtpSession]) -> Resu
         if exchange not in [host.name for host in world.expected.hosts]:
             _check_exchange(world, exchange, result)
     if receives(world, domain):
-        for session in sessions:
-            _check_taken(domain, result, session)
+        for gateway, session in sessions.items():
+            _check_taken(domain, result, gateway, session)
     return result
 
 
@@ -121,21 +121,21 @@ def _check_exchange(world: World, exchange: str, result: Result) -> None:
         result.error("mx-no-address", text, "Put domains[].mx right, or that name's A record")
 
 
-def _check_taken(domain: Domain, result: Result, session: SmtpSession) -> None:
+def _check_taken(domain: Domain, result: Result, gateway: str, session: SmtpSession) -> None:
     postmaster = f"postmaster@{domain.name}"
     said = session.recipients.get(postmaster)
     if said is None:
-        result.skipped = "whether the gateway takes its mail: port 25 comes first"
+        result.skipped = f"whether {gateway} takes its mail: port 25 comes first"
         return
     code, text = said
     if code >= 500:
         result.error(
             "mx-refused",
-            f"the gateway refuses {postmaster}: {code} {text}",
+            f"{gateway} refuses {postmaster}: {code} {text}",
             "It has other tables than the stack's: see the checks of the host",
         )
     elif code >= 400:
-        text = f"the gateway puts off {postmaster}: {code} {text}"
+        text = f"{gateway} puts off {postmaster}: {code} {text}"
         result.warn("mx-deferred", text, "On the host: journalctl -u postfix -u opendmarc")
-    else:
-        result.seen.append(f"{postmaster} is taken")
+    elif (taken := f"{postmaster} is taken") not in result.seen:
+        result.seen.append(taken)

@@ -47,14 +47,14 @@ def _checks(expected: Outputs, probes: Probes) -> Iterator[Result]:
     for host in expected.hosts:
         yield from addresses.check(world, host)
     yield from records.check(world)
-    sessions: list[talk.SmtpSession] = []
+    sessions: dict[str, talk.SmtpSession] = {}
     for gateway in expected.gateways:
         yield _group(expected, probes, gateway)
         if gateway not in expected.taking:
             continue
         for port, session in _sessions(world, probes, gateway):
             if port == talk.SMTP:
-                sessions.append(session)
+                sessions[gateway.name] = session
             yield ports.check(gateway, port, session)
     yield from submission.check(world, probes)
     shared = spf.check_shared(world)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ops.verify.ports import OTHER_NAME
 from ops.verify.probes import Probes
 from ops.verify.result import Result
 from ops.verify.talk import SUBMISSIONS, probe
@@ -22,11 +23,12 @@ def check(world: World, probes: Probes) -> Iterator[Result]:
         session = probe(
             probes.connect, probes.trust, gateway.model_copy(update={"name": name}), SUBMISSIONS
         )
-        if session.distrust is not None:
+        # of all else that may be wrong with it, the check of the port tells
+        if session.distrust and session.distrust.verify_code == OTHER_NAME:
             result = Result("submission", f"{name} at {gateway.name}")
             result.error(
                 "submission-certificate",
-                f"its certificate is not trusted for {name}: {session.distrust.verify_message}",
+                f"its certificate is not for {name}: {session.distrust.verify_message}",
                 f"On {gateway.name}: systemctl status mail-relay-certificate",
             )
             yield result

@@ -43,12 +43,16 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
             f"mail-relay:submission.name: {s.shared_name!r}: this name is taken by a domain or a "
             "client; give 587 and 465 a name of their own"
         )
-    room = 2 ** (24 - ipaddress.IPv4Network(s.network.cidr).prefixlen)
+    prefix = ipaddress.IPv4Network(s.network.cidr).prefixlen
     for key, gateway in zip(s.hosts, s.gateways, strict=False):
-        if gateway.own_zone and subnet_number(gateway.own_zone) >= room:
+        if not gateway.own_zone or prefix > 24:  # which is told of the network itself
+            continue
+        enough = 24 - subnet_number(gateway.own_zone).bit_length()
+        if prefix > enough:
             yield (
-                f"mail-relay:{key}.zone: {gateway.own_zone!r}: each zone has its own subnet, and "
-                f"network.cidr {s.network.cidr} has room for {room}; give a larger network"
+                f"mail-relay:{key}.zone: {gateway.own_zone!r}: each zone has a subnet of its own, "
+                f"and network.cidr {s.network.cidr} ends before this one's; give a network of /16 to "
+                f"/{enough}"
             )
     if not s.taking:
         yield (

@@ -102,7 +102,8 @@ def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         yield (
             f"mail-relay:mailboxes: {promised} MiB of quotas in all, with {_beyond_quota_mib(s)} "
             "MiB for each mailbox's last message and its trash: the data volume has room for "
-            f"{room} MiB beside the queue; raise gateway.dataVolumeGiB or lower quotas"
+            f"{room} MiB beside the queue; raise {next(iter(s.hosts))}.dataVolumeGiB or "
+            "lower quotas"
         )
 
 

@@ -117,7 +117,7 @@ def test_07_a_type_that_the_stacks_zone_lacks_stops_the_preview(stack: Stack) ->
     account(stack, offers={"us-east-1c": TYPES})
     gateway = {"name": "mail.relay.example", "instanceType": "m7g.large"}
     said = refused(stack, {**config(), "mail-relay:gateway": gateway})
-    assert "m7g.large, which the stack's availability zone us-east-1c does not offer" in said
+    assert "m7g.large, which its availability zone us-east-1c does not offer" in said
 
 
 def test_08_a_deprecated_image_is_still_found(stack: Stack) -> None:

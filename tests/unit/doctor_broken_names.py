@@ -153,6 +153,31 @@ BROKEN = [
         {"ListResourceRecordSets": held(("app.shop.example", "AAAA", "2001:db8::1"))},
     ),
     Broken(
+        "a CNAME for the challenge of the submission name",
+        "challenge-alias",
+        "Delete the record _acme-challenge.smtp.relay.example CNAME",
+        {
+            "ListResourceRecordSets": held(
+                ("_acme-challenge.smtp.relay.example", "CNAME", "x.acme.example.")
+            )
+        },
+        changes={"settings": {"submission": {"name": "smtp.relay.example"}}},
+    ),
+    Broken(
+        "an IPv6 address at the submission name",
+        "name-ipv6",
+        "Delete the record smtp.relay.example AAAA",
+        {"ListResourceRecordSets": held(("smtp.relay.example", "AAAA", "2001:db8::1"))},
+        changes={"settings": {"submission": {"name": "smtp.relay.example"}}},
+    ),
+    Broken(
+        "CAA that forbids the submission name alone",
+        "caa-forbids",
+        '0 issue "letsencrypt.org"',
+        {"ListResourceRecordSets": held(("smtp.relay.example", "CAA", '0 issue "amazon.com"'))},
+        changes={"settings": {"submission": {"name": "smtp.relay.example"}}},
+    ),
+    Broken(
         "CAA for another authority",
         "caa-forbids",
         '0 issue "letsencrypt.org"',

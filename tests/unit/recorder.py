@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 import runpy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +80,8 @@ class Recorder(runtime_mocks.Mocks):
     # of the resource that is being made: the mocks get none
     options: dict[tuple[str, str], Options] = field(default_factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    # outputs of resources, by the last part of their type and their name
+    held: Mapping[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def new_resource(self, args: runtime_mocks.MockResourceArgs) -> tuple[str | None, dict]:
         self.resources.append(
@@ -99,6 +101,7 @@ class Recorder(runtime_mocks.Mocks):
         if args.typ == "pulumi:index:Stash":
             outputs["output"] = args.inputs["input"]
         outputs.setdefault("name", args.name)
+        outputs |= self.held.get((args.typ.rpartition(":")[2], args.name), {})
         return f"{args.name}-id", outputs
 
     def call(self, args: runtime_mocks.MockCallArgs) -> Any:
@@ -156,9 +159,11 @@ def _mocked(recorder: Recorder, config: dict[str, str]) -> Iterator[None]:
     yield
 
 
-def declare(config: dict[str, str]) -> Recorder:
-    """Run the program with these settings."""
-    recorder = Recorder()
+def declare(
+    config: dict[str, str], held: Mapping[tuple[str, str], dict[str, Any]] | None = None
+) -> Recorder:
+    """Run the program with these settings; `held` are outputs that are not as asked for."""
+    recorder = Recorder(held=held or {})
 
     @pulumi.runtime.test
     def run() -> None:

@@ -83,6 +83,10 @@ def test_a_mailbox_without_a_login_takes_mail_and_is_read_by_nobody() -> None:
         (bad(["version"], 1), "version"),
         (bad(["gateways"], ["other.example"]), "it is for \\['other.example'\\]"),
         (bad(["gateways"], "mail.relay.example"), "gateways: not host names"),
+        (bad(["gateways"], []), "it is for \\[\\]"),
+        (bad(["gateways"], None), "gateways: not host names"),
+        (bad(["gateways"], {"mail.relay.example": 1}), "gateways: not host names"),
+        (bad(["gateways"], ["mail.relay.example", 5]), "gateways: not host names"),
         (bad(["gateways"], ["mail.relay.example", "a b"]), "gateways: not host names"),
         (bad(["extra"], 1), "keys"),
         (bad(["forwards", "info@else.example"], ["me@far.example"]), "not in our domains"),
@@ -283,6 +287,35 @@ def test_each_gateway_takes_what_is_for_any_of_them() -> None:
         )
     kept = json.loads(gateway_files.guard(both, {"relay.example": "s"}))
     assert {kept["signedBy"][host] for host in kept["gateways"]} == {"relay.example"}
+
+
+def test_a_gateway_with_a_key_of_its_own_is_signed_by_that_and_the_others_by_theirs() -> None:
+    own = {"selectors": [{"name": "s1", "privateKey": KEY}]}
+    both = {
+        **GATEWAY,
+        "gateways": ["mx1.relay.example", "mx2.relay.example"],
+        "domains": {**GATEWAY["domains"], "mx1.relay.example": own},
+    }
+    signing = {"relay.example": "s1", "mx1.relay.example": "s1"}
+    assert gateway_files.signing_table(both, signing) == (
+        "*@mx1.relay.example mx1.relay.example\n"
+        "*@relay.example relay.example\n"
+        "*@mx2.relay.example relay.example\n"
+    )
+    signed = json.loads(gateway_files.guard(both, signing))["signedBy"]
+    assert signed["mx1.relay.example"] == "mx1.relay.example"
+    assert signed["mx2.relay.example"] == "relay.example"
+
+
+def test_what_is_for_another_gateway_does_not_leave() -> None:
+    """Its notices would go round by way of the others."""
+    both = {
+        **GATEWAY,
+        "gateways": ["mx1.relay.example", "mx2.relay.example"],
+        "operator": "ops@mx2.relay.example",
+    }
+    assert "mx2.relay.example" not in gateway_files.targets(both)
+    assert "me@far.example" in gateway_files.targets(both)
 
 
 def test_forwarded_mail_of_our_own_senders_is_not_rewritten() -> None:

@@ -1,10 +1,11 @@
 """The certificate's script on a host, in a folder of its own, with certbot played."""
 
+import dataclasses
 import datetime
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from test_user_data import GATEWAY
 
 from cloudinit import files
+from cloudinit.hosts import GatewayHost
 
 NAME = GATEWAY.name
 SERVER = "https://acme-v02.api.letsencrypt.org/directory"
@@ -22,13 +24,16 @@ SCRIPT = "usr/local/lib/mail-relay/certificate"
 NOW = datetime.datetime.now(datetime.UTC)
 
 
-def pair(ends: datetime.datetime) -> tuple[bytes, bytes]:
-    """A certificate and its key, PEM."""
+def pair(ends: datetime.datetime, *names: str) -> tuple[bytes, bytes]:
+    """A certificate for these names, or the host's, and its key, PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     begins = ends - datetime.timedelta(days=90)
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begins, ends).sign(
-        key, hashes.SHA256()
+    others = x509.SubjectAlternativeName([x509.DNSName(each) for each in names or (NAME,)])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, begins, ends)
+        .add_extension(others, critical=False)
+        .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     form, open_ = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -38,37 +43,45 @@ def pair(ends: datetime.datetime) -> tuple[bytes, bytes]:
 class Volume:
     """/etc/letsencrypt in a folder; `certbot` makes what the true one makes, and is counted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: GatewayHost = GATEWAY) -> None:
         self.folder = folder / "letsencrypt"
         self.good = folder / "good"
         self.calls = folder / "calls"
-        self.put(NOW + datetime.timedelta(days=90))
+        names = [host.name, host.shared_name] if host.shared_name else [host.name]
+        self.put(NOW + datetime.timedelta(days=90), names=names)
         shutil.copytree(self.folder, self.good)
         shutil.rmtree(self.folder)
         self.folder.mkdir()
         bin_ = folder / "bin"
         bin_.mkdir()
-        # certbot takes another name where there is anything of this one (storage.new_lineage)
+        # certbot takes another name where there is anything of this one (storage.new_lineage), and
+        # does not add a name by itself (main._ask_user_to_confirm_new_names)
         (bin_ / "certbot").write_text(
             f"#!/bin/sh\necho called >>{self.calls}\n"
-            f"[ ! -e {self.folder}/renewal/{NAME}.conf ] || exit 0\n"
+            f"if [ -e {self.folder}/renewal/{NAME}.conf ]; then\n"
+            f"  openssl x509 -noout -in {self.live('fullchain.pem')} || exit 0\n"
+            '  case "$*" in *--renew-with-new-domains*) ;; *) exit 0 ;; esac\n'
+            "fi\n"
+            f'echo "$@" >{folder}/asked\n'
             f"cp -r {self.good}/. {self.folder}/\n"
         )
         (bin_ / "installed").write_text(f"#!/bin/sh\necho installed >>{self.calls}\n")
         for file in bin_.iterdir():
             file.chmod(0o755)
-        text = files(GATEWAY)[SCRIPT].replace("/etc/letsencrypt", str(self.folder))
+        text = files(host)[SCRIPT].replace("/etc/letsencrypt", str(self.folder))
         text = text.replace("/usr/local/lib/mail-relay/certificate-installed", f"{bin_}/installed")
         self.script = folder / "certificate"
         self.script.write_text(text)
         self.path = f"{bin_}:{os.environ['PATH']}"
 
-    def put(self, ends: datetime.datetime, server: str = SERVER) -> None:
+    def put(
+        self, ends: datetime.datetime, server: str = SERVER, names: Sequence[str] = (NAME,)
+    ) -> None:
         """A lineage as certbot writes it."""
         for part in ("live", "archive"):
             (self.folder / part / NAME).mkdir(parents=True, exist_ok=True)
         (self.folder / "renewal").mkdir(exist_ok=True)
-        chain, key = pair(ends)
+        chain, key = pair(ends, *names)
         (self.folder / "live" / NAME / "fullchain.pem").write_bytes(chain)
         (self.folder / "live" / NAME / "privkey.pem").write_bytes(key)
         conf = f"version = 4.0.0\n[renewalparams]\nserver = {server}\n"
@@ -124,9 +137,41 @@ def test_one_that_is_not_whole_is_got_anew_under_its_own_name(
     assert [p.name for p in (volume.folder / "live").iterdir()] == [NAME]
 
 
-def test_an_apostrophe_in_an_address_is_no_quotation_mark() -> None:
-    import dataclasses
+SHARED = "smtp.relay.example"
 
+
+@pytest.mark.parametrize(
+    ("names", "calls"),
+    [
+        ([NAME, SHARED], ["installed"]),
+        ([SHARED, NAME, "old.relay.example"], ["installed"]),
+        ([NAME], ["called", "installed"]),
+        ([NAME, "other.relay.example"], ["called", "installed"]),
+        ([NAME, f"x.{SHARED}"], ["called", "installed"]),
+    ],
+)
+def test_one_that_lacks_the_name_of_all_gateways_is_got_for_both(
+    tmp_path: Path, names: list[str], calls: list[str]
+) -> None:
+    volume = Volume(tmp_path, dataclasses.replace(GATEWAY, shared_name=SHARED))
+    volume.put(NOW + datetime.timedelta(days=30), names=names)
+    assert volume.run() == calls
+    if "called" in calls:
+        asked = (tmp_path / "asked").read_text()
+        assert f" --domain {NAME} --domain {SHARED} --cert-name {NAME} " in asked
+    assert volume.run() == ["installed"]
+
+
+def test_one_that_is_still_not_for_all_is_a_failure(tmp_path: Path) -> None:
+    volume = Volume(tmp_path, dataclasses.replace(GATEWAY, shared_name=SHARED))
+    shutil.rmtree(volume.good)
+    volume.put(NOW + datetime.timedelta(days=90))
+    shutil.copytree(volume.folder, volume.good)
+    with pytest.raises(subprocess.CalledProcessError):
+        volume.run()
+
+
+def test_an_apostrophe_in_an_address_is_no_quotation_mark() -> None:
     host = dataclasses.replace(GATEWAY, acme_email="o'brien@inbox.example")
     subprocess.run(["sh", "-n"], input=files(host)[SCRIPT], text=True, check=True)
     assert "'o'\"'\"'brien@inbox.example'" in files(host)[SCRIPT]

@@ -151,7 +151,7 @@ def test_names_move_and_people_elsewhere_stay(key: str, value: Any, moved: Any) 
     assert got == moved
 
 
-@pytest.mark.parametrize("example", ["basics", "gateway", "handson", "sendas"])
+@pytest.mark.parametrize("example", ["basics", "gateway", "handson", "resilient", "sendas"])
 def test_an_example_has_an_environment_as_well(example: str) -> None:
     config = yaml.safe_load(Path(f"examples/Pulumi.{example}.yaml").read_text())["config"]
     _, settings = made(config)

@@ -24,8 +24,10 @@ from verify_world import (
 
 from mail import zonefile
 from ops.outputs import Smarthost
-from ops.verify import causes
+from ops.verify import causes, mx
 from ops.verify.run import passing
+from ops.verify.talk import SmtpSession
+from ops.verify.world import World as Names
 
 BY_SMARTHOST = {"smarthost": Smarthost(host="smtp.far.example", port=587)}
 PASSES = "v=spf1 include:_spf.relay.example ~all"
@@ -216,6 +218,18 @@ def test_one_cause_is_one_error_and_what_follows_is_skipped_for_it(
     skips = " ".join(r.skipped for r in results)
     for cause, effects in world.causes.items():
         assert skips.count(f"because of {cause}: ") == len(effects)
+
+
+def test_what_all_gateways_take_is_said_once_and_who_refuses_is_named() -> None:
+    sessions = {
+        name: SmtpSession(recipients={"postmaster@shop.example": reply})
+        for name, reply in (("mx1", (250, "Ok")), ("mx2", (250, "Ok")), ("mx3", (550, "unknown")))
+    }
+    world = Names(Literal(RIGHT), WANTED)
+    (shop,) = [domain for domain in WANTED.domains if domain.name == "shop.example"]
+    result = mx.check(world, shop, sessions)
+    assert result.seen == ["10 mail.relay.example.", "postmaster@shop.example is taken"]
+    assert [p.text for p in result.errors] == ["mx3 refuses postmaster@shop.example: 550 unknown"]
 
 
 def test_a_cause_that_keeps_mail_is_an_error_even_if_it_was_a_warning(loopback: Loopback) -> None:

@@ -4,9 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from verify_world import GATEWAY, GROUP, KEY, LOOK, NEWER, REFUSED, RIGHT, ROLES, SERVERS, Port
+from verify_world import (
+    GATEWAY,
+    GROUP,
+    KEY,
+    LOOK,
+    NEWER,
+    REFUSED,
+    RIGHT,
+    ROLES,
+    SERVERS,
+    SUBMIT,
+    Port,
+)
 
 from mail import txt
+from ops.outputs import Submission
 from ops.verify.group import Group
 
 
@@ -333,4 +346,21 @@ HOSTS = [
     Broken("group-closed", GATEWAY, "--refresh", group=Group(("sg-1",), GROUP.ingress, ())),
 ]
 
-ALL = [*ZONES, *ADDRESSES, *EXCHANGES, *POLICIES, *DKIM, *DMARC, *PORTS, *HOSTS]
+SUBMIT_A = f"{SUBMIT} A"
+BESIDE = {"submission": Submission(host=SUBMIT)}
+BOTH = {465: Port(before=(), after=LOGIN, certificate="both names")}
+WITH_NAME = (ADDRESS, f"{ADDRESS}\n{SUBMIT}. 30 IN A 203.0.113.9")
+
+
+def _submission(code: str, subject: str, remedy: str, *found: str, **more: Any) -> Broken:
+    names = {SUBMIT_A: [*found]}
+    return Broken(code, subject, remedy, names, WITH_NAME, **{"outputs": BESIDE, **more})
+
+
+SUBMISSION = [
+    _submission("submission-missing", SUBMIT, "--refresh", ports=BOTH),
+    _submission("submission-foreign", SUBMIT, "--refresh", "203.0.113.9", "192.0.2.1", ports=BOTH),
+    _submission("submission-certificate", f"{SUBMIT} at {GATEWAY}", "certificate", "203.0.113.9"),
+]
+
+ALL = [*ZONES, *ADDRESSES, *EXCHANGES, *POLICIES, *DKIM, *DMARC, *PORTS, *HOSTS, *SUBMISSION]

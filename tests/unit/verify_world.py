@@ -23,6 +23,8 @@ from ops.verify.hosts import NoAccess
 from ops.verify.names import Answer
 
 GATEWAY = "mail.relay.example"
+# a name of 587 and 465 that is not the gateway's own, where a world has one
+SUBMIT = "smtp.relay.example"
 KEY = "v=DKIM1; k=rsa; p=" + "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A" * 12
 NEWER = "v=DKIM1; k=rsa; p=" + "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8B" * 12
 SERVERS = ["ns-1.awsdns.example", "ns-2.awsdns.example"]
@@ -184,6 +186,20 @@ FACTS: dict[str, Any] = {
         "age": 30,
     },
 }
+# another gateway, where a world has two: it is off
+SECOND = Host(
+    name="mx2.relay.example",
+    address="203.0.113.7",
+    instance_id="i-3",
+    tables="e1",
+    status="s3://b/3",
+)
+FACTS["i-3"] = {**FACTS["i-1"], "age": 900}
+SECONDS_NAMES: dict[str, list[str]] = {
+    f"{SECOND.name} A": [SECOND.address],
+    f"{SECOND.name} TXT": ["v=spf1 a -all"],
+    "7.113.0.203.in-addr.arpa PTR": [f"{SECOND.name}."],
+}
 
 
 @dataclass(frozen=True)
@@ -333,6 +349,7 @@ def certificates(directory: Path) -> tuple[ssl.SSLContext, dict[str, ssl.SSLCont
         "untrusted": another.issue(GATEWAY),
     }
     found = {name: _context(*files) for name, files in issued.items()}
+    found["both names"] = _context(*authority.issue(GATEWAY, SUBMIT))
     for name, lasting in (("expired", timedelta(minutes=-1)), ("ending", timedelta(days=9))):
         found[name] = _context(*authority.issue(GATEWAY, lasting=lasting))
     return ssl.create_default_context(cafile=str(authority.certificate)), found

@@ -1,0 +1,134 @@
+"""What a review says of gateways that come, go, are rebuilt or take another name."""
+
+import re
+from typing import Any
+
+import pytest
+from review_changes import EIP, INSTANCE, VOLUME, change, step
+
+from ops.review.change import Change
+from ops.review.picture import picture
+from ops.review.summary import sentences
+
+ONE, TWO, THREE = (f"mx{number}.relay.example" for number in (1, 2, 3))
+NAME = {"name": "mail.relay.example"}
+
+
+def listed(*names: str, **more: Any) -> dict[str, Any]:
+    gateways = [{"name": name, **more} for name in names]
+    return {"gateway": {}, "gateways": gateways, "submission": NAME}
+
+
+def gateways_drawn(found: Change) -> list[str]:
+    """The lines of the picture that show gateways, without their indentation."""
+    shown = re.compile(r"subgraph|end$|gateway\d*\[|gone")
+    return [line.strip() for line in picture(found).splitlines() if shown.match(line.strip())]
+
+
+def test_a_gateway_that_comes_is_told_and_drawn_beside_the_others() -> None:
+    found = change(
+        step(INSTANCE, ONE),
+        step(INSTANCE, TWO, "create"),
+        before=listed(ONE),
+        after=listed(ONE, TWO),
+    )
+    assert sentences(found) == [
+        f"The gateway {TWO} is made; it takes mail about 300 s after its start."
+    ]
+    assert gateways_drawn(found) == [
+        'subgraph gateway["mail.relay.example"]',
+        f'gateway0["{ONE}<br/>gateway"]',
+        f'gateway1["{TWO}<br/>gateway"]:::added',
+        "end",
+    ]
+
+
+def test_gateways_that_go_are_told_and_drawn_as_removed() -> None:
+    found = change(
+        step(INSTANCE, ONE),
+        *(step(INSTANCE, name, "delete") for name in (TWO, THREE)),
+        before=listed(ONE, TWO, THREE),
+        after=listed(ONE),
+    )
+    assert sentences(found) == [
+        f"The gateway {TWO} is taken away.",
+        f"The gateway {THREE} is taken away.",
+    ]
+    assert gateways_drawn(found) == [
+        f'gateway["{ONE}<br/>gateway"]',
+        f'gone["{TWO}<br/>gateway until now"]:::removed',
+        f'gone1["{THREE}<br/>gateway until now"]:::removed',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([ONE], "senders retry for about 300 s, mail programs show an error"),
+        ([ONE, TWO], "the others serve meanwhile, for about 300 s, and are rebuilt one by one"),
+    ],
+)
+def test_while_a_gateway_is_rebuilt_the_others_serve(names: list[str], said: str) -> None:
+    parts = [step(kind, name) for kind in (EIP, VOLUME) for name in names]
+    rebuilt = [step(INSTANCE, n, "replace", reasons=("ami",), changed=("ami",)) for n in names]
+    found = change(*parts, *rebuilt, before=listed(*names), after=listed(*names))
+    told = [sentence for sentence in sentences(found) if said in sentence]
+    assert len(told) == len(sentences(found)) == len(names)
+    assert all("queue, address and certificates are kept" in sentence for sentence in told)
+    drawn = [line for line in gateways_drawn(found) if ":::changed" in line]
+    assert len(drawn) == len(names)
+
+
+def test_the_only_gateway_may_be_listed_and_nothing_changes() -> None:
+    one = {"gateway": {"name": ONE, "zone": "us-east-1b"}}
+    same = {"gateway": {}, "gateways": [{"name": ONE, "zone": "us-east-1b"}]}
+    for before, after in ((one, same), (same, one)):
+        assert sentences(change(before=before, after=after)) == ["Nothing changes for mail."]
+
+
+def test_a_zone_that_changes_on_the_way_to_the_list_is_told() -> None:
+    before = {"gateway": {"name": ONE, "zone": "us-east-1b"}}
+    after = {"gateway": {}, "gateways": [{"name": ONE}]}
+    said = f"The setting `mail-relay:gateways.{ONE}.zone` changes: `us-east-1b` → `unset`."
+    assert said in sentences(change(before=before, after=after))
+
+
+def test_a_second_gateway_has_mail_programs_take_the_name_of_both() -> None:
+    found = change(
+        step(INSTANCE, TWO, "create"), before={"gateway": {"name": ONE}}, after=listed(ONE, TWO)
+    )
+    assert sentences(found) == [
+        f"587 and 465 are reached as mail.relay.example instead of {ONE}: mail programs that have "
+        "the old name go on to work.",
+        f"The gateway {TWO} is made; it takes mail about 300 s after its start.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {},
+            [
+                f"587 and 465 are reached as {TWO} instead of {ONE}: mail programs have to be told "
+                "the new server."
+            ],
+        ),
+        ({"submission": NAME}, []),
+    ],
+)
+def test_another_name_of_the_only_gateway_concerns_those_who_connect_by_it(
+    more: dict[str, Any], said: list[str]
+) -> None:
+    found = change(
+        before={"gateway": {"name": ONE}, **more}, after={"gateway": {"name": TWO}, **more}
+    )
+    assert sentences(found) == [
+        f"The gateway {ONE} becomes {TWO}: a new host with a new address, reverse name and "
+        "certificate and an empty queue.",
+        *said,
+    ]
+    assert gateways_drawn(found) == [
+        f'gateway["{TWO}<br/>gateway"]:::added',
+        f'gone["{ONE}<br/>gateway until now"]:::removed',
+    ]

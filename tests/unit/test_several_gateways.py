@@ -1,0 +1,236 @@
+"""The resource graph of several gateways: examples/Pulumi.resilient.yaml under Pulumi's mocks."""
+
+import json
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from recorder import Recorded, Recorder, declare
+
+from agent.bundle import parse
+from components.gateway import CHECK_FAILURES
+from mail import dkim, records
+from ops import outputs
+
+GATEWAYS = ["mx1.example.com", "mx2.example.com", "mx3.example.com"]
+ADDRESSES = {name: f"203.0.113.{number}" for number, name in enumerate(GATEWAYS, 11)}
+NAME = "mail.example.com"
+HELD = {("Eip", name): {"publicIp": address} for name, address in ADDRESSES.items()}
+
+
+def written(raw: dict[str, Any]) -> dict[str, str]:
+    return {key: v if isinstance(v, str) else json.dumps(v) for key, v in raw.items()}
+
+
+with open("examples/Pulumi.resilient.yaml") as _file:  # noqa: PTH123
+    CONFIG = written(yaml.safe_load(_file)["config"])
+
+
+def changed(**settings: Any) -> dict[str, str]:
+    return CONFIG | written({f"mail-relay:{key}": value for key, value in settings.items()})
+
+
+@pytest.fixture(scope="module")
+def graph() -> Recorder:
+    return declare(CONFIG, HELD)
+
+
+def test_each_zone_that_is_named_has_a_subnet_of_its_own(graph: Recorder) -> None:
+    subnets = {
+        r.name: (r.inputs["availabilityZone"], r.inputs["cidrBlock"]) for r in graph.of("Subnet")
+    }
+    assert subnets == {
+        "network-public": ("us-east-1a", "10.20.0.0/24"),
+        "network-public-us-east-1b": ("us-east-1b", "10.20.3.0/24"),
+    }
+    for name in subnets:  # each has the way out
+        leads = graph.one("RouteTableAssociation", name).inputs
+        assert (leads["routeTableId"], leads["subnetId"]) == ("network-public-id", f"{name}-id")
+
+
+def test_a_gateway_and_its_volume_are_in_its_zone(graph: Recorder) -> None:
+    subnets = {name: graph.one("NetworkInterface", name).inputs["subnetId"] for name in GATEWAYS}
+    assert subnets == {
+        GATEWAYS[0]: "network-public-id",
+        GATEWAYS[1]: "network-public-us-east-1b-id",
+        GATEWAYS[2]: "network-public-id",
+    }
+    zones = {name: graph.one("Volume", name).inputs["availabilityZone"] for name in GATEWAYS}
+    assert [*zones.values()] == ["us-east-1a", "us-east-1b", "us-east-1a"]
+    way = ("RouteTableAssociation", "network-public-us-east-1b")
+    assert way in graph.one("Eip", GATEWAYS[1]).options.dependencies
+
+
+@pytest.mark.parametrize(
+    ("zone", "held", "said"),
+    [
+        ("us-east-1b", "us-east-1a", "set us-east-1a, or make a gateway of another name in us-ea"),
+        (None, "us-east-1b", "set us-east-1b, or make a gateway of another name in us-east-1a"),
+    ],
+)
+def test_a_gateway_whose_volume_is_elsewhere_stops_the_program(
+    zone: str | None, held: str, said: str
+) -> None:
+    """AWS would refuse the attachment, in the middle of an `up`."""
+    gateways = [{"name": GATEWAYS[0]}, {"name": GATEWAYS[1], **({"zone": zone} if zone else {})}]
+    place = zone or "us-east-1a"
+    with pytest.raises(pulumi.RunError) as caught:
+        declare(changed(gateways=gateways), {("Volume", GATEWAYS[1]): {"availabilityZone": held}})
+    assert f"mail-relay:gateways[1].zone: '{place}': its data volume is in {held}" in str(
+        caught.value
+    )
+    assert said in str(caught.value)
+
+
+def objects(graph: Recorder, key: str) -> list[Recorded]:
+    return [r for r in graph.of("BucketObjectv2") if r.inputs["key"] == key]
+
+
+def test_all_gateways_read_the_same_tables(graph: Recorder) -> None:
+    (tables,) = objects(graph, "gateway.json")
+    content = tables.inputs["content"]["value"].encode()
+    for name in GATEWAYS:
+        assert parse(content, name, "gateway")["gateways"] == GATEWAYS
+        needs = graph.one("Instance", name).options.dependencies
+        assert ("BucketObjectv2", tables.name) in needs
+
+
+def test_a_gateways_role_is_for_its_own_name_and_the_one_of_all(graph: Recorder) -> None:
+    bucket = "arn:aws:s3:::mail-relay-test-123456789012"
+    for name in GATEWAYS:
+        policy = json.loads(graph.one("RolePolicy", name).inputs["policy"])["Statement"]
+        assert [s["Resource"] for s in policy if s["Action"].startswith("s3:")] == [
+            f"{bucket}/gateway.json",
+            f"{bucket}/setup/{name}/*.json",
+            f"{bucket}/status/{name}.json",
+        ]
+        (change,) = [s for s in policy if s["Action"] == "route53:ChangeResourceRecordSets"]
+        assert change["Resource"] == "arn:aws:route53:::hostedzone/Z-example.com"
+        names = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+        assert change["Condition"]["ForAllValues:StringEquals"][names] == [
+            f"_acme-challenge.{name}",
+            f"_acme-challenge.{NAME}",
+        ]
+
+
+def test_a_submission_name_in_another_zone_is_certified_there() -> None:
+    graph = declare(changed(submission={"name": "smtp.example.org"}))
+    policy = json.loads(graph.one("RolePolicy", GATEWAYS[0]).inputs["policy"])["Statement"]
+    (change,) = [s for s in policy if s["Action"] == "route53:ChangeResourceRecordSets"]
+    zone = "arn:aws:route53:::hostedzone/Z-"
+    assert change["Resource"] == [f"{zone}example.com", f"{zone}example.org"]
+
+
+def test_any_gateway_takes_the_mail_of_domains_and_of_gateways(graph: Recorder) -> None:
+    exchanges = {
+        r.inputs["name"]: r.inputs["records"]
+        for r in graph.of("Record")
+        if r.inputs["type"] == "MX"
+    }
+    every = [f"10 {name}." for name in GATEWAYS]
+    assert exchanges == dict.fromkeys(("example.com", "example.org", *GATEWAYS), every)
+
+
+def test_one_spf_policy_has_all_addresses(graph: Recorder) -> None:
+    (policy,) = graph.one("Record", "_spf.example.com-TXT").inputs["records"]
+    assert policy == "v=spf1 ip4:203.0.113.11 ip4:203.0.113.12 ip4:203.0.113.13 -all"
+    for domain in ("example.com", "example.org"):
+        (own,) = graph.one("Record", f"{domain}-TXT").inputs["records"]
+        assert "include:_spf.example.com" in own
+
+
+def answers(graph: Recorder) -> list[dict[str, Any]]:
+    found = [r.inputs for r in graph.of("Record") if r.inputs["name"] == NAME]
+    return sorted(found, key=lambda inputs: inputs["setIdentifier"])
+
+
+def test_the_submission_name_answers_with_the_gateways_that_serve(graph: Recorder) -> None:
+    found = answers(graph)
+    assert [made["records"] for made in found] == [[address] for address in ADDRESSES.values()]
+    for made, name in zip(found, GATEWAYS, strict=True):
+        assert (made["type"], made["ttl"]) == ("A", records.SUBMISSION_TTL)
+        assert made["multivalueAnswerRoutingPolicy"] is True
+        assert made["setIdentifier"] == f"mail-relay/test/{name}"
+        assert made["healthCheckId"] == f"{name}-id"
+        check = graph.one("HealthCheck", name).inputs
+        assert (check["type"], check["ipAddress"], check["port"]) == ("TCP", ADDRESSES[name], 465)
+        assert (check["requestInterval"], check["failureThreshold"]) == (30, CHECK_FAILURES)
+    assert len(graph.of("HealthCheck")) == len(GATEWAYS)
+
+
+def after(graph: Recorder, name: str) -> set[str]:
+    """The hosts that must serve before this one is made."""
+    needed = graph.one("Instance", name).options.dependencies
+    return {made.removesuffix("-serving") for kind, made in needed if kind == "Stash"}
+
+
+def test_a_gateway_is_made_once_the_one_before_it_serves(graph: Recorder) -> None:
+    assert [after(graph, name) for name in GATEWAYS] == [set(), {GATEWAYS[0]}, {GATEWAYS[1]}]
+
+
+def test_a_quarter_of_the_clients_is_made_at_a_time(graph: Recorder) -> None:
+    assert [after(graph, f"{c}.example.org") for c in ("app", "web")] == [
+        set(),
+        {"app.example.org"},
+    ]
+    names = [f"c{number}.example.org" for number in range(6)]
+    many = declare(changed(clients=[{"name": name} for name in names]))
+    assert [after(many, name) for name in names] == [
+        set(),
+        set(),
+        {names[0]},
+        {names[1]},
+        {names[2]},
+        {names[3]},
+    ]
+
+
+def test_the_outputs_have_every_gateway_and_the_name_of_all(graph: Recorder) -> None:
+    found = outputs.read(graph.outputs)
+    assert {host.name: host.address for host in found.gateways} == ADDRESSES
+    assert found.submission.host == NAME
+    told = found.record(NAME, "A")
+    assert told is not None
+    assert sorted(told.values) == sorted(ADDRESSES.values())
+    assert len({host.tables for host in found.gateways}) == 1
+    client = json.loads(
+        objects(graph, "clients/app.example.org.json")[0].inputs["content"]["value"]
+    )
+    assert client["gateway"] == NAME
+
+
+def by_name(graph: Recorder) -> dict[tuple[str, str], Recorded]:
+    return {(made.type, made.name): made for made in graph.resources}
+
+
+@pytest.fixture
+def repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = dkim.generate()
+    monkeypatch.setattr(dkim, "generate", lambda: key)
+    monkeypatch.setattr("secrets.token_urlsafe", lambda _: "as-before")
+
+
+@pytest.mark.usefixtures("repeatable")
+def test_one_gateway_may_be_listed_or_not() -> None:
+    """What stands stays as it is when a stack goes over to the list."""
+    one = {"name": GATEWAYS[0]}
+    plain = declare(changed(gateway=one, gateways=[], submission={}))
+    listed = declare(changed(gateway={}, gateways=[one], submission={}))
+    assert len(plain.resources) > 30
+    assert by_name(plain) == by_name(listed)
+    assert plain.outputs == listed.outputs
+    assert answers(plain) == []
+
+
+def test_a_name_of_one_gateways_submission_is_not_checked() -> None:
+    """There is no other to lead to."""
+    graph = declare(changed(gateways=[{"name": GATEWAYS[0]}]), HELD)
+    assert graph.of("HealthCheck") == []
+    (answer,) = answers(graph)
+    assert answer["records"] == [ADDRESSES[GATEWAYS[0]]]
+    assert "healthCheckId" not in answer
+    assert [r.inputs["name"] for r in graph.of("Record") if r.inputs["type"] == "MX"] == [
+        "example.com",
+        "example.org",
+    ]
