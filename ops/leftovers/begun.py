@@ -11,6 +11,8 @@ from typing import Any
 Client = Callable[[str], Any]
 Inputs = Mapping[str, Any]
 Finder = Callable[[Client, Inputs], Iterator[str]]
+# Route53's most record sets at once (ListResourceRecordSets); a name may have many answers.
+PAGE = "300"
 
 
 def role(client: Client, inputs: Inputs) -> Iterator[str]:
@@ -122,10 +124,14 @@ def zone(client: Client, inputs: Inputs) -> Iterator[str]:
 
 
 def record(client: Client, inputs: Inputs) -> Iterator[str]:
-    """Only a record with our values: the name may have a record of somebody else."""
+    """Only a record with our values: the name may have a record of somebody else.
+
+    Of several answers of a name it is the one with our identifier.
+    """
     zone, name, kind = inputs["zoneId"], inputs["name"], inputs["type"]
+    identifier = inputs.get("setIdentifier")
     found = client("route53").list_resource_record_sets(
-        HostedZoneId=zone, StartRecordName=name, StartRecordType=kind, MaxItems="1"
+        HostedZoneId=zone, StartRecordName=name, StartRecordType=kind, MaxItems=PAGE
     )
     quoted = kind in ("TXT", "SPF")
     wanted = sorted(f'"{value}"' if quoted else value for value in inputs["records"])
@@ -133,5 +139,5 @@ def record(client: Client, inputs: Inputs) -> Iterator[str]:
         values = sorted(record["Value"] for record in held.get("ResourceRecords", []))
         # Route53 writes a wildcard as \052
         same = (held["Name"].replace("\\052", "*"), held["Type"]) == (f"{name}.", kind)
-        if same and values == wanted:
-            yield f"{zone}_{name}_{kind}"
+        if same and values == wanted and held.get("SetIdentifier") == identifier:
+            yield "_".join((zone, name, kind, *([identifier] if identifier else [])))

@@ -9,6 +9,7 @@ import yaml
 from recorder import declare
 
 from ops import outputs
+from ops.leftovers import begun
 from ops.leftovers.records import _values, is_ours, looked_for
 from settings import read
 
@@ -46,3 +47,26 @@ def test_a_foreign_record_in_route53s_octal_is_read() -> None:
         "ResourceRecords": [{"Value": '"Gr\\303\\274\\303\\237e"'}, {"Value": '"a\\052b"'}],
     }
     assert _values(held) == ["Grüße", "a*b"]
+
+
+@pytest.mark.parametrize("identifier", [None, "mail-relay/prod/mx2.relay.example"])
+def test_of_several_answers_an_up_began_the_one_with_its_identifier(identifier: str | None) -> None:
+    """As Route53 lists them: by name, type and identifier."""
+    name, zone = "mail.relay.example", "ZR"
+    common = {"Name": f"{name}.", "Type": "A", "ResourceRecords": [{"Value": "192.0.2.2"}]}
+    mine = {"SetIdentifier": identifier} if identifier else {}
+    other = {**common, "SetIdentifier": "mail-relay/prod/mx1.relay.example"}
+
+    class Route53:
+        sets = (other, {**common, **mine}) if identifier else ({**common, **mine},)
+
+        def list_resource_record_sets(self, **given: str) -> dict[str, Any]:
+            return {"ResourceRecordSets": self.sets[: int(given["MaxItems"])]}
+
+    inputs = {"zoneId": zone, "name": name, "type": "A", "records": ["192.0.2.2"]}
+    if identifier:
+        inputs |= {"setIdentifier": identifier}
+    whole = f"{zone}_{name}_A" + (f"_{identifier}" if identifier else "")
+    assert [*begun.record(lambda _: Route53(), inputs)] == [whole]
+    Route53.sets = (other,)  # which is not what the `up` began
+    assert [*begun.record(lambda _: Route53(), inputs)] == []
