@@ -30,6 +30,7 @@ def sentences(change: Change) -> Iterator[str]:
             "certificate and an empty queue."
         )
     yield from _server(change)
+    yield from _drained(change)
     gateways = {gateway.name for gateway in change.after.gateways}
     steps = sorted(change.preview.of("Instance"), key=lambda s: (s.name not in gateways, s.name))
     for step in steps:
@@ -56,6 +57,18 @@ def _server(change: Change) -> Iterator[str]:
         if stays
         else "mail programs have to be told the new server."
     )
+
+
+def _drained(change: Change) -> Iterator[str]:
+    before = {g.name: g.drains for g in change.before.gateways} if change.before else {}
+    for gateway in change.after.gateways:
+        if gateway.drains and not before.get(gateway.name):
+            yield (
+                f"The gateway {gateway.name} takes no mail any more and sends what it has, so that "
+                "it can be taken away."
+            )
+        elif before.get(gateway.name) and not gateway.drains:
+            yield f"The gateway {gateway.name} takes mail again."
 
 
 def is_touched(step: Step) -> bool:

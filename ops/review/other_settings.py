@@ -15,6 +15,7 @@ TOLD = {
     ("gateways", "*", "name"),
     ("gateways", "*", "instanceType"),
     ("gateways", "*", "dataVolumeGiB"),
+    ("gateways", "*", "drain"),
     ("submission", "name"),
     *(
         (key,)
@@ -91,7 +92,8 @@ def _given(settings: Settings, listed: bool) -> dict[str, Any]:
     """The settings; of a login's or a client's own limits those that are set, as others follow."""
     found = settings.model_dump(by_alias=True)
     if listed and settings.gateway:
-        found |= {"gateway": None, "gateways": (found["gateway"],)}
+        own = {"zone": None, "drain": False}
+        found |= {"gateway": None, "gateways": ({**found["gateway"], **own},)}
     for key, items in (("clients", settings.clients), ("logins", settings.logins)):
         for dumped, item in zip(found[key], items, strict=True):
             if item.limits:

@@ -51,8 +51,8 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         if prefix > enough:
             yield (
                 f"mail-relay:{key}.zone: {gateway.own_zone!r}: each zone has a subnet of its own, "
-                f"and network.cidr {s.network.cidr} ends before this one's; give a network of /16 to "
-                f"/{enough}"
+                f"and network.cidr {s.network.cidr} ends before this one's; give a network of /16 "
+                f"to /{enough}"
             )
     if not s.taking:
         yield (

@@ -145,9 +145,9 @@ SHARED = "smtp.relay.example"
     [
         ([NAME, SHARED], ["installed"]),
         ([SHARED, NAME, "old.relay.example"], ["installed"]),
-        ([NAME], ["called", "installed"]),
-        ([NAME, "other.relay.example"], ["called", "installed"]),
-        ([NAME, f"x.{SHARED}"], ["called", "installed"]),
+        ([NAME], ["installed", "called", "installed"]),
+        ([NAME, "other.relay.example"], ["installed", "called", "installed"]),
+        ([NAME, f"x.{SHARED}"], ["installed", "called", "installed"]),
     ],
 )
 def test_one_that_lacks_the_name_of_all_gateways_is_got_for_both(

@@ -80,16 +80,16 @@ def test_while_a_gateway_is_rebuilt_the_others_serve(names: list[str], said: str
 
 
 def test_the_only_gateway_may_be_listed_and_nothing_changes() -> None:
-    one = {"gateway": {"name": ONE, "zone": "us-east-1b"}}
-    same = {"gateway": {}, "gateways": [{"name": ONE, "zone": "us-east-1b"}]}
+    one = {"gateway": {"name": ONE}}
+    same = {"gateway": {}, "gateways": [{"name": ONE}]}
     for before, after in ((one, same), (same, one)):
         assert sentences(change(before=before, after=after)) == ["Nothing changes for mail."]
 
 
 def test_a_zone_that_changes_on_the_way_to_the_list_is_told() -> None:
-    before = {"gateway": {"name": ONE, "zone": "us-east-1b"}}
-    after = {"gateway": {}, "gateways": [{"name": ONE}]}
-    said = f"The setting `mail-relay:gateways.{ONE}.zone` changes: `us-east-1b` → `unset`."
+    before = {"gateway": {"name": ONE}}
+    after = {"gateway": {}, "gateways": [{"name": ONE, "zone": "us-east-1b"}]}
+    said = f"The setting `mail-relay:gateways.{ONE}.zone` changes: `unset` → `us-east-1b`."
     assert said in sentences(change(before=before, after=after))
 
 
@@ -132,3 +132,11 @@ def test_another_name_of_the_only_gateway_concerns_those_who_connect_by_it(
         f'gateway["{TWO}<br/>gateway"]:::added',
         f'gone["{ONE}<br/>gateway until now"]:::removed',
     ]
+
+
+def test_a_gateway_that_drains_is_told_and_one_that_takes_mail_again() -> None:
+    takes = listed(ONE, TWO)
+    drains = {**takes, "gateways": [{"name": ONE}, {"name": TWO, "drain": True}]}
+    (said,) = sentences(change(before=takes, after=drains))
+    assert said.startswith(f"The gateway {TWO} takes no mail any more")
+    assert sentences(change(before=drains, after=takes)) == [f"The gateway {TWO} takes mail again."]

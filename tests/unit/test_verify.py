@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from verify_broken import ALL, Broken
-from verify_causes import WORLDS, World
+from verify_causes import WORLDS as ONE
+from verify_causes import World
+from verify_causes_of_several import SEVERAL
 from verify_look import Loopback, skipped, wrong
 from verify_world import (
     FACTS,
@@ -28,6 +30,8 @@ from ops.verify import causes, mx
 from ops.verify.run import passing
 from ops.verify.talk import SmtpSession
 from ops.verify.world import World as Names
+
+WORLDS = [*ONE, *SEVERAL]
 
 BY_SMARTHOST = {"smarthost": Smarthost(host="smtp.far.example", port=587)}
 PASSES = "v=spf1 include:_spf.relay.example ~all"

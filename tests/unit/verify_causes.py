@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from verify_broken import BESIDE, BOTH, LOGIN
+from verify_broken import LOGIN
 from verify_world import (
     FACTS,
     GATEWAY,
@@ -12,14 +12,9 @@ from verify_world import (
     PORTS,
     REFUSED,
     ROLES,
-    SECOND,
-    SECONDS_NAMES,
-    SUBMIT,
-    WANTED,
     Port,
 )
 
-from mail.zonefile import RecordSet
 from ops.verify.group import Group, Rule
 
 LATER = "451 4.7.1 Service unavailable - try again later"
@@ -386,43 +381,4 @@ NAMES = [
     ),
 ]
 
-BOTH_SEND = f"v=spf1 ip4:203.0.113.9 ip4:{SECOND.address} -all"
-_TWO = {
-    "gateways": (*WANTED.gateways, SECOND),
-    "records": (
-        *(r for r in WANTED.records if r.name != "_spf.relay.example"),
-        RecordSet("_spf.relay.example", "TXT", 300, (BOTH_SEND,)),
-        RecordSet(SECOND.name, "A", 300, (SECOND.address,)),
-        RecordSet(SECOND.name, "TXT", 300, ("v=spf1 a -all",)),
-        RecordSet(SUBMIT, "A", 30, ("203.0.113.9", SECOND.address)),
-    ),
-}
-SEVERAL = [
-    World(
-        "one of two gateways is off",
-        {
-            f"host-silent {SECOND.name}": {
-                *(f"port-filtered {SECOND.name}:{port}" for port in (25, 587, 465)),
-                f"submission-without {SUBMIT}",
-            }
-        },
-        ports=BOTH,
-        names={
-            f"{SUBMIT} A": ["203.0.113.9"],
-            "_spf.relay.example TXT": [BOTH_SEND],
-            **SECONDS_NAMES,
-        },
-        outputs={**BESIDE, **_TWO},
-    ),
-    World(
-        "a certificate is for none of its names",
-        {
-            f"certificate-name {AT}465": {f"submission-certificate {SUBMIT} at {GATEWAY}"},
-        },
-        ports={465: Port(before=(), after=LOGIN, certificate="other name")},
-        names={f"{SUBMIT} A": ["203.0.113.9"]},
-        outputs=BESIDE,
-    ),
-]
-
-WORLDS = [*SERVICES, *CLOSED, *HOSTS, *NAMES, *SEVERAL]
+WORLDS = [*SERVICES, *CLOSED, *HOSTS, *NAMES]
