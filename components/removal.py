@@ -75,7 +75,7 @@ class Removal:
         waiting = seen.status.queue.messages + seen.status.queue.held
         if waiting:
             return (
-                f"{name} still has {waiting} messages: ./relay queue list {name} shows them; wait "
+                f"{name} still has {waiting} messages: ./relay queue list --host {name} shows them; wait "
                 f"until there are none, or {lost}"
             )
         return ""
