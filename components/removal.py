@@ -18,6 +18,7 @@ from settings import Settings
 
 # A host writes its status every minute.
 STALE_SECONDS = 300.0
+POSTFIX = "postfix.service"
 
 
 class MailWaits(Exception):
@@ -67,16 +68,18 @@ class Removal:
         client: Any = self.account.client("s3")
         seen = see(client, status, status)
         lost = f"mail-relay:discard: [{name}] takes it away with what waits there"
-        if seen.status is None or time.time() - seen.written > STALE_SECONDS:
+        found = seen.status
+        if found is None or time.time() - seen.written > STALE_SECONDS:
             return (
                 f"{name} has not written how it is for some minutes, and its data volume may hold "
                 f"mail; {lost}"
             )
-        waiting = seen.status.queue.messages + seen.status.queue.held
-        if waiting:
+        if found.unread or POSTFIX in {*found.stopped, *found.silent}:
+            return f"{name} cannot tell whether mail waits there: see ./relay verify; {lost}"
+        if found.queue.messages:
             return (
-                f"{name} still has {waiting} messages: ./relay queue list --host {name} shows them; wait "
-                f"until there are none, or {lost}"
+                f"{name} still has {found.queue.messages} messages: ./relay queue list --host "
+                f"{name} shows them; wait until there are none, or {lost}"
             )
         return ""
 
