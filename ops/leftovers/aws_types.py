@@ -200,6 +200,6 @@ TYPES = {
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": AwsType(),
     "aws:s3/bucketObjectv2:BucketObjectv2": AwsType(),
     "aws:route53/zone:Zone": AwsType(tagged=True, begun=begun.zone),
-    "aws:route53/healthCheck:HealthCheck": AwsType(tagged=True),
+    "aws:route53/healthCheck:HealthCheck": AwsType(tagged=True, begun=begun.health_check),
     "aws:route53/record:Record": AwsType(begun=begun.record),
 }

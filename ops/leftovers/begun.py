@@ -123,6 +123,23 @@ def zone(client: Client, inputs: Inputs) -> Iterator[str]:
                 yield zone["Id"].rpartition("/")[2]
 
 
+def health_check(client: Client, inputs: Inputs) -> Iterator[str]:
+    """One of the stack's own address and port, with its tags or, if it was cut off there, none."""
+    route53 = client("route53")
+    for page in route53.get_paginator("list_health_checks").paginate():
+        for check in page["HealthChecks"]:
+            config = check["HealthCheckConfig"]
+            asked = config.get("IPAddress"), config.get("Port"), config["Type"]
+            if asked != (inputs["ipAddress"], inputs["port"], inputs["type"]):
+                continue
+            found = route53.list_tags_for_resource(
+                ResourceType="healthcheck", ResourceId=check["Id"]
+            )
+            tags = {tag["Key"]: tag["Value"] for tag in found["ResourceTagSet"]["Tags"]}
+            if not tags or inputs["tags"].items() <= tags.items():
+                yield check["Id"]
+
+
 def record(client: Client, inputs: Inputs) -> Iterator[str]:
     """Only a record with our values: the name may have a record of somebody else.
 

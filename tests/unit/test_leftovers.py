@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,3 +71,32 @@ def test_of_several_answers_an_up_began_the_one_with_its_identifier(identifier: 
     assert [*begun.record(lambda _: Route53(), inputs)] == [whole]
     Route53.sets = (other,)  # which is not what the `up` began
     assert [*begun.record(lambda _: Route53(), inputs)] == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "config", "found"),
+    [
+        ({"Stack": "prod", "Name": "x"}, {}, ["c1"]),
+        ({}, {}, ["c1"]),  # cut off before it was tagged
+        ({"Stack": "other"}, {}, []),
+        ({}, {"IPAddress": "192.0.2.9"}, []),
+        ({}, {"Port": 25}, []),
+        ({}, {"Type": "HTTPS"}, []),
+    ],
+)
+def test_a_health_check_that_an_up_began_is_found(
+    tags: dict[str, str], config: dict[str, Any], found: list[str]
+) -> None:
+    held = {"IPAddress": "192.0.2.2", "Port": 465, "Type": "TCP", **config}
+    page = {"HealthChecks": [{"Id": "c1", "HealthCheckConfig": held}]}
+
+    class Route53:
+        def get_paginator(self, _: str) -> Any:
+            return SimpleNamespace(paginate=lambda: [page])
+
+        def list_tags_for_resource(self, **_: str) -> dict[str, Any]:
+            listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+            return {"ResourceTagSet": {"Tags": listed}}
+
+    inputs = {"ipAddress": "192.0.2.2", "port": 465, "type": "TCP", "tags": {"Stack": "prod"}}
+    assert [*begun.health_check(lambda _: Route53(), inputs)] == found
