@@ -170,7 +170,7 @@ def test_with_opendkim_stopped_nothing_leaves_unsigned(world: World) -> None:
         (b"", "it is not JSON (0 bytes)"),
         (b'{"version": 1', "it is not JSON"),
         (b'{"version": 1, "host": "x"}', "its keys are not"),
-        ("foreign", "it is for 'mail.other.example'"),
+        ("foreign", "it is for ['mail.other.example']"),
         ("mailboxes", "it needs mailbox_files.py, this host was made without"),
     ],
 )
@@ -182,7 +182,7 @@ def test_a_bad_tables_object_leaves_the_last_good_one_serving(
         name = s3.list_buckets()["Buckets"][0]["Name"]
         good = s3.get_object(Bucket=name, Key="gateway.json")["Body"].read()
         changes = {
-            "foreign": {"host": "mail.other.example"},
+            "foreign": {"gateways": ["mail.other.example"]},
             "mailboxes": {"mailboxes": {LOGIN: {"quotaMiB": 1, "aliases": []}}},
         }
         if isinstance(content, str):
