@@ -84,7 +84,7 @@ def identities(
         )
         for gateway in settings.gateways
     }
-    for key, gateway in zip(settings.hosts, settings.gateways, strict=False):
+    for key, gateway in settings.placed_gateways.items():
         if volume := made[gateway.name].volume:
             # it stays where it is, and AWS would refuse to attach it to an instance elsewhere
             zone = network.place(gateway.own_zone).zone

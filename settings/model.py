@@ -170,6 +170,11 @@ class Settings(_Model):
         return (self.gateway,) if self.gateway else self.listed_gateways
 
     @property
+    def placed_gateways(self) -> dict[str, Gateway]:
+        """The gateways by their place in the settings, as `hosts`."""
+        return {key: host for key, host in self.hosts.items() if isinstance(host, Gateway)}
+
+    @property
     def taking(self) -> tuple[Gateway, ...]:
         """The gateways that take mail: all that do not drain."""
         return tuple(gateway for gateway in self.gateways if not gateway.drains)

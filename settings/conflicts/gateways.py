@@ -19,9 +19,7 @@ def names_conflicts(s: Settings) -> Iterator[str]:
     if not s.gateways:
         yield MISSING
         return
-    for key, host in s.hosts.items():
-        if not key.startswith("gateway"):
-            continue
+    for key, host in s.placed_gateways.items():
         if "." not in names.parent(host.name):
             yield (
                 f"mail-relay:{key}.name: {host.name!r}: give a host name below your domain, "
@@ -44,7 +42,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
             "client; give 587 and 465 a name of their own"
         )
     prefix = ipaddress.IPv4Network(s.network.cidr).prefixlen
-    for key, gateway in zip(s.hosts, s.gateways, strict=False):
+    for key, gateway in s.placed_gateways.items():
         if not gateway.own_zone or prefix > 24:  # which is told of the network itself
             continue
         enough = 24 - subnet_number(gateway.own_zone).bit_length()

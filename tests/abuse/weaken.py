@@ -121,6 +121,7 @@ def _take_back(mutant: Mutant) -> list[str]:
 
 
 # A process that waits for a session when the configuration changes may still take one by the old.
+# pgrep ends with 1 where there is none.
 RELOAD = """
 old=$(pgrep -d, -x 'smtpd|cleanup' || true)
 postfix reload 2>/dev/null
