@@ -201,6 +201,8 @@ def _object(action: str, arn: str) -> dict[str, Any]:
 def certificate_statements(zones: Mapping[str, pulumi.Input[str]]) -> list[dict[str, Any]]:
     """IAM statements that allow changing the ACME challenges' records only (RFC 8555, 8.4).
 
+    Looking them up is allowed by the zone, whose records anybody can ask for.
+
     `zones` are the zones' ids by the names that the certificate is for.
     """
     prefix = "route53:ChangeResourceRecordSets"
@@ -209,6 +211,10 @@ def certificate_statements(zones: Mapping[str, pulumi.Input[str]]) -> list[dict[
         f"{prefix}RecordTypes": ["TXT"],
         f"{prefix}Actions": ["UPSERT", "DELETE"],
     }
+    where = _one_or_all(
+        pulumi.Output.format("arn:aws:route53:::hostedzone/{0}", zone)
+        for zone in dict.fromkeys(zones.values())
+    )
     return [
         {"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"},
         {
@@ -218,11 +224,13 @@ def certificate_statements(zones: Mapping[str, pulumi.Input[str]]) -> list[dict[
         },
         {
             "Effect": "Allow",
+            "Action": "route53:ListResourceRecordSets",
+            "Resource": where,
+        },
+        {
+            "Effect": "Allow",
             "Action": "route53:ChangeResourceRecordSets",
-            "Resource": _one_or_all(
-                pulumi.Output.format("arn:aws:route53:::hostedzone/{0}", zone)
-                for zone in dict.fromkeys(zones.values())
-            ),
+            "Resource": where,
             "Condition": {
                 "ForAllValues:StringEquals": tests,
                 # ForAllValues is also true if the key is absent from the request

@@ -120,6 +120,14 @@ class Region:
             permissions.judge(self._memory, key, "route53:GetChange", arn, {})
         elif request.path.rstrip("/").endswith("/hostedzone") and request.method == "GET":
             permissions.judge(self._memory, key, "route53:ListHostedZones", "*", {})
+        elif path:
+            permissions.judge(
+                self._memory,
+                key,
+                "route53:ListResourceRecordSets",
+                f"arn:aws:route53:::hostedzone/{path[1]}",
+                {},
+            )
         else:
             arn = f"arn:aws:route53:::{request.path.removeprefix('/2013-04-01/')}"
             permissions.judge(self._memory, key, f"route53:{request.method}", arn, {})

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.policy import SMTP
+from typing import Any
 
 import pytest
 from world import GATEWAY, LOGIN, OTHER_LOGIN, World
@@ -175,3 +176,39 @@ def test_a_renewed_certificate_is_picked_up_with_connections_open(world: World) 
         session.send_message(send.compose(LOGIN, send.RECIPIENT, subject))
     assert world.arrived(subject).verdict.passes()
     assert world.failed_units(GATEWAY) == ""
+
+
+def challenge_records(world: World, action: str = "", **record: Any) -> list[dict[str, Any]]:
+    """The TXT record sets at the challenge of the gateway's name, after a change by its owner."""
+    name = f"_acme-challenge.{GATEWAY}."
+    with world.network():
+        route53 = world.client("route53")
+        zones = {z["Name"]: z["Id"] for z in route53.list_hosted_zones()["HostedZones"]}
+        zone = zones["relay.example."]
+        if action:
+            change = {
+                "Action": action,
+                "ResourceRecordSet": {"Name": name, "Type": "TXT", **record},
+            }
+            route53.change_resource_record_sets(
+                HostedZoneId=zone, ChangeBatch={"Changes": [change]}
+            )
+        found = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return [each for each in found if each["Name"] == name]
+
+
+def test_a_challenge_is_answered_beside_another_gateways(world: World) -> None:
+    other = {"TTL": 10, "ResourceRecords": [{"Value": '"of another gateway"'}]}
+    other |= {"SetIdentifier": "mx2.relay.example", "MultiValueAnswer": True}
+    (before,) = challenge_records(world, "CREATE", **other)
+    try:
+        world.run(GATEWAY, "certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew")
+        assert challenge_records(world) == [before]
+    finally:
+        challenge_records(world, "DELETE", **other)
+
+
+def test_a_challenge_that_was_answered_by_hand_is_no_hindrance(world: World) -> None:
+    challenge_records(world, "CREATE", TTL=300, ResourceRecords=[{"Value": '"long ago"'}])
+    world.run(GATEWAY, "certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew")
+    assert challenge_records(world) == []

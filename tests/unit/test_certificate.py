@@ -84,7 +84,7 @@ class Volume:
         chain, key = pair(ends, *names)
         (self.folder / "live" / NAME / "fullchain.pem").write_bytes(chain)
         (self.folder / "live" / NAME / "privkey.pem").write_bytes(key)
-        conf = f"version = 4.0.0\n[renewalparams]\nserver = {server}\n"
+        conf = f"version = 4.0.0\n[renewalparams]\nserver = {server}\nauthenticator = dns-route53\n"
         (self.folder / "renewal" / f"{NAME}.conf").write_text(conf)
 
     def run(self) -> list[str]:
@@ -175,3 +175,10 @@ def test_an_apostrophe_in_an_address_is_no_quotation_mark() -> None:
     host = dataclasses.replace(GATEWAY, acme_email="o'brien@inbox.example")
     subprocess.run(["sh", "-n"], input=files(host)[SCRIPT], text=True, check=True)
     assert "'o'\"'\"'brien@inbox.example'" in files(host)[SCRIPT]
+
+
+def test_one_of_certbots_own_plug_in_is_renewed_by_ours(volume: Volume) -> None:
+    volume.put(NOW + datetime.timedelta(days=60))
+    assert volume.run() == ["installed"]
+    renewal = (volume.folder / "renewal" / f"{NAME}.conf").read_text()
+    assert "authenticator = mail-relay\n" in renewal
