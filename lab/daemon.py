@@ -86,6 +86,7 @@ class Daemon:
             **os.environ,
             "PEBBLE_VA_NOSLEEP": "1",
             "PEBBLE_WFE_NONCEREJECT": "0",
+            "PEBBLE_AUTHZREUSE": "0",  # a challenge for each certificate
             "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
         }
         with (self.lab.directory / f"{name}.log").open("ab") as output:

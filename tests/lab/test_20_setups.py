@@ -4,6 +4,7 @@ import imaplib
 import json
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -18,6 +19,7 @@ from ops.lab.stories import STORIES
 from ops.lab.stories.basics import JANE, mailbox
 from ops.lab.stories.stage import Stage, refused
 from ops.lab.target import LabTarget, named
+from ops.outputs import Host
 
 
 @dataclass(frozen=True)
@@ -151,11 +153,25 @@ def a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole(set_up: SetUp) -
         assert size.split()[-1] == "10G"
 
 
+def all_gateways_renew_their_certificates_at_once(set_up: SetUp) -> None:
+    lab = Lab(set_up.key)
+    with stranger(lab) as friend, ThreadPoolExecutor() as at_once:
+        stage = Stage(lab, set_up.target.outputs(), friend)
+
+        def renew(gateway: Host) -> None:
+            stage.run(gateway, "certbot", "renew", "--force-renewal", "--no-random-sleep-on-renew")
+
+        gateways = set_up.target.outputs().gateways
+        assert len(gateways) > 1
+        assert list(at_once.map(renew, gateways)) == [None] * len(gateways)
+
+
 CHANGES = {
     "basics": (
         mailboxes_come_and_go_without_touching_the_host,
         a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole,
     ),
+    "resilient": (all_gateways_renew_their_certificates_at_once,),
 }
 
 
