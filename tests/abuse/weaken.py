@@ -125,7 +125,11 @@ def _take_back(mutant: Mutant) -> list[str]:
 RELOAD = """
 old=$(pgrep -d, -x 'smtpd|cleanup' || true)
 postfix reload 2>/dev/null
-for tenth in $(seq 50); do ps -p "${old:-0}" >/dev/null || break; sleep 0.1; done
+for tenth in $(seq 600); do
+    ps -o pid=,args= -p "${old:-0}" || break
+    [ "$tenth" -lt 600 ]
+    sleep 0.1
+done >&2
 """
 
 
