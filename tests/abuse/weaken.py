@@ -43,8 +43,8 @@ def weakened(place: Place, mutant: Mutant) -> Iterator[None]:
     """Meanwhile the host runs with the weakened configuration."""
     with _account(place, mutant):
         try:
+            place.hang_up()  # whom a process with the old configuration would serve on
             _run(place, mutant, _apply(mutant))
-            place.hang_up()
             place.forget()
             yield
         finally:
