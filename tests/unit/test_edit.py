@@ -52,7 +52,7 @@ def refused(file: Path, *arguments: str) -> list[str]:
 
 def test_a_value_of_nothing_is_a_value(file: Path) -> None:
     (line,) = refused(file, "domains", "change", "shop.example", "--ttl", "0")
-    assert line.startswith("mail-relay:domains[0].ttl: 0: ")
+    assert line.startswith("mail-relay:domains[0].ttl (shop.example): 0: ")
 
 
 def test_spf_terms_that_leave_the_gateways_out_are_told(file: Path, told: list[str]) -> None:
@@ -157,7 +157,9 @@ def test_an_exchanger_that_is_none_is_refused_with_what_is_right(file: Path, giv
     before = file.read_text()
     error = edit("domains", "add", "new.example", "--mx", given)
     assert error is not None
-    assert f"--mx {given!r}: give HOST" in str(error) or "mx[0].host: '10'" in str(error)
+    assert f"--mx {given!r}: give HOST" in str(error) or "mx[0].host (new.example): '10'" in str(
+        error
+    )
     assert file.read_text() == before
 
 
