@@ -58,7 +58,7 @@ def conflicts(s: Settings) -> Iterator[str]:
     yield from twice("domains", [d.name for d in s.domains])
     hosts = {host.name for host in s.hosts.values() if host.public}
     gateways = [gateway.name for gateway in s.gateways]
-    receiving, policies = set(s.receiving), s.spf_policies
+    receiving, policies = set(s.receiving), s.spf_policies()
     for number, domain in enumerate(s.domains):
         key = f"mail-relay:domains[{number}]"
         if domain.name in gateways:

@@ -81,8 +81,8 @@ def test_reports_to_an_address_here_that_nobody_reads_are_refused() -> None:
     domains = [{"name": "shop.example", "dmarc": {"reports": ["dmarc@shop.example"]}}]
     assert lines(changed(domains=domains, forwards=forwards)) == [
         "mail-relay:domains[0].dmarc.reports (shop.example): 'dmarc@shop.example': shop.example is "
-        "received here and has no such address; add it to mail-relay:forwards or mail-relay:mailboxes, or name "
-        "one elsewhere"
+        "received here and has no such address; add it to mail-relay:forwards or "
+        "mail-relay:mailboxes, or name one elsewhere"
     ]
 
 
@@ -122,7 +122,7 @@ def test_a_dkim_key_made_elsewhere_is_taken_whatever_its_pem_form() -> None:
         ),
         (
             {"s1": pem(rsa.generate_private_key(public_exponent=65537, key_size=1024))},  # noqa: S505
-            "keys.s1 (shop.example): an RSA key of 1024 bits; give the private key in PEM, RSA of 2048 bits",
+            "keys.s1 (shop.example): an RSA key of 1024 bits; give the private key in PEM",
         ),
         (
             {"s1": pem(ec.generate_private_key(ec.SECP256R1()))},
