@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -21,6 +22,12 @@ results = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, **_AS_IT_IS
 def print_json(value: Any) -> None:
     """A result for programs."""
     print(json.dumps(value, indent=2))
+
+
+def shown_path(file: Path) -> str:
+    """A file as it can be opened from here."""
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 def several(count: int, one: str, more: str) -> str:
