@@ -17,6 +17,8 @@ PASSWORD = re.compile(r"[!-9;-~]{8,128}")
 # What is often written around a name and an address: a URL's other parts, a person's name.
 URL = re.compile(r"^\s*([a-zA-Z]+://)?|(:\d+)?(/.*)?\s*$")
 AROUND_ADDRESS = re.compile(r"^mailto:|^[^<>]*<|>\s*$|^\s+|\s+$")
+# A gateway's users whose mail goes to the operator.
+GATEWAY_USERS = ("root", "postmaster", "abuse", "mailer-daemon", "admin", "certbot")
 DOMAIN_LENGTH, LOCAL_LENGTH = 253, 64
 # A path, which is an address in angle brackets, has at most 256 octets (RFC 5321, 4.5.3.1.3).
 ADDRESS_LENGTH = 254
