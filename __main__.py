@@ -1,6 +1,7 @@
 """mail-relay: mail relays in the cloud, from one stack file."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pulumi
@@ -8,7 +9,8 @@ from pulumi.runtime.config import CONFIG
 
 from components.stack import declare
 from settings import SettingsError, read
-from settings.advice import advice
+from settings.advice import advice, secrets_in_clear, spf_advice
+from settings.passing import needs_addresses
 
 PREFIX = "mail-relay:"
 
@@ -19,6 +21,11 @@ def parsed(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        pulumi.log.warn(line)
 
 
 def main() -> None:
@@ -32,9 +39,13 @@ def main() -> None:
     except SettingsError as error:
         raise pulumi.RunError("wrong settings:\n  " + "\n  ".join(error.lines)) from None
     encrypted = {name for name, key in given.items() if pulumi.runtime.is_config_secret(key)}
-    for line in advice(settings, encrypted):
-        pulumi.log.warn(line)
+    _tell([*secrets_in_clear(settings, encrypted), *advice(settings)])
     outputs = declare(settings, pulumi.Config("aws").require("region"))
+    if needs_addresses(settings):
+        addresses = {gateway["name"]: gateway["address"] for gateway in outputs["gateways"]}
+        pulumi.Output.all(**addresses).apply(lambda known: _tell(spf_advice(settings, known)))
+    else:
+        _tell(spf_advice(settings, {}))
     for name, value in outputs.items():
         pulumi.export(name, value)
 

@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mail.names import GATEWAY_USERS
+
 Bundle = Mapping[str, Any]
 TABLES = "/srv/mail/tables/current"
-# a gateway's users whose mail goes to the operator (templates/.../virtual)
-USERS = ("root", "postmaster", "abuse", "mailer-daemon", "admin", "certbot")
 # in the place of a sender who is to get no notices (agent/guard/inbound.py), and where they end
 NO_NOTICES, ENDS_HERE = "nobounce", "nobounce@nobody.invalid"
 
@@ -64,7 +64,7 @@ def gateway_users(bundle: Bundle) -> str:
     """Postfix's virtual_alias_maps for the gateways' names, whose mail any of them may get."""
     found = dict[str, str]()
     for gateway in sorted(bundle["gateways"]):
-        found |= {f"{user}@{gateway}": bundle["operator"] for user in USERS}
+        found |= {f"{user}@{gateway}": bundle["operator"] for user in GATEWAY_USERS}
         found[f"{NO_NOTICES}@{gateway}"] = ENDS_HERE
     return "".join(f"{address} {target}\n" for address, target in found.items())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cloudinit.hosts import AnyHost, folders
-from mail import dmarc
+from mail import dmarc, names
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
@@ -30,6 +30,7 @@ _environment = Environment(
 _environment.filters["quote"] = shlex.quote
 # The registered (organizational) domain of a host's name.
 _environment.filters["registered"] = dmarc.organizational
+_environment.globals["gateway_users"] = names.GATEWAY_USERS
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,11 @@ LOCAL_PART = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|
 MAILBOX_LOCAL = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 # What sasldb, Dovecot's passwd-file and a line USER:PASSWORD of Postfix's can all hold.
 PASSWORD = re.compile(r"[!-9;-~]{8,128}")
+# What is often written around a name and an address: a URL's other parts, a person's name.
+URL = re.compile(r"^\s*([a-zA-Z]+://)?|(:\d+)?(/.*)?\s*$")
+AROUND_ADDRESS = re.compile(r"^mailto:|^[^<>]*<|>\s*$|^\s+|\s+$")
+# A gateway's users whose mail goes to the operator.
+GATEWAY_USERS = ("root", "postmaster", "abuse", "mailer-daemon", "admin", "certbot")
 DOMAIN_LENGTH, LOCAL_LENGTH = 253, 64
 # A path, which is an address in angle brackets, has at most 256 octets (RFC 5321, 4.5.3.1.3).
 ADDRESS_LENGTH = 254
@@ -27,6 +32,10 @@ def domain_problem(name: str) -> str | None:
     if name != right and domain_problem(right) is None:
         how = "leave out the final dot" if name.endswith(".") else "write it in lower case"
         return f"{how}: {right}"
+    if "@" in name:
+        return "give a domain, no address"
+    if (alone := URL.sub("", name)) != name:
+        return f"give the name alone, such as {alone if is_domain(alone) else 'mail.example.com'}"
     if len(name) > DOMAIN_LENGTH:
         return f"a domain name has at most {DOMAIN_LENGTH} characters"
     labels = name.split(".")
@@ -50,12 +59,14 @@ def address_problem(address: str) -> str | None:
     programs could read it as an option (`allow_min_user`).
     """
     local, at, domain = address.rpartition("@")
-    if not at:
+    if not at or not local:
         return "give a whole address, such as me@example.com"
     right = f"{local.lower()}@{domain.lower().rstrip('.')}"
     if address != right and address_problem(right) is None:
         how = "leave out the final dot" if domain.endswith(".") else "write it in lower case"
         return f"{how}: {right}"
+    if (alone := AROUND_ADDRESS.sub("", address)) != address and is_address(alone):
+        return f"give the address alone: {alone}"
     if len(local) > LOCAL_LENGTH or not LOCAL_PART.fullmatch(local):
         return (
             f"{local!r} is not a local part of 1 to {LOCAL_LENGTH} letters, digits and "

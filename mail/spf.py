@@ -19,6 +19,8 @@ EXAMPLE = "give an SPF mechanism, such as include:_spf.example.net (RFC 7208, 5)
 DNS_NAME = re.compile(r"(?=.{1,254}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 # An address that nobody has (RFC 1112, 4), and a placeholder for unknown addresses of gateways.
 NOBODY, ANY = "240.0.0.1", "192.0.2.1"
+# The policy of a name that nobody sends as (RFC 7208, 10.1.2).
+NOBODY_SENDS = "v=spf1 -all"
 
 
 def is_policy(text: str) -> bool:
@@ -76,7 +78,7 @@ def _read(policy: str, domain: str, known: Mapping[str, str]) -> "tuple[_Query, 
     """Parse a policy with pyspf, which sees only our DNS names; also its error, if any."""
 
     def look_up(name: str, kind: str) -> Sequence[str]:
-        text = policy if name == domain else known.get(name, "v=spf1 -all")
+        text = policy if name == domain else known.get(name, NOBODY_SENDS)
         return [text] if kind == "TXT" else ()
 
     query = _Query(NOBODY, f"postmaster@{domain}", domain, look_up)
@@ -111,10 +113,9 @@ def names_addresses(terms: Sequence[str]) -> bool:
     return any(term.lstrip(QUALIFIERS) == "ip4" for term in terms)
 
 
-def names_gateways(terms: Sequence[str]) -> bool:
-    """Whether the gateways certainly pass by a policy with these terms."""
-    plain = [term.lstrip("+") for term in terms]
-    return GATEWAYS in plain or names_addresses(plain)
+def has_literals(terms: Sequence[str]) -> bool:
+    """Whether addresses are written out in these terms."""
+    return any(term.lstrip(QUALIFIERS).lower().startswith("ip4:") for term in terms)
 
 
 def host(terms: Sequence[str] = ()) -> str:
@@ -152,6 +153,14 @@ def evaluate(address: str, sender: str, helo: str, look_up: LookUp) -> Evaluatio
         result = "permerror"
         problem = f"{query.voids} look-ups find nothing; SPF allows {VOID_LOOK_UPS}"
     return Evaluation(result, problem, query.lookups, query.voids)
+
+
+def passes(address: str, sender: str, helo: str, look_up: LookUp) -> bool:
+    """Whether check_host() says pass, where `look_up` knows only some of the world's names.
+
+    So look-ups that find nothing are not counted.
+    """
+    return _Query(address, sender, helo, look_up).check()[0] == "pass"
 
 
 class _Query(pyspf.query):

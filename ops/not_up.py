@@ -6,6 +6,7 @@ from common.errors import RelayError
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.target import Target
+from ops.terminal import shown_path
 from settings import Settings
 
 Listed = Callable[[Settings], Iterable[str]]
@@ -19,7 +20,7 @@ def why(target: Target, name: str, listed: Listed) -> str:
         return ""
     if not known:
         return ""
-    return f"{name} is in {target.file.name} and not up yet: {target.apply_command}"
+    return f"{name} is in {shown_path(target.file)} and not up yet: {target.apply_command}"
 
 
 def check(target: Target, name: str, listed: Listed) -> None:

@@ -1,5 +1,7 @@
 """Options that commands have in common, and the stack that they mean."""
 
+import re
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
@@ -7,6 +9,27 @@ import typer
 from ops.errors import StackError
 from ops.target import AwsTarget, Target
 
+# How much each letter behind a number is worth.
+_SIZES = {"m": 1, "g": 1024, "t": 1024**2}
+_TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _whole(unit: str, worth: Mapping[str, int], example: int) -> Callable[[str], int]:
+    """A parser of whole numbers, which tells those who give a unit what would be right."""
+
+    def parse(text: str | int) -> int:
+        said = str(text).strip()
+        if re.fullmatch(r"-?\d{1,18}", said):
+            return int(said)
+        found = re.fullmatch(r"(\d{1,9})\s*([a-z])[a-z]*", said.lower())
+        right = int(found[1]) * worth[found[2]] if found and found[2] in worth else example
+        raise typer.BadParameter(f"{text!r}: give a whole number of {unit} alone, such as {right}")
+
+    return parse
+
+
+MIB = _whole("MiB", _SIZES, 2048)
+SECONDS = _whole("seconds", _TIMES, 300)
 StackOption = Annotated[
     str | None,
     typer.Option("--stack", help="The stack; unless given, the one that Pulumi has selected."),
@@ -34,7 +57,7 @@ def target(stack: str | None, lab: str | None) -> Target:
         stack = said.strip()
     found = AwsTarget(stack)
     if not found.file.exists():
-        raise StackError(f"--stack {stack}: there is no {found.file.name} in {found.file.parent}")
+        raise StackError(f"--stack {stack}: there is no {found.file}")
     return found
 
 

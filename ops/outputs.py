@@ -147,6 +147,6 @@ def read(outputs: Mapping[str, Any]) -> Outputs:
         detail = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in detail["loc"])
         raise OutputsMissing(
-            f"the stack's outputs are not what this program makes ({where}: {detail['msg']}): "
+            f"the stack's outputs are not what this program makes ({where}): "
             "run `pulumi up` once with it"
         ) from None

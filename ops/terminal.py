@@ -5,15 +5,20 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 # What others say, or a file holds, is shown as it is: no text is markup, colours are Text's.
 _AS_IT_IS: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
-PIPE_WIDTH = 200
+# Where no terminal is, a line is as long as what it says: programs and files do not wrap it.
+PIPE_WIDTH = 10_000
+# Between columns, and at both ends of a line.
+_BORDER, _EDGE = 3, 1
 notes = Console(stderr=True, **_AS_IT_IS)
 results = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, **_AS_IT_IS)
 
@@ -23,22 +28,70 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
+def shown_path(file: Path) -> str:
+    """A file as it can be opened from here."""
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
+
+
 def several(count: int, one: str, more: str) -> str:
     """So many, in words that fit the number."""
     return f"{count} {one if count == 1 else more}"
 
 
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:
-    """A result for people: one column for each key; a list of nothing says so."""
+    """A result for people: one column for each key; a list of nothing says so.
+
+    Lines are broken between words; where not even words fit, each key has a line of its own.
+    """
     if not rows:
         notes.print(f"{title}: none")
         return
+    keys, cells = list(rows[0]), [[_cell(value) for value in row.values()] for row in rows]
+    columns = [[key, *column] for key, *column in zip(keys, *cells, strict=True)]
+    widths = _widths(columns, results.width - _EDGE)
+    if widths is None:
+        _print_blocks(title, keys, cells)
+        return
     table = Table(title=title, title_justify="left")
-    for key in rows[0]:
-        table.add_column(key, overflow="fold")
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
+    for key, width in zip(keys, widths, strict=True):
+        table.add_column(key, overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*row)
     results.print(table)
+
+
+def _widths(columns: list[list[str]], room: int) -> list[int] | None:
+    """The columns' widths in which no word is broken, or None if there is not room enough."""
+    wanted = [max(map(_longest_line, column)) for column in columns]
+    found = [max(cell_len(word) for cell in c for word in (*cell.split(), "")) for c in columns]
+    spare = room - sum(width + _BORDER for width in found)
+    if spare < 0:
+        return None
+    for _ in range(spare):
+        lacks = [want - width for want, width in zip(wanted, found, strict=True)]
+        if max(lacks) <= 0:
+            break
+        found[lacks.index(max(lacks))] += 1
+    return found
+
+
+def _longest_line(text: str) -> int:
+    return max(map(cell_len, text.split("\n")))
+
+
+def _print_blocks(title: str, keys: list[str], cells: list[list[str]]) -> None:
+    """The rows one after another, each key that has something on a line of its own."""
+    results.print(title, style="italic")
+    for row in cells:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for key, cell in zip(keys, row, strict=True):
+            if cell:
+                table.add_row(Text(key, "bold"), cell)
+        results.print(table)
+        results.print()
 
 
 def _cell(value: Any) -> str:

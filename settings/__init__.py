@@ -41,7 +41,7 @@ def read(raw: Mapping[str, Any]) -> Settings:
         lines = list(errors.lines(raw, error, Settings))
         if raw.get("gateway") in (None, {}) and not raw.get("gateways"):
             lines = [MISSING, *lines]
-        raise SettingsError(lines) from None
+        raise SettingsError([errors.named(raw, line, Settings) for line in lines]) from None
     if lines := list(conflicts(settings)):
-        raise SettingsError(lines)
+        raise SettingsError([errors.named(raw, line, Settings) for line in lines])
     return settings

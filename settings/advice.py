@@ -1,4 +1,7 @@
-"""Advice about settings that are valid and probably a mistake."""
+"""Advice about settings that are valid and probably a mistake.
+
+Each line has a key and a remedy, and names the item of a list as errors do.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -6,47 +9,96 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from mail import spf
+from settings import errors
+from settings.domains import MailDomain
 from settings.marks import fields
 from settings.model import Settings
+from settings.passing import gateways_pass
 
 
-def advice(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
-    """One line for each: the key and a remedy; `encrypted` are keys stored encrypted as a whole."""
+def secrets_in_clear(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
+    """Secrets that everybody who has the file can read; `encrypted` are keys stored as secrets."""
     for key, name in zip(fields(Settings), Settings.model_fields, strict=True):
         for place in () if key in encrypted else _secrets(getattr(s, name), f"mail-relay:{key}"):
-            yield (
+            yield _named(
+                s,
                 f"{place}: it stands in the stack's file in clear; set it as a secret: "
-                f"pulumi config set --secret --path '{place}'"
+                f"pulumi config set --secret --path '{place}'",
             )
+
+
+def advice(s: Settings) -> Iterator[str]:
+    """What needs no address to be judged."""
     if s.ssh.allow_from and s.ssh.public_key is None:
         yield "mail-relay:ssh.allowFrom: port 22 is opened and nobody has a key; give ssh.publicKey"
     for number, domain in enumerate(s.domains):
-        terms = s.spf_terms(domain)
-        senders = s.senders(domain.name)
-        if not terms and senders:
-            yield (
-                f"mail-relay:domains[{number}].spf: '-all': nobody's mail as {domain.name} passes, "
-                f"and {' and '.join(senders)} may send as it; take their sendAs away, or add "
-                f"{spf.GATEWAYS} to spf.mechanisms"
+        key = f"mail-relay:domains[{number}]"
+        senders = " and ".join(s.senders(domain.name))
+        if not s.spf_terms(domain) and senders:
+            yield _named(
+                s,
+                f"{key}.spf: '-all': nobody's mail as {domain.name} passes, and {senders} may send "
+                f"as it; take their sendAs away, or add {spf.GATEWAYS} to spf.mechanisms",
             )
         if domain.name in s.closed and senders:
-            yield (
-                f"mail-relay:domains[{number}].mx: '.': {domain.name} takes no mail, and "
-                f"{' and '.join(senders)} may send as it: receivers may refuse a sender who takes "
-                "no bounces (RFC 7505, 4.2); take mx or their sendAs away"
+            yield _named(
+                s,
+                f"{key}.mx: '.': {domain.name} takes no mail, and {senders} may send as it: "
+                "receivers may refuse a sender who takes no bounces (RFC 7505, 4.2); take mx or "
+                "their sendAs away",
             )
-        if (
-            terms
-            and s.smarthost is None
-            and domain.spf.all == "-all"
-            and not spf.names_gateways(terms)
-        ):
-            refused = " and its DMARC policy is reject" if domain.dmarc.policy == "reject" else ""
-            yield (
-                f"mail-relay:domains[{number}].spf: {' '.join(terms)!r}: it may not name the "
-                f"gateways, and ends in -all{refused}: receivers may refuse what they send; add "
-                f"{spf.GATEWAYS} to spf.mechanisms"
+    yield from _bounces(s)
+
+
+def spf_advice(s: Settings, addresses: Mapping[str, str]) -> Iterator[str]:
+    """Domains whose SPF may not name the gateways; `addresses` as for `gateways_pass`."""
+    for number, domain in enumerate(s.domains):
+        if lacks_gateways(s, domain, addresses):
+            terms = " ".join(s.spf_terms(domain))
+            yield _named(
+                s,
+                f"mail-relay:domains[{number}].spf: {terms!r}: it may not name the gateways, and "
+                f"ends in {domain.spf.all}{_consequence(domain)}; add {spf.GATEWAYS} to "
+                "spf.mechanisms",
             )
+
+
+def lacks_gateways(s: Settings, domain: MailDomain, addresses: Mapping[str, str]) -> bool:
+    """Whether a domain's SPF has terms and the gateways may not pass by them.
+
+    With a smarthost, it is the smarthost that has to pass.
+    """
+    has_terms = bool(s.spf_terms(domain)) and s.smarthost is None
+    return has_terms and not gateways_pass(s, domain, addresses)
+
+
+def _consequence(domain: MailDomain) -> str:
+    if domain.spf.all != "-all":
+        return ": receivers may take what they send for spam"
+    refused = " and its DMARC policy is reject" if domain.dmarc.policy == "reject" else ""
+    return f"{refused}: receivers may refuse what they send"
+
+
+def _bounces(s: Settings) -> Iterator[str]:
+    """Senders in domains that are received here, at addresses that are not."""
+    unreachable = s.unreachable
+    senders = [(f"clients[{number}]", client) for number, client in enumerate(s.clients)]
+    senders += [(f"logins[{number}]", login) for number, login in enumerate(s.logins)]
+    for place, who in senders:
+        for item in s.send_as(who):
+            domain = item.rpartition("@")[2]
+            if item in unreachable and domain not in s.closed:
+                key = f"{place}.address" if who.send_as is None else f"{place}.sendAs"
+                yield _named(
+                    s,
+                    f"mail-relay:{key}: {item!r}: {domain} is received here and has no such "
+                    "address: bounces and replies to it are refused; add it to "
+                    "mail-relay:forwards or mail-relay:mailboxes",
+                )
+
+
+def _named(s: Settings, line: str) -> str:
+    return errors.named(s.model_dump(by_alias=True), line, Settings)
 
 
 def _secrets(value: Any, place: str) -> Iterator[str]:

@@ -91,7 +91,7 @@ class MailDomain(_Model):
 class HostedZone(_Model):
     """An existing Route53 zone; the id is needed if the account has several of this name."""
 
-    name: Domain
+    name: Annotated[Domain, Mark.ITEM]
     id: ZoneId | None = None
 
 

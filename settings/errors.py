@@ -1,7 +1,9 @@
 """Error messages about wrong settings."""
 
+import datetime
 import difflib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -9,11 +11,14 @@ from pydantic.fields import FieldInfo
 
 from common.errors import RelayError
 from settings import marks
+from settings.remedies import remedy
 
 # Part of the first line of any private key in PEM; it may be in any setting by mistake.
 PRIVATE = "PRIVATE KEY"
 # Names that standards and other programs have for our keys.
 OTHER_NAMES = {"p": "policy", "rua": "reports", "priority": "preference", "quota": "quotaMiB"}
+# The key of a line about an item of a list.
+INDEXED = re.compile(r"mail-relay:(?P<list>\w+(\.\w+)*)\[(?P<index>\d+)\].*?(?=: )")
 EXAMPLES = {
     "gateway": "give the gateway's host name, as `gateway: {name: mail.example.com}`",
     "domains": "list the domains that send, as `domains: [{name: example.com}]`",
@@ -42,9 +47,31 @@ def lines(raw: Mapping[str, Any], error: ValidationError, model: type[BaseModel]
             yield _line(raw, dict(detail), model)
 
 
+def named(raw: Mapping[str, Any], line: str, model: type[BaseModel]) -> str:
+    """A line about a list's item with what that is known by: `domains[3].ttl (example.org)`.
+
+    A line without an index, or that goes on with the name itself, is as it was.
+    """
+    found = INDEXED.match(line)
+    if found is None:
+        return line
+    *above, last = found["list"].split(".")
+    item: Any = raw
+    for part in (*above, last, int(found["index"])):
+        item = item[part]
+    key = marks.item_keys(_model(above, model) or model).get(last)
+    name = item.get(key) if key and isinstance(item, Mapping) else None
+    rest = line[found.end() :]
+    is_name = isinstance(name, str) and name.isprintable() and PRIVATE not in name and len(name) > 0
+    if not is_name or rest.startswith(f": {name!r}"):
+        return line
+    return f"{found.group()} ({name}){rest}"
+
+
 def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseModel]) -> str:
     place = tuple(part for part in detail["loc"] if part != "[key]")
-    key, last = _key(place), str(place[-1])
+    is_key = detail["loc"][-1] == "[key]" or detail["type"] == "invalid_key"
+    key, last = _key(place, is_key), str(place[-1])
     if detail["type"] == "extra_forbidden":
         known = _known(place[:-1], whole)
         near = [name for name in (OTHER_NAMES.get(last),) if name in known]
@@ -55,44 +82,23 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
         example = EXAMPLES.get(last, "it must be given")
         return f"{key}: missing; {example.replace('KEY', key)}"
     value, field = _value(raw, place), _field(place, whole)
-    remedy = _remedy(detail, value, _known(place, whole))
-    is_key = detail["loc"][-1] == "[key]"
+    right = remedy(detail, value, field, _known(place, whole))
     if field is None or marks.is_hidden(field) or is_key or value is None:
-        return f"{key}: {remedy}"
+        return f"{key}: {right}"
     if isinstance(value, list | Mapping) and value:
-        return f"{key}: {remedy}"  # what has parts may hold a secret somewhere
+        return f"{key}: {right}"  # what has parts may hold a secret somewhere
     if PRIVATE in str(value):
         return f"{key}: a private key does not belong here"
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
-    return f"{key}: {shown}: {remedy}"
+    if isinstance(value, datetime.date):
+        shown = str(value)
+    return f"{key}: {shown}: {right}"
 
 
-def _remedy(detail: Mapping[str, Any], value: Any, known: list[str]) -> str:
-    """What would be right, in terms of the stack's file."""
-    kind = detail["type"]
-    if value is None:
-        return "nothing is set; give a value or leave the key out"
-    if kind == "string_type" and isinstance(value, int | float):
-        what = "true or false" if isinstance(value, bool) else "a number"
-        return f"put it in quotation marks, or YAML reads {what}"
-    if kind == "string_type":
-        return "give one text"
-    if kind == "tuple_type":
-        return "give a list: its items in [ ], or each on a line of its own behind '- '"
-    if kind == "model_type":
-        return f"give keys with values; the keys are {', '.join(known)}"
-    if kind == "dict_type":
-        return "give keys with values, as {key: value}"
-    if kind == "too_long":
-        return f"give at most {detail['ctx']['max_length']}, not {detail['ctx']['actual_length']}"
-    if kind == "too_short":
-        return f"give at least {detail['ctx']['min_length']} item"
-    return detail.get("ctx", {}).get("remedy") or detail["msg"]
-
-
-def _key(place: tuple[Any, ...]) -> str:
+def _key(place: tuple[Any, ...], is_key: bool) -> str:
+    """A path as people write it; the last part of one to a mapping's key is that key."""
     text = "mail-relay:"
-    for part in place:
+    for part in (*place[:-1], str(place[-1]) if is_key else place[-1]):
         name = "..." if PRIVATE in str(part) else "''" if part == "" else part
         text += f"[{name}]" if isinstance(name, int) else ("" if text[-1] == ":" else ".") + name
     return text
@@ -104,7 +110,7 @@ def _value(raw: Any, place: tuple[Any, ...]) -> Any:
     return raw
 
 
-def _field(place: tuple[Any, ...], whole: type[BaseModel]) -> FieldInfo | None:
+def _field(place: Sequence[Any], whole: type[BaseModel]) -> FieldInfo | None:
     """The field at a path, or the field whose list or mapping contains it."""
     model: type[BaseModel] | None = whole
     field = None
@@ -117,6 +123,11 @@ def _field(place: tuple[Any, ...], whole: type[BaseModel]) -> FieldInfo | None:
 
 def _known(place: tuple[Any, ...], whole: type[BaseModel]) -> list[str]:
     """The valid keys at a path."""
-    field = _field(place, whole)
-    model = marks.model_of(field) if field else whole
+    model = _model(place, whole)
     return list(marks.fields(model)) if model else []
+
+
+def _model(place: Sequence[Any], whole: type[BaseModel]) -> type[BaseModel] | None:
+    """The model at a path; None if there are plain values."""
+    field = _field(place, whole)
+    return marks.model_of(field) if field else whole

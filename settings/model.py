@@ -1,5 +1,6 @@
 """The models of a stack's settings; `Settings` is the whole."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -267,17 +268,15 @@ class Settings(_Model):
             return ()
         return tuple(dict.fromkeys((*domain.spf.mechanisms, *self.smarthost_spf)))
 
-    @property
-    def spf_policies(self) -> dict[str, str]:
-        """The SPF policies of the stack by name, with a placeholder for the gateways' addresses."""
-        anywhere = [spf.ANY]
+    def spf_policies(self, addresses: Sequence[str] = (spf.ANY,)) -> dict[str, str]:
+        """The SPF policies of the stack by name, with the gateways' addresses or a placeholder."""
         public = [host for host in self.hosts.values() if host.public]
         found = {host.name: spf.host(self.host_spf(host)) for host in public}
-        found[self.spf_include] = spf.gateways(anywhere)
+        found[self.spf_include] = spf.gateways(addresses)
         for domain in self.mail_domains:
             terms, include = self.spf_terms(domain), self.spf_include
             found[domain.name] = spf.domain(
-                terms, domain.spf.all, include=include, addresses=anywhere
+                terms, domain.spf.all, include=include, addresses=addresses
             )
         return found
 

@@ -68,7 +68,7 @@ def stack(settings: Settings) -> list[RecordSet[str | None]]:
         found.append(records.submission(name, (None,) * len(settings.taking)))
     unknown: dict[str, str | None] = dict.fromkeys(host.name for host in hosts)
     for given in settings.mail_domains:
-        policy: str | None = settings.spf_policies[given.name]
+        policy: str | None = settings.spf_policies()[given.name]
         keys: dict[str, str | None] = dict.fromkeys(given.selectors)
         found += domain(settings, given, policy=policy, keys=keys, addresses=unknown)
     if made := settings.delegation:

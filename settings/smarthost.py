@@ -1,8 +1,9 @@
 """The smarthost: the provider that takes all outgoing mail, and the accounts at it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from settings.base import Model as _Model
+from settings.marks import Mark
 from settings.words import AccountPassword, AccountUser, Domain, Mechanism, SaslMechanism, SendAs
 
 
@@ -14,7 +15,7 @@ class Account(_Model):
 
     user: AccountUser
     password: AccountPassword
-    sender: SendAs | None = None
+    sender: Annotated[SendAs, Mark.ITEM] | None = None
 
 
 class Smarthost(_Model):

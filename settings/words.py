@@ -51,6 +51,8 @@ def _domain(value: str) -> str:
 
 
 def _exchange(value: str) -> str:
+    if found := re.fullmatch(r"(\d+)\s+(\S+)", value):
+        raise _wrong(f"give each its key: {{host: {found[2]}, preference: {found[1]}}}")
     return value if value == NULL_MX else _domain(value)
 
 

@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
+from common.errors import RelayError
 from ops.edit.stack_file import StackFile
 from ops.options import target
-from ops.terminal import notes, print_json
-from settings import SettingsError
+from ops.target import Target
+from ops.terminal import notes, print_json, shown_path
+from settings import Settings, SettingsError
+from settings.advice import advice, spf_advice
+from settings.passing import needs_addresses
 
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read a password from standard input.")
@@ -19,37 +23,76 @@ SendAs = Annotated[
     list[str] | None,
     typer.Option("--send-as", help="An address or @domain it may send as; can be repeated."),
 ]
+# What is said where nothing was to be done; of all else, that it is as given.
+AS_IT_WAS = {name: f"is {name} already" for name in ("enabled", "disabled", "parked")}
+INDEX = re.compile(r"\[\d+\]")
 
 
 def edit(
-    stack: str | None, lab: str | None, json: bool, done: str, change: Callable[[StackFile], None]
+    stack: str | None,
+    lab: str | None,
+    json: bool,
+    name: str,
+    verb: str,
+    change: Callable[[StackFile, Target], None],
 ) -> None:
-    """Change the stack's file as a whole, and tell what puts that in force."""
+    """Change the stack's file as a whole; tell what puts that in force, and what is likely amiss.
+
+    `name` and `verb` say what was done: `me@example.org is added`.
+    """
     found = target(stack, lab)
     file = StackFile(found)
-    change(file)
-    file.save()
+    before = file.settings()
+    change(file, found)
+    changed = file.save()
+    where = shown_path(found.file)
+    done = f"{name} is {verb}" if changed else f"{name} {AS_IT_WAS.get(verb, 'is so already')}"
+    following = found.apply_command if changed else None
+    amiss = _newly_amiss(found, before, file.settings()) if changed else []
     if json:
-        print_json({"did": done, "file": str(found.file), "next": found.apply_command})
+        told = {"did": done, "changed": changed, "file": str(found.file), "next": following}
+        print_json({**told, "advice": amiss})
         return
-    notes.print(f"{done} in {found.file.name}. Next: {found.apply_command}", soft_wrap=True)
+    if changed:
+        notes.print(f"{done} in {where}. Next: {following}", soft_wrap=True)
+    else:
+        notes.print(f"{done}: nothing is changed in {where}", soft_wrap=True)
+    for line in amiss:
+        notes.print(f"Note: {line}", soft_wrap=True)
+
+
+def _newly_amiss(found: Target, before: Settings, after: Settings) -> list[str]:
+    """What a preview would warn of, and would not have before; of items whatever their place."""
+    addresses = _addresses(found) if needs_addresses(after) or needs_addresses(before) else {}
+    was, now = ([*advice(s), *spf_advice(s, addresses)] for s in (before, after))
+    known = {INDEX.sub("", line) for line in was}
+    return [line for line in now if INDEX.sub("", line) not in known]
+
+
+def _addresses(found: Target) -> dict[str, str]:
+    """The gateways' addresses by name; none if the stack is not up or cannot be asked."""
+    try:
+        return {gateway.name: gateway.address for gateway in found.outputs().gateways}
+    except RelayError:
+        return {}
 
 
 def remove_item(stack: str | None, lab: str | None, json: bool, section: str, name: str) -> None:
     """Take an item out of a list; SettingsError with what needs it, if anything does."""
+    edit(stack, lab, json, name, "removed", lambda file, _: take_out(file, section, name))
 
-    def change(file: StackFile) -> None:
-        file.remove(section, name)
-        try:
-            file.settings()
-        except SettingsError as error:
-            # to put it back is no advice to who removes it
-            back = re.compile(rf"; add [^;]* to mail-relay:{section}$")
-            lines = [back.sub("", line) for line in error.lines]
-            first = f"{name} is still needed; change or remove these first:"
-            raise SettingsError([first, *lines]) from None
 
-    edit(stack, lab, json, f"{name} is removed", change)
+def take_out(file: StackFile, section: str, name: str) -> None:
+    """The same of a file that is being edited."""
+    file.remove(section, name)
+    try:
+        file.settings()
+    except SettingsError as error:
+        # to put it back is no advice to who removes it
+        back = re.compile(rf"; [^;]*\badd [^;]* to mail-relay:{section}$")
+        lines = [back.sub("", line) for line in error.lines]
+        first = f"{name} is still needed; change or remove these first:"
+        raise SettingsError([first, *lines]) from None
 
 
 def password_from_stdin() -> str:

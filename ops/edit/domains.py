@@ -6,14 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from mail import spf
 from ops.arrival import Wait
-from ops.edit.common import edit, remove_item
+from ops.edit.common import edit, take_out
 from ops.edit.stack_file import StackFile
-from ops.options import Json, LabOption, StackOption, target
-from ops.terminal import notes, print_json, print_table
+from ops.edit.uses import check_unused
+from ops.options import SECONDS, Json, LabOption, StackOption, target
+from ops.target import Target
+from ops.terminal import print_json, print_table
 from ops.verify import command as verify
-from settings import published
+from settings import Settings, SettingsError, published
 from settings.words import NULL_MX
 
 app = typer.Typer(no_args_is_help=True, help="Domains that send, and what their records say.")
@@ -36,7 +37,13 @@ Txt = Annotated[
     typer.Option("--txt", help="Another string of the apex, as it stands; can be repeated."),
 ]
 Ttl = Annotated[
-    int | None, typer.Option("--ttl", help="Seconds for which resolvers keep its records.")
+    int | None,
+    typer.Option(
+        "--ttl",
+        metavar="SECONDS",
+        parser=SECONDS,
+        help="For how long resolvers keep its records.",
+    ),
 ]
 Mx = Annotated[
     list[str] | None,
@@ -66,10 +73,20 @@ class Key(StrEnum):
     TTL = "ttl"
 
 
+# The options that set each key.
+OPTIONS = {
+    Key.MX: ("--mx",),
+    Key.SPF: ("--spf", "--spf-all"),
+    Key.DMARC: ("--dmarc", "--reports"),
+    Key.TXT: ("--txt",),
+    Key.TTL: ("--ttl",),
+}
+
+
 def _exchange(text: str) -> dict[str, Any]:
     """An exchanger as a zone file has it; BadParameter if it is none."""
     found = re.fullmatch(r"(?:(\d{1,5})\s+)?(\S+)", text.strip())
-    if found is None or (found[2] == NULL_MX and int(found[1] or 0)):
+    if found is None or found[2].isdigit() or (found[2] == NULL_MX and int(found[1] or 0)):
         raise typer.BadParameter(
             f'--mx {text!r}: give HOST or "20 HOST", or {NULL_MX!r} alone for no mail (RFC 7505)'
         )
@@ -101,13 +118,40 @@ def _values(
     return {key: value for key, value in found.items() if value not in (None, {})}
 
 
-def _tell_of_terms(file: StackFile, domain: str, terms: list[str] | None) -> None:
-    """Terms that are given stand for all that were there: say so where no gateway is among them."""
-    if terms and not file.settings().smarthost and not spf.names_gateways(terms):
-        notes.print(
-            f"The SPF of {domain} is {' '.join(terms)} and nothing else: it may not name the "
-            f"gateways, so give --spf {spf.GATEWAYS} as well",
-            soft_wrap=True,
+def _set(file: StackFile, domain: str, values: dict[str, Any]) -> None:
+    """Set keys of a domain; the gateway's own need not be listed yet."""
+    listed = [item["name"] for item in file.items("domains")]
+    if domain in listed or domain != file.settings().gateway_domain:
+        file.change("domains", domain, values)
+    elif any(value is not None for value in values.values()):
+        file.add("domains", {"name": domain, **values})
+
+
+def _check_removable(found: Target, settings: Settings, domain: str) -> None:
+    """SettingsError for a domain that stays without being listed, or that is in use."""
+    if domain == settings.gateway_domain:
+        name = settings.gateways[0].name
+        keys = " ".join(f"--reset {key}" for key in Key)
+        raise SettingsError(
+            [
+                f"{domain} cannot be removed: the gateway's name {name} is in it, so it would stay "
+                f"with the default settings. To have these: ./relay domains change {domain} {keys} "
+                f"{found.option}; to be rid of it, give the gateway a name in another domain"
+            ]
+        )
+    check_unused(found, settings, domain, closing=False)
+
+
+def _check_zones(before: Settings, after: Settings, domain: str) -> None:
+    """SettingsError if other domains would be looked for in zones that nobody has said exist."""
+    if new := sorted(set(after.hosted_zones) - set(before.hosted_zones)):
+        zones = ", ".join(before.hosted_zones)
+        raise SettingsError(
+            [
+                f"{domain} is still needed: {' and '.join(new)} has its records in the zone "
+                f"{domain}, which is known by this domain alone; first set "
+                f"mail-relay:zones: [{zones}]"
+            ]
         )
 
 
@@ -146,11 +190,7 @@ def add(
     """Add a domain; its zone is to be in Route53 already."""
     item = {"name": domain, **_values(policy, reports, spf_all, terms, mx, txt, ttl)}
 
-    def make(file: StackFile) -> None:
-        file.add("domains", item)
-        _tell_of_terms(file, domain, terms)
-
-    edit(stack, lab, json, f"{domain} is added", make)
+    edit(stack, lab, json, domain, "added", lambda file, _: file.add("domains", item))
 
 
 @app.command()
@@ -180,12 +220,18 @@ def change(
     if not values and not reset:
         raise typer.BadParameter("nothing to change: see ./relay domains change --help")
 
-    def make(file: StackFile) -> None:
-        file.change("domains", domain, {key.value: None for key in reset or ()})
-        file.change("domains", domain, values)
-        _tell_of_terms(file, domain, terms)
+    for key in reset or ():
+        if key in values:
+            raise typer.BadParameter(
+                f"--reset {key.value} takes away what {' and '.join(OPTIONS[key])} would set: give "
+                "one or the other"
+            )
 
-    edit(stack, lab, json, f"{domain} is changed", make)
+    def make(file: StackFile, _: Target) -> None:
+        _set(file, domain, {key.value: None for key in reset or ()})
+        _set(file, domain, values)
+
+    edit(stack, lab, json, domain, "changed", make)
 
 
 @app.command()
@@ -194,25 +240,38 @@ def park(
 ) -> None:
     """Say that a domain takes no mail and sends none; one that is not listed is added.
 
+    Nobody may use it any more: if somebody does, the uses are listed, and what ends each.
+
     MX is ".", SPF is -all without terms, DMARC is reject. The way back is `domains change DOMAIN
     --reset mx --reset spf --reset dmarc`.
     """
 
-    def make(file: StackFile) -> None:
+    def make(file: StackFile, found: Target) -> None:
+        check_unused(found, file.settings(), domain, closing=True)
         if any(item["name"] == domain for item in file.items("domains")):
             file.change("domains", domain, PARKED)
         else:
             file.add("domains", {"name": domain, **PARKED})
 
-    edit(stack, lab, json, f"{domain} is parked", make)
+    edit(stack, lab, json, domain, "parked", make)
 
 
 @app.command()
 def remove(
     domain: Name, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
-    """Remove a domain; logins, clients and forwards that use it are to go first."""
-    remove_item(stack, lab, json, "domains", domain)
+    """Remove a domain; logins, clients and forwards that use it are to go first.
+
+    The gateway's own stays: the gateway's name is in it.
+    """
+
+    def make(file: StackFile, found: Target) -> None:
+        before = file.settings()
+        _check_removable(found, before, domain)
+        take_out(file, "domains", domain)
+        _check_zones(before, file.settings(), domain)
+
+    edit(stack, lab, json, domain, "removed", make)
 
 
 @app.command()

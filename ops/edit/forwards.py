@@ -13,7 +13,7 @@ from ops.edit.stack_file import StackFile
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host
 from ops.target import Target
-from ops.terminal import print_json, print_table
+from ops.terminal import print_json, print_table, shown_path
 
 REFUSED = range(500, 600)  # RFC 5321, 4.2.1: for good
 app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")
@@ -44,7 +44,7 @@ def add(
 ) -> None:
     """Forward an address."""
     item = {"address": address, "to": to}
-    edit(stack, lab, json, f"{address} is added", lambda file: file.add("forwards", item))
+    edit(stack, lab, json, address, "added", lambda file, _: file.add("forwards", item))
 
 
 @app.command()
@@ -63,8 +63,9 @@ def change(
         stack,
         lab,
         json,
-        f"{address} is changed",
-        lambda file: file.change("forwards", address, {"to": to}),
+        address,
+        "changed",
+        lambda file, _: file.change("forwards", address, {"to": to}),
     )
 
 
@@ -112,4 +113,4 @@ def _why(found: Target, gateway: Host) -> str:
         late = []
     if late:
         return f"{gateway.name} has not got the tables of the last `up` yet"
-    return f"{found.file.name} has it: {found.apply_command} puts it in force"
+    return f"{shown_path(found.file)} has it: {found.apply_command} puts it in force"

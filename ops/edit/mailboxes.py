@@ -6,7 +6,7 @@ import typer
 
 from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
-from ops.options import Json, LabOption, StackOption, target
+from ops.options import MIB, Json, LabOption, StackOption, target
 from ops.terminal import print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Mail that stays on the gateway, and its quotas.")
@@ -15,7 +15,10 @@ Address = Annotated[
     str, typer.Argument(metavar="ADDRESS", help="The address, a login's: that one reads it.")
 ]
 Quota = Annotated[
-    int | None, typer.Option("--quota", metavar="MIB", help="How much it holds; 1024 unless given.")
+    int | None,
+    typer.Option(
+        "--quota", metavar="MIB", parser=MIB, help="How much it holds; 1024 unless given."
+    ),
 ]
 
 
@@ -45,22 +48,22 @@ def add(
 ) -> None:
     """Keep the mail of a login's address. The stack's first mailbox rebuilds the gateway."""
     item = {"address": address, "quotaMiB": quota}
-    edit(stack, lab, json, f"{address} is added", lambda file: file.add("mailboxes", item))
+    edit(stack, lab, json, address, "added", lambda file, _: file.add("mailboxes", item))
 
 
 @app.command()
 def change(
     address: Address,
-    quota: Annotated[int, typer.Option("--quota", metavar="MIB", help="How much it holds.")],
+    quota: Annotated[
+        int, typer.Option("--quota", metavar="MIB", parser=MIB, help="How much it holds.")
+    ],
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
     """Change how much a mailbox holds."""
     values = {"quotaMiB": quota}
-    edit(
-        stack, lab, json, f"{address} is changed", lambda f: f.change("mailboxes", address, values)
-    )
+    edit(stack, lab, json, address, "changed", lambda f, _: f.change("mailboxes", address, values))
 
 
 @app.command()

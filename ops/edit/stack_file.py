@@ -1,5 +1,7 @@
 """A stack's settings file, edited line by line and checked as the program would."""
 
+import difflib
+import hashlib
 import json
 import os
 import tempfile
@@ -15,7 +17,9 @@ from mail import dkim
 from ops.edit import splice
 from ops.errors import StackError
 from ops.target import Target
+from ops.terminal import shown_path
 from settings import Settings, SettingsError, read
+from settings.conflicts.common import ALIKE
 from settings.marks import item_keys
 
 PREFIX = "mail-relay:"
@@ -33,7 +37,7 @@ class StackFile:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        name = target.file.name
+        name = shown_path(target.file)
         try:
             self._text = target.file.read_bytes().decode()
             self._content = _plain(splice.load(self._text) or {})
@@ -44,7 +48,7 @@ class StackFile:
         for where, found in ((name, self._content), (f"{name}: config", self._config)):
             if not isinstance(found, dict):
                 raise SettingsError([f"{where}: give keys with their values"])
-        self.settings()
+        self._before = self.settings()
 
     @property
     def _config(self) -> Any:
@@ -70,8 +74,9 @@ class StackFile:
         names = [item[ITEM_KEYS[section]] for item in self.items(section)]
         if name in names:
             return names.index(name)
-        known = ", ".join(names) or "none"
-        raise SettingsError([f"{PREFIX}{section}: {name!r} is not listed; there is {known}"])
+        near = difflib.get_close_matches(name, names, n=1, cutoff=ALIKE)
+        known = f"did you mean {near[0]}?" if near else f"there is {', '.join(names) or 'none'}"
+        raise SettingsError([f"{PREFIX}{section}: {name!r} is not listed; {known}"])
 
     def add(self, section: str, item: Mapping[str, Any]) -> None:
         """Put an item at the end of a list, with its keys that have a value.
@@ -142,8 +147,8 @@ class StackFile:
         if not right:
             why = splice.obstacle(self._text, path, no_place)
             raise StackError(
-                f"{self._target.file.name} is left as it is: {why}, so an edit here would change "
-                f"more than it should. By hand: {by_hand}"
+                f"{shown_path(self._target.file)} is left as it is: {why}, so an edit here would "
+                f"change more than it should. By hand: {by_hand}"
             )
         self._text, self._content = text, expected
 
@@ -162,11 +167,16 @@ class StackFile:
                 self._put((name,), setting)
         return dict(written[CONFIG][key])
 
-    def save(self) -> None:
-        """Check the whole and write it; SettingsError leaves the file as it was."""
-        self.settings()
+    def save(self) -> bool:
+        """Check the whole, and write it if it says something else than before.
+
+        Returns whether it does; SettingsError leaves the file as it was.
+        """
+        if self.settings() == self._before:
+            return False
         with _replaced(self._target.file) as file:
             file.write_bytes(self._text.encode())
+        return True
 
 
 @contextmanager
@@ -223,11 +233,16 @@ def readable(config: Mapping[str, Any]) -> dict[str, Any]:
 def _readable(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         if set(value) == {"secure"}:
-            return _some_key() if name == "keys" else "encrypted-value"
+            return _some_key() if name == "keys" else _stand_in(value["secure"])
         return {k: _readable(v, "keys" if name == "keys" else k) for k, v in value.items()}
     if isinstance(value, list):
         return [_readable(item, name) for item in value]
     return value
+
+
+def _stand_in(encrypted: Any) -> str:
+    """A valid password in place of an encrypted one, another one for another."""
+    return f"encrypted-{hashlib.sha256(str(encrypted).encode()).hexdigest()}"
 
 
 @cache

@@ -78,13 +78,13 @@ def add(
 ) -> None:
     """Add a login, by default with a generated password and to send as its own address alone."""
 
-    def change(file: StackFile) -> None:
+    def change(file: StackFile, _: Target) -> None:
         item: dict[str, Any] = {"address": login, "sendAs": send_as or None}
         if password_stdin:
             item["password"] = _encrypted(file, password_from_stdin())
         file.add("logins", item)
 
-    edit(stack, lab, json, f"{login} is added", change)
+    edit(stack, lab, json, login, "added", change)
 
 
 @app.command()
@@ -110,7 +110,7 @@ def change(
             "nothing to change: give --send-as, --password-stdin or --new-password"
         )
 
-    def make(file: StackFile) -> None:
+    def make(file: StackFile, _: Target) -> None:
         values: dict[str, Any] = {"sendAs": send_as} if send_as else {}
         if password_stdin:
             values["password"] = _encrypted(file, password_from_stdin())
@@ -118,7 +118,7 @@ def change(
             values["password"] = file.secret(secrets.token_urlsafe(PASSWORD_BYTES))
         file.change("logins", login, values)
 
-    edit(stack, lab, json, f"{login} is changed", make)
+    edit(stack, lab, json, login, "changed", make)
 
 
 @app.command()
@@ -138,7 +138,7 @@ def disable(
     Open sessions end within a minute of the `up`; a mailbox of it is kept and read by nobody.
     """
     values = {"enabled": False}
-    edit(stack, lab, json, f"{login} is disabled", lambda f: f.change("logins", login, values))
+    edit(stack, lab, json, login, "disabled", lambda f, _: f.change("logins", login, values))
 
 
 @app.command()
@@ -147,7 +147,7 @@ def enable(
 ) -> None:
     """Let a disabled login log in and send again, by the password that it had."""
     values = {"enabled": None}  # which is the default
-    edit(stack, lab, json, f"{login} is enabled", lambda f: f.change("logins", login, values))
+    edit(stack, lab, json, login, "enabled", lambda f, _: f.change("logins", login, values))
 
 
 @app.command()

@@ -39,6 +39,14 @@ class Change:
         return self.start is None or self.start.secrets_read
 
     @property
+    def addresses(self) -> dict[str, str]:
+        """The public addresses that stay, by host, as far as the state knows them."""
+        kept = [step for step in self.preview.of("Eip") if step.stays and step.outputs]
+        return {
+            s.name: s.outputs["publicIp"] for s in kept if s.outputs and "publicIp" in s.outputs
+        }
+
+    @property
     def renamed(self) -> tuple[str, str] | None:
         """The only gateway's name before and after, if it changes."""
         before = self.before.gateways if self.before else ()

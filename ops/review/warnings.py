@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mail import dmarc, spf
+from mail import dmarc
 from mail.queue import LIFETIME
 from ops.review import access
 from ops.review.change import Change
@@ -11,6 +11,10 @@ from ops.review.markdown import code, listed
 from ops.review.preview import STAYING, Step, record_set
 from ops.review.selectors import published
 from settings import MailDomain, Settings
+from settings.advice import lacks_gateways
+
+# The results of SPF for everybody who is not named, the strictest last.
+ENDS = ("?all", "~all", "-all")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ def warnings(change: Change, verified: Mapping[str, bool] | None = None) -> list
         *_keys(change),
         *_bounces(change),
         *_dmarc(change, verified or {}),
+        *_dmarc_weakened(change),
         *_alignment(change),
         *_spf(change),
         *_ssh(change),
@@ -175,6 +180,27 @@ def _dmarc(change: Change, verified: Mapping[str, bool]) -> Iterator[Warn]:
             )
 
 
+def _dmarc_weakened(change: Change) -> Iterator[Warn]:
+    before = {d.name: d for d in change.before.mail_domains} if change.before else {}
+    for domain in change.after.mail_domains:
+        if (old := before.get(domain.name)) is None:
+            continue
+        pairs = zip(_strictness(domain), _strictness(old), strict=True)
+        if any(new < was for new, was in pairs):
+            yield Warn(
+                "dmarc-weakened",
+                f"DMARC of {domain.name} asks for less than before "
+                f"({code(_tags(domain))} instead of {code(_tags(old))}): more of the mail that "
+                "others send as it may be taken.",
+            )
+
+
+def _tags(domain: MailDomain) -> str:
+    """What DMARC asks for, without where its reports go."""
+    given = domain.dmarc.model_dump(exclude={"policy", "reports", "ruf", "fo"}, exclude_none=True)
+    return "; ".join(f"{tag}={value}" for tag, value in {"p": domain.dmarc.policy, **given}.items())
+
+
 def _asked(domain: MailDomain) -> str:
     """The strictest of its policies."""
     given = domain.dmarc
@@ -241,18 +267,38 @@ def _own_is_aligned(settings: Settings) -> bool:
 
 
 def _spf(change: Change) -> Iterator[Warn]:
-    if change.after.smarthost or not change.settings_compare:
+    if not change.settings_compare:
         return
-    before = {d.name: d.spf for d in change.before.mail_domains} if change.before else {}
+    before = {d.name: d for d in change.before.mail_domains} if change.before else {}
     for domain in change.after.mail_domains:
-        given = domain.spf
-        names_none = given.all == "-all" and not spf.names_gateways(given.mechanisms)
-        if names_none and not _parked(change, domain) and before.get(domain.name) != given:
+        old, given = before.get(domain.name), domain.spf
+        if old and ENDS.index(given.all) < ENDS.index(old.spf.all):
             yield Warn(
-                "spf-without-gateways",
-                f"SPF of {domain.name} ({code(' '.join(given.mechanisms))}) may not name the "
-                "gateways and ends in `-all`: receivers may refuse what they send.",
+                "spf-weakened",
+                f"SPF of {domain.name} ends in {code(given.all)} instead of {code(old.spf.all)}: "
+                "receivers are told less firmly to refuse mail that others send as it.",
             )
+        if _parked(change, domain) or not _lacks_gateways(change, change.after, domain):
+            continue
+        if (
+            change.before
+            and old
+            and old.spf == given
+            and _lacks_gateways(change, change.before, old)
+        ):
+            continue  # as it was
+        mail = "refuse what they send" if given.all == "-all" else "take what they send for spam"
+        yield Warn(
+            "spf-without-gateways",
+            f"SPF of {domain.name} ({code(' '.join(given.mechanisms))}) may not name the "
+            f"gateways and ends in {code(given.all)}: receivers may {mail}.",
+        )
+
+
+def _lacks_gateways(change: Change, settings: Settings, domain: MailDomain) -> bool:
+    """Also if the SPF has no terms: of a domain that is not parked, somebody may send as it."""
+    has_none = settings.smarthost is None and not domain.spf.mechanisms
+    return has_none or lacks_gateways(settings, domain, change.addresses)
 
 
 def _parked(change: Change, domain: MailDomain) -> bool:
@@ -268,7 +314,7 @@ def _unproven(change: Change, domain: MailDomain, old: MailDomain | None) -> lis
     if not set(published(change, domain.name, "before")) & set(domain.selectors):
         found.append("none of its selectors is published yet")
     terms = change.after.spf_terms(domain)
-    if change.after.smarthost is None and not spf.names_gateways(terms):
+    if lacks_gateways(change.after, domain, change.addresses):
         found.append(f"its SPF ({code(' '.join(terms))}) may not name the gateways")
     return found
 

@@ -15,7 +15,7 @@ from ops.options import Json, LabOption, StackOption, target
 from ops.rotate.plan import EVERY, WAIT, Published, Step, step
 from ops.rotate.safety import objections
 from ops.target import Target
-from ops.terminal import notes, print_json, results
+from ops.terminal import notes, print_json, results, shown_path
 from settings import MailDomain
 
 DONE = {
@@ -170,4 +170,5 @@ def _show(chosen: Target, turns: list[Turn], changed: bool, json: bool) -> None:
         for line in filter(None, lines):
             results.print(f"  {line}", soft_wrap=True)
     if changed:
-        notes.print(f"{chosen.file.name} is changed. Next: {chosen.apply_command}", soft_wrap=True)
+        where = shown_path(chosen.file)
+        notes.print(f"{where} is changed. Next: {chosen.apply_command}", soft_wrap=True)

@@ -1,16 +1,41 @@
 """Checks that several kinds of settings share."""
 
-from collections.abc import Iterator, Sequence
+import difflib
+from collections.abc import Collection, Iterator, Sequence
+
+from mail import names
+from mail.providers import MAILBOX_PROVIDERS
+
+# How alike two names are, of 1, if one is likely a slip of the other's.
+ALIKE = 0.85
 
 
-def foreign(key: str, send_as: tuple[str, ...], ours: set[str]) -> Iterator[str]:
-    """Errors for senders in domains that are not ours."""
-    for item in send_as:
-        if item.rpartition("@")[2] not in ours:
-            yield (
-                f"mail-relay:{key}.sendAs: {item!r}: its domain is none of ours "
-                f"({', '.join(sorted(ours))}); add it to mail-relay:domains"
-            )
+def foreign(value: str, ours: Collection[str]) -> str:
+    """Why a name or an address (`@domain` too) cannot be one of ours, and what would be right."""
+    domain = value.rpartition("@")[2]
+    if provider := names.nearest(domain, MAILBOX_PROVIDERS):
+        return (
+            f"{provider} is a mail provider's, whose records name its servers alone: mail as "
+            f"{domain} from others fails; name a domain of yours"
+        )
+    near = meant(value, ours)
+    first = f"did you mean {near}? If not, and it is yours," if near else "if it is yours,"
+    known = ", ".join(sorted(ours))
+    return f"its domain is none of ours ({known}); {first} add it to mail-relay:domains"
+
+
+def meant(value: str, known: Collection[str]) -> str | None:
+    """The value with the known domain that its own one is likely a slip of, or None."""
+    local, at, domain = value.rpartition("@")
+    labels = domain.split(".")
+    for first in range(len(labels) - 1):
+        above, end = labels[:first], ".".join(labels[first:])
+        if end in known:
+            break
+        alike = [name for name in known if name.count(".") == end.count(".")]
+        if near := difflib.get_close_matches(end, alike, n=1, cutoff=ALIKE):
+            return local + at + ".".join([*above, near[0]])
+    return None
 
 
 def twice(key: str, values: Sequence[str | None]) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from mail import dkim, names, spf, txt
-from settings.conflicts.common import twice
+from mail.providers import MAILBOX_PROVIDERS
+from settings.conflicts.common import foreign, meant, twice
 from settings.domains import Delegation, MailDomain
 from settings.errors import EXAMPLES
 from settings.model import Settings
@@ -21,9 +22,11 @@ def zone_conflicts(s: Settings) -> Iterator[str]:
     known = set(zones)
     for key, name in placed:
         if names.nearest(name, known) is None:
+            near = meant(name, zones)
             yield (
-                f"mail-relay:{key}: {name!r}: it is in none of the zones {', '.join(zones)}; add "
-                "its zone to mail-relay:zones or its domain to mail-relay:domains"
+                f"mail-relay:{key}: {name!r}: it is in none of the zones {', '.join(zones)}; "
+                f"{f'did you mean {near}? If not, ' if near else ''}add its zone to "
+                "mail-relay:zones or its domain to mail-relay:domains"
             )
     if s.delegation:
         yield from _delegation_conflicts(s.delegation, zones)
@@ -55,7 +58,7 @@ def conflicts(s: Settings) -> Iterator[str]:
     yield from twice("domains", [d.name for d in s.domains])
     hosts = {host.name for host in s.hosts.values() if host.public}
     gateways = [gateway.name for gateway in s.gateways]
-    receiving, policies = set(s.receiving), s.spf_policies
+    receiving, policies = set(s.receiving), s.spf_policies()
     for number, domain in enumerate(s.domains):
         key = f"mail-relay:domains[{number}]"
         if domain.name in gateways:
@@ -63,6 +66,8 @@ def conflicts(s: Settings) -> Iterator[str]:
                 f"{key}.name: {domain.name!r}: the gateway's host name is "
                 f"no domain that sends; list {s.gateway_domain}"
             )
+        if names.nearest(domain.name, MAILBOX_PROVIDERS):
+            yield f"{key}.name: {domain.name!r}: {foreign(domain.name, ())}"
         yield from _selector_conflicts(number, domain)
         yield from _text_conflicts(s, number, domain, policies)
         yield from _exchange_conflicts(key, gateways, domain, receiving)

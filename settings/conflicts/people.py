@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mail import aliases
 from settings.conflicts.common import foreign, twice
-from settings.model import Client, Settings
+from settings.model import Client, Login, Settings
 
 # Space on the data volume for queue and certificates, besides two messages of the largest size.
 QUEUE_MIB = 256
@@ -24,12 +24,12 @@ def _login_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     own = {host.login for host in s.hosts.values() if isinstance(host, Client)}
     for key, host in s.hosts.items():
         if isinstance(host, Client):
-            yield from foreign(key, s.send_as(host), ours)
+            yield from _sender_conflicts(s, key, host, ours)
     for number, login in enumerate(s.logins):
         key = f"mail-relay:logins[{number}]"
         if login.address in own:
             yield f"{key}.address: {login.address!r}: a client host has this login"
-        yield from foreign(f"logins[{number}]", s.send_as(login), ours)
+        yield from _sender_conflicts(s, f"logins[{number}]", login, ours)
     yield from twice("sasl.mechanisms", list(s.sasl.mechanisms))
     if "PLAIN" not in s.sasl.mechanisms:
         yield (
@@ -38,16 +38,27 @@ def _login_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         )
 
 
+def _sender_conflicts(s: Settings, key: str, who: Client | Login, ours: set[str]) -> Iterator[str]:
+    """Senders in domains that are not ours, by the key that has them."""
+    for item in s.send_as(who):
+        if item.rpartition("@")[2] in ours:
+            continue
+        if who.send_as is not None:
+            yield f"mail-relay:{key}.sendAs: {item!r}: {foreign(item, ours)}"
+        elif isinstance(who, Client):
+            why = f"without sendAs it sends as {item}, and {foreign(item, ours)}"
+            yield f"mail-relay:{key}.name: {who.name!r}: {why}"
+        else:
+            yield f"mail-relay:{key}.address: {item!r}: {foreign(item, ours)}"
+
+
 def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     yield from twice("forwards", [f.address for f in s.forwards])
     targets = s.targets
     for number, forward in enumerate(s.forwards):
         key = f"mail-relay:forwards[{number}]"
         if forward.address.rpartition("@")[2] not in ours:
-            yield (
-                f"{key}.address: {forward.address!r}: its domain is none of ours "
-                f"({', '.join(sorted(ours))}); add it to mail-relay:domains"
-            )
+            yield f"{key}.address: {forward.address!r}: {foreign(forward.address, ours)}"
         if path := aliases.loop(forward.address, targets):
             yield f"{key}.to: {' -> '.join(path)}: this goes in a circle; remove one step"
     wanted = [("operator", s.operator)]
@@ -84,10 +95,7 @@ def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     for number, address in enumerate(mailbox.address for mailbox in s.mailboxes):
         key = f"mail-relay:mailboxes[{number}].address: {address!r}"
         if address.rpartition("@")[2] not in ours:
-            yield (
-                f"{key}: its domain is none of ours ({', '.join(sorted(ours))}); add it to "
-                "mail-relay:domains"
-            )
+            yield f"{key}: {foreign(address, ours)}"
         if address not in logins:
             yield f"{key}: nobody could read it; add a login of this address to mail-relay:logins"
         if address not in forwards.get(address, (address,)):

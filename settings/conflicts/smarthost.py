@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from settings.conflicts.common import twice
+from settings.conflicts.common import foreign, twice
 from settings.model import Settings
 from settings.smarthost import Smarthost
 
@@ -38,10 +38,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
             *ours,
             *(gateway.name for gateway in s.gateways),
         }:
-            yield (
-                f"{key}.accounts[{number}].sender: {sender!r}: its domain is none of ours "
-                f"({', '.join(sorted(ours))}); add it to mail-relay:domains"
-            )
+            yield f"{key}.accounts[{number}].sender: {sender!r}: {foreign(sender, ours)}"
 
 
 def _ses_conflicts(s: Settings, given: Smarthost) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from ops import target, terminal
 from ops.cli import app
+from ops.edit.stack_file import StackFile
 from settings import SettingsError
 
 CONFIG = {
@@ -52,19 +53,24 @@ def refused(file: Path, *arguments: str) -> list[str]:
 
 def test_a_value_of_nothing_is_a_value(file: Path) -> None:
     (line,) = refused(file, "domains", "change", "shop.example", "--ttl", "0")
-    assert line.startswith("mail-relay:domains[0].ttl: 0: ")
+    assert line.startswith("mail-relay:domains[0].ttl (shop.example): 0: ")
 
 
 def test_spf_terms_that_leave_the_gateways_out_are_told(file: Path, told: list[str]) -> None:
     assert edit("domains", "change", "shop.example", "--spf", "include:x.example") is None
     assert edit("domains", "add", "new.example", "--spf", "include:x.example") is None
-    assert [line.partition(":")[0] for line in told if "--spf gateways" in line] == [
-        "The SPF of shop.example is include",
-        "The SPF of new.example is include",
+    said = "'include:x.example': it may not name the gateways, and ends in ~all: receivers may take"
+    # what was so before is not told again
+    assert [line.partition(" what they")[0] for line in told[1::2]] == [
+        f"Note: mail-relay:domains[0].spf (shop.example): {said}",
+        f"Note: mail-relay:domains[2].spf (new.example): {said}",
     ]
+    assert len(told) == 4
 
 
-@pytest.mark.parametrize("terms", [("gateways", "include:x.example"), ()])
+@pytest.mark.parametrize(
+    "terms", [("gateways", "include:x.example"), (), ("a:mail.relay.example",), ("mx",)]
+)
 def test_spf_terms_with_the_gateways_need_no_word(
     file: Path, told: list[str], terms: tuple[str, ...]
 ) -> None:
@@ -74,14 +80,12 @@ def test_spf_terms_with_the_gateways_need_no_word(
 
 
 def test_a_domain_in_use_is_not_removed_and_what_uses_it_is_named(file: Path) -> None:
-    first, *lines = refused(file, "domains", "remove", "club.example")
-    assert first == "club.example is still needed; change or remove these first:"
-    assert [line.partition(": ")[0] for line in lines] == [
-        "mail-relay:clients[0].name",
-        "mail-relay:clients[0].sendAs",
-        "mail-relay:forwards[0].address",
+    assert refused(file, "domains", "remove", "club.example") == [
+        "club.example is in use; first end that:",
+        "  info@club.example is forwarded: ./relay forwards remove info@club.example --stack prod",
+        "  the client host app.club.example may send as @club.example: give it another sendAs, or "
+        f"take it out of mail-relay:clients, in {file}",
     ]
-    assert not any("add it" in line for line in lines)
 
 
 def test_a_login_with_a_mailbox_is_not_removed(file: Path) -> None:
@@ -104,8 +108,10 @@ def test_a_change_is_told_to_programs(file: Path) -> None:
     words = ["forwards", "remove", "info@club.example", "--json", "--stack=prod"]
     assert json.loads(CliRunner().invoke(app, words).stdout) == {
         "did": "info@club.example is removed",
+        "changed": True,
         "file": str(file),
         "next": "pulumi up --stack prod",
+        "advice": [],
     }
 
 
@@ -157,7 +163,9 @@ def test_an_exchanger_that_is_none_is_refused_with_what_is_right(file: Path, giv
     before = file.read_text()
     error = edit("domains", "add", "new.example", "--mx", given)
     assert error is not None
-    assert f"--mx {given!r}: give HOST" in str(error) or "mx[0].host: '10'" in str(error)
+    assert f"--mx {given!r}: give HOST" in str(error) or "mx[0].host (new.example): '10'" in str(
+        error
+    )
     assert file.read_text() == before
 
 
@@ -181,12 +189,186 @@ def test_a_domain_is_parked_and_is_as_before_again(file: Path) -> None:
     assert edit("domains", "remove", "new.example") is None
     keys = [part for key in ("mx", "spf", "dmarc") for part in ("--reset", key)]
     again = ("--reports", "dmarc@inbox.example")
-    assert edit("domains", "change", "idle.example", *keys, *again) is None
+    assert edit("domains", "change", "idle.example", *keys) is None
+    assert edit("domains", "change", "idle.example", *again) is None
     assert yaml.safe_load(file.read_text()) == yaml.safe_load(before)
 
 
-def test_a_domain_that_receives_is_not_parked(file: Path) -> None:
-    (line,) = refused(file, "domains", "park", "club.example")
+USED = {
+    "mail-relay:operator": "ops@club.example",
+    "mail-relay:gateway": {"name": "mail.relay.example"},
+    "mail-relay:domains": [
+        {"name": "shop.example", "dmarc": {"reports": ["d@club.example"]}},
+        {"name": "club.example"},
+    ],
+    "mail-relay:logins": [
+        {"address": "me@shop.example", "sendAs": ["me@shop.example", "x@club.example"]},
+        {"address": "you@club.example"},
+    ],
+    "mail-relay:forwards": [
+        {"address": "ops@club.example", "to": ["me@inbox.example"]},
+        {"address": "d@club.example", "to": ["me@inbox.example"]},
+        {"address": "info@shop.example", "to": ["you@club.example", "me@inbox.example"]},
+        {"address": "more@shop.example", "to": ["ops@club.example"]},
+    ],
+    "mail-relay:mailboxes": [{"address": "you@club.example"}],
+}
+
+
+@pytest.mark.parametrize("word", ["park", "remove"])
+def test_who_uses_a_domain_is_told_with_commands_that_end_it(file: Path, word: str) -> None:
+    file.write_text(yaml.safe_dump({"config": USED}))
+    first, *uses = refused(file, "domains", word, "club.example")
+    assert first == "club.example is in use; first end that:"
+    assert len(uses) == 9
+    for use in uses:
+        command = use.rpartition(": ")[2].replace("ADDRESS", "me@inbox.example").split()
+        if command[0] == "pulumi":
+            key, value = command[3:5]
+            assert command == ["pulumi", "config", "set", key, value, "--stack", "prod"]
+            content = yaml.safe_load(file.read_text())
+            content["config"][key] = value
+            file.write_text(yaml.safe_dump(content))
+        else:
+            assert (command[0], *command[-2:]) == ("./relay", "--stack", "prod")
+            assert edit(*command[1:-2]) is None, use
+    assert edit("domains", word, "club.example") is None
+
+
+def test_the_gateways_own_domain_is_not_removed(file: Path) -> None:
+    (unlisted,) = refused(file, "domains", "remove", "relay.example")
+    words = ("--dmarc", "reject", "--spf-all", "-all")
+    assert edit("domains", "change", "relay.example", *words) is None  # listed by that
+    before = file.read_text()
+    (line,) = refused(file, "domains", "remove", "relay.example")
+    assert line == unlisted
     assert line.startswith(
-        "mail-relay:domains[1].mx: ['.']: '.' says that the domain takes no mail"
+        "relay.example cannot be removed: the gateway's name mail.relay.example is in it, so it "
+        "would stay with the default settings. To have these: ./relay domains change relay.example"
     )
+    command = line.partition("./relay ")[2].partition(";")[0].split()
+    assert edit(*command[:-2]) is None
+    assert domain(file, "relay.example") == {"name": "relay.example"}
+    assert file.read_text() != before
+
+
+def test_a_domain_whose_zone_others_are_in_is_not_removed(file: Path) -> None:
+    assert edit("domains", "add", "far.example") is None
+    assert edit("domains", "add", "lists.far.example") is None
+    (line,) = refused(file, "domains", "remove", "far.example")
+    assert line == (
+        "far.example is still needed: lists.far.example has its records in the zone far.example, "
+        "which is known by this domain alone; first set mail-relay:zones: [relay.example, "
+        "shop.example, club.example, far.example]"
+    )
+    text = file.read_text() + (
+        "  mail-relay:zones: [relay.example, shop.example, club.example, far.example]\n"
+    )
+    file.write_text(text)
+    assert edit("domains", "remove", "far.example") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "options"),
+    [
+        ("mx", ("--mx", ".")),
+        ("spf", ("--spf", "gateways")),
+        ("spf", ("--spf-all", "-all")),
+        ("dmarc", ("--dmarc", "reject")),
+        ("dmarc", ("--reports", "d@inbox.example")),
+        ("txt", ("--txt", "a=1")),
+        ("ttl", ("--ttl", "600")),
+    ],
+)
+def test_what_is_reset_is_not_set_as_well(file: Path, key: str, options: tuple[str, str]) -> None:
+    before = file.read_text()
+    error = edit("domains", "change", "shop.example", "--reset", key, *options)
+    assert f"--reset {key} takes away what" in str(error)
+    assert options[0] in str(error)
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "said"),
+    [
+        ("users disable me@shop.example", None, "me@shop.example is disabled already"),
+        ("", "users enable me@shop.example", "me@shop.example is enabled already"),
+        ("domains park new.example", None, "new.example is parked already"),
+        ("domains change shop.example --ttl 600", None, "shop.example is so already"),
+        ("", "domains change shop.example --ttl 300", "shop.example is so already"),
+        ("", "domains change shop.example --reset mx", "shop.example is so already"),
+        ("", "domains change relay.example --reset mx", "relay.example is so already"),
+        ("domains change shop.example --dmarc reject", None, "shop.example is so already"),
+        ("forwards change info@club.example a@x.example", None, "info@club.example is so already"),
+        ("mailboxes change me@shop.example --quota 2048", None, "me@shop.example is so already"),
+        ("", "mailboxes change me@shop.example --quota 1024", "me@shop.example is so already"),
+    ],
+)
+def test_what_is_so_already_is_said_and_not_written(
+    file: Path, told: list[str], first: str, again: str | None, said: str
+) -> None:
+    if first:
+        assert edit(*first.split()) is None
+    told.clear()
+    before, written = file.read_text(), file.stat().st_mtime_ns
+    words = [*(again or first).split(), "--stack=prod"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    (line,) = told
+    assert f"{said}: nothing is changed in {file}" in line
+    assert (file.read_text(), file.stat().st_mtime_ns) == (before, written)
+    answer = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert (answer["changed"], answer["next"]) == (False, None)
+
+
+def test_another_password_is_a_change_though_it_cannot_be_read(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = iter(("v1:aaaa", "v1:bbbb"))
+    monkeypatch.setattr(StackFile, "secret", lambda *_: {"secure": next(numbers)})
+    assert edit("users", "change", "me@shop.example", "--new-password") is None
+    before = file.read_text()
+    assert edit("users", "change", "me@shop.example", "--new-password") is None
+    assert file.read_text() == before.replace("v1:aaaa", "v1:bbbb") != before
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        ("mailboxes change me@shop.example --quota 2GB", "whole number of MiB alone, such as 2048"),
+        ("mailboxes add a@shop.example --quota 512m", "whole number of MiB alone, such as 512"),
+        ("mailboxes add a@shop.example --quota much", "whole number of MiB alone, such as 2048"),
+        ("domains change shop.example --ttl 5m", "whole number of seconds alone, such as 300"),
+        ("domains add new.example --ttl 1.5", "whole number of seconds alone, such as 300"),
+    ],
+)
+def test_a_number_with_a_unit_is_refused_with_the_right_number(
+    file: Path, words: str, right: str
+) -> None:
+    before = file.read_text()
+    result = CliRunner().invoke(app, [*words.split(), "--stack=prod"])
+    assert result.exit_code == 2
+    assert right in " ".join(result.stderr.replace("│", "").split())
+    assert file.read_text() == before
+
+
+def test_a_sender_who_gets_no_bounces_is_told_of(file: Path, told: list[str]) -> None:
+    assert edit("users", "add", "new@club.example") is None
+    assert told[1:] == [
+        "Note: mail-relay:logins[1].address: 'new@club.example': club.example is received here and "
+        "has no such address: bounces and replies to it are refused; add it to "
+        "mail-relay:forwards or mail-relay:mailboxes"
+    ]
+    assert edit("forwards", "add", "new@club.example", "me@inbox.example") is None
+    assert len(told) == 3
+    assert edit("users", "change", "new@club.example", "--send-as", "old@club.example") is None
+    assert "'old@club.example': club.example is received here" in told[-1]
+
+
+def test_a_file_is_named_so_that_it_can_be_opened_from_here(
+    file: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert edit("users", "add", "a@shop.example") is None
+    monkeypatch.chdir(file.parent)
+    assert edit("users", "add", "b@shop.example") is None
+    assert told[0].startswith(f"a@shop.example is added in {file}. Next: ")
+    assert "b@shop.example is added in Pulumi.prod.yaml. Next: pulumi up --stack prod" in told

@@ -55,7 +55,7 @@ def test_a_domain_that_takes_no_mail_takes_none_in_an_environment() -> None:
     _, settings = made(config)
     (domain,) = [d for d in settings.domains if d.name == "parked.example.try.relay.example"]
     assert [exchange.value for exchange in domain.mx] == ["0 ."]
-    assert settings.spf_policies[domain.name] == "v=spf1 -all"
+    assert settings.spf_policies()[domain.name] == "v=spf1 -all"
 
 
 def test_it_is_small_unprotected_short_lived_and_of_the_staging_authority() -> None:

@@ -63,7 +63,10 @@ def test_without_a_stacks_file_there_is_no_stack(place: Place, what: str) -> Non
 
 
 @pytest.mark.parametrize("what", ["shell", "logs"])
-def test_a_host_that_is_not_up_comes_with_the_stack(place: Place, what: str) -> None:
+def test_a_host_that_is_not_up_comes_with_the_stack(
+    place: Place, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.file.parent)
     assert refused(what, "gateway") == (
         "mail.relay.example is in Pulumi.lab.yaml and not up yet: ./relay pulumi --lab dev up"
     )

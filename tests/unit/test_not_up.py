@@ -45,6 +45,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):
         text = text.replace(here, here + new, 1)
     found.write_text(text + ADDED)
+    monkeypatch.chdir(found.parent)  # from elsewhere it has its whole path
     outputs = {**verify_world.OUTPUTS, "sendAs": {LOGIN: [LOGIN]}}
     monkeypatch.setattr(lab_, "HOME", tmp_path)
     monkeypatch.setattr(control, "running", lambda lab: True)

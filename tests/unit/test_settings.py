@@ -80,9 +80,9 @@ def test_reports_to_an_address_here_that_nobody_reads_are_refused() -> None:
     forwards = [{"address": "info@shop.example", "to": ["me@far.example"]}]
     domains = [{"name": "shop.example", "dmarc": {"reports": ["dmarc@shop.example"]}}]
     assert lines(changed(domains=domains, forwards=forwards)) == [
-        "mail-relay:domains[0].dmarc.reports: 'dmarc@shop.example': shop.example is received here "
-        "and has no such address; add it to mail-relay:forwards or mail-relay:mailboxes, or name "
-        "one elsewhere"
+        "mail-relay:domains[0].dmarc.reports (shop.example): 'dmarc@shop.example': shop.example is "
+        "received here and has no such address; add it to mail-relay:forwards or "
+        "mail-relay:mailboxes, or name one elsewhere"
     ]
 
 
@@ -90,8 +90,8 @@ def test_reports_to_an_address_here_that_nobody_reads_are_refused() -> None:
 def test_a_password_that_the_files_cannot_hold_is_refused_and_not_shown(password: str) -> None:
     found = lines(changed(logins=[{"address": "me@shop.example", "password": password}]))
     assert found == [
-        "mail-relay:logins[0].password: give 8 to 128 printable ASCII characters without spaces "
-        "and colons"
+        "mail-relay:logins[0].password (me@shop.example): give 8 to 128 printable ASCII characters "
+        "without spaces and colons"
     ]
 
 
@@ -116,13 +116,22 @@ def test_a_dkim_key_made_elsewhere_is_taken_whatever_its_pem_form() -> None:
 @pytest.mark.parametrize(
     ("keys", "line"),
     [
-        ({"s1": "c2VjcmV0" * 9}, "keys.s1: no private key without a passphrase in PEM; give the"),
+        (
+            {"s1": "c2VjcmV0" * 9},
+            "keys.s1 (shop.example): no private key without a passphrase in PEM; give the",
+        ),
         (
             {"s1": pem(rsa.generate_private_key(public_exponent=65537, key_size=1024))},  # noqa: S505
-            "keys.s1: an RSA key of 1024 bits; give the private key in PEM, RSA of 2048 bits",
+            "keys.s1 (shop.example): an RSA key of 1024 bits; give the private key in PEM",
         ),
-        ({"s1": pem(ec.generate_private_key(ec.SECP256R1()))}, "keys.s1: no RSA key; give the"),
-        ({"s3": dkim.generate()}, "keys.s3: it is none of the domain's selectors (s1, s2); add it"),
+        (
+            {"s1": pem(ec.generate_private_key(ec.SECP256R1()))},
+            "keys.s1 (shop.example): no RSA key; give the",
+        ),
+        (
+            {"s3": dkim.generate()},
+            "keys.s3 (shop.example): it is none of the domain's selectors (s1, s2); add it",
+        ),
     ],
 )
 def test_a_dkim_key_that_cannot_be_used_is_refused_and_not_shown(

@@ -11,7 +11,7 @@ from test_graph import CONFIG
 
 from mail import dkim
 from settings import read
-from settings.advice import advice
+from settings.advice import advice, secrets_in_clear, spf_advice
 
 CLEAR = "it stands in the stack's file in clear; set it as a secret: pulumi config set --secret"
 LOGIN = {"address": "me@shop.example", "password": "secret-123"}
@@ -21,6 +21,7 @@ PARKED = {
     "spf": {"mechanisms": [], "all": "-all"},
     "dmarc": {"policy": "reject"},
 }
+INFO = [{"address": "info@shop.example", "to": ["me@far.example"]}]
 KEYED = {"name": "shop.example", "keys": {"s1": dkim.generate()}}
 
 
@@ -35,13 +36,19 @@ def domain(**keys: Any) -> dict[str, Any]:
         (
             {"logins": [LOGIN]},
             (),
-            [f"mail-relay:logins[0].password: {CLEAR} --path 'mail-relay:logins[0].password'"],
+            [
+                f"mail-relay:logins[0].password (me@shop.example): {CLEAR} --path "
+                "'mail-relay:logins[0].password'"
+            ],
         ),
         ({"logins": [LOGIN]}, ("logins",), []),
         (
             {"domains": [KEYED]},
             ("logins",),
-            [f"mail-relay:domains[0].keys.s1: {CLEAR} --path 'mail-relay:domains[0].keys.s1'"],
+            [
+                f"mail-relay:domains[0].keys.s1 (shop.example): {CLEAR} --path "
+                "'mail-relay:domains[0].keys.s1'"
+            ],
         ),
         (
             {"smarthost": SMARTHOST},
@@ -63,27 +70,53 @@ def domain(**keys: Any) -> dict[str, Any]:
             domain(spf={"mechanisms": ["mx"], "all": "-all"}),
             (),
             [
-                "mail-relay:domains[0].spf: 'mx': it may not name the gateways, and ends in -all: "
-                "receivers may refuse what they send; add gateways to spf.mechanisms"
+                "mail-relay:domains[0].spf (shop.example): 'mx': it may not name the gateways, and "
+                "ends in -all: receivers may refuse what they send; add gateways to spf.mechanisms"
             ],
         ),
         (
             domain(spf={"mechanisms": ["mx"], "all": "-all"}, dmarc={"policy": "reject"}),
             (),
             [
-                "mail-relay:domains[0].spf: 'mx': it may not name the gateways, and ends in -all "
-                "and its DMARC policy is reject: receivers may refuse what they send; add gateways "
-                "to spf.mechanisms"
+                "mail-relay:domains[0].spf (shop.example): 'mx': it may not name the gateways, and "
+                "ends in -all and its DMARC policy is reject: receivers may refuse what they "
+                "send; add gateways to spf.mechanisms"
             ],
         ),
-        (domain(spf={"mechanisms": ["mx"], "all": "~all"}), (), []),
+        (
+            domain(spf={"mechanisms": ["mx"], "all": "~all"}),
+            (),
+            [
+                "mail-relay:domains[0].spf (shop.example): 'mx': it may not name the gateways, and "
+                "ends in ~all: receivers may take what they send for spam; add gateways to "
+                "spf.mechanisms"
+            ],
+        ),
+        (
+            {"forwards": INFO, "domains": [{"name": "shop.example"}]},
+            (),
+            [
+                "mail-relay:logins[0].address: 'me@shop.example': shop.example is received here "
+                "and has no such address: bounces and replies to it are refused; add it to "
+                "mail-relay:forwards or mail-relay:mailboxes"
+            ],
+        ),
+        (
+            {"forwards": INFO, "logins": [{**LOGIN, "sendAs": ["a@shop.example"]}]},
+            ("logins",),
+            [
+                "mail-relay:logins[0].sendAs (me@shop.example): 'a@shop.example': shop.example is "
+                "received here and has no such address: bounces and replies to it are refused; "
+                "add it to mail-relay:forwards or mail-relay:mailboxes"
+            ],
+        ),
         (domain(spf={"mechanisms": ["mx", "gateways"], "all": "-all"}), (), []),
         (domain(spf={"mechanisms": ["ip4"], "all": "-all"}), (), []),
         (
             domain(mx=[{"host": "."}]),
             (),
             [
-                "mail-relay:domains[0].mx: '.': shop.example takes no mail, and "
+                "mail-relay:domains[0].mx (shop.example): '.': shop.example takes no mail, and "
                 "me@shop.example and "
                 "relay@app.shop.example may send as it: receivers may refuse a sender who takes no "
                 "bounces (RFC 7505, 4.2); take mx or their sendAs away"
@@ -93,9 +126,9 @@ def domain(**keys: Any) -> dict[str, Any]:
             domain(spf={"mechanisms": [], "all": "-all"}),
             (),
             [
-                "mail-relay:domains[0].spf: '-all': nobody's mail as shop.example passes, and "
-                "me@shop.example and relay@app.shop.example may send as it; take their sendAs "
-                "away, or add gateways to spf.mechanisms"
+                "mail-relay:domains[0].spf (shop.example): '-all': nobody's mail as shop.example "
+                "passes, and me@shop.example and relay@app.shop.example may send as it; take their "
+                "sendAs away, or add gateways to spf.mechanisms"
             ],
         ),
         ({"domains": [{"name": "shop.example"}, PARKED]}, (), []),
@@ -104,7 +137,9 @@ def domain(**keys: Any) -> dict[str, Any]:
 def test_what_is_likely_not_meant_is_told(
     changed: dict[str, Any], encrypted: tuple[str, ...], said: list[str]
 ) -> None:
-    assert list(advice(read({**RIGHT, **changed}), encrypted)) == said
+    settings = read({**RIGHT, **changed})
+    found = [*secrets_in_clear(settings, encrypted), *advice(settings), *spf_advice(settings, {})]
+    assert found == said
 
 
 def test_a_preview_tells_it_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,8 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
             "logins.address",
             "forwards.address",
             "mailboxes.address",
+            "zones.name",
+            "smarthost.accounts.sender",
         },
         "NAME": {
             "gateway.name",
@@ -69,13 +71,11 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
             "domains.spf.mechanisms",
             "domains.a",
             "domains.mx.host",
-            "zones.name",
             "delegation.zone",
             "delegation.parent",
             "clients.sendAs",
             "logins.sendAs",
             "smarthost.host",
-            "smarthost.accounts.sender",
             "smarthost.spf",
         },
         # names nothing of the stack, or is public and harmless under another name too
@@ -108,6 +108,7 @@ def test_an_item_of_a_list_is_known_by_one_key() -> None:
     assert ITEM_KEYS == {
         "gateways": "name",
         "domains": "name",
+        "zones": "name",
         "clients": "name",
         "logins": "address",
         "forwards": "address",

@@ -159,8 +159,8 @@ def test_policies_that_include_each_other_are_refused() -> None:
     )
     found = lines(raw)
     assert [line.split(": ")[0] for line in found] == [
-        "mail-relay:domains[0].spf.mechanisms",
-        "mail-relay:domains[1].spf.mechanisms",
+        "mail-relay:domains[0].spf.mechanisms (shop.example)",
+        "mail-relay:domains[1].spf.mechanisms (b.example)",
     ]
     assert all("it includes itself" in line for line in found)
 
@@ -199,7 +199,7 @@ def test_terms_that_are_taken_never_make_a_policy_that_receivers_refuse() -> Non
         except SettingsError:
             continue
         taken += 1
-        policy = settings.spf_policies["shop.example"]
+        policy = settings.spf_policies()["shop.example"]
 
         def look_up(name: str, kind: str, policy: str = policy) -> list[str]:
             own = {"shop.example": policy}
@@ -261,13 +261,13 @@ def test_every_tag_of_dmarc_is_published_as_it_is_set() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"sp": "rejct"}, "dmarc.sp: 'rejct'"),
+        ({"sp": "rejct"}, "dmarc.sp (shop.example): 'rejct'"),
         ({"np": True}, "dmarc.np"),
-        ({"psd": "x"}, "dmarc.psd: 'x'"),
-        ({"t": "perhaps"}, "dmarc.t: 'perhaps'"),
-        ({"adkim": "strict"}, "dmarc.adkim: 'strict'"),
-        ({"fo": "0:1"}, "dmarc.fo: '0:1': give 0 or 1, d, s"),
-        ({"ruf": ["f"]}, "dmarc.ruf[0]: 'f': give a whole address"),
+        ({"psd": "x"}, "dmarc.psd (shop.example): 'x'"),
+        ({"t": "perhaps"}, "dmarc.t (shop.example): 'perhaps'"),
+        ({"adkim": "strict"}, "dmarc.adkim (shop.example): 'strict'"),
+        ({"fo": "0:1"}, "dmarc.fo (shop.example): '0:1': give 0 or 1, d, s"),
+        ({"ruf": ["f"]}, "dmarc.ruf[0] (shop.example): 'f': give a whole address"),
         ({"subdomains": "reject"}, "there is no such key"),
         ({"reports": [f"{'d' * 60}-{n}@example.net" for n in range(60)]}, "Route53 takes 4000"),
     ],
@@ -314,7 +314,8 @@ def test_a_domain_that_takes_no_mail_says_so() -> None:
 def test_a_domain_whose_mail_goes_elsewhere_has_no_forwards_here() -> None:
     elsewhere, here = {"host": "mx.far.example"}, {"host": "mail.relay.example", "preference": 20}
     (line,) = lines({**domain(mx=[elsewhere]), "forwards": [FORWARD]})
-    assert line.startswith("mail-relay:domains[0].mx: ['mx.far.example']: a forward or a mailbox")
+    start = "mail-relay:domains[0].mx (shop.example): ['mx.far.example']: a forward or a mailbox"
+    assert line.startswith(start)
     assert "add mail.relay.example to it" in line
     read({**domain(mx=[elsewhere, here]), "forwards": [FORWARD]})
     read(domain(mx=[elsewhere]))
@@ -323,13 +324,14 @@ def test_a_domain_whose_mail_goes_elsewhere_has_no_forwards_here() -> None:
 @pytest.mark.parametrize("host", ["mail.relay.example", "app.shop.example"])
 def test_nothing_is_sent_to_a_hosts_name(host: str) -> None:
     (line,) = lines(changed(forwards=[{**FORWARD, "to": [f"you@{host}"]}]))
-    assert line.startswith(f"mail-relay:forwards[0].to: 'you@{host}': {host} is a host's name")
+    start = "mail-relay:forwards[0].to (info@shop.example): "
+    assert line.startswith(f"{start}'you@{host}': {host} is a host's name")
     assert "a host's name" in lines(changed(operator=f"root@{host}"))[0]
 
 
 def test_nobodys_mail_passes_without_mechanisms_a_smarthosts_neither() -> None:
     raw = {**mechanisms(all="-all"), "smarthost": SMARTHOST}
-    assert read(raw).spf_policies["shop.example"] == "v=spf1 -all"
+    assert read(raw).spf_policies()["shop.example"] == "v=spf1 -all"
 
 
 def test_a_login_whose_own_address_takes_no_mail_is_known() -> None:

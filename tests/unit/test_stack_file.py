@@ -113,12 +113,13 @@ def test_the_last_item_takes_its_list_with_it(file: Path) -> None:
             "its domain is none of ours",
         ),
         (lambda f: f.add("mailboxes", {"address": "you@shop.example"}), "add a login of this"),
-        (lambda f: f.remove("domains", "shop.example"), "mail-relay:logins[0].sendAs"),
+        (lambda f: f.remove("domains", "shop.example"), "mail-relay:logins[0].address"),
         (lambda f: f.remove("logins", "you@shop.example"), "there is me@shop.example"),
+        (lambda f: f.remove("logins", "me@shpo.example"), "did you mean me@shop.example?"),
         (lambda f: f.remove("forwards", "you@shop.example"), "there is none"),
         (
             lambda f: f.change("domains", "shop.example", {"dmarc": {"policy": "refuse"}}),
-            "'refuse': Input should be 'none', 'quarantine' or 'reject'",
+            "'refuse': give 'none', 'quarantine' or 'reject'",
         ),
     ],
 )

@@ -22,6 +22,7 @@ from cloudinit import files
 from cloudinit.hosts import ClientHost, GatewayHost
 from components import bundles, gateway
 from mail import dkim, names
+from mail.names import GATEWAY_USERS
 from settings import Settings, SettingsError, read
 
 HOST = "mail.relay.example"
@@ -132,8 +133,9 @@ def check(settings: Settings) -> None:
 def check_host(settings: Settings) -> None:
     """The operator's address, where the host's own files have it."""
     made = files(gateway_host(settings))
-    for line in made["etc/postfix/virtual"].splitlines():
-        assert line.startswith("#") or line.rpartition(" ")[2] == settings.operator
+    lines = [x for x in made["etc/postfix/virtual"].splitlines() if not x.startswith("#")]
+    assert {line.rpartition(" ")[2] for line in lines} == {settings.operator}
+    assert [line.partition("@")[0] for line in lines] == [*GATEWAY_USERS, "root"]
     script = made["usr/local/lib/mail-relay/certificate"]
     (line,) = [line for line in script.splitlines() if "--email " in line]
     words = shlex.split(line.rstrip("\\"))

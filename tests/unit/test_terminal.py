@@ -43,6 +43,44 @@ def test_a_table_shows_cells_keys_and_title_as_they_are(said: io.StringIO) -> No
     assert said.getvalue().count(FOREIGN) == 4
 
 
+LOGINS = [
+    {
+        "login": f"{name}@shop.example",
+        "sendAs": [f"{name}@shop.example", "@club.example"],
+        "enabled": True,
+        "password": "generated",
+        "limits": "messages: 300 an hour, 2000 a day; recipients: 1000 an hour, 5000 a day",
+        "reached": "",
+    }
+    for name in ("me", "somebody.with.a.name")
+]
+
+
+@pytest.mark.parametrize("width", [50, 80, 100, 120])
+@pytest.mark.parametrize("keys", [1, 2, 4, 6])
+def test_a_table_fits_the_terminal_and_breaks_no_word(
+    said: io.StringIO, width: int, keys: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.results, "_width", width)
+    rows = [dict(list(row.items())[:keys]) for row in LOGINS]
+    terminal.print_table("logins", rows)
+    text = said.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    words = set(text.replace(",", " ").split())
+    for row in rows:
+        for value in row.values():
+            shown = terminal._cell(value)
+            assert set(shown.replace(",", " ").split()) <= words
+
+
+def test_a_pipe_gets_each_row_in_one_line() -> None:
+    long = " ".join(f"{number}@shop.example" for number in range(100))
+    code = f"from ops.terminal import print_table; print_table('x', [{{'a': {long!r}, 'b': 5}}])"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert long in result.stdout
+
+
 def test_a_step_shows_its_text_as_it_is(said: io.StringIO) -> None:
     with terminal.step(FOREIGN):
         pass
