@@ -1,6 +1,8 @@
 """What mail servers say, in plain words: text in, text out."""
 
 import re
+import smtplib
+import ssl
 from collections.abc import Collection
 
 # The first that fits counts. {0} is the pattern's first group.
@@ -56,6 +58,27 @@ def plain(said: str) -> str:
         if found := re.search(pattern, said):
             return meaning.format(*found.groups())
     return ""
+
+
+def failure(error: Exception) -> str:
+    """What an error of SMTP, IMAP, TLS or the network says, in one line."""
+    said: object = str(error)
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{error.smtp_code} {_line(error.smtp_error)}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate: {error.verify_message}"
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        said = "it ended the connection"
+    elif isinstance(error, OSError) and error.strerror:
+        said = error.strerror
+    elif error.args:  # imaplib's has the server's octets
+        said = error.args[0]
+    return _line(said) or type(error).__name__
+
+
+def _line(said: object) -> str:
+    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return " ".join(text.split())
 
 
 def login_failed(login: str, logins: Collection[str], disabled: Collection[str] = ()) -> str:

@@ -84,6 +84,11 @@ class Attempt:
     relay: str
     said: str
 
+    @property
+    def by(self) -> str:
+        """Which server did it, to follow its status; "" if none was reached."""
+        return f" by {self.relay}" if self.relay not in ("", "none") else ""
+
 
 @dataclass
 class Traced:

@@ -11,6 +11,7 @@ import typer
 
 from ops import not_up
 from ops.errors import StackError
+from ops.on_host import ask_each
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
 from ops.postfix_log import true_sender
@@ -21,6 +22,7 @@ from ops.terminal import notes, print_json, print_table, several
 NULL_SENDER = "<>"
 # what postqueue(1) has for it (empty_address_recipient)
 SHOWN_NULL = "MAILER-DAEMON"
+ON_HOLD = "hold"  # the queue of messages that are kept back, by postqueue(1)
 FIRST = 10  # messages that are shown of those that are meant
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
@@ -113,48 +115,58 @@ def _host(found: Target, outputs: Outputs, name: str) -> Host:
         raise
 
 
-def _waiting(found: Target, hosts: Sequence[Host]) -> list[dict[str, Any]]:
-    """A row for each message of the queues, oldest first (postqueue(1), -j)."""
+def _waiting(found: Target, hosts: Sequence[Host]) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for each message of the queues, oldest first; and why hosts cannot be asked."""
+    given, silent = ask_each(hosts, lambda host: _on(found, host))
+    rows = [row for on_one in given.values() for row in on_one]
+    return sorted(rows, key=lambda row: row["arrived"]), silent
+
+
+def _on(found: Target, host: Host) -> list[dict[str, Any]]:
+    """The messages of one host (postqueue(1), -j)."""
     rows = []
-    for each in hosts:
-        for line in found.run_on(each, "postqueue", "-j").splitlines():
-            entry = json_.loads(line)
-            arrived = datetime.datetime.fromtimestamp(entry["arrival_time"], datetime.UTC)
-            sender, recipients = entry["sender"], entry["recipients"]
-            reasons = {r["delay_reason"] for r in recipients if r.get("delay_reason")}
-            rows.append(
-                {
-                    "host": each.name,
-                    "id": entry["queue_id"],
-                    "queue": entry["queue_name"],
-                    "arrived": arrived.isoformat(),
-                    "bytes": entry["message_size"],
-                    "from": NULL_SENDER if sender in ("", SHOWN_NULL) else sender,
-                    "to": [recipient["address"] for recipient in recipients],
-                    "why": "; ".join(sorted(reasons)),
-                }
-            )
-    return sorted(rows, key=lambda row: row["arrived"])
+    for line in found.run_on(host, "postqueue", "-j").splitlines():
+        entry = json_.loads(line)
+        arrived = datetime.datetime.fromtimestamp(entry["arrival_time"], datetime.UTC)
+        sender, recipients = entry["sender"], entry["recipients"]
+        reasons = {r["delay_reason"] for r in recipients if r.get("delay_reason")}
+        rows.append(
+            {
+                "host": host.name,
+                "id": entry["queue_id"],
+                "queue": entry["queue_name"],
+                "arrived": arrived.isoformat(),
+                "bytes": entry["message_size"],
+                "from": NULL_SENDER if sender in ("", SHOWN_NULL) else sender,
+                "to": [recipient["address"] for recipient in recipients],
+                "why": "; ".join(sorted(reasons)),
+            }
+        )
+    return rows
 
 
-def _chosen(
-    found: Target, outputs: Outputs, choice: Choice, *, alone: bool
-) -> list[dict[str, Any]]:
-    """The messages that are meant; StackError for an id that is not there.
+def _tell(silent: Sequence[str]) -> None:
+    for text in silent:
+        notes.print(f"not asked: {text}", soft_wrap=True)
 
-    Postfix acts on whole messages. If `alone`, one that also waits for recipients who were not
-    named is left as it is, and told of.
+
+def _chosen(rows: Sequence[dict[str, Any]], choice: Choice, verb: "Verb") -> list[dict[str, Any]]:
+    """The messages that are meant and that the verb is for; those that are left are told of.
+
+    Postfix acts on whole messages. If the verb is for messages `alone`, one that also waits for
+    recipients who were not named is left as it is.
     """
-    rows = _waiting(found, outputs.hosts)
-    if unknown := set(choice.ids) - {row["id"] for row in rows}:
-        raise StackError(f"{', '.join(sorted(unknown))}: nothing with this id waits")
     meant = [row for row in rows if choice.means(row)]
-    shared = [row for row in meant if alone and choice.others(row)]
+    shared = [row for row in meant if verb.alone and choice.others(row)]
     if shared:
         count = several(len(shared), "message also waits", "messages also wait")
         notes.print(f"{count} for others, and is left; to take it whole, name its id:")
         _list(shared)
-    return [row for row in meant if row not in shared]
+    done = [row for row in meant if not verb.is_for(row)]
+    if done:
+        state = "not on hold" if verb.held else "on hold"
+        notes.print(f"{several(len(done), 'message is', 'messages are')} {state}, and left")
+    return [row for row in meant if row not in shared and row not in done]
 
 
 def _list(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -166,33 +178,55 @@ def _list(rows: Sequence[Mapping[str, Any]]) -> None:
         notes.print(f"  and {len(rows) - FIRST} more")
 
 
+@dataclass(frozen=True)
+class Verb:
+    """What is done to messages: a command that gets their ids by standard input, one a line.
+
+    `held` are those that it is for: on hold, not on hold, or (None) both; `alone` as in `_chosen`.
+    """
+
+    command: tuple[str, ...]
+    done: str
+    held: bool | None = None
+    alone: bool = False
+
+    def is_for(self, row: Mapping[str, Any]) -> bool:
+        """Whether it changes anything of a message."""
+        return self.held is None or self.held == (row["queue"] == ON_HOLD)
+
+
 def _apply(
     found: Target,
     choice: Choice,
-    *command: str,
-    done: str,
+    verb: Verb,
     json: bool,
-    alone: bool = False,
     confirm: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
 ) -> None:
-    """Run a command on each host, for the messages that are meant; `alone` as in `_chosen`.
+    """Do it on each host, to the messages that are meant.
 
-    It gets their ids by standard input, one a line. An id that is gone meanwhile is no error, to
-    Postfix neither. `confirm` is called first with the messages, unless there are none.
+    An id that is gone meanwhile is no error, to Postfix neither. `confirm` is called first with the
+    messages, unless there are none. Exit code 1: there are none, or a host could not be asked.
+    StackError for an id that is not there.
     """
     outputs = found.outputs()
-    meant = _chosen(found, outputs, choice, alone=alone)
+    rows, silent = _waiting(found, outputs.hosts)
+    _tell(silent)
+    if unknown := set(choice.ids) - {row["id"] for row in rows}:
+        raise StackError(f"{', '.join(sorted(unknown))}: nothing with this id waits")
+    meant = _chosen(rows, choice, verb)
     if meant and confirm:
         confirm(meant)
     for name in dict.fromkeys(row["host"] for row in meant):
         ids = "".join(f"{row['id']}\n" for row in meant if row["host"] == name)
-        found.run_on(outputs.host(name), *command, text=ids)
+        found.run_on(outputs.host(name), *verb.command, text=ids)
     if json:
         print_json(meant)
     elif not meant:
-        notes.print("no waiting message fits")
+        notes.print(f"no message is {verb.done}: none that waits fits")
     else:
-        notes.print(f"{several(len(meant), 'message is', 'messages are')} {done}")
+        notes.print(f"{several(len(meant), 'message is', 'messages are')} {verb.done}")
+    if silent or not meant:
+        raise typer.Exit(1)
 
 
 @app.command("list")
@@ -208,7 +242,10 @@ def list_(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """What waits, since when, and why; where SSH is closed, as with --summary."""
+    """What waits, since when, and why; where SSH is closed, as with --summary.
+
+    Exit code 1: a host could not be asked.
+    """
     found = target(stack, lab)
     outputs = found.outputs()
     hosts = [_host(found, outputs, host)] if host else outputs.hosts
@@ -217,14 +254,18 @@ def list_(
             notes.print("SSH is closed (mail-relay:ssh.allowFrom): this is what the hosts write")
         names = [each.name for each in hosts]
         rows = [row for row in summaries(found) if row["host"] in names]
-    else:
-        rows = _waiting(found, hosts)
+        print_json(rows) if json else print_table("waiting", rows, below="silent")
+        return
+    rows, silent = _waiting(found, hosts)
+    _tell(silent)
     if json:
         print_json(rows)
     elif rows:
         print_table("waiting", rows)
     else:
-        notes.print("nothing waits")
+        notes.print("nothing waits on the others" if silent else "nothing waits")
+    if silent:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -239,8 +280,8 @@ def flush(
 ) -> None:
     """Try to deliver now what waits (postqueue(1), -i)."""
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
-    command = ("xargs", "-r", "-n1", "postqueue", "-i")
-    _apply(target(stack, lab), choice, *command, done="tried now", json=json)
+    verb = Verb(("xargs", "-r", "-n1", "postqueue", "-i"), "tried now", held=False)
+    _apply(target(stack, lab), choice, verb, json)
 
 
 @app.command()
@@ -258,8 +299,8 @@ def hold(
     By --to, those that wait for nobody else.
     """
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
-    found = target(stack, lab)
-    _apply(found, choice, "postsuper", "-h", "-", done="held", json=json, alone=True)
+    verb = Verb(("postsuper", "-h", "-"), "held", held=False, alone=True)
+    _apply(target(stack, lab), choice, verb, json)
 
 
 @app.command()
@@ -274,7 +315,8 @@ def release(
 ) -> None:
     """Let held messages go (postsuper(1), -H)."""
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
-    _apply(target(stack, lab), choice, "postsuper", "-H", "-", done="released", json=json)
+    verb = Verb(("postsuper", "-H", "-"), "released", held=True)
+    _apply(target(stack, lab), choice, verb, json)
 
 
 @app.command()
@@ -293,9 +335,8 @@ def delete(
     By --to, those that wait for nobody else.
     """
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
-    found, confirm = target(stack, lab), None if yes else _confirm_deletion
-    command = ("postsuper", "-d", "-")
-    _apply(found, choice, *command, done="deleted", json=json, alone=True, confirm=confirm)
+    verb = Verb(("postsuper", "-d", "-"), "deleted", alone=True)
+    _apply(target(stack, lab), choice, verb, json, None if yes else _confirm_deletion)
 
 
 def _confirm_deletion(meant: Sequence[Mapping[str, Any]]) -> None:

@@ -2,8 +2,7 @@
 
 import shlex
 
-from ops.errors import StackError
-from ops.on_host import ended, output
+from ops.on_host import NoAnswer, ended, output
 from ops.outputs import Host
 
 USER = "admin"  # Debian's image; it may use sudo without a password
@@ -12,11 +11,11 @@ CONNECT_SECONDS = 10
 
 
 def run(host: Host, *command: str, text: str, fine: tuple[int, ...], seconds: float | None) -> str:
-    """See `Target.run_on`."""
+    """See `Target.run_on`; NoAnswer if there is no way to the host."""
     argv = ["ssh", *_options(host), *_way(host), "--", "sudo", "-n", shlex.join(command)]
     result = ended(host, argv, text, seconds)
     if result.returncode == SSH_FAILED:
-        raise StackError(
+        raise NoAnswer(
             f"no way into {host.name} by ssh ({result.stderr.strip()}): mail-relay:ssh is to "
             "have your publicKey and, in allowFrom, the network that you come from"
         )

@@ -7,11 +7,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from agent.host_status import LIMIT, BadStatus, Status, parse
+from agent.host_status import LIMIT, SILENT_SECONDS, BadStatus, Status, parse
 from ops.account import Clients
 from ops.errors import StackError
 from ops.outputs import Host
 from ops.target import Target
+
+# It writes every minute.
+LATE_SECONDS = 120
 
 
 class NoStatus(StackError):
@@ -63,28 +66,47 @@ def tables_now(client: Clients, status: str, key: str) -> str | None:
 
 
 def summaries(target: Target) -> list[dict[str, Any]]:
-    """A row for each host: what waits there, since when, and mostly why."""
-    rows = []
+    """A row for each host: what waits there, since when, and mostly why.
+
+    `as of` is when the host wrote that, `age` how long ago, and `silent` why it writes no more, ""
+    if it does.
+    """
     outputs = target.outputs()
     with target.account() as client:
-        for host in outputs.hosts:
-            try:
-                found = read(client, host).status
-            except NoStatus as error:
-                nothing = {"as of": "", "waiting": "", "held": "", "oldest": ""}
-                rows.append({"host": host.name, **nothing, "why": [str(error)]})
-                continue
-            oldest = datetime.timedelta(seconds=round(found.queue.seconds))
-            row = {
-                "host": host.name,
-                "as of": found.written,
-                "waiting": found.queue.messages,
-                "held": found.queue.held,
-                "oldest": str(oldest) if found.queue.messages else "",
-                "why": [f"{reason.messages}: {reason.text}" for reason in found.queue.reasons],
-            }
-            rows.append(row)
-    return rows
+        written = {host.name: _read(client, host) for host in outputs.hosts}
+    return [_summary(target, host, written[host.name]) for host in outputs.hosts]
+
+
+def _read(client: Clients, host: Host) -> Written | NoStatus:
+    try:
+        return read(client, host)
+    except NoStatus as error:
+        return error
+
+
+def _summary(target: Target, host: Host, written: Written | NoStatus) -> dict[str, Any]:
+    late = isinstance(written, NoStatus) or written.seconds > LATE_SECONDS
+    down = target.down(host) if late else None
+    if isinstance(written, NoStatus):
+        nothing = dict.fromkeys(("as of", "age", "waiting", "held", "oldest"), "")
+        return {"host": host.name, **nothing, "why": [str(written)], "silent": str(down or "")}
+    queue, age = written.status.queue, _time(written.seconds)
+    silent = down or written.seconds > SILENT_SECONDS
+    why = f"{host.name} has written nothing for {age}, so what waits there is of then"
+    return {
+        "host": host.name,
+        "as of": written.status.written,
+        "age": age,
+        "waiting": queue.messages,
+        "held": queue.held,
+        "oldest": _time(queue.seconds) if queue.messages else "",
+        "why": [f"{reason.messages}: {reason.text}" for reason in queue.reasons],
+        "silent": f"{why}{f': {down}' if down else ''}" if silent else "",
+    }
+
+
+def _time(seconds: float) -> str:
+    return str(datetime.timedelta(seconds=max(round(seconds), 0)))
 
 
 def limited(target: Target) -> dict[str, str]:

@@ -1,22 +1,66 @@
-"""SMTP with a gateway from this computer, as a user's mail program speaks it."""
+"""SMTP with a gateway, as a user's mail program speaks it."""
 
+import contextlib
 import smtplib
+import socket
 import ssl
 
-SECONDS = 30
-PORTS = (587, 465)
+from ops.outputs import Host
+from ops.verify.talk import OURSELVES, SUBMISSION, SUBMISSIONS, Connect
+
+SECONDS = 30  # for each answer, once there is a connection
+WRONG = 535  # RFC 4954, 4: the password is wrong, or there is no such login
+PORTS = (SUBMISSION, SUBMISSIONS)
 
 
-def connect(name: str, port: int, root: str | None = None) -> smtplib.SMTP:
+def connect(reach: Connect, trust: ssl.SSLContext, host: Host, port: int) -> smtplib.SMTP:
     """A session inside TLS whose certificate is verified for the host's name (RFC 8314, 3.3).
 
-    465 is TLS from the start, other ports by STARTTLS. `root` (PEM, the setting `acme.root`) is
-    trusted instead of what the computer trusts. Raises OSError or SMTPException.
+    465 is TLS from the start, other ports by STARTTLS. Raises OSError (smtplib's errors are some).
     """
-    context = ssl.create_default_context(cadata=root)
-    if port == 465:
-        return smtplib.SMTP_SSL(name, port, timeout=SECONDS, context=context)
-    session = smtplib.SMTP(name, port, timeout=SECONDS)
-    session.starttls(context=context)
+    session = _Session(reach, trust, host, port)
+    if port != SUBMISSIONS:
+        try:
+            session.starttls(context=trust)
+        except OSError:
+            session.close()
+            raise
     session.ehlo()
     return session
+
+
+def log_in(session: smtplib.SMTP, login: str, password: str) -> None:
+    """Try a password once; SMTPAuthenticationError if it is refused.
+
+    smtplib's own `login` tries a refused password again by each mechanism, and each of these is a
+    wrong password more by the host's count.
+    """
+    offered = session.esmtp_features.get("auth", "").split()
+    session.user, session.password = login, password
+    for name, answer in (("PLAIN", session.auth_plain), ("LOGIN", session.auth_login)):
+        if name in offered:
+            session.auth(name, answer)
+            return
+    text = f"it offers neither AUTH PLAIN nor LOGIN, but {' '.join(offered) or 'nothing'}"
+    raise smtplib.SMTPNotSupportedError(text)
+
+
+class _Session(smtplib.SMTP):
+    """smtplib, by a connection of somebody else's making."""
+
+    def __init__(self, reach: Connect, trust: ssl.SSLContext, host: Host, port: int) -> None:
+        self._reach, self._trust, self._to = reach, trust, host
+        super().__init__(host.name, port, local_hostname=OURSELVES, timeout=SECONDS)
+
+    def __exit__(self, *_: object) -> None:
+        """Whatever the server says to QUIT: what went before counts."""
+        with contextlib.suppress(OSError):
+            self.docmd("QUIT")
+        self.close()
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = self._reach(self._to.address, port)
+        plain.settimeout(timeout)
+        if port == SUBMISSIONS:
+            return self._trust.wrap_socket(plain, server_hostname=host)
+        return plain

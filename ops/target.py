@@ -24,16 +24,19 @@ from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
 from components.account import Account
-from ops import engine, ssh, submission
+from ops import engine, instances, ssh, submission
 from ops.account import Clients, aws_errors
-from ops.errors import StackError
+from ops.errors import AwsError, StackError
+from ops.instances import Down
+from ops.on_host import NoAnswer
 from ops.outputs import Host, Outputs, read
 from ops.terminal import notes
 from ops.testmail.verdicts import Receiver
 from ops.verify.names import Dns, Names
 from ops.verify.talk import Connect
 
-CONNECT_SECONDS = 10
+# Linux asks for a connection again after 1, 3 and 7 s; a slowed address may be let in by the last.
+CONNECT_SECONDS = 8
 # Settings of the AWS provider, without `aws:`.
 PROVIDER = ("region", "profile", "accessKey", "secretKey", "token", "assumeRoles")
 # Calls fail within a minute, not ten, if the network lets nothing through.
@@ -117,9 +120,18 @@ class Target(Protocol):
     def https(self, host: str, seconds: float) -> http.client.HTTPSConnection:
         """A connection with a web server of the internet, verified; not open yet."""
 
-    @abstractmethod
     def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
-        """SMTP inside TLS that is verified for the host's name; OSError or SMTPException."""
+        """SMTP inside TLS that is verified for the host's name; OSError."""
+        internet = self.internet(root)
+        return submission.connect(internet.connect, internet.trust, host, port)
+
+    def down(self, host: Host) -> Down | None:
+        """Why a host answers nothing, if its place knows; None too if nobody can be asked."""
+        try:
+            with self.account() as client:
+                return instances.down(client, host, f"{self.apply_command} --refresh")
+        except (AwsError, StackError):
+            return None
 
     @property
     @abstractmethod
@@ -141,7 +153,7 @@ class Target(Protocol):
     ) -> str:
         """The output of a command as the host's root, with `text` as its standard input.
 
-        StackError unless it ends as is fine, in time.
+        StackError unless it ends as is fine, in time; of a host that is down, with why.
         """
 
     @abstractmethod
@@ -326,9 +338,6 @@ class AwsTarget(Target):
     def https(self, host: str, seconds: float) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(host, timeout=seconds)
 
-    def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
-        return submission.connect(host.name, port, root)
-
     @property
     def receiver(self) -> None:
         """Nobody: providers show their verdicts to the reader of the message alone."""
@@ -344,7 +353,10 @@ class AwsTarget(Target):
         fine: tuple[int, ...] = (0,),
         seconds: float | None = None,
     ) -> str:
-        return ssh.run(host, *command, text=text, fine=fine, seconds=seconds)
+        try:
+            return ssh.run(host, *command, text=text, fine=fine, seconds=seconds)
+        except NoAnswer as error:
+            raise StackError(str(self.down(host) or error)) from None
 
     def prepare(self) -> None:
         """It is there."""

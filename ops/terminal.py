@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,26 +39,30 @@ def several(count: int, one: str, more: str) -> str:
     return f"{count} {one if count == 1 else more}"
 
 
-def print_table(title: str, rows: list[dict[str, Any]]) -> None:
+def print_table(title: str, rows: Sequence[Mapping[str, Any]], below: str = "") -> None:
     """A result for people: one column for each key; a list of nothing says so.
 
-    Lines are broken between words; where not even words fit, each key has a line of its own.
+    Lines are broken between words; where not even words fit, each key has a line of its own. What
+    the key `below` has is shown below it all, on standard error.
     """
     if not rows:
         notes.print(f"{title}: none")
         return
-    keys, cells = list(rows[0]), [[_cell(value) for value in row.values()] for row in rows]
+    keys = [key for key in rows[0] if key != below]
+    cells = [[_cell(row[key]) for key in keys] for row in rows]
     columns = [[key, *column] for key, *column in zip(keys, *cells, strict=True)]
     widths = _widths(columns, results.width - _EDGE)
     if widths is None:
         _print_blocks(title, keys, cells)
-        return
-    table = Table(title=title, title_justify="left")
-    for key, width in zip(keys, widths, strict=True):
-        table.add_column(key, overflow="fold", width=width)
-    for row in cells:
-        table.add_row(*row)
-    results.print(table)
+    else:
+        table = Table(title=title, title_justify="left")
+        for key, width in zip(keys, widths, strict=True):
+            table.add_column(key, overflow="fold", width=width)
+        for row in cells:
+            table.add_row(*row)
+        results.print(table)
+    for text in dict.fromkeys(_cell(row[below]) for row in rows if below and row[below]):
+        notes.print(text, soft_wrap=True)
 
 
 def _widths(columns: list[list[str]], room: int) -> list[int] | None:
@@ -103,10 +107,15 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
+def begin(text: str) -> None:
+    """Say what begins, for what ends with a word of its own."""
+    notes.print(Text("...", "dim"), text)
+
+
 @contextmanager
 def step(text: str) -> Iterator[None]:
     """Show that a step begins, and afterwards how long it took."""
     started = time.monotonic()
-    notes.print(Text("...", "dim"), text)
+    begin(text)
     yield
     notes.print(Text("ok ", "green"), f"{text} ({time.monotonic() - started:.1f} s)")

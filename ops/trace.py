@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from ops import postfix_log
+from ops.errors import StackError
+from ops.on_host import ask_each
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
 from ops.plain_words import login_failed, plain
@@ -44,15 +46,18 @@ def command(
             soft_wrap=True,
         )
         rows = summaries(found)
-        print_json(rows) if json else print_table("waiting", rows)
+        print_json(rows) if json else print_table("waiting", rows, below="silent")
         raise typer.Exit(1)
-    messages = search(found, outputs.hosts, what)[-limit:]
+    every, silent = look(found, outputs.hosts, what)
+    messages = every[-limit:]
     logins, disabled = _logins(outputs), outputs.disabled
     if json:
         print_json([_json(message, logins, disabled) for message in messages])
     else:
         for message in messages:
             _print(message, logins, disabled)
+    for text in silent:
+        notes.print(f"not asked: {text}", soft_wrap=True)
     if not messages:
         notes.print(
             f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
@@ -78,20 +83,27 @@ def _logins(outputs: Outputs) -> list[str]:
 
 
 def search(found: Target, hosts: Sequence[Host], what: str) -> list[Traced]:
-    """The messages that have the word in a line of theirs, and the same ones on other hosts.
+    """The messages that are about an address, a login or an id; StackError if a host is silent."""
+    messages, silent = look(found, hosts, what)
+    if silent:
+        raise StackError("; ".join(silent))
+    return messages
 
-    Oldest first; StackError if a host cannot be asked.
-    """
+
+def look(found: Target, hosts: Sequence[Host], what: str) -> tuple[list[Traced], list[str]]:
+    """The messages, oldest first, with the same ones on other hosts; and which hosts are silent."""
     words = [what, *postfix_log.sender_words(what)]
-    messages = [m for host in hosts for m in _on(found, host, words)]
+    given, silent = ask_each(hosts, lambda host: _on(found, host, words))
+    messages = [m for on_one in given.values() for m in on_one]
     if known := {m.message_id for m in messages if m.message_id}:
         words = [f"message-id={mark}{identity}" for identity in known for mark in ("<", "")]
-        again = [m for host in hosts for m in _on(found, host, words)]
+        asked = [host for host in hosts if host.name in given]
+        again = [m for host in asked for m in _on(found, host, words)]
         seen = {(m.host, m.id) for m in messages}
         # a longer id begins as a shorter one
         same = [m for m in again if m.message_id in known]
         messages += [m for m in same if (m.host, m.id) not in seen]
-    return sorted(messages, key=lambda message: message.time)
+    return sorted(messages, key=lambda message: message.time), silent
 
 
 def _on(found: Target, host: Host, words: list[str]) -> list[Traced]:
@@ -141,9 +153,8 @@ def _rows(
         yield "message-id", message.message_id
     yield from (("signed", signature) for signature in message.signatures)
     for attempt in message.attempts:
-        by = f" by {attempt.relay}" if attempt.relay not in ("", "none") else ""
         to = f"{attempt.to}: " if attempt.to else ""
-        yield "to" if to else "said", f"{to}{attempt.status}{by} at {attempt.time}"
+        yield "to" if to else "said", f"{to}{attempt.status}{attempt.by} at {attempt.time}"
         if not failed:
             yield "", attempt.said
         why = login_failed(message.login, logins, disabled) if failed else plain(attempt.said)

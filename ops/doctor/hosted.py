@@ -11,14 +11,20 @@ from ops.verify.result import Result
 from ops.verify.zones import delegation
 from settings import HostedZone
 
+Key = tuple[str, str]
+
 
 @dataclass(frozen=True)
 class Zone:
-    """A public zone; `held` has the values of each record set by name and type, alias or not."""
+    """A public zone; `held` has the values at each name and type, alias or not.
+
+    `answers` has the identifiers of record sets that are multivalue answers, by name and type.
+    """
 
     name: str
     id: str
-    held: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    held: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    answers: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
 
 
 def check(account: Account) -> Iterator[tuple[Result, Zone | None]]:
@@ -69,7 +75,7 @@ def _one(
     identity = wanted.id or public[0]
     result = delegation(account.names, name, _servers(route53, identity))
     result.seen.append(identity)
-    return result, Zone(name, identity, _held(route53, identity))
+    return result, _holding(name, route53, identity)
 
 
 def _several(account: Account, name: str, servers: Mapping[str, list[str]]) -> Result:
@@ -95,13 +101,17 @@ def _servers(route53: Any, identity: str) -> list[str]:
     return sorted(server.rstrip(".").lower() for server in found)
 
 
-def _held(route53: Any, identity: str) -> dict[tuple[str, str], tuple[str, ...]]:
+def _holding(name: str, route53: Any, identity: str) -> Zone:
+    """The zone with all that it holds."""
+    held: dict[Key, tuple[str, ...]] = {}
+    answers: dict[Key, tuple[str, ...]] = {}
     pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=identity)
-    return {
-        (item["Name"].rstrip("."), item["Type"]): _values(item)
-        for page in pages
-        for item in page["ResourceRecordSets"]
-    }
+    for item in (item for page in pages for item in page["ResourceRecordSets"]):
+        key = item["Name"].rstrip("."), item["Type"]
+        held[key] = (*held.get(key, ()), *_values(item))
+        if item.get("MultiValueAnswer"):
+            answers[key] = (*answers.get(key, ()), item["SetIdentifier"])
+    return Zone(name, identity, held, answers)
 
 
 def _values(item: Mapping[str, Any]) -> tuple[str, ...]:

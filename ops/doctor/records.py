@@ -55,6 +55,9 @@ def _delegated(result: Result, zone: Zone, here: list[tuple[str, str]]) -> None:
 
 
 def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) -> None:
+    if (name, kind) == (account.settings.shared_name, "A") and (name, kind) in zone.held:
+        _answers_in_use(account, result, zone, name)
+        return
     ours = f"{zone.id}_{name}_{kind}"  # and behind that what tells several answers apart
     if any(held == ours or held.startswith(f"{ours}_") for held in account.state):
         return
@@ -70,21 +73,49 @@ def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) 
     if values[:1] and values[0].startswith("an alias"):
         result.error("name-in-use", text, NAME_IN_USE)
         return
+    if zone.answers.get((name, kind)):
+        beside = "; they are multivalue answers, and Route53 takes no simple record beside them"
+        result.error("name-in-use", f"{text}{beside}", NAME_IN_USE)
+        return
     domains = {domain.name for domain in account.settings.mail_domains}
     strings = (
         f"List its other strings in the `txt` of the domain {name}, SPF's terms in its `spf`. "
         if kind == "TXT" and name in domains
         else ""
     )
-    take = account.typed(
-        "import --protect=false --generate-code=false aws:route53/record:Record "
-        f"{name}-{kind} {zone.id}_{name}_{kind}"
-    )
+    take = _take_over(account, f"{name}-{kind}", f"{zone.id}_{name}_{kind}")
     result.error(
         "name-in-use",
         text,
         f"{strings}Delete it, or let the stack take it over and set it: {take}",
     )
+
+
+def _take_over(account: Account, called: str, identity: str) -> str:
+    """The command by which the stack takes a record set over."""
+    record = "--protect=false --generate-code=false aws:route53/record:Record"
+    return account.typed(f"import {record} {called} {identity}")
+
+
+def _answers_in_use(account: Account, result: Result, zone: Zone, name: str) -> None:
+    """The name of several gateways: an answer for each, which its identifier tells apart."""
+    answers, values = zone.answers.get((name, "A"), ()), zone.held[name, "A"]
+    own = f"{account.project}/{account.stack}/"
+    text = f"{name} has a record of type A: {_short(values)}"
+    if not answers:
+        beside = f"{text}; Route53 takes no answers of several gateways beside it"
+        remedy = "Choose another submission.name, or delete that record if nobody needs it"
+        result.error("name-in-use", beside, remedy)
+    elif strangers := [each for each in answers if not each.startswith(own)]:
+        text = f"{name} leads to gateways of another stack already ({', '.join(strangers)})"
+        result.error("name-in-use", text, "Choose another submission.name")
+    taking = {gateway.name for gateway in account.settings.taking}
+    for each in answers:
+        gateway, identity = each.removeprefix(own), f"{zone.id}_{name}_A_{each}"
+        if each.startswith(own) and gateway in taking and identity not in account.state:
+            take = _take_over(account, f"{name}-A-{gateway}", identity)
+            remedy = f"Delete it, or let the stack take it over and set it: {take}"
+            result.error("name-in-use", f"{text} ({each})", remedy)
 
 
 def _short(values: Sequence[str]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from smtplib import SMTP
 from typing import Any
 
 import typer
@@ -24,7 +23,8 @@ from ops import on_host
 from ops.account import Clients
 from ops.edit.stack_file import PREFIX, readable
 from ops.errors import StackError
-from ops.lab import region, stack
+from ops.instances import Down
+from ops.lab import power, region, stack
 from ops.outputs import Host, Outputs
 from ops.target import Internet, Target, connect
 from ops.testmail.verdicts import Receiver, Verdicts
@@ -109,8 +109,19 @@ class LabTarget(Target):
     def https(self, host: str, seconds: float) -> http.client.HTTPSConnection:
         return _Https(self.lab, host, seconds)
 
-    def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
-        return LabInternet(self.lab, root).connect(host.name, host.address, port)
+    def down(self, host: Host) -> Down | None:
+        """Of a host without power the lab knows before EC2's status checks do."""
+        try:
+            said = power.without(self.lab).get(host.name)
+            zones = {each.id: each.zone for each in region.instances(self.lab).values()}
+            dark = power.zones(self.lab)
+        except NotRunning:
+            return None
+        if said is None or host.instance_id not in zones:
+            return super().down(host)
+        zone = zones[host.instance_id]
+        cut = f"zone {zone}" if zone in dark else f"gateway {host.name}"
+        return Down(f"{host.name} is {said}", f"./relay lab mend {cut} --name {self.lab.name}")
 
     @property
     def receiver(self) -> Receiver:
@@ -129,9 +140,12 @@ class LabTarget(Target):
     ) -> str:
         try:
             argv = [*inside(self.lab, host.instance_id), *command]
-        except NotRunning as error:
-            raise StackError(str(error)) from None
-        return on_host.output(host, on_host.ended(host, argv, text, seconds), fine)
+            return on_host.output(host, on_host.ended(host, argv, text, seconds), fine)
+        except NotRunning:
+            text = f"{host.name} does not run (instance {host.instance_id})"
+            raise StackError(str(self.down(host) or text)) from None
+        except on_host.NoAnswer as error:
+            raise StackError(str(self.down(host) or error)) from None
 
     def prepare(self) -> None:
         stack.start(self.lab)

@@ -12,12 +12,12 @@ from ops import durations, not_up
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, target
-from ops.outputs import Outputs
+from ops.outputs import Host, Outputs
 from ops.target import Target
 from ops.terminal import notes, print_json, results, step
 from ops.testmail import fate, reply
 from ops.testmail.fate import Clock, Fate
-from ops.testmail.hand_in import Refused, hand_in
+from ops.testmail.hand_in import Lost, NotReached, Refused, hand_in, logged_in
 from ops.testmail.message import Outgoing, first_sender, may_send_as, new_token, recipient_problem
 from ops.testmail.report import Report, as_dict, rows, where
 
@@ -74,8 +74,9 @@ def command(
 ) -> None:
     """Send a test message for real, and tell what the receiver said and how it was judged.
 
-    Exit code 1: it was refused, waits, was judged badly, or nobody knows. Where the receiver
-    answers to a login that has a mailbox here, as reflectors do, its verdicts are read there.
+    Exit code 1: it was refused, waits, was judged badly, nobody knows, or no gateway answers. Where
+    the receiver answers to a login that has a mailbox here, as reflectors do, its verdicts are read
+    there.
     """
     found = target(stack, lab)
     outputs = found.outputs()
@@ -125,27 +126,43 @@ def _test(
 
 
 def _run(found: Target, outputs: Outputs, report: Report, clock: Clock) -> Report:
-    """Send it, and wait for what is said of it."""
-    test, gateway = report.test, outputs.gateways[0]
-    with ExitStack() as opened:
-        mailbox = _mailbox(found, outputs, test, opened)
+    """Send it by the first gateway that can be reached, and wait for what is said of it."""
+    for gateway in outputs.taking or outputs.gateways:
         try:
-            with step(f"{test.login} hands it in at {gateway.name}, port {report.port}"):
-                taken = hand_in(found, outputs, test, report.port)
+            return _by(found, outputs, gateway, replace(report, gateway=gateway.name), clock)
+        except NotReached as error:
+            missed = f"{gateway.name}, port {report.port}: {error}"
+            notes.print(f"    {missed}", soft_wrap=True)
+            report = replace(report, unreached=(*report.unreached, missed))
+    return replace(report, fate=Fate("unsent", why="; ".join(report.unreached)))
+
+
+def _by(found: Target, outputs: Outputs, gateway: Host, report: Report, clock: Clock) -> Report:
+    """Send it by one gateway; raises NotReached."""
+    test = report.test
+    with ExitStack() as opened:
+        try:
+            with step(f"{test.login} logs in at {gateway.name}, port {report.port}"):
+                way = logged_in(found, outputs, gateway, report.port, test.login)
+                session = opened.enter_context(way)
+            mailbox = _mailbox(found, outputs, gateway, test, opened)
+            with step(f"{gateway.name} takes the message"):
+                taken = hand_in(session, test)
         except Refused as error:
             return replace(report, fate=Fate("refused", why=str(error)))
+        except Lost as error:
+            return replace(report, fate=Fate("unknown", why=f"{gateway.name}: {error}"))
         report = replace(report, tls=taken.tls, queue_id=taken.queue_id)
         with step(f"the answer of {test.recipient}'s server"):
-            known = _fate(found, outputs, report, clock)
+            known = _fate(found, outputs, gateway, report, clock)
         report = replace(report, fate=known)
         if known.kind in ("refused", "deferred"):
             return report
         return _judged(found, outputs, report, mailbox, clock)
 
 
-def _fate(found: Target, outputs: Outputs, report: Report, clock: Clock) -> Fate:
+def _fate(found: Target, outputs: Outputs, gateway: Host, report: Report, clock: Clock) -> Fate:
     """By the log; where that cannot be read, by what the host writes."""
-    gateway = outputs.gateways[0]
     closed = "SSH is closed (mail-relay:ssh.allowFrom), so nobody can read the log"
     if found.has_shell(outputs):
         try:
@@ -156,7 +173,7 @@ def _fate(found: Target, outputs: Outputs, report: Report, clock: Clock) -> Fate
 
 
 def _mailbox(
-    found: Target, outputs: Outputs, test: Outgoing, opened: ExitStack
+    found: Target, outputs: Outputs, gateway: Host, test: Outgoing, opened: ExitStack
 ) -> reply.Mailbox | None:
     """Where the test, or an answer to it, can be read; None if nowhere, which is told of."""
     kept = [a for a in (test.recipient.lower(), test.login) if a in outputs.mailboxes]
@@ -164,7 +181,7 @@ def _mailbox(
         return None
     internet, password = found.internet(outputs.acme_root), outputs.passwords[kept[0]]
     try:
-        return opened.enter_context(reply.opened(internet, outputs.gateways[0], kept[0], password))
+        return opened.enter_context(reply.opened(internet, gateway, kept[0], password))
     except reply.Unreadable as error:
         notes.print(f"the mailbox of {kept[0]} cannot be read: {error}", soft_wrap=True)
         return None

@@ -17,12 +17,15 @@ EVERY, STATUS_EVERY = 2.0, 10.0  # seconds between two looks; hosts write every 
 # Postfix's words for a delivery that will not be tried again (bounce(8)).
 _OVER = ("bounced", "expired", "refused")
 
-Kind = Literal["taken", "refused", "deferred", "unknown"]
+Kind = Literal["taken", "refused", "deferred", "unknown", "unsent"]
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of it, the last answer for each recipient, and why it is not simply taken."""
+    """What became of it, the last answer for each recipient, and why it is not simply taken.
+
+    "unsent": no gateway could be told of it.
+    """
 
     kind: Kind
     answers: tuple[Attempt, ...] = ()

@@ -1,12 +1,16 @@
-"""A test message goes to the gateway, as a user's mail program hands it in."""
+"""A test message goes to a gateway, as a user's mail program hands it in."""
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.policy import SMTP
+from smtplib import SMTP as Session
 
-from ops.outputs import Outputs
-from ops.plain_words import login_failed, plain
+from ops import guessing, submission
+from ops.outputs import Host, Outputs
+from ops.plain_words import failure, login_failed, plain
 from ops.target import Target
 from ops.testmail.message import Outgoing
 
@@ -15,51 +19,73 @@ class Refused(Exception):
     """The gateway did not take the message; the text is what was said, and by what step."""
 
 
+class Lost(Exception):
+    """The gateway broke off while it was told the message; the text is what was seen."""
+
+
+class NotReached(Exception):
+    """Nobody has seen the message: the gateway cannot be spoken with; the text says why."""
+
+
 @dataclass(frozen=True)
 class HandedIn:
-    """A message that the gateway has taken: the version of TLS, and its queue id."""
+    """A message that a gateway has taken: the version of TLS, and its queue id."""
 
     tls: str
     queue_id: str
 
 
-def hand_in(found: Target, outputs: Outputs, test: Outgoing, port: int) -> HandedIn:
-    """Hand a message in, with its login inside verified TLS; raises Refused."""
-    gateway, root = outputs.gateways[0], outputs.acme_root
+@contextmanager
+def logged_in(
+    found: Target, outputs: Outputs, gateway: Host, port: int, login: str
+) -> Iterator[Session]:
+    """A session with a gateway, with the login inside verified TLS; raises Refused, NotReached."""
     try:
-        with found.connect(gateway, port, root) as session:
-            tls = session.sock.version()  # type: ignore[union-attr]
-            session.login(test.login, outputs.passwords[test.login])
-            said = _submitted(session, test)
-    except smtplib.SMTPAuthenticationError as error:
-        meaning = login_failed(test.login, outputs.logins, outputs.disabled)
-        raise Refused(f"login: {_answer(error.smtp_code, error.smtp_error)} ({meaning})") from None
+        session = found.connect(gateway, port, outputs.acme_root)
     except smtplib.SMTPResponseException as error:
-        answer = _answer(error.smtp_code, error.smtp_error)
-        meaning = plain(answer)
-        raise Refused(f"{answer}{f' ({meaning})' if meaning else ''}") from None
+        raise NotReached(_told(error)) from None
     except ssl.SSLCertVerificationError as error:
-        raise Refused(f"the certificate of {gateway.name}: {error.verify_message}") from None
-    except (OSError, smtplib.SMTPException) as error:
-        raise Refused(f"no answer on {port}: {error}") from None
-    return HandedIn(tls or "", said.rpartition("queued as ")[2].strip())
+        raise NotReached(failure(error)) from None
+    except OSError as error:  # smtplib's errors are some
+        between = found.down(gateway) or guessing.why(found, outputs, gateway)
+        raise NotReached("; ".join(filter(None, (failure(error), str(between))))) from None
+    with session:
+        try:
+            submission.log_in(session, login, outputs.passwords[login])
+        except smtplib.SMTPResponseException as error:
+            if error.smtp_code != submission.WRONG:
+                raise Refused(f"login: {_told(error)}") from None
+            meaning = login_failed(login, outputs.logins, outputs.disabled)
+            raise Refused(f"login: {failure(error)} ({meaning})") from None
+        except OSError as error:
+            raise NotReached(failure(error)) from None
+        yield session
 
 
-def _submitted(session: smtplib.SMTP, test: Outgoing) -> str:
-    """Hand the message in; the answer to it. SMTPResponseException if it is not taken."""
+def hand_in(session: Session, test: Outgoing) -> HandedIn:
+    """Hand a message in; raises Refused or Lost."""
     steps = (
         lambda: session.mail(test.sender),
         lambda: session.rcpt(test.recipient),
         lambda: session.data(test.compose().as_bytes(policy=SMTP)),
     )
-    said = b""
-    for take in steps:
-        code, said = take()
-        if code // 100 != 2:
-            raise smtplib.SMTPResponseException(code, said)
-    return said.decode(errors="replace")
+    tls, said = session.sock.version(), b""  # type: ignore[union-attr]
+    try:
+        for take in steps:
+            code, said = take()
+            if code // 100 != 2:
+                raise smtplib.SMTPResponseException(code, said)
+    except smtplib.SMTPResponseException as error:
+        raise Refused(_told(error)) from None
+    except OSError as error:
+        raise Lost(failure(error)) from None
+    with suppress(OSError):  # the message is taken, whatever is said now
+        session.quit()
+    return HandedIn(tls or "", said.decode(errors="replace").rpartition("queued as ")[2].strip())
 
 
-def _answer(code: int, said: bytes | str) -> str:
-    text = said.decode(errors="replace") if isinstance(said, bytes) else said
-    return f"{code} {' '.join(text.split())}"
+def _told(error: smtplib.SMTPResponseException) -> str:
+    """The answer, with its meaning where that is not clear by itself."""
+    answer = failure(error)
+    meaning = plain(answer)
+    return f"{answer}{f' ({meaning})' if meaning else ''}"

@@ -17,6 +17,7 @@ from typing import Any
 
 from mail import authentication_results
 from ops.outputs import Host
+from ops.plain_words import failure
 from ops.target import Internet
 from ops.testmail.verdicts import METHODS, Verdicts
 
@@ -54,7 +55,7 @@ class Mailbox:
         _, (said, *_) = imap.status("INBOX", "(UIDNEXT)")
         found = re.search(rb"UIDNEXT (\d+)", said or b"")
         if found is None:
-            raise Unreadable(f"INBOX: {said!r}")
+            raise Unreadable(f"INBOX: {(said or b'no answer').decode(errors='replace')}")
         self._next = int(found[1])
         imap.select("INBOX", readonly=True)
 
@@ -65,7 +66,7 @@ class Mailbox:
             _, (said, *_) = self._imap.uid("SEARCH", f"UID {self._next}:*", "TEXT", token)
             return [self._fetched(uid) for uid in (said or b"").decode().split()]
         except (OSError, imaplib.IMAP4.error) as error:
-            raise Unreadable(str(error)) from None
+            raise Unreadable(failure(error)) from None
 
     def _fetched(self, uid: str) -> EmailMessage:
         _, parts = self._imap.uid("FETCH", uid, "(BODY.PEEK[])")
@@ -81,7 +82,7 @@ def opened(internet: Internet, host: Host, login: str, password: str) -> Iterato
         imap.login(login, password)
         mailbox = Mailbox(imap)
     except (OSError, imaplib.IMAP4.error) as error:
-        raise Unreadable(str(error)) from None
+        raise Unreadable(failure(error)) from None
     with imap:
         yield mailbox
 

@@ -20,11 +20,16 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Report:
-    """What is known in the end; `smarthost` is who delivers our mail, if we do not."""
+    """What is known in the end; `smarthost` is who delivers our mail, if we do not.
+
+    `gateway` is who took or refused it, `unreached` the gateways before it that gave no answer.
+    """
 
     test: Outgoing
     port: int
     smarthost: str = ""
+    gateway: str = ""
+    unreached: tuple[str, ...] = ()
     tls: str = ""
     queue_id: str = ""
     fate: Fate = NOTHING
@@ -36,6 +41,8 @@ class Report:
         """Why it is not well, in one line; "" if it is."""
         if self.fate.kind == "refused":
             return f"refused: {self.fate.why}"
+        if self.fate.kind == "unsent":
+            return f"not sent, for no gateway can be reached: {self.fate.why}"
         if self.fate.kind == "deferred":
             return f"it still waits in the gateway's queue: {self.fate.why}"
         if self.verdicts and self.verdicts.bad:
@@ -65,6 +72,8 @@ def as_dict(report: Report) -> dict[str, Any]:
         "from": test.sender,
         "to": test.recipient,
         "login": test.login,
+        "gateway": report.gateway,
+        "unreached": list(report.unreached),
         "port": report.port,
         "tls": report.tls,
         "subject": test.subject,
@@ -85,10 +94,11 @@ def rows(report: Report) -> Sequence[tuple[str, str]]:
     test, said = report.test, report.verdicts
     told = [("sent", f"{test.subject!r} from {test.sender} to {test.recipient}")]
     if report.queue_id:
-        told.append(("by", f"{test.login}, port {report.port}, {report.tls} verified"))
+        way = f"port {report.port} of {report.gateway}, {report.tls} verified"
+        told.append(("by", f"{test.login}, {way}"))
         told.append(("queued", f"{report.queue_id}, message-id {test.message_id}"))
     for attempt in report.fate.answers:
-        told.append(("answer", f"{attempt.to}: {attempt.status} by {attempt.relay}"))
+        told.append(("answer", f"{attempt.to}: {attempt.status}{attempt.by}"))
         told.append(("", attempt.said))
     if said:
         told += [(m, f"{getattr(said, m) or 'not said'}, by {said.by}") for m in METHODS]

@@ -32,6 +32,8 @@ _TAKES_NONE = ("mx-deferred", "mx-refused")
 # Units that fail in order to report what another check finds, and break nothing themselves.
 _WATCHED = "service-stopped mail-relay-watch.service"
 _SMARTHOST = "service-stopped mail-relay-smarthost.service"
+# What is so for us alone: nothing is broken for others.
+_FOR_US = {"client-limited"}
 # Route53's health checks ask what strangers ask.
 _NO_ANSWER = "submission-without"
 _HOST = (*_SHUT, *_PUTS_OFF, *_TAKES_NONE, _NO_ANSWER, "starttls-missing", "greeting-name")
@@ -48,6 +50,7 @@ _POLICY = ("missing", "differs", "several", "not-everywhere", "unresolved", "cac
 # Cause -> what it explains.
 TABLE: dict[str, tuple[str, ...]] = {
     # the host as a whole
+    "host-down": _HOST,
     "host-silent": _HOST,
     "setup-failed": _HOST,
     "setup-unfinished": _HOST,
@@ -59,6 +62,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     ),
     "disk-low": (_WATCHED,),
     "clock-off": ("tables-unread", _WATCHED),
+    # what it does with our address alone
+    "client-limited": _at((*LOGINS, IMAPS), *_SHUT, *_PUTS_OFF),
     # its security group
     # which drops what it does not let in: a port that refuses was reached
     **{f"group-closed in tcp-{port}": _at([port], "port-filtered") for port in PORTS},
@@ -246,7 +251,9 @@ def _rebuilt(
             continue
         effects = explained.get(id(problem), [])
         keys = tuple(dict.fromkeys((*problem.explains, *(effect.key for effect in effects))))
-        raised = any(effect.is_error and not effect.reports for effect in effects)
+        raised = problem.code not in _FOR_US and any(
+            effect.is_error and not effect.reports for effect in effects
+        )
         into = errors if raised or problem in result.errors else warnings
         into.append(replace(problem, explains=keys))
     return replace(result, errors=errors, warnings=warnings, skipped="; ".join(reasons))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mail import dmarc, names
 from ops.outputs import Domain
+from ops.verify import spf
 from ops.verify.result import Result
 from ops.verify.world import World
 
@@ -39,6 +40,10 @@ def check(world: World, domain: Domain, spf_result: str, keys: Sequence[Result])
     policy = dmarc.read(wanted.values[0])
     test = f", applied as {policy.applied} while t=y" if policy.test else ""
     result.seen.append(f"p={policy.policy}{test}")
+    if spf.parked(world.expected, domain):
+        result.seen.append("nobody sends as it")
+        _check_all_reports(world, result, domain.name, policy)
+        return result
     walked = dmarc.organizational_by_walk(domain.name, world.policies_at)
     if walked != (listed := dmarc.organizational(domain.name)):
         result.seen.append(
@@ -46,9 +51,13 @@ def check(world: World, domain: Domain, spf_result: str, keys: Sequence[Result])
             "Public Suffix List of older receivers"
         )
     _check_passes(world, result, domain.name, policy, spf_result, any(not k.errors for k in keys))
-    for address in policy.reports:
-        _check_reports(world, result, domain.name, address)
+    _check_all_reports(world, result, domain.name, policy)
     return result
+
+
+def _check_all_reports(world: World, result: Result, domain: str, policy: dmarc.Policy) -> None:
+    for address in policy.reports:
+        _check_reports(world, result, domain, address)
 
 
 def _check_passes(

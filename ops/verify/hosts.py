@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from agent.host_status import SILENT_SECONDS, Disk, Egress, Queue, Status, Tables
 from common.errors import RelayError
+from ops.instances import Down
 from ops.outputs import Domain, Host, Outputs
 from ops.status import Written
 from ops.terminal import several
+from ops.verify import spf
 from ops.verify.result import Result
 
 AGENT = "mail-relay-tables.service"
@@ -40,11 +42,19 @@ def unasked(expected: Outputs, host: Host, reason: str) -> list[Result]:
     return [Result(check, host.name, skipped=reason) for check in checks]
 
 
+def check_down(expected: Outputs, host: Host, down: Down) -> list[Result]:
+    """Every check of a host that its place knows to be down."""
+    first, *others = unasked(expected, host, f"because of host-down {host.name}")
+    first.skipped = ""
+    first.error("host-down", down.why, down.remedy)
+    return [first, *others]
+
+
 def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
     """Every check of a host; of a silent or unfinished one, all but the first are skipped."""
     first, status = _status(host, written), written.status
     if first.errors:
-        others = unasked(expected, host, "what the host says of itself comes first")
+        others = unasked(expected, host, f"because of {first.key(first.errors[0])}")
         return [first, *others[1:]]
     for text in status.unread:
         what = f"the host cannot tell all of itself: {text}"
@@ -59,7 +69,8 @@ def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
     ]
     if host in expected.gateways:
         results.append(_certificate(host, status))
-        results += [_signing(domain, status.signing) for domain in expected.domains]
+        sending = [domain for domain in expected.domains if not spf.parked(expected, domain)]
+        results += [_signing(domain, status.signing) for domain in sending]
         results.append(_egress(expected, host, status.egress))
     return results
 

@@ -53,14 +53,28 @@ def check(world: World, domain: Domain, sessions: Mapping[str, SmtpSession]) -> 
         return result
     if not world.compare(result, wanted, "mx"):
         return result
-    result.seen.append(", ".join(wanted.values))
+    closed = records.meaning("MX", wanted.values)
+    result.seen.append(f"{', '.join(wanted.values)}{closed}")
     for exchange in filter(None, _exchanges(wanted.values)):  # "." is none (RFC 7505)
         if exchange not in [host.name for host in world.expected.hosts]:
             _check_exchange(world, exchange, result)
     if receives(world, domain):
-        for gateway, session in sessions.items():
-            _check_taken(domain, result, gateway, session)
+        _check_all_take(domain, result, sessions)
     return result
+
+
+def _check_all_take(domain: Domain, result: Result, sessions: Mapping[str, SmtpSession]) -> None:
+    postmaster = f"postmaster@{domain.name}"
+    unknown = [name for name, said in sessions.items() if postmaster not in said.recipients]
+    for gateway, session in sessions.items():
+        if gateway not in unknown:
+            _check_taken(result, gateway, postmaster, *session.recipients[postmaster])
+    if unknown:
+        text = f"whether {' and '.join(unknown)} takes its mail: port 25 comes first"
+        if len(unknown) == len(sessions):
+            result.skipped = text
+        else:
+            result.seen.append(text)
 
 
 def _check_elsewhere(world: World, domain: Domain, result: Result) -> None:
@@ -121,13 +135,7 @@ def _check_exchange(world: World, exchange: str, result: Result) -> None:
         result.error("mx-no-address", text, "Put domains[].mx right, or that name's A record")
 
 
-def _check_taken(domain: Domain, result: Result, gateway: str, session: SmtpSession) -> None:
-    postmaster = f"postmaster@{domain.name}"
-    said = session.recipients.get(postmaster)
-    if said is None:
-        result.skipped = f"whether {gateway} takes its mail: port 25 comes first"
-        return
-    code, text = said
+def _check_taken(result: Result, gateway: str, postmaster: str, code: int, text: str) -> None:
     if code >= 500:
         result.error(
             "mx-refused",

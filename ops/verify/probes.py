@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from components.naming import tables_key
+from ops import guessing
 from ops.errors import AwsError, StackError
+from ops.guessing import Limit
+from ops.instances import Down
 from ops.outputs import Host, Outputs
 from ops.status import Written, read, tables_now
 from ops.target import Target
@@ -24,13 +27,19 @@ NOW = ("sh", "-c", ANEW)
 
 @dataclass(frozen=True)
 class Probes:
-    """How names, ports and hosts are reached. `group_of` raises NoAccess, as `status_of` does."""
+    """How names, ports and hosts are reached. `group_of` raises NoAccess, as `status_of` does.
+
+    `down` says why a host answers nothing, if its place knows, and `limit` whether it limits our
+    address for failed logins (guessing.Unknown).
+    """
 
     names: Names
     connect: Connect
     trust: ssl.SSLContext
     status_of: Ask
     group_of: Callable[[Host], Group]
+    down: Callable[[Host], Down | None]
+    limit: Callable[[Host], Limit | None]
 
 
 def vantage(target: Target, expected: Outputs) -> Probes:
@@ -42,6 +51,8 @@ def vantage(target: Target, expected: Outputs) -> Probes:
         internet.trust,
         _status(target, expected),
         _group(target),
+        target.down,
+        lambda host: guessing.limit(target, expected, host),
     )
 
 

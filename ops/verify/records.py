@@ -3,7 +3,7 @@
 from mail import records
 from ops.verify import spf
 from ops.verify.result import Result
-from ops.verify.world import World
+from ops.verify.world import World, short
 
 
 def check(world: World) -> list[Result]:
@@ -21,6 +21,6 @@ def check(world: World) -> list[Result]:
             continue
         result = Result("record", f"{record.name} {record.kind}")
         if world.compare(result, record, "record"):
-            result.seen.append(", ".join(record.values))
+            result.seen.append(", ".join(map(short, record.values)))
         results.append(result)
     return results

@@ -10,6 +10,7 @@ from ops.verify import (
     dmarc,
     group,
     hosts,
+    limited,
     mx,
     ports,
     records,
@@ -52,10 +53,13 @@ def _checks(expected: Outputs, probes: Probes) -> Iterator[Result]:
         yield _group(expected, probes, gateway)
         if gateway not in expected.taking:
             continue
+        seen = []
         for port, session in _sessions(world, probes, gateway):
             if port == talk.SMTP:
                 sessions[gateway.name] = session
-            yield ports.check(gateway, port, session)
+            seen.append(ports.check(gateway, port, session))
+            yield seen[-1]
+        yield from limited.check(gateway, seen, probes)
     yield from submission.check(world, probes)
     shared = spf.check_shared(world)
     yield from shared
@@ -63,7 +67,7 @@ def _checks(expected: Outputs, probes: Probes) -> Iterator[Result]:
         yield mx.check(world, domain, sessions)
         policy, got = spf.check(world, domain, shared)
         yield policy
-        keys = [dkim.check(world, domain, selector) for selector in domain.selectors]
+        keys = dkim.checks(world, domain)
         yield from keys
         yield dmarc.check(world, domain, got, keys)
     for host in expected.hosts:
@@ -88,6 +92,8 @@ def _seen_from_here(expected: Outputs, probes: Probes, result: Result) -> Result
 
 def _host_checks(expected: Outputs, probes: Probes, host: Host) -> list[Result]:
     """Every check of a host's own status."""
+    if down := probes.down(host):
+        return hosts.check_down(expected, host, down)
     try:
         written = probes.status_of(host)
     except hosts.NoAccess as error:
@@ -116,7 +122,7 @@ def passing(expected: Outputs, names: Names, domains: Collection[str]) -> dict[s
         results = [
             *shared,
             spf.check(world, domain, shared)[0],
-            *(dkim.check(world, domain, selector) for selector in domain.selectors),
+            *dkim.checks(world, domain),
         ]
         if any(result.errors for result in results):
             found[domain.name] = False

@@ -7,7 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from ops.target import Target
-from ops.terminal import notes, results, several
+from ops.terminal import begin, notes, results, several
 from ops.verify.result import Result
 
 AWS_COMMAND = re.compile(r"\baws [a-z0-9]+ [a-z-]+ -")
@@ -16,7 +16,7 @@ COLOURS = {"ok": "green", "skipped": "dim", "warning": "yellow", "error": "red"}
 
 def progress(result: Result) -> None:
     """One line as a check ends."""
-    notes.print(Text("...", "dim"), f"{result.check} {result.subject}")
+    begin(f"{result.check} {result.subject}")
 
 
 def as_dict(stack: str, found: Sequence[Result]) -> dict[str, Any]:
@@ -31,15 +31,42 @@ def as_dict(stack: str, found: Sequence[Result]) -> dict[str, Any]:
 
 
 def show(target: Target, found: Sequence[Result]) -> None:
-    """Each result with its instructions, then the numbers of errors and warnings."""
+    """Each result with its instructions, then the numbers of errors and warnings.
+
+    What was skipped for one reason is one line.
+    """
+    skipped: dict[str, list[Result]] = {}
     for result in found:
-        _show(result)
+        if result.status == "skipped":
+            skipped.setdefault(_reason(result), []).append(result)
+    for result in found:
+        alike = skipped.get(_reason(result), [result])
+        if result.status != "skipped" or len(alike) == 1:
+            _show(result)
+        elif result is alike[0]:
+            _show_skipped(_reason(result), alike)
     if any(AWS_COMMAND.search(text) for result in found for text in result.instructions):
         notes.print(f"For AWS's own commands, first: {target.aws_environment}", soft_wrap=True)
     count = as_dict(target.stack, found)
     errors = several(count["errors"], "error", "errors")
     warnings = several(count["warnings"], "warning", "warnings")
     notes.print(f"{errors}, {warnings}, {count['skipped']} skipped")
+
+
+def _reason(result: Result) -> str:
+    """Why it was skipped; of what follows from one cause, the cause without what was seen."""
+    because = result.skipped.startswith("because of") and result.skipped.count("because of") == 1
+    return result.skipped.partition(": ")[0] if because else result.skipped
+
+
+def _show_skipped(reason: str, alike: Sequence[Result]) -> None:
+    listed: dict[str, list[str]] = {}
+    for result in alike:
+        listed.setdefault(result.subject, []).append(result.check)
+    what = "; ".join(f"{', '.join(checks)} {subject}" for subject, checks in listed.items())
+    status = Text(f"{'skipped':<8}", COLOURS["skipped"])
+    results.print(status, f"{len(alike)} checks: {what}", soft_wrap=True)
+    results.print(f"         skipped: {reason}", style="dim", soft_wrap=True)
 
 
 def _show(result: Result) -> None:

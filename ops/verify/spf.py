@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mail import spf
-from ops.outputs import Domain
+from ops.outputs import Domain, Outputs
 from ops.verify.result import Result
 from ops.verify.world import World, shown
 
@@ -22,6 +22,19 @@ def policies(values: Sequence[str]) -> list[str]:
 def others(values: Sequence[str]) -> list[str]:
     """The TXT values that are no SPF policies."""
     return sorted(value for value in values if not policies([value]))
+
+
+def nobody_sends(expected: Outputs, domain: Domain) -> bool:
+    """Whether the domain's policy in the stack lets nobody send as it."""
+    wanted = expected.record(domain.name, "TXT")
+    return wanted is not None and policies(wanted.values) == [NOBODY_SENDS]
+
+
+def parked(expected: Outputs, domain: Domain) -> bool:
+    """Whether its policy says so and no login or client may: what counts is that all is refused."""
+    given = [address for addresses in expected.send_as.values() for address in addresses]
+    allowed = {address.rpartition("@")[2] for address in (*given, *expected.unreachable)}
+    return nobody_sends(expected, domain) and domain.name not in allowed
 
 
 def check_shared(world: World) -> list[Result]:
@@ -49,6 +62,9 @@ def check(world: World, domain: Domain, shared: Sequence[Result]) -> tuple[Resul
         return result, "none"
     right = world.compare(result, wanted, "spf", policies)
     _check_others(world, domain, result)
+    if nobody_sends(world.expected, domain):
+        result.seen.append(f"{NOBODY_SENDS}: nobody sends as it")
+        return result, "fail"
     sender = f"postmaster@{domain.name}"
     gateways = world.expected.gateways
     got = {g.address: world.evaluate(g.address, sender, g.name) for g in gateways}
@@ -61,8 +77,6 @@ def check(world: World, domain: Domain, shared: Sequence[Result]) -> tuple[Resul
     address, evaluation = min(got.items(), key=lambda item: item[1].result == "pass")
     if first := [r.subject for r in shared if r.status != "ok"]:
         result.skipped = f"its evaluation: {', '.join(first)} comes first"
-    elif policies(wanted.values) == [NOBODY_SENDS]:
-        result.seen.append("no mail is sent as it")
     elif right:
         _check_evaluation(result, evaluation, cost, policies(wanted.values)[0], address)
     return result, evaluation.result

@@ -37,9 +37,21 @@ def check(world: World, probes: Probes) -> Iterator[Result]:
 def _check_answers(world: World, name: str) -> Result:
     """It leads to the gateways that serve, as far as Route53's health checks know."""
     result = Result("submission", name)
+    zone = world.expected.zone_of(name)
+    if alias := world.names.resolve(name, "CNAME").values:
+        text = f"{name} is a CNAME of {alias[0]}, and leads to no gateway of the stack by itself"
+        remedy = f"In the zone {zone}, delete it; then `pulumi up --refresh` sets the A records"
+        result.error("submission-alias", text, remedy)
+        return result
+    if extra := world.names.resolve(name, "AAAA").values:
+        result.warn(
+            "submission-ipv6",
+            f"{name} AAAA: {', '.join(extra)}; no gateway has IPv6, and programs try it first",
+            f"In the zone {zone}, delete the AAAA record",
+        )
     answers = [a for a in world.at_servers(name, "A").values() if not a.problem]
     if not answers:
-        result.skipped = f"the name servers of {world.expected.zone_of(name)} come first"
+        result.skipped = f"the name servers of {zone} come first"
         return result
     found = {value for answer in answers for value in answer.values}
     wanted = {gateway.address: gateway.name for gateway in world.expected.taking}

@@ -9,6 +9,9 @@ from ops.outputs import Outputs
 from ops.verify.names import Answer, Names
 from ops.verify.result import Result
 
+# The longest value that is shown whole: a DKIM key of 1024 bits is longer.
+SHOWN = 160
+
 Part = Callable[[Sequence[str]], list[str]]
 
 
@@ -113,4 +116,9 @@ class World:
 
 def shown(values: Sequence[str]) -> str:
     """Values for people."""
-    return " and ".join(repr(value) for value in values) or "nothing"
+    return " and ".join(repr(short(value)) for value in values) or "nothing"
+
+
+def short(value: str) -> str:
+    """A value for people; of a key, which is long, the beginning."""
+    return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."

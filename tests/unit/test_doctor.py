@@ -101,7 +101,13 @@ def test_of_a_stack_that_is_up_nothing_is_counted_twice() -> None:
     """Its own instances, addresses, VPC, bucket and records are not in its way."""
     state = {"i-0", "i-1", "e-1", "e-2", "vpc-ours", "mail-relay-prod-123456789012"}
     state |= {"ZSHOP__dmarc.shop.example_TXT"}
-    state |= {"ZSHOP_smtp.shop.example_A_mail-relay/prod/mail.relay.example"}
+    answer = "mail-relay/prod/mail.relay.example"
+    state |= {f"ZSHOP_smtp.shop.example_A_{answer}"}
+    theirs = held(
+        ("_dmarc.shop.example", "TXT", '"v=DMARC1; p=none"'),
+        ("smtp.shop.example", "A", "203.0.113.9"),
+    )
+    theirs["ResourceRecordSets"][1] |= {"SetIdentifier": answer, "MultiValueAnswer": True}
     results = found(
         {
             "DescribeInstances": instances("t4g.small", "t4g.micro"),
@@ -109,12 +115,7 @@ def test_of_a_stack_that_is_up_nothing_is_counted_twice() -> None:
             "DescribeVpcs": {"Vpcs": [{"VpcId": "vpc-ours"}, *({"VpcId": "v"} for _ in range(4))]},
             "HeadBucket": {},
             "ListResourceRecordSets": lambda given: (
-                held(
-                    ("_dmarc.shop.example", "TXT", '"v=DMARC1; p=none"'),
-                    ("smtp.shop.example", "A", "203.0.113.9"),
-                )
-                if given["HostedZoneId"] == "ZSHOP"
-                else held()
+                theirs if given["HostedZoneId"] == "ZSHOP" else held()
             ),
         },
         state=frozenset(state),

@@ -105,7 +105,12 @@ class Gateway:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def login(self, user: str, password: str) -> None:
+    def auth_plain(self) -> str:
+        return ""
+
+    auth_login = auth_plain
+
+    def auth(self, mechanism: str, answer: object) -> None:
         raise smtplib.SMTPAuthenticationError(535, b"no")
 
     def mail(self, sender: str) -> None:
@@ -137,7 +142,7 @@ def test_a_password_is_refused_of_a_login_that_is_not_up() -> None:
         run("users", "test", NEW, "--password-stdin", "--json", text="pass-word-1\n").stdout
     )
     why = f"{NEW} is in Pulumi.lab.yaml and not up yet: {UP}"
-    assert {row["login"] for row in rows} == {f"refused: 535 no; {why}"}
+    assert (rows[0]["login"], rows[0]["why"]) == ("refused: 535 no", why)
 
 
 @pytest.mark.usefixtures("gateway")

@@ -1,6 +1,7 @@
 """`relay queue` by sender and recipient: what is meant, what is shown, and what Postfix gets."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from ops import queue
 from ops.cli import app
+from ops.errors import StackError
 from ops.outputs import Host
 
 ME, YOU = "me@shop.example", "you@far.example"
@@ -29,6 +31,11 @@ class Hosts:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, tuple[str, ...], str]] = []
+        self.held: set[str] = set()
+        self.silent: set[str] = set()
+
+    def has_shell(self, _: object) -> bool:
+        return True
 
     def outputs(self) -> Any:
         hosts = [Host(name=name, instance_id="i", tables="", status="") for name in ("mail", "app")]
@@ -37,13 +44,15 @@ class Hosts:
         return found
 
     def run_on(self, host: Host, *command: str, text: str = "") -> str:
+        if host.name in self.silent:
+            raise StackError(f"{host.name} is without power. To bring it back: mend it")
         if command != ("postqueue", "-j"):
             self.told.append((host.name, command, text))
             return ""
         return "".join(
             json.dumps(
                 {
-                    "queue_name": "deferred",
+                    "queue_name": "hold" if identity in self.held else "deferred",
                     "queue_id": identity,
                     "arrival_time": 1_800_000_000 + number,
                     "message_size": 1_000,
@@ -97,8 +106,8 @@ def ids(hosts: Hosts) -> list[str]:
 def test_messages_are_meant_by_sender_and_recipient(
     hosts: Hosts, arguments: list[str], meant: list[str]
 ) -> None:
-    result = run("release", *arguments, "--json")
-    assert result.exit_code == 0, result.output
+    result = run("flush", *arguments, "--json")
+    assert result.exit_code == (0 if meant else 1), result.output
     assert ids(hosts) == meant
     assert [row["id"] for row in json.loads(result.stdout)] == meant
 
@@ -140,10 +149,58 @@ def test_of_many_messages_the_first_are_shown(
     assert "and 4 more" in run("delete", "--all", text="n\n").stderr
 
 
-def test_where_nothing_is_meant_nothing_is_asked(hosts: Hosts) -> None:
-    result = run("delete", "--from", "nobody@shop.example")
-    assert (result.exit_code, hosts.told) == (0, [])
-    assert "no waiting message fits" in result.stderr
+@pytest.mark.parametrize("verb", ["flush", "hold", "release", "delete"])
+def test_where_nothing_is_meant_nothing_is_asked_and_that_is_an_error(
+    hosts: Hosts, verb: str
+) -> None:
+    hosts.held = set(MESSAGES) if verb == "release" else set()
+    for arguments in (
+        ["--from", "nobody@shop.example"],
+        ["--from", "nobody@shop.example", "--json"],
+    ):
+        result = run(verb, *arguments)
+        assert (result.exit_code, hosts.told) == (1, [])
+        assert "none that waits fits" in result.stderr or json.loads(result.stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "held", "meant", "said"),
+    [
+        ("release", {"A2", "B1"}, ["A2", "B1"], "4 messages are not on hold, and left"),
+        ("hold", {"A2", "B1"}, ["A1", "A3", "A4", "A5"], "2 messages are on hold, and left"),
+        ("flush", {"A2", "B1"}, ["A1", "A3", "A4", "A5"], "2 messages are on hold, and left"),
+        ("release", set(), [], "6 messages are not on hold, and left"),
+        ("hold", set(MESSAGES), [], "6 messages are on hold, and left"),
+    ],
+)
+def test_only_what_changes_is_done_and_counted(
+    hosts: Hosts, verb: str, held: set[str], meant: list[str], said: str
+) -> None:
+    hosts.held = held
+    result = run(verb, "--all")
+    assert ids(hosts) == meant
+    assert said in result.stderr
+    assert result.exit_code == (0 if meant else 1)
+    counted = re.search(r"(\d+) messages are (?:released|held|tried)", result.stderr)
+    assert (int(counted[1]) if counted else 0) == len(meant)
+
+
+def test_one_that_is_not_on_hold_is_not_released_by_its_id(hosts: Hosts) -> None:
+    result = run("release", "A1")
+    assert (result.exit_code, hosts.told) == (1, [])
+    assert "1 message is not on hold, and left" in result.stderr
+
+
+def test_a_host_that_is_down_is_named_and_the_others_are_listed(hosts: Hosts) -> None:
+    hosts.silent = {"mail"}
+    result = run("list", "--json")
+    assert [row["id"] for row in json.loads(result.stdout)] == ["B1"]
+    assert "not asked: mail is without power. To bring it back: mend it" in result.stderr
+    assert result.exit_code == 1
+    held = run("hold", "--all")
+    assert ids(hosts) == ["B1"]
+    assert "not asked: mail is without power" in held.stderr
+    assert held.exit_code == 1
 
 
 @pytest.mark.parametrize(

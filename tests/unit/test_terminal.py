@@ -81,6 +81,42 @@ def test_a_pipe_gets_each_row_in_one_line() -> None:
     assert long in result.stdout
 
 
+@pytest.mark.parametrize(("width", "is_list"), [(80, True), (500, False)])
+def test_a_table_that_no_terminal_of_this_width_can_show_is_a_list(
+    said: io.StringIO, monkeypatch: pytest.MonkeyPatch, width: int, is_list: bool
+) -> None:
+    monkeypatch.setattr(terminal.results, "_width", width)
+    row = {
+        "host": "mail.relay.example",
+        "id": "4jb6Cy2fXjz2xBq",
+        "arrived": "2026-11-26T19:33:34+00:00",
+        "to": ["someone.with.a.long.name@far.example"],
+        "held": "",
+        "why": "450 4.7.1 later",
+    }
+    terminal.print_table("waiting", [row, row])
+    shown = said.getvalue()
+    assert max(map(len, shown.splitlines())) <= width
+    assert shown.count("someone.with.a.long.name@far.example") == 2
+    assert ("host     mail.relay.example" in shown) is is_list
+
+
+def test_a_table_is_wrapped_where_its_words_fit(
+    said: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.results, "_width", 40)
+    terminal.print_table("x", [{"name": "a.example", "why": "one two three " * 10}])
+    assert "│ a.example │" in said.getvalue()
+    assert max(map(len, said.getvalue().splitlines())) <= 40
+
+
+def test_what_explains_rows_is_said_once_below_them(said: io.StringIO) -> None:
+    rows = [{"port": port, "why": why} for port, why in ((1, "it is down"), (2, "it is down"))]
+    terminal.print_table("x", [*rows, {"port": 3, "why": ""}], below="why")
+    assert said.getvalue().count("it is down") == 1
+    assert said.getvalue().endswith("┘\nit is down\n")
+
+
 def test_a_step_shows_its_text_as_it_is(said: io.StringIO) -> None:
     with terminal.step(FOREIGN):
         pass

@@ -1,8 +1,10 @@
 """What `relay trace` finds on a host, by the very script that runs there, on a log of ours."""
 
 import io
+import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 
 from ops import trace
 from ops.cli import app
+from ops.errors import StackError
 from ops.outputs import Host
 
 HOST = Host(name="mail.relay.example", instance_id="i-1", tables="", status="")
@@ -127,3 +130,28 @@ def test_mail_that_its_program_took_back_is_told_so_and_shows_no_empty_sender(
 @pytest.mark.parametrize("limit", ["0", "-1"])
 def test_a_limit_is_at_least_one_message(limit: str) -> None:
     assert CliRunner().invoke(app, ["trace", LOGIN, f"--limit={limit}"]).exit_code == 2
+
+
+def test_a_host_that_is_down_is_named_and_the_others_are_searched(
+    logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = HOST.model_copy(update={"name": "mx2.relay.example"})
+    asked = logs.run_on
+
+    def run_on(host: Host, *command: str, **options: Any) -> str:
+        if host == dead:
+            raise StackError("mx2.relay.example is stopped. To bring it back: start it")
+        return asked(host, *command, **options)
+
+    logs.write(*lines(1))
+    outputs = SimpleNamespace(hosts=[dead, HOST], logins=[LOGIN], disabled=[], clients=[])
+    monkeypatch.setattr(logs, "run_on", run_on)
+    monkeypatch.setattr(logs, "outputs", lambda: outputs, raising=False)
+    monkeypatch.setattr(logs, "has_shell", lambda _: True, raising=False)
+    monkeypatch.setattr(trace, "target", lambda *_: logs)
+    result = CliRunner().invoke(app, ["trace", LOGIN, "--json"])
+    assert [message["id"] for message in json.loads(result.stdout)] == [identity(1)]
+    assert "not asked: mx2.relay.example is stopped. To bring it back: start it" in result.stderr
+    assert result.exit_code == 0
+    with pytest.raises(StackError, match="is stopped"):
+        trace.search(logs, [dead, HOST], LOGIN)

@@ -3,6 +3,7 @@
 import json
 import os
 import smtplib
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,17 @@ from verify_world import GATEWAY
 from ops import arrival, status
 from ops.cli import app
 from ops.errors import StackError
+from ops.instances import Down
 from ops.outputs import Host
 from ops.target import AwsTarget
 
 LOGIN = "me@shop.example"
+REFUSAL = "refused: 535 5.7.8 Error: authentication failed"
+ANOTHER = {
+    **verify_world.OUTPUTS["gateways"][0],
+    "name": "mx2.relay.example",
+    "address": "203.0.113.7",
+}
 OUTPUTS = {
     **verify_world.OUTPUTS,
     "sendAs": {LOGIN: [LOGIN, "sales@shop.example"]},
@@ -29,12 +37,17 @@ OUTPUTS = {
 
 
 class Server:
-    """An SMTP server inside TLS that knows one password."""
+    """An SMTP server inside TLS that knows one password; of some gateways, no answer."""
 
     tried: list[tuple[str, int, str, str]]
-    password = "secret-123"
+    knows = "secret-123"
+    silent: Sequence[str] = ()
+    refusing: Sequence[str] = ()
+    user = password = ""
 
-    def __init__(self, name: str, port: int, **_: Any) -> None:
+    def __init__(self, name: str, port: int) -> None:
+        if name in self.silent:
+            raise TimeoutError("timed out")
         self.name, self.port = name, port
         self.sock = SimpleNamespace(version=lambda: "TLSv1.3")
         self.esmtp_features = {"auth": " PLAIN LOGIN"}
@@ -45,15 +58,17 @@ class Server:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def starttls(self, **_: Any) -> None:
+    def quit(self) -> None:
         pass
 
-    def ehlo(self) -> None:
-        pass
+    def auth_plain(self) -> str:
+        return ""
 
-    def login(self, user: str, password: str) -> None:
-        self.tried.append((self.name, self.port, user, password))
-        if password != self.password:
+    auth_login = auth_plain
+
+    def auth(self, mechanism: str, answer: object) -> None:
+        self.tried.append((self.name, self.port, self.user, self.password))
+        if self.password != self.knows or self.name in self.refusing:
             raise smtplib.SMTPAuthenticationError(535, b"5.7.8 Error: authentication failed")
 
 
@@ -90,8 +105,7 @@ def relay(
     engine.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setattr(Server, "tried", [], raising=False)
-    for name in ("SMTP", "SMTP_SSL"):
-        monkeypatch.setattr(smtplib, name, Server)
+    monkeypatch.setattr(AwsTarget, "connect", lambda _, host, port, root: Server(host.name, port))
     command = [*arguments, "--stack", "dev", "--json"]
     return CliRunner().invoke(app, command, input=text)
 
@@ -113,25 +127,84 @@ def test_the_stacks_password_is_tried_on_both_ports(
 
 
 @pytest.mark.usefixtures("tables")
-def test_a_password_that_the_server_refuses_is_an_error(
+def test_a_wrong_password_is_tried_once_at_one_gateway(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = run(tmp_path, monkeypatch, "--password-stdin", text="another-1\n")
-    assert [password for *_, password in Server.tried] == ["another-1", "another-1"]
-    for row in json.loads(result.stdout):
-        assert row["login"] == "refused: 535 5.7.8 Error: authentication failed"
+    """Each try more would count against the user's own address."""
+    two: dict[str, Any] = {"gateways": [*OUTPUTS["gateways"], ANOTHER]}
+    result = run(tmp_path, monkeypatch, "--password-stdin", text="another-1\n", **two)
+    assert Server.tried == [(GATEWAY, 587, LOGIN, "another-1")]
+    rows = json.loads(result.stdout)
+    assert [row["login"] for row in rows] == [
+        REFUSAL,
+        *["not tried"] * 3,
+    ]
+    assert {row["tls"] for row in rows} == {"TLSv1.3"}
+    assert all("a wrong password is tried once" in row["why"] for row in rows[1:])
     assert result.exit_code == 1
+
+
+@pytest.mark.usefixtures("tables")
+def test_the_stacks_own_password_is_tried_at_each_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that refuses it has a fault of its own."""
+    monkeypatch.setattr(Server, "refusing", [GATEWAY])
+    two: dict[str, Any] = {"gateways": [*OUTPUTS["gateways"], ANOTHER]}
+    result = run(tmp_path, monkeypatch, **two)
+    assert [(name, port) for name, port, *_ in Server.tried] == [
+        (GATEWAY, 587),
+        (ANOTHER["name"], 587),
+        (ANOTHER["name"], 465),
+    ]
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("is_down", [True, False])
+def test_a_gateway_that_gives_no_answer_is_named_with_why_and_the_others_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_down: bool
+) -> None:
+    down = Down(f"{GATEWAY} is stopped", "aws ec2 start-instances") if is_down else None
+    monkeypatch.setattr(Server, "silent", [GATEWAY])
+    monkeypatch.setattr(AwsTarget, "down", lambda *_: down)
+    two: dict[str, Any] = {"gateways": [*OUTPUTS["gateways"], ANOTHER]}
+    result = run(tmp_path, monkeypatch, **two)
+    rows = json.loads(result.stdout)
+    assert [(row["gateway"], row["login"]) for row in rows] == [
+        (GATEWAY, "no answer: timed out"),
+        (GATEWAY, "not tried" if is_down else "no answer: timed out"),
+        (ANOTHER["name"], "taken"),
+        (ANOTHER["name"], "taken"),
+    ]
+    said = (
+        f"{GATEWAY} is stopped. To bring it back: aws ec2 start-instances"
+        if is_down
+        else f"{GATEWAY} may have banned this address for failed logins, for 30 min the first time"
+    )
+    assert all(row["why"].startswith(said) for row in rows[:2])
+    assert f"... {GATEWAY}, port 587\n" in result.stderr
+    assert result.exit_code == 1
+
+
+def test_a_password_that_no_login_can_have_is_tried_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(tmp_path, monkeypatch, "--password-stdin", text="pässwörter\n")
+    assert "8 to 128 printable ASCII characters" in str(result.exception)
+    assert Server.tried == []
 
 
 def refusals(result: Any) -> set[str]:
     assert result.exit_code == 1
-    return {row["login"] for row in json.loads(result.stdout)}
+    rows = json.loads(result.stdout)
+    assert [row["login"] for row in rows] == [REFUSAL, "not tried"]
+    return {rows[0]["why"]}
 
 
 def test_a_refusal_before_the_gateway_has_the_tables_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tables: Tables
 ) -> None:
-    monkeypatch.setattr(Server, "password", "not there yet")
+    monkeypatch.setattr(Server, "knows", "not there yet")
     for etag in ("of-before", ""):
         tables.etags[:] = [etag]
         (said,) = refusals(run(tmp_path, monkeypatch))
@@ -139,18 +212,16 @@ def test_a_refusal_before_the_gateway_has_the_tables_says_so(
             "mail.relay.example has not got the tables of the last `up` yet: --wait waits for them"
         )
     tables.etags[:] = ["e1"]
-    assert refusals(run(tmp_path, monkeypatch)) == {
-        "refused: 535 5.7.8 Error: authentication failed"
-    }
+    assert refusals(run(tmp_path, monkeypatch)) == {""}
 
 
 @pytest.mark.usefixtures("tables")
 def test_a_refusal_of_a_disabled_login_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Server, "password", "in no table")
+    monkeypatch.setattr(Server, "knows", "in no table")
     (said,) = refusals(run(tmp_path, monkeypatch, disabled=[LOGIN]))
-    assert said.endswith("; the login is disabled")
+    assert said == "the login is disabled"
 
 
 def test_who_waits_logs_in_once_the_gateway_has_the_tables(

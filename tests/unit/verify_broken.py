@@ -353,13 +353,28 @@ WITH_NAME = (ADDRESS, f"{ADDRESS}\n{SUBMIT}. 30 IN A 203.0.113.9")
 
 
 def _submission(code: str, subject: str, remedy: str, *found: str, **more: Any) -> Broken:
-    names = {SUBMIT_A: [*found]}
+    names = {SUBMIT_A: [*found], **more.pop("names", {})}
     return Broken(code, subject, remedy, names, WITH_NAME, **{"outputs": BESIDE, **more})
 
 
 SUBMISSION = [
     _submission("submission-missing", SUBMIT, "--refresh", ports=BOTH),
     _submission("submission-foreign", SUBMIT, "--refresh", "203.0.113.9", "192.0.2.1", ports=BOTH),
+    _submission(
+        "submission-alias",
+        SUBMIT,
+        "delete it",
+        names={f"{SUBMIT} CNAME": ["mail.relay.example."]},
+        ports=BOTH,
+    ),
+    _submission(
+        "submission-ipv6",
+        SUBMIT,
+        "delete the AAAA record",
+        "203.0.113.9",
+        names={f"{SUBMIT} AAAA": ["2001:db8::1"]},
+        ports=BOTH,
+    ),
     _submission("submission-certificate", f"{SUBMIT} at {GATEWAY}", "certificate", "203.0.113.9"),
 ]
 

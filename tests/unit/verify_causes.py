@@ -15,6 +15,8 @@ from verify_world import (
     Port,
 )
 
+from ops.guessing import Limit
+from ops.instances import Down
 from ops.verify.group import Group, Rule
 
 LATER = "451 4.7.1 Service unavailable - try again later"
@@ -50,7 +52,8 @@ class World:
     """What is broken; `causes` has what `verify` says, each with the problems that it explains.
 
     `facts` is what the gateway tells (None: nobody can read it), `ports` and `outputs` as in
-    `Broken`; `group` is None where AWS does not show it.
+    `Broken`; `group` is None where AWS does not show it, `down` is why the gateway answers nothing,
+    `limit` what it does with our address.
     """
 
     name: str
@@ -60,6 +63,8 @@ class World:
     names: Mapping[str, list[str] | str] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     group: Group | None = GROUP
+    down: Down | None = None
+    limit: Limit | str | None = None
 
 
 _OUT = GROUP.egress
@@ -229,6 +234,12 @@ CLOSED = [
 ]
 
 HOSTS = [
+    World(
+        "the host is stopped, as its place knows, and has written until a moment ago",
+        {f"host-down {GATEWAY}": _ports("port-filtered", 25, 587, 465)},
+        ports=POSTFIX_SILENT,
+        down=Down(f"{GATEWAY} is stopped", "aws ec2 start-instances"),
+    ),
     World(
         "the host is off",
         {f"host-silent {GATEWAY}": _ports("port-filtered", 25, 587, 465)},

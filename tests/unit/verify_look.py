@@ -8,6 +8,8 @@ from typing import Any
 
 from verify_world import FACTS, GROUP, RIGHT, WANTED, Hosts, Literal, Port, serving
 
+from ops.guessing import Limit, Unknown
+from ops.instances import Down
 from ops.outputs import Host, Outputs
 from ops.verify.group import Group
 from ops.verify.hosts import NoAccess
@@ -34,8 +36,10 @@ class Loopback:
         ports: Mapping[int, Port | str | None] | None = None,
         others_answer: bool = True,
         group: Group | None = GROUP,
+        down: Mapping[str, Down] | None = None,
+        limit: Limit | str | None = None,
     ) -> list[Result]:
-        """Every result for a world."""
+        """Every result for a world; a text as `limit` is why nobody knows of one."""
         changed = ports or {}
         with serving(changed, self.contexts) as instead:
             there = {**{n: p for n, p in self.ports.items() if n not in changed}, **instead}
@@ -52,7 +56,20 @@ class Loopback:
                     raise NoAccess("no credentials")
                 return group
 
-            probes = Probes(Literal(names), connect, self.trust, Hosts(facts), group_of)
+            def limit_of(host: Host) -> Limit | None:
+                if isinstance(limit, str):
+                    raise Unknown(limit)
+                return limit
+
+            probes = Probes(
+                Literal(names),
+                connect,
+                self.trust,
+                Hosts(facts),
+                group_of,
+                lambda host: (down or {}).get(host.name),
+                limit_of,
+            )
             return verify(outputs, probes)
 
 
