@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from agent.host_status import LIMIT, BadStatus, Status, parse
+from agent.host_status import LIMIT, SILENT_SECONDS, BadStatus, Status, parse
 from ops.account import Clients
 from ops.errors import StackError
 from ops.outputs import Host
@@ -28,6 +28,11 @@ class Written:
     status: Status
     seconds: float
     tables: str | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the host has written nothing for so long that it is down or cut off."""
+        return self.seconds > SILENT_SECONDS
 
 
 def read(client: Clients, host: Host) -> Written:

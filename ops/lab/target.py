@@ -1,6 +1,7 @@
 """A stack in a lab: Pulumi, the account, the internet and the hosts are the lab's."""
 
 import http.client
+import os
 import socket
 import ssl
 import tempfile
@@ -18,13 +19,13 @@ from lab import control
 from lab.access import NotRunning, entered, inside
 from lab.internet import inbox, laptop
 from lab.internet.smtp import Internet as LabInternet
-from lab.lab import Lab
+from lab.lab import Lab, every
 from lab.machines.network import RESOLVER, SERVICES
 from ops import on_host
 from ops.account import Clients
 from ops.edit.stack_file import PREFIX, readable
 from ops.errors import StackError
-from ops.lab import region, stack
+from ops.lab import power, region, stack
 from ops.outputs import Host, Outputs
 from ops.target import Internet, Target, connect
 from ops.testmail.verdicts import Receiver, Verdicts
@@ -68,7 +69,7 @@ class LabTarget(Target):
 
     @property
     def aws_environment(self) -> str:
-        return f"./relay lab shell aws --name {self.lab.name}"
+        return f"./relay lab shell aws --lab {self.lab.name}"
 
     def argv(self, *arguments: str) -> list[str]:
         return stack.command(self.lab, *arguments)
@@ -79,9 +80,7 @@ class LabTarget(Target):
     def stacks(self) -> dict[str, str | None]:
         if not control.running(self.lab):
             name = self.lab.name
-            raise StackError(
-                f"the lab {name} is not up: ./relay env up NAME --lab {name} starts it"
-            )
+            raise StackError(not_up(name, f"./relay env up NAME --lab {name} starts it"))
         return super().stacks()
 
     @contextmanager
@@ -129,8 +128,8 @@ class LabTarget(Target):
     ) -> str:
         try:
             argv = [*inside(self.lab, host.instance_id), *command]
-        except NotRunning as error:
-            raise StackError(str(error)) from None
+        except NotRunning:
+            raise StackError(power.not_running(self.lab, host.name)) from None
         return on_host.output(host, on_host.ended(host, argv, text, seconds), fine)
 
     def prepare(self) -> None:
@@ -227,6 +226,19 @@ def lab_of(name: str) -> Lab:
         raise typer.BadParameter(str(error)) from None
 
 
+def labs() -> list[str]:
+    """The names of the labs that are up on this computer."""
+    mine = [lab for lab in every() if os.access(lab.directory, os.X_OK)]
+    return [lab.name for lab in mine if control.running(lab)]
+
+
+def not_up(name: str, start: str = "") -> str:
+    """That a lab is not up, and what starts it; with the labs that are."""
+    text = f"the lab {name} is not up: {start or f'./relay lab up --lab {name}'}"
+    others = [f"--lab {other}" for other in labs() if other != name]
+    return f"{text} (up here: {', '.join(others)})" if others else text
+
+
 def named(lab: str) -> LabTarget:
     """A lab's own stack, whether it is up or not."""
     return LabTarget(stack.STACK, lab_of(lab))
@@ -236,7 +248,7 @@ def running(name: str | None, lab: str) -> LabTarget:
     """A stack of a lab that is up; StackError if there is none."""
     found = LabTarget(name or stack.STACK, lab_of(lab))
     if not control.running(found.lab):
-        raise StackError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
+        raise StackError(not_up(lab))
     if not found.file.exists():
         known = ", ".join(stack.stacks(found.lab)) or "none"
         raise StackError(f"{found.stack}: there is no such stack in the lab; there is {known}")
