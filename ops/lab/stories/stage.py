@@ -23,6 +23,7 @@ from ops.lab.failures import FAILURES, words
 from ops.outputs import Host, Outputs
 
 FILTERED_SECONDS = 1.0
+SHOWN = 600  # characters of what a program said
 
 
 class Unexpected(Exception):
@@ -152,10 +153,16 @@ def play(stage: Stage, act: Act) -> Played:
     try:
         seen, passed = act(stage), True
     except Unexpected as error:
-        seen, passed = str(error), False
+        seen, passed = _shortened(str(error)), False
     except FAILURES as error:
         seen, passed = words(error), False
     return Played(sentence(act), passed, seen, round(time.monotonic() - started, 1))
+
+
+def _shortened(text: str) -> str:
+    """What a program said, without its middle if it is long."""
+    half = SHOWN // 2
+    return text if len(text) <= SHOWN else f"{text[:half]} [...] {text[-half:]}"
 
 
 def expect(condition: bool, otherwise: str) -> None:
