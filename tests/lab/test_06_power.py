@@ -12,7 +12,8 @@ from lab.access import entered
 from lab.internet import send
 from lab.machines import network
 from lab.wait import until
-from ops.lab import condition, power
+from ops.lab import power
+from ops.lab.condition import lacks
 
 BOOT_SECONDS = 240
 MESSAGES = 200
@@ -69,7 +70,7 @@ def test_a_host_without_power_is_silent_until_it_is_mended(world: World) -> None
     finally:
         world.inbox.defer_everything(False)
         assert power.mend(world.lab, power.Kind.HOST, GATEWAY) == [GATEWAY]
-    (state,) = condition.lacks(world.lab, [world.gateway])[GATEWAY]
+    (state,) = lacks(world.lab, [world.gateway])[GATEWAY]
     assert state.startswith("booting")
     until("the host serves", lambda: world.serves(GATEWAY), BOOT_SECONDS, every=1)
     flush(world)
