@@ -21,11 +21,11 @@ setup: $(VENV)/installed
 	./relay setup
 
 lab: setup
-	./relay lab up --name $(NAME)
-	./relay lab send --name $(NAME)
+	./relay lab up --lab $(NAME)
+	./relay lab send --lab $(NAME)
 
 lab-down: setup
-	./relay lab down --name $(NAME)
+	./relay lab down --lab $(NAME)
 
 test: setup
 	$(VENV)/bin/ruff format --check .

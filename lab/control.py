@@ -32,8 +32,11 @@ class LabError(RelayError):
 
 
 def running(lab: Lab) -> bool:
-    """Whether the lab's process lives and its services are up."""
-    return _daemon(lab) is not None and (lab.directory / "ready").exists()
+    """Whether the lab's process lives and its services are up; LabError if it is not ours."""
+    try:
+        return _daemon(lab) is not None and (lab.directory / "ready").exists()
+    except PermissionError:
+        raise LabError(f"the lab {lab.name} is root's: run it as root") from None
 
 
 def start(lab: Lab, progress: Progress) -> None:

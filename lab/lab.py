@@ -7,6 +7,7 @@ from pathlib import Path
 
 HOME = Path(os.environ.get("MAIL_RELAY_LAB_HOME", "/var/lib/mail-relay-lab"))
 API_PORT = 4566
+NAME = r"[a-z][a-z0-9]{0,9}"
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Lab:
     name: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9]{0,9}", self.name):
+        if not re.fullmatch(NAME, self.name):
             raise ValueError(
                 f"a lab's name is 1 to 10 of a-z and 0-9, a letter first: {self.name!r}"
             )
@@ -39,3 +40,9 @@ class Lab:
     def inside(self, *command: str) -> list[str]:
         """The command line that runs `command` inside the lab's namespace."""
         return ["nsenter", f"--net=/run/netns/{self.namespace}", *command]
+
+
+def every() -> list[Lab]:
+    """The labs that have a directory on this computer, by name; not all of them need be up."""
+    names = sorted(path.name for path in HOME.iterdir()) if HOME.is_dir() else []
+    return [Lab(name) for name in names if re.fullmatch(NAME, name)]

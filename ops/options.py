@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ops.errors import StackError
-from ops.target import AwsTarget, Target
+from ops.target import LOG_IN, AwsTarget, Target
 
 # How much each letter behind a number is worth.
 _SIZES = {"m": 1, "g": 1024, "t": 1024**2}
@@ -38,6 +38,8 @@ LabOption = Annotated[
     str | None,
     typer.Option("--lab", help="A stack of the lab of this name, its own unless --stack is given."),
 ]
+# Pulumi's own words, which add nothing.
+_NONE = "no stack selected"
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -51,14 +53,26 @@ def target(stack: str | None, lab: str | None) -> Target:
         try:
             said = AwsTarget("").pulumi_here("stack", "--show-name", "--non-interactive")
         except StackError as error:
-            why = str(error).removeprefix("error: ")
-            text = f"no stack is selected ({why}); name one with --stack or --lab"
-            raise StackError(text) from None
+            raise StackError(_unselected(str(error))) from None
         stack = said.strip()
     found = AwsTarget(stack)
     if not found.file.exists():
         raise StackError(f"--stack {stack}: there is no {found.file}")
     return found
+
+
+def _unselected(said: str) -> str:
+    """That no stack is selected, with what selects one; `said` is Pulumi's own reason."""
+    from ops.lab.target import labs
+
+    if up := labs():
+        of_lab = ", ".join(f"--lab {lab}" for lab in up)
+        return f"no stack is selected; for that of a lab which is up here: {of_lab}; else --stack"
+    if said == LOG_IN:
+        return f"no stack is selected. {said}"
+    how = "name one with --stack (`pulumi stack ls` lists them), or `pulumi stack select` it"
+    why = "" if _NONE in said else f" ({said.removeprefix('error: ')})"
+    return f"no stack is selected{why}: {how}; for a lab's: --lab NAME"
 
 
 def dev_stack(lab: str | None) -> Target:

@@ -32,6 +32,11 @@ class Written:
     seconds: float
     tables: str | None = None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the host has written nothing for so long that it is down or cut off."""
+        return self.seconds > SILENT_SECONDS
+
 
 def read(client: Clients, host: Host) -> Written:
     """The last status of a host; raises NoStatus."""

@@ -47,6 +47,12 @@ _KILLED = (
     "Another update is currently in progress",
     "pending operations from previous deployment",
 )
+# Pulumi's message if nobody has said where states are kept, and what a user then types.
+_LOGGED_OUT = "PULUMI_ACCESS_TOKEN must be set"
+LOG_IN = (
+    "Pulumi does not know yet where states are kept: `pulumi login s3://BUCKET`, or `pulumi login` "
+    "for Pulumi's own service, or `pulumi login --local`; for a lab's stack: --lab NAME"
+)
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,8 @@ class Target(Protocol):
         """The same of what is not about one stack that there is."""
         result = self._captured(*arguments, text=text)
         if result.returncode != 0:
-            raise StackError((result.stderr or result.stdout).strip())
+            said = (result.stderr or result.stdout).strip()
+            raise StackError(LOG_IN if _LOGGED_OUT in said else said)
         return result.stdout
 
     def _captured(

@@ -2,10 +2,17 @@
 
 from pathlib import Path
 
+# nspawn makes a folder for each machine here, and takes what is in it away at its end. That it does
+# in a tmpfs only: where /run is none, as in many containers, it complains ("Attempted to remove
+# disk file system", rm_rf_children() in systemd's src/shared/rm-rf.c). So it gets one of its own.
+FOLDER = "/run/systemd/nspawn"
+IN_A_TMPFS = f'mkdir -p {FOLDER} && mount -t tmpfs nspawn {FOLDER} && exec "$@"'
+
 
 def system(image: Path, name: str, namespace: str, *options: str) -> list[str]:
     """The command line prefix that runs a command in a new such system, at this terminal."""
     return [
+        *("unshare", "--mount", "sh", "-c", IN_A_TMPFS, "sh"),
         "systemd-nspawn",
         "--quiet",
         "--register=no",

@@ -63,7 +63,7 @@ def up(
         [{"host": host.name, "address": host.address or "private"} for host in outputs.hosts],
     )
     where = f" --lab {lab}" if lab else ""
-    send = f"./relay lab send --name {lab} --stack {target.stack}, " if lab else ""
+    send = f"./relay lab send --lab {lab} --stack {target.stack}, " if lab else ""
     notes.print(
         f"Next: {send}./relay users test LOGIN --stack {target.stack}{where}, "
         f"./relay env down {name}{where}",

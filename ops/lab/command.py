@@ -12,21 +12,19 @@ from rich.text import Text
 
 from lab import control
 from lab.internet.inbox import Inbox
-from lab.internet.send import arrived
 from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
 from lab.lab import Lab
-from ops import status as status_
 from ops.edit.stack_file import StackFile
-from ops.lab import machines, power, region, send
+from ops.lab import condition, edits, machines, power, region, send
 from ops.lab import stack as stack_
 from ops.lab import up as up_
-from ops.lab.options import Name
+from ops.lab.options import Name, former
 from ops.lab.stories import STORIES
-from ops.lab.stories.stage import Stage, play
-from ops.lab.target import LabTarget, lab_of, running
+from ops.lab.stories.stage import Stage, play, sentence
+from ops.lab.target import LabTarget, lab_of, not_up, running
 from ops.options import Json
-from ops.outputs import Host, Outputs
+from ops.outputs import Outputs
 from ops.terminal import notes, print_json, print_table, results, step
 
 app = typer.Typer(
@@ -35,6 +33,7 @@ app = typer.Typer(
 
     First `./relay lab up --example basics`, then `./relay lab demo`. With `--lab NAME` all other
     commands are about the lab NAME, as is `./relay pulumi --lab NAME up`.""",
+    context_settings={"token_normalize_func": former},
 )
 app.add_typer(machines.app)
 ARRIVAL_SECONDS = 300
@@ -78,7 +77,7 @@ def up(
 
     A lab that has a stack goes on with it, and with what was changed by `--lab`; a new one takes
     Pulumi.dev.yaml, unless --example or --file is given. For example:
-    `./relay lab up --name try --example basics`.
+    `./relay lab up --lab try --example basics`.
     """
     lab, started = lab_of(name), time.monotonic()
     source = up_.source(example, file)
@@ -89,7 +88,7 @@ def up(
     except KeyboardInterrupt:
         again = _typed(name, example, file, block_port_25, real_kernel or ())
         notes.print(
-            f"interrupted: {again} goes on, ./relay lab down --name {name} takes it away",
+            f"interrupted: {again} goes on, ./relay lab down --lab {name} takes it away",
             soft_wrap=True,
         )
         raise typer.Exit(INTERRUPTED) from None
@@ -99,7 +98,7 @@ def up(
         print_json(result)
     else:
         what = "demo" if stack_.example_of(lab) else "send"
-        notes.print(f"Up in {seconds} s. Next: ./relay lab {what} --name {name}")
+        notes.print(f"Up in {seconds} s. Next: ./relay lab {what} --lab {name}")
 
 
 def _typed(
@@ -115,7 +114,7 @@ def _typed(
         given.append("--block-port-25" if block_port_25 else "--open-port-25")
     for host in real_kernel:
         given += ["--real-kernel", host]
-    return shlex.join(["./relay", "lab", "up", "--name", name, *given])
+    return shlex.join(["./relay", "lab", "up", "--lab", name, *given])
 
 
 def _outputs(lab: Lab, stack: str = stack_.STACK) -> Outputs:
@@ -142,11 +141,12 @@ def send_(
     """
     lab = lab_of(name)
     outputs = _outputs(lab, stack)
-    internet = Internet(lab, StackFile(LabTarget(stack, lab)).settings().acme.root)
-    with step("three messages to the inbox"), up_.in_time():
-        if not (sent := send.three(internet, outputs)):
+    target = LabTarget(stack, lab)
+    internet = Internet(lab, StackFile(target).settings().acme.root)
+    with step("a message by each way, to the inbox"):
+        if not (sent := send.by_each_way(internet, outputs)):
             raise control.LabError(f"the stack {stack} has no client and no login that could send")
-        messages = [arrived(lab, item, ARRIVAL_SECONDS) for item in sent]
+        messages = [send.awaited(target, item, outputs, ARRIVAL_SECONDS) for item in sent]
     rows = [
         send.report(lab, item, message, outputs)
         for item, message in zip(sent, messages, strict=True)
@@ -154,14 +154,16 @@ def send_(
     if json:
         print_json(rows)
         return
-    print_table("What the receiving provider found (both judges)", rows)
+    # every message goes to the same address
+    found = [{key: value for key, value in row.items() if key != "to"} for row in rows]
+    print_table(f"What {send.RECIPIENT}'s provider found (both judges)", found)
     notes.print("\nHeaders of the last one, as it arrived:\n")
     for key, value in messages[-1].parsed.items():
         if key.lower() in ("received", "authentication-results", "dkim-signature", "from"):
-            notes.print(f"  {key}: {' '.join(str(value).split())[:400]}")
+            notes.print(f"  {key}: {' '.join(str(value).split())[:400]}", soft_wrap=True)
     notes.print(
-        f"\nLook next: ./relay lab shell gateway --name {name}, "
-        f"./relay lab logs gateway --name {name}, {LabTarget(stack, lab).typed('preview')}",
+        f"\nLook next: ./relay lab shell gateway --lab {name}, "
+        f"./relay lab logs gateway --lab {name}, {target.typed('preview')}",
         soft_wrap=True,
     )
     if not all(message.verdict.passes() for message in messages):
@@ -169,33 +171,67 @@ def send_(
 
 
 @app.command()
-def demo(name: Name = "dev", json: Json = False) -> None:
+def demo(
+    name: Name = "dev",
+    anyway: Annotated[
+        bool,
+        typer.Option(
+            "--anyway", help="Play it with an edited stack, and with hosts that are down."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Play what the lab's example is for (`lab up --example`), with real mail.
 
-    Exit code 1: an act failed.
+    Exit code 1: an act failed, or the stack is no longer the example's.
     """
     lab = lab_of(name)
     if not control.running(lab):
-        start = f"./relay lab up --name {name} --example NAME"
-        raise control.LabError(f"the lab {name} is not up: {start} ({', '.join(STORIES)})")
+        start = f"./relay lab up --lab {name} --example KEY, of {', '.join(STORIES)}"
+        raise control.LabError(not_up(name, start))
     key = stack_.example_of(lab)
     if key not in STORIES:
         known = ", ".join(STORIES)
         raise control.LabError(
-            f"the lab {name} runs no example; one begins with ./relay lab up --name {name} "
-            f"--example NAME ({known})"
+            f"the lab {name} runs no example; one begins with ./relay lab up --lab {name} "
+            f"--example KEY ({known})"
         )
     acts, outputs = [], _outputs(lab)
+    edited = _ready(lab, key, outputs, anyway)
     with stranger(lab) as friend:
-        for played in play(Stage(lab, outputs, friend), STORIES[key]):
+        stage = Stage(lab, outputs, friend)
+        for act in STORIES[key]:
+            notes.print(Text("...   ", "dim"), sentence(act), soft_wrap=True)
+            played = play(stage, act)
             mark = Text("ok    ", "green") if played.passed else Text("failed", "red")
-            notes.print(mark, f"{played.act} ({played.seconds} s)", soft_wrap=True)
-            notes.print(f"       {played.seen}", style="dim", soft_wrap=True)
+            notes.print(mark, f"{played.seen} ({played.seconds} s)", soft_wrap=True)
             acts.append(asdict(played))
     if json:
         print_json(acts)
     if not all(act["passed"] for act in acts):
+        if edited:
+            notes.print(f"The story is that of the example {key}; {edited}", soft_wrap=True)
         raise typer.Exit(1)
+
+
+def _ready(lab: Lab, key: str, outputs: Outputs, anyway: bool) -> str:
+    """How the stack was edited since it was the example; LabError if that spoils its story."""
+    other, new = edits.of(lab, key)
+    said = "; ".join(
+        [
+            *([f"in the lab's stack differ: {', '.join(other)}"] if other else []),
+            *([f"it has besides: {', '.join(new)}"] if new else []),
+        ]
+    )
+    again = f"./relay lab up --lab {lab.name} --example {key}"
+    if other and not anyway:
+        raise control.LabError(
+            f"the story is that of the example {key}; {said}. {again} takes the example again and "
+            "keeps your file beside it; with --anyway the story is played with your stack"
+        )
+    if (why := condition.why_not(lab, outputs.hosts)) and not anyway:
+        raise control.LabError(f"the story needs all hosts; {why}")
+    return said
 
 
 @app.command()
@@ -210,14 +246,12 @@ def status(name: Name = "dev", json: Json = False) -> None:
             raise typer.Exit(1)
         for what in result["remains"]:
             results.print(f"left: {what}", soft_wrap=True)
-        notes.print(f"The lab {name} is not up: ./relay lab up --name {name}")
+        notes.print(not_up(name), soft_wrap=True)
         raise typer.Exit(1)
     outputs = stack_.outputs(lab)
     placed = outputs.hosts if outputs else ()
-    dark = power.without(lab) if placed else {}
     result["zonesWithoutPower"] = power.zones(lab) if placed else []
-    lacks = _lacks(lab, [host for host in placed if host.name not in dark])
-    lacks |= {host: [why] for host, why in dark.items()}
+    lacks = condition.lacks(lab, placed) if placed else {}
     missing = [f"{host}: {what}" for host, found in lacks.items() for what in found]
     result |= outputs.exported if outputs else {}
     result["missing"] = missing if outputs else ["the stack"]
@@ -254,18 +288,6 @@ def _show(
     results.print(f"Messages in the inbox: {result['messages']}")
     if outputs and (smarthost := outputs.smarthost):
         results.print(f"All mail leaves by {smarthost.host}:{smarthost.port}.")
-
-
-def _lacks(lab: Lab, placed: Sequence[Host]) -> dict[str, list[str]]:
-    """What each host lacks to serve, by its own word."""
-    found: dict[str, list[str]] = {}
-    with region.clients(lab) as client:
-        for host in placed:
-            try:
-                found[host.name] = list(status_.read(client, host).status.missing)
-            except status_.NoStatus as error:
-                found[host.name] = [str(error)]
-    return found
 
 
 def _destroy(lab: Lab) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lab import control
-from lab.access import inside
+from lab.access import NotRunning, inside
 from lab.internet import laptop
 from lab.internet.smarthost import Smarthost
 from lab.lab import Lab
@@ -19,7 +19,7 @@ from ops.lab import stack as stack_
 from ops.lab.options import Name, up_lab
 from ops.lab.target import LabTarget
 from ops.options import Json
-from ops.terminal import print_json, results
+from ops.terminal import notes, print_json, results
 
 app = typer.Typer()
 MACHINES = (
@@ -33,41 +33,73 @@ def _machine(lab: Lab, host: str, *others: str) -> str:
 
     `others` are what the command takes besides, for the error.
     """
-    known = region.instances(lab)
+    known, host = region.instances(lab), _named(lab, host)
     played = ["inbox", *(["smarthost"] if Smarthost(lab).file.exists() else [])]
     if host in played:
         return host
-    own = LabTarget(stack_.STACK, lab)
-    is_there = own.file.exists()
-    if is_there and host == "gateway":
-        host = StackFile(own).settings().gateways[0].name
     if host in known:
         return known[host].id
-    not_up.check(own, host, not_up.hosts)
-    there = ", ".join([*(["gateway"] if is_there and known else []), *known, *played, *others])
+    not_up.check(LabTarget(stack_.STACK, lab), host, not_up.hosts)
+    is_there = stack_.own_file(lab).exists() and known
+    there = ", ".join([*(["gateway"] if is_there else []), *known, *played, *others])
     raise control.LabError(f"{host}: there is no such machine; there is {there}")
 
 
-What = Annotated[power.Kind, typer.Argument(help="A gateway (or any other host), or a zone.")]
-Which = Annotated[str, typer.Argument(metavar="NAME", help="A host's name, or a zone's.")]
+def _named(lab: Lab, host: str) -> str:
+    """The name of the first gateway for `gateway`, if the stack has a file; else the name itself.
+
+    LabError or StackError if the file cannot be read.
+    """
+    if host != "gateway" or not stack_.own_file(lab).exists():
+        return host
+    return StackFile(LabTarget(stack_.STACK, lab)).settings().gateways[0].name
+
+
+def _entry(lab: Lab, host: str, *others: str) -> list[str]:
+    """The command line prefix that runs a command on a machine; LabError if it does not run."""
+    machine = _machine(lab, host, *others)
+    try:
+        return inside(lab, machine)
+    except NotRunning:
+        raise control.LabError(power.not_running(lab, _named(lab, host))) from None
+
+
+def _meant(lab: Lab, words: Sequence[str]) -> tuple[power.Kind, str]:
+    """What `break` and `mend` are given."""
+    return power.meant(lab, [*words[:-1], _named(lab, words[-1])])
+
+
+What = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[host|zone] NAME",
+        help="`gateway` or a host's name; or `zone` and the name of an availability zone.",
+    ),
+]
 
 
 @app.command("break")
-def break_(what: What, which: Which, name: Name = "dev", json: Json = False) -> None:
-    """Cut the power of a host, or of all hosts of an availability zone: `zone us-east-1a`.
+def break_(what: What, name: Name = "dev", json: Json = False) -> None:
+    """Cut the power of a host, or of all hosts of an availability zone.
 
     They end at once, and nothing starts them until `mend`; their instances stay in the state
     `running`, as on EC2. An instance that replaces a host's has power, unless its zone has none.
     """
     lab = up_lab(name)
-    _told(power.cut(lab, what, which), "without power", json)
+    hosts = power.cut(lab, *_meant(lab, what))
+    _told(hosts, "without power", json)
+    if hosts and not json:
+        notes.print(f"{power.mended_by(lab, hosts[0])} restores it", soft_wrap=True)
 
 
 @app.command()
-def mend(what: What, which: Which, name: Name = "dev", json: Json = False) -> None:
+def mend(what: What, name: Name = "dev", json: Json = False) -> None:
     """Restore the power that `break` has cut: the hosts boot, with their disks."""
     lab = up_lab(name)
-    _told(power.mend(lab, what, which), "boots", json)
+    hosts = power.mend(lab, *_meant(lab, what))
+    _told(hosts, "boots", json)
+    if hosts and not json:
+        notes.print(f"./relay lab status --lab {name} says when it serves", soft_wrap=True)
 
 
 def _told(hosts: Sequence[str], what: str, json: bool) -> None:
@@ -106,10 +138,8 @@ def shell(
     `./relay lab shell aws -- aws route53 list-hosted-zones`.
     """
     lab = up_lab(name)
-    if host in NEW_SYSTEMS:
-        entry = NEW_SYSTEMS[host](lab)
-    else:
-        entry = inside(lab, _machine(lab, host, *NEW_SYSTEMS))
+    made = NEW_SYSTEMS.get(host)
+    entry = made(lab) if made else _entry(lab, host, *NEW_SYSTEMS)
     argv = [*entry, *(command or ["bash", "-l"])]
     os.execvp(argv[0], argv)  # noqa: S606 (no shell in between)
 
@@ -125,5 +155,5 @@ def logs(
     """The last 200 lines of a machine's journal."""
     lab = up_lab(name)
     command = ["journalctl", "--no-pager", "--lines=200", *(["--follow"] if follow else [])]
-    argv = [*inside(lab, _machine(lab, host)), *command]
+    argv = [*_entry(lab, host), *command]
     raise typer.Exit(subprocess.run(argv, check=False).returncode)

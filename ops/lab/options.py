@@ -6,21 +6,29 @@ import typer
 
 from lab import control
 from lab.lab import Lab
-from ops.lab.target import lab_of
+from ops.lab.target import lab_of, not_up
 
 Name = Annotated[
     str,
     typer.Option(
-        "--name",
         "--lab",
+        metavar="NAME",
         help="Which lab, by its name (1 to 10 of a-z and 0-9): several can run side by side.",
     ),
 ]
+
+
+def former(word: str) -> str:
+    """`--name`, as the lab's commands once called the option, still means `--lab`.
+
+    The `token_normalize_func` of click.
+    """
+    return "lab" if word == "name" else word
 
 
 def up_lab(name: str) -> Lab:
     """The lab, which must be up."""
     lab = lab_of(name)
     if not control.running(lab):
-        raise control.LabError(f"the lab {name} is not up: ./relay lab up --name {name}")
+        raise control.LabError(not_up(name))
     return lab

@@ -1,5 +1,6 @@
 """Hosts and availability zones of a lab without power: dead at once, until somebody mends it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from lab import control
@@ -9,13 +10,35 @@ from lab.wait import within
 from ops.lab import region
 
 SECONDS = 60.0  # a pass of the lab may wait for a machine that boots or shuts down
+# What people call a host; a host's name alone means the same.
+HOST_WORDS = ("host", "gateway", "client")
 
 
 class Kind(StrEnum):
-    """What has power: a host (a gateway's name, or any other's), or all hosts of a zone."""
+    """What has power: a host, or all hosts of an availability zone."""
 
-    GATEWAY = "gateway"
+    HOST = "host"
     ZONE = "zone"
+
+
+def meant(lab: Lab, words: Sequence[str]) -> tuple[Kind, str]:
+    """What `[KIND] NAME` is; LabError for more words, and for a kind that there is not."""
+    *kinds, name = words
+    kind = kinds[0] if kinds else ""
+    if len(kinds) > 1 or (kind and kind not in (*HOST_WORDS, Kind.ZONE)):
+        raise control.LabError(
+            f"{' '.join(words)}: give a host's name, or `zone` and the name of a zone; there is "
+            f"{_there(lab)}"
+        )
+    if kind == Kind.ZONE or (not kind and name in region.zones(lab)):
+        return Kind.ZONE, name
+    return Kind.HOST, name
+
+
+def _there(lab: Lab) -> str:
+    """The hosts and zones that there are."""
+    hosts = ", ".join(region.instances(lab)) or "no host (`pulumi up` has made none yet)"
+    return f"{hosts}; zone {', '.join(region.zones(lab))}"
 
 
 def without(lab: Lab) -> dict[str, str]:
@@ -28,6 +51,20 @@ def without(lab: Lab) -> dict[str, str]:
         elif instance.id in own:
             found[host] = "without power"
     return found
+
+
+def mended_by(lab: Lab, host: str) -> str:
+    """The command that gives a host without power its power again."""
+    zone = region.instances(lab)[host].zone
+    what = f"zone {zone}" if zone in zones(lab) else f"host {host}"
+    return f"./relay lab mend {what} --lab {lab.name}"
+
+
+def not_running(lab: Lab, host: str) -> str:
+    """Why the machine of a host does not run, and what to type, as a sentence."""
+    if (dark := without(lab).get(host)) is not None:
+        return f"{host} is {dark}: {mended_by(lab, host)}"
+    return f"{host} does not run (it boots, or was stopped): ./relay lab status --lab {lab.name}"
 
 
 def zones(lab: Lab) -> list[str]:
@@ -48,13 +85,11 @@ def mend(lab: Lab, kind: Kind, name: str) -> list[str]:
     """Restore the power; the hosts that boot. LabError if it was not cut, with what is."""
     before = without(lab)
     own, dark = region.without_power(lab)
-    known = region.instances(lab)
-    cut_hosts = [host for host, instance in known.items() if instance.id in own]
-    have = sorted(dark) if kind is Kind.ZONE else cut_hosts
-    if name not in have:
+    cut_hosts = [host for host, instance in region.instances(lab).items() if instance.id in own]
+    if name not in (dark if kind is Kind.ZONE else cut_hosts):
         hint = before.get(name)
         said = f"{name} is {hint}" if hint else f"the power of {kind} {name} is not cut"
-        there = [*(f"gateway {host}" for host in cut_hosts), *(f"zone {z}" for z in sorted(dark))]
+        there = [*(f"host {host}" for host in cut_hosts), *(f"zone {z}" for z in sorted(dark))]
         raise control.LabError(f"{said}; cut is the power of {', '.join(there) or 'nothing'}")
     _switch(lab, kind, name, on=True)
     after = without(lab)
@@ -64,17 +99,13 @@ def mend(lab: Lab, kind: Kind, name: str) -> list[str]:
 
 
 def _switch(lab: Lab, kind: Kind, name: str, *, on: bool) -> None:
-    if kind is Kind.ZONE:
-        if name not in (known := region.zones(lab)):
-            there = ", ".join(known)
-            raise control.LabError(f"zone {name}: there is no such zone; there is {there}")
-        region.switch(lab, "zones", name, on=on)
-        return
     hosts = region.instances(lab)
-    if name not in hosts:
-        there = ", ".join(hosts) if hosts else "none: `pulumi up` has made none yet"
-        raise control.LabError(f"gateway {name}: there is no such host; there is {there}")
-    region.switch(lab, "instances", hosts[name].id, on=on)
+    if name not in (region.zones(lab) if kind is Kind.ZONE else hosts):
+        raise control.LabError(f"{kind} {name}: there is no such {kind}; there is {_there(lab)}")
+    if kind is Kind.ZONE:
+        region.switch(lab, "zones", name, on=on)
+    else:
+        region.switch(lab, "instances", hosts[name].id, on=on)
 
 
 def _until(lab: Lab, hosts: list[str], *, running: bool) -> None:
@@ -89,4 +120,6 @@ def _until(lab: Lab, hosts: list[str], *, running: bool) -> None:
         return True
 
     if not within(SECONDS, lambda: all(runs(host) is running for host in hosts)):
-        raise control.LabError(f"not yet: {', '.join(hosts)}; see {lab.directory}/daemon.log")
+        want = "has not started" if running else "still runs"
+        log = f"{lab.directory}/daemon.log"
+        raise control.LabError(f"{', '.join(hosts)} {want} after {SECONDS:.0f} s; see {log}")

@@ -6,7 +6,7 @@ import typer
 
 from lab.control import LabError
 from ops.lab import stack
-from ops.lab.target import lab_of
+from ops.lab.target import lab_of, not_up
 
 app = typer.Typer(add_completion=False)
 
@@ -17,7 +17,9 @@ app = typer.Typer(add_completion=False)
 )
 def pulumi(
     context: typer.Context,
-    lab: Annotated[str, typer.Option("--lab", help="The lab whose stack is meant.")] = "dev",
+    lab: Annotated[
+        str, typer.Option("--lab", metavar="NAME", help="The lab whose stack is meant.")
+    ] = "dev",
 ) -> None:
     """Pulumi's own commands on the stack of a lab, such as `./relay pulumi preview`.
 
@@ -28,5 +30,5 @@ def pulumi(
         raise typer.Exit
     found = lab_of(lab)
     if not stack.work_dir(found).exists():
-        raise LabError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
+        raise LabError(not_up(lab))
     raise typer.Exit(stack.pulumi(found, *context.args).returncode)

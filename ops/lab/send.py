@@ -5,17 +5,23 @@ import time
 from typing import Any
 
 from lab import access
+from lab.control import LabError
 from lab.internet import send
 from lab.internet.inbox.message import Message
 from lab.internet.send import RECIPIENT, Sent, unique
 from lab.internet.smtp import Internet
 from lab.lab import Lab
+from ops.lab import condition, power
+from ops.lab.failures import on_the_way
+from ops.lab.target import LabTarget
 from ops.outputs import Host, Outputs
 
 
-def by_login(internet: Internet, outputs: Outputs, port: int, login: str, subject: str) -> Sent:
-    """A mail program on the internet, with a login of the stack's, at its first gateway."""
-    started, gateway = time.time(), outputs.gateways[0]
+def by_login(
+    internet: Internet, outputs: Outputs, gateway: Host, port: int, login: str, subject: str
+) -> Sent:
+    """A mail program on the internet, with a login of the stack's, at one of its gateways."""
+    started = time.time()
     with internet.connect(gateway.name, gateway.address, port) as session:
         session.login(login, outputs.passwords[login])
         session.send_message(send.compose(login, RECIPIENT, subject))
@@ -24,16 +30,49 @@ def by_login(internet: Internet, outputs: Outputs, port: int, login: str, subjec
     return Sent(f"login on {port}", login, RECIPIENT, subject, started, tls)
 
 
-def three(internet: Internet, outputs: Outputs) -> list[Sent]:
-    """Send by the first client's shell, and by the first login on 587 and on 465."""
-    sent = []
+def by_each_way(internet: Internet, outputs: Outputs) -> list[Sent]:
+    """Send by the first client's shell, and by the first login on 587 and on 465.
+
+    LabError for a step that fails, with its host, and if all that could take mail have no power.
+    """
+    lab, sent = internet.lab, list[Sent]()
+    gateway = _taking(lab, outputs)
     for client in outputs.clients[:1]:
         sender, subject = f"app@{client.name.partition('.')[2]}", unique("from the client's shell")
-        sent.append(send.by_shell(internet.lab, client.instance_id, sender, subject))
-    for login in outputs.logins[:1]:
+        with on_the_way(lab, client, f"`mail` as {sender} on {client.name}"):
+            sent.append(send.by_shell(lab, client.instance_id, sender, subject))
+    for login in [login for login in outputs.logins if login not in outputs.disabled][:1]:
         for port in (587, 465):
-            sent.append(by_login(internet, outputs, port, login, unique(f"by port {port}")))
+            what = f"sending as {login} by {gateway.name}, port {port}"
+            with on_the_way(lab, gateway, what):
+                subject = unique(f"by port {port}")
+                sent.append(by_login(internet, outputs, gateway, port, login, subject))
     return sent
+
+
+def _taking(lab: Lab, outputs: Outputs) -> Host:
+    """The first gateway that takes mail and has power."""
+    dark = power.without(lab)
+    for gateway in outputs.taking or outputs.gateways:
+        if gateway.name not in dark:
+            return gateway
+    gateway = outputs.gateways[0]
+    said = f"no gateway takes mail: {gateway.name} is {dark[gateway.name]}"
+    raise LabError(f"{said}: {power.mended_by(lab, gateway.name)}")
+
+
+def awaited(target: LabTarget, sent: Sent, outputs: Outputs, seconds: float) -> Message:
+    """The message in the inbox; LabError if it does not come, with where to look."""
+    lab = target.lab
+    try:
+        return send.arrived(lab, sent, seconds)
+    except TimeoutError:
+        why = condition.why_not(lab, outputs.hosts)
+        raise LabError(
+            f"{sent.subject!r} of {sent.sender} ({sent.via}) was handed in and did not reach "
+            f"{sent.recipient} in {seconds:.0f} s{f'; {why}' if why else ''}: where it waits, and "
+            f"why, says ./relay queue list {target.option}"
+        ) from None
 
 
 def hops(lab: Lab, sent: Sent, message: Message, outputs: Outputs) -> list[str]:
@@ -43,7 +82,8 @@ def hops(lab: Lab, sent: Sent, message: Message, outputs: Outputs) -> list[str]:
     read from the sender: its session, or the client host's log. Later hops are in Received headers,
     and the gateway's log says how it verified the receiver's certificate.
     """
-    gateway = outputs.gateways[0]
+    named = {gateway.name: gateway for gateway in outputs.gateways}
+    gateway = named.get(message.client_name, outputs.gateways[0])
     first = sent.tls or _log_level(lab, outputs.clients[0], gateway.name)
     level = _log_level(lab, gateway, message.receivers[-1])
     return [first, *message.hops[:-1], level or message.hops[-1]]

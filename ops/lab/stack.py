@@ -98,22 +98,33 @@ def prepare(lab: Lab, source: Path | None) -> bool:
     file = own_file(lab)
     if source is None and file.exists():
         origin = f", from the example {key}" if (key := example_of(lab)) else ""
-        text = f"the stack is the lab's own{origin}: --file or --example takes another"
-        notes.print(text, soft_wrap=True)
+        edited = ", edited" if _edited(lab) else ""
+        notes.print(
+            f"the stack file is the lab's own, {file}{origin}{edited}: --file or --example takes "
+            "another",
+            soft_wrap=True,
+        )
         return False
     source = source or DEV
     text = adapted(lab, source)
     if _edited(lab):
         before = file.replace(file.with_name(f"{file.name}.before"))
         notes.print(
-            f"{source} replaces the lab's own stack file, which was edited: that is now {before}",
+            f"{_shown(source)} replaces the lab's own stack file, which was edited: that is now "
+            f"{before}",
             soft_wrap=True,
         )
     file.write_text(text)
+    notes.print(f"the stack file is {file}, a copy of {_shown(source)}", soft_wrap=True)
     example = source.name.split(".")[1] if source.parent == PROJECT / "examples" else ""
     _example(lab).write_text(example)
     remember(lab)
     return True
+
+
+def _shown(file: Path) -> str:
+    """A file as people write it who are in the project's folder."""
+    return str(file.relative_to(PROJECT) if file.is_relative_to(PROJECT) else file)
 
 
 def remember(lab: Lab) -> None:

@@ -1,6 +1,7 @@
 """A stack in a lab: Pulumi, the account, the internet and the hosts are the lab's."""
 
 import http.client
+import os
 import socket
 import ssl
 import tempfile
@@ -17,7 +18,7 @@ from lab import control
 from lab.access import NotRunning, entered, inside
 from lab.internet import inbox, laptop
 from lab.internet.smtp import Internet as LabInternet
-from lab.lab import Lab
+from lab.lab import Lab, every
 from lab.machines.network import RESOLVER, SERVICES
 from ops import on_host
 from ops.account import Clients
@@ -68,7 +69,7 @@ class LabTarget(Target):
 
     @property
     def aws_environment(self) -> str:
-        return f"./relay lab shell aws --name {self.lab.name}"
+        return f"./relay lab shell aws --lab {self.lab.name}"
 
     def argv(self, *arguments: str) -> list[str]:
         return stack.command(self.lab, *arguments)
@@ -79,9 +80,7 @@ class LabTarget(Target):
     def stacks(self) -> dict[str, str | None]:
         if not control.running(self.lab):
             name = self.lab.name
-            raise StackError(
-                f"the lab {name} is not up: ./relay env up NAME --lab {name} starts it"
-            )
+            raise StackError(not_up(name, f"./relay env up NAME --lab {name} starts it"))
         return super().stacks()
 
     @contextmanager
@@ -113,15 +112,11 @@ class LabTarget(Target):
         """Of a host without power the lab knows before EC2's status checks do."""
         try:
             said = power.without(self.lab).get(host.name)
-            zones = {each.id: each.zone for each in region.instances(self.lab).values()}
-            dark = power.zones(self.lab)
         except NotRunning:
             return None
-        if said is None or host.instance_id not in zones:
+        if said is None:
             return super().down(host)
-        zone = zones[host.instance_id]
-        cut = f"zone {zone}" if zone in dark else f"gateway {host.name}"
-        return Down(f"{host.name} is {said}", f"./relay lab mend {cut} --name {self.lab.name}")
+        return Down(f"{host.name} is {said}", power.mended_by(self.lab, host.name))
 
     @property
     def receiver(self) -> Receiver:
@@ -142,7 +137,7 @@ class LabTarget(Target):
             argv = [*inside(self.lab, host.instance_id), *command]
             return on_host.output(host, on_host.ended(host, argv, text, seconds), fine)
         except NotRunning:
-            text = f"{host.name} does not run (instance {host.instance_id})"
+            text = power.not_running(self.lab, host.name)
             raise StackError(str(self.down(host) or text)) from None
         except on_host.NoAnswer as error:
             raise StackError(str(self.down(host) or error)) from None
@@ -241,6 +236,19 @@ def lab_of(name: str) -> Lab:
         raise typer.BadParameter(str(error)) from None
 
 
+def labs() -> list[str]:
+    """The names of the labs that are up on this computer."""
+    mine = [lab for lab in every() if os.access(lab.directory, os.X_OK)]
+    return [lab.name for lab in mine if control.running(lab)]
+
+
+def not_up(name: str, start: str = "") -> str:
+    """That a lab is not up, and what starts it; with the labs that are."""
+    text = f"the lab {name} is not up: {start or f'./relay lab up --lab {name}'}"
+    others = [f"--lab {other}" for other in labs() if other != name]
+    return f"{text} (up here: {', '.join(others)})" if others else text
+
+
 def named(lab: str) -> LabTarget:
     """A lab's own stack, whether it is up or not."""
     return LabTarget(stack.STACK, lab_of(lab))
@@ -250,7 +258,7 @@ def running(name: str | None, lab: str) -> LabTarget:
     """A stack of a lab that is up; StackError if there is none."""
     found = LabTarget(name or stack.STACK, lab_of(lab))
     if not control.running(found.lab):
-        raise StackError(f"the lab {lab} is not up: ./relay lab up --name {lab}")
+        raise StackError(not_up(lab))
     if not found.file.exists():
         known = ", ".join(stack.stacks(found.lab)) or "none"
         raise StackError(f"{found.stack}: there is no such stack in the lab; there is {known}")

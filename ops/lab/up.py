@@ -1,6 +1,7 @@
 """Bringing a lab's stack up: its file, its accounts elsewhere, `pulumi up`."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from ops.lab.target import LabTarget
 from ops.outputs import Outputs
 from ops.settle.settle import settle
 from ops.terminal import notes, step
+
+NAMED = 8  # resources that changed are named up to this number, and counted beyond
 
 
 def source(example: str | None, file: Path | None) -> Path | None:
@@ -78,11 +81,30 @@ def apply(
             stack.remember(lab)
         blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
         region.block_port_25(lab, blocked)
-        target.operate("up", "--yes", "--skip-preview", shown=host_progress)
+        progress = Progress()
+        target.operate("up", "--yes", "--skip-preview", shown=progress.shown)
+    notes.print(progress.summary(), soft_wrap=True)
     return target.outputs()
 
 
-def host_progress(line: str) -> str:
-    """The progress of a host in a line of `pulumi up`, or ""; the result shows all else."""
-    found = re.search(r"\([\d.]+s\) .*?((?:[a-z0-9-]+\.)+[a-z0-9-]+: .+)", line)
-    return f"       {found[1]}\n" if found else ""
+class Progress:
+    """What `pulumi up` tells, line by line: the hosts' progress, and in the end what changed."""
+
+    def __init__(self) -> None:
+        self.changed: dict[str, str] = {}
+
+    def shown(self, line: str) -> str:
+        """The progress of a host in a line of `pulumi up`, or ""; the result shows all else."""
+        if done := re.match(r" *[-+~]+ +\S+ (\S+) (created|updated|replaced|deleted) \(", line):
+            self.changed[done[1]] = done[2]
+        found = re.search(r"\([\d.]+s\) .*?((?:[a-z0-9-]+\.)+[a-z0-9-]+: .+)", line)
+        return f"       {found[1]}\n" if found else ""
+
+    def summary(self) -> str:
+        """The resources that changed, by name if they are few."""
+        if not self.changed:
+            return "Nothing changed: all was as the stack file says."
+        if len(self.changed) <= NAMED:
+            return f"Changed: {', '.join(f'{n} ({how})' for n, how in self.changed.items())}."
+        counts = Counter(self.changed.values())
+        return f"Changed: {', '.join(f'{count} {how}' for how, count in counts.items())}."

@@ -5,11 +5,11 @@ from world import CLIENT, GATEWAY, LOGIN, World
 
 from lab.internet import send
 from lab.internet.smtp import Internet
-from ops.lab.send import hops, three
+from ops.lab.send import by_each_way, hops
 
 
 def test_mail_from_every_way_in_arrives_and_passes(world: World) -> None:
-    sent = three(Internet(world.lab), world.outputs)
+    sent = by_each_way(Internet(world.lab), world.outputs)
     assert [s.via for s in sent] == ["client's shell", "login on 587", "login on 465"]
     for item in sent:
         message = send.arrived(world.lab, item, 120)

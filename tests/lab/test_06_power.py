@@ -13,6 +13,7 @@ from lab.internet import send
 from lab.machines import network
 from lab.wait import until
 from ops.lab import power
+from ops.lab.condition import lacks
 
 BOOT_SECONDS = 240
 MESSAGES = 200
@@ -56,7 +57,7 @@ def test_a_host_without_power_is_silent_until_it_is_mended(world: World) -> None
     world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
     identity = world.machine(GATEWAY)
     try:
-        assert power.cut(world.lab, power.Kind.GATEWAY, GATEWAY) == [GATEWAY]
+        assert power.cut(world.lab, power.Kind.HOST, GATEWAY) == [GATEWAY]
         with world.network():
             ec2 = world.client("ec2")
             ec2.reboot_instances(InstanceIds=[identity])
@@ -68,7 +69,9 @@ def test_a_host_without_power_is_silent_until_it_is_mended(world: World) -> None
         assert world.leader(GATEWAY) == ""
     finally:
         world.inbox.defer_everything(False)
-        assert power.mend(world.lab, power.Kind.GATEWAY, GATEWAY) == [GATEWAY]
+        assert power.mend(world.lab, power.Kind.HOST, GATEWAY) == [GATEWAY]
+    (state,) = lacks(world.lab, [world.gateway])[GATEWAY]
+    assert state.startswith("booting")
     until("the host serves", lambda: world.serves(GATEWAY), BOOT_SECONDS, every=1)
     flush(world)
     assert world.arrived(subject).verdict.passes()

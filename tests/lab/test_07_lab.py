@@ -49,7 +49,7 @@ def test_the_labs_stack_breaks_no_rule(world: World) -> None:
 
 
 def test_send_tells_what_became_of_three_messages(world: World) -> None:
-    result = relay("lab", "send", "--name=test", "--json")
+    result = relay("lab", "send", f"--lab={SHARED}", "--json")
     assert result.returncode == 0, result.stderr
     rows = json.loads(result.stdout)
     assert [row["via"] for row in rows] == ["client's shell", "login on 587", "login on 465"]
@@ -58,6 +58,11 @@ def test_send_tells_what_became_of_three_messages(world: World) -> None:
         assert all(hop.startswith("TLSv1.3 ") for hop in row["tls"])
         assert row["tls"][0].endswith(" verified")
         assert set(row) == {"from", "to", "via", "spf", "dkim", "dmarc", "tls", "seconds"}
+
+
+def test_a_system_of_which_nothing_stays_says_nothing_itself(world: World) -> None:
+    result = relay("lab", "shell", "laptop", f"--lab={SHARED}", "--", "echo", "hello")
+    assert (result.returncode, result.stdout.strip(), result.stderr) == (0, "hello", "")
 
 
 def test_a_blocked_port_25_keeps_mail_until_aws_opens_it(world: World) -> None:
@@ -81,14 +86,14 @@ def rules(world: World) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["lab", "up", "--name=Not_A_Name"], "'Not_A_Name'"),
-        (["lab", "up", "--name=nobody", "--file=/nowhere.yaml"], "/nowhere.yaml: there is no such"),
+        (["lab", "up", "--lab=Not_A_Name"], "'Not_A_Name'"),
+        (["lab", "up", "--lab=nobody", "--file=/nowhere.yaml"], "/nowhere.yaml: there is no such"),
         (
-            ["lab", "shell", "nobody", "--name=test"],
+            ["lab", "shell", "nobody", f"--lab={SHARED}"],
             "nobody: there is no such machine; there is gateway",
         ),
-        (["lab", "send", "--name=nobody"], "nobody"),
-        (["pulumi", "--lab=nobody", "preview"], "./relay lab up --name nobody"),
+        (["lab", "send", "--lab=nobody"], "nobody"),
+        (["pulumi", "--lab=nobody", "preview"], "./relay lab up --lab nobody"),
     ],
 )
 def test_a_users_mistake_is_one_line(world: World, arguments: list[str], said: str) -> None:
@@ -101,7 +106,7 @@ def test_a_users_mistake_is_one_line(world: World, arguments: list[str], said: s
 
 def test_a_killed_up_is_finished_by_up_beside_another_lab(world: World, second: Lab) -> None:
     process = subprocess.Popen(
-        [str(PROJECT / "relay"), "lab", "up", f"--name={second.name}"],
+        [str(PROJECT / "relay"), "lab", "up", f"--lab={second.name}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -112,14 +117,14 @@ def test_a_killed_up_is_finished_by_up_beside_another_lab(world: World, second: 
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
-    result = relay("lab", "up", f"--name={second.name}", "--json")
+    result = relay("lab", "up", f"--lab={second.name}", "--json")
     assert result.returncode == 0, result.stderr
     for name in (second.name, world.lab.name):
-        sent = relay("lab", "send", f"--name={name}", "--json")
+        sent = relay("lab", "send", f"--lab={name}", "--json")
         assert sent.returncode == 0, sent.stderr
         assert {row["dmarc"] for row in json.loads(sent.stdout)} == {"pass"}
 
-    down = relay("lab", "down", f"--name={second.name}", "--json")
+    down = relay("lab", "down", f"--lab={second.name}", "--json")
     assert (down.returncode, json.loads(down.stdout)["left"]) == (0, []), down.stderr
     assert control.remains(second) == []
     assert control.running(world.lab)
@@ -128,7 +133,7 @@ def test_a_killed_up_is_finished_by_up_beside_another_lab(world: World, second: 
 def test_down_finishes_what_an_interrupted_up_left(world: World, second: Lab) -> None:
     process = subprocess.Popen(
         # as from a terminal: in the background of a script it would be ignored, and inherited so
-        ["env", "--default-signal=INT", PROJECT / "relay", "lab", "up", f"--name={second.name}"],
+        ["env", "--default-signal=INT", PROJECT / "relay", "lab", "up", f"--lab={second.name}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -140,6 +145,6 @@ def test_down_finishes_what_an_interrupted_up_left(world: World, second: Lab) ->
     _, said = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "Traceback" not in said
-    down = relay("lab", "down", f"--name={second.name}", "--json")
+    down = relay("lab", "down", f"--lab={second.name}", "--json")
     assert (down.returncode, json.loads(down.stdout)["left"]) == (0, []), down.stderr
     assert control.remains(second) == []

@@ -35,7 +35,7 @@ class SetUp:
 
     def relay(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`./relay lab ARGUMENTS` on this lab."""
-        command = [str(PROJECT / "relay"), "lab", *arguments, f"--name={self.key}"]
+        command = [str(PROJECT / "relay"), "lab", *arguments, f"--lab={self.key}"]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=550)
 
 

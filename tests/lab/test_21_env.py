@@ -74,7 +74,7 @@ def password(outputs: Outputs) -> str:
 
 def test_mail_passes_in_each(environments: dict[str, Outputs]) -> None:
     for name in environments:
-        result = relay("lab", "send", f"--name={LAB.name}", f"--stack=env-{name}", "--json")
+        result = relay("lab", "send", f"--lab={LAB.name}", f"--stack=env-{name}", "--json")
         assert result.returncode == 0, result.stderr
         rows = json.loads(result.stdout)
         assert [row["via"] for row in rows] == ["client's shell", "login on 587", "login on 465"]

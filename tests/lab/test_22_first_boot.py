@@ -182,7 +182,7 @@ def passes(outputs: Outputs | None) -> bool:
     """A login's message, as the receiving provider judges it."""
     assert outputs
     subject = send.unique("after the first boot")
-    sent = by_login(Internet(LAB), outputs, 587, outputs.logins[0], subject)
+    sent = by_login(Internet(LAB), outputs, outputs.gateways[0], 587, outputs.logins[0], subject)
     return send.arrived(LAB, sent, 120).verdict.passes()
 
 

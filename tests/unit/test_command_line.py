@@ -90,9 +90,15 @@ def test_every_argument_and_option_has_its_help(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in LEAVES if name.startswith("lab ")])
-def test_a_lab_is_named_by_either_option(name: str) -> None:
+def test_a_lab_is_named_as_in_all_other_commands(name: str) -> None:
     (option,) = [param for param in LEAVES[name].params if param.name == "name"]
-    assert option.opts == ["--name", "--lab"]
+    assert option.opts == ["--lab"]
+
+
+def test_the_former_name_of_the_option_still_means_it() -> None:
+    wrong = CliRunner().invoke(app, ["lab", "status", "--name", "Not_A_Name"])
+    assert "Not_A_Name" in str(wrong.exception)
+    assert "--name" not in CliRunner().invoke(app, ["lab", "status", "--help"]).output
 
 
 @pytest.mark.parametrize(
@@ -122,6 +128,36 @@ def test_a_table_has_no_values_of_python(monkeypatch: pytest.MonkeyPatch) -> Non
     terminal.print_table("domains", [{"name": "a.example", "dkim": ["s1", "s2"], "in": True}])
     (row,) = [line for line in text.getvalue().splitlines() if "a.example" in line]
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["a.example", "s1, s2", "yes"]
+
+
+def table(width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A table as a terminal of this width shows it."""
+    text = io.StringIO()
+    monkeypatch.setattr(terminal.results, "_file", text)
+    monkeypatch.setattr(terminal.results, "_width", width)
+    row = {"host": "mail.example.com", "instance": "i-320f08904ef46285d", "is": "not serving yet"}
+    terminal.print_table("lab dev", [row])
+    return text.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 60, 56, 52, 40])
+def test_a_table_cuts_no_word_however_narrow_the_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = table(width, monkeypatch)
+    assert all(len(line) <= width for line in lines)
+    words = " ".join(lines).split()
+    assert {"mail.example.com", "i-320f08904ef46285d", "serving"} <= set(words)
+
+
+def test_a_terminal_that_is_too_narrow_for_the_words_shows_a_line_for_each_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert table(40, monkeypatch)[2:] == [
+        "host     mail.example.com",
+        "instance i-320f08904ef46285d",
+        "is       not serving yet",
+    ]
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 mice"), (1, "1 mouse"), (2, "2 mice")])

@@ -92,7 +92,7 @@ def test_without_a_lab_there_is_no_shell(
     place: Place, machine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(control, "running", lambda lab: False)
-    assert refused("shell", machine) == "the lab dev is not up: ./relay lab up --name dev"
+    assert refused("shell", machine) == "the lab dev is not up: ./relay lab up --lab dev"
 
 
 def test_awss_own_commands_are_about_the_lab(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_the_status_says_that_the_stack_is_not_up(
         place.file.unlink()
         place.said = CompletedProcess([], 1, "", "Traceback (most recent call last): ...")
     monkeypatch.setattr(command.Inbox, "messages", lambda self: [])
-    monkeypatch.setattr(command, "_lacks", lambda lab, placed: {})
+    monkeypatch.setattr(command.condition, "lacks", lambda lab, placed: {})
     result = CliRunner().invoke(app, ["lab", "status", "--json"])
     assert result.exit_code == 1
     assert '"missing": [\n    "the stack"\n  ]' in result.output
@@ -135,8 +135,8 @@ def test_the_status_is_an_exit_code_too(
     monkeypatch.setattr(control, "remains", lambda lab: [])
     monkeypatch.setattr(stack, "outputs", lambda lab: WANTED)
     monkeypatch.setattr(command.Inbox, "messages", lambda self: [])
-    monkeypatch.setattr(command, "_lacks", lambda lab, placed: {h.name: lacks for h in placed})
-    monkeypatch.setattr(command.power, "without", lambda lab: {})
+    found = {host.name: lacks for host in WANTED.hosts}
+    monkeypatch.setattr(command.condition, "lacks", lambda lab, placed: found)
     monkeypatch.setattr(command.power, "zones", lambda lab: [])
     assert CliRunner().invoke(app, ["lab", "status", *options]).exit_code == code
 
@@ -161,11 +161,11 @@ def test_an_up_that_is_interrupted_says_how_it_goes_on(
     monkeypatch.setattr(up, "start", press)
     told: list[str] = []
     monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
-    result = CliRunner().invoke(app, ["lab", "up", "--name", "dev2", *options])
+    result = CliRunner().invoke(app, ["lab", "up", "--lab", "dev2", *options])
     assert result.exit_code == command.INTERRUPTED
     assert told[-1] == (
-        f"interrupted: ./relay lab up --name dev2{again} goes on, "
-        "./relay lab down --name dev2 takes it away"
+        f"interrupted: ./relay lab up --lab dev2{again} goes on, "
+        "./relay lab down --lab dev2 takes it away"
     )
 
 
@@ -180,4 +180,32 @@ def test_an_up_says_what_comes_next(
     told: list[str] = []
     monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
     assert CliRunner().invoke(app, ["lab", "up", "--lab", "dev"]).exit_code == 0
-    assert told[-1].endswith(f"Next: ./relay lab {next_} --name dev")
+    assert told[-1].endswith(f"Next: ./relay lab {next_} --lab dev")
+
+
+@pytest.mark.parametrize("command_", [["lab", "send"], ["lab", "demo"], ["lab", "status"]])
+def test_a_lab_that_is_not_up_names_those_that_are(
+    place: Place, command_: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", ".x", "UPPER"):
+        (place.folder.parent / name).mkdir()
+    monkeypatch.setattr(control, "running", lambda lab: lab.name in ("a", "b"))
+    monkeypatch.setattr(control, "remains", lambda lab: [])
+    told: list[str] = []
+    monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
+    result = CliRunner().invoke(app, command_)
+    said = told[-1] if told else str(result.exception)
+    assert said.startswith("the lab dev is not up: ./relay lab up --lab dev")
+    assert said.endswith(" (up here: --lab a, --lab b)")
+
+
+def test_a_lab_of_another_user_is_an_error_in_words(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+
+    def closed(lab: object) -> int:
+        raise PermissionError(13, "Permission denied", "/var/lib/mail-relay-lab/dev/daemon.pid")
+
+    monkeypatch.setattr(control, "_daemon", closed)
+    assert refused("send") == "the lab dev is root's: run it as root"

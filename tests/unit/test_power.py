@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from common.errors import RelayError
 from lab import control
+from lab import lab as lab_
 from lab.lab import Lab
 from lab.machines import network, reconciler, routes
 from lab.machines.machine import EXIT_REBOOT, Machine
@@ -24,6 +25,7 @@ from lab.region import backends
 from lab.region.memory import Memory
 from lab.region_client import RegionClient
 from ops.cli import app
+from ops.engine import PROJECT
 from ops.lab import power, region
 
 A, B = "us-east-1a", "us-east-1b"
@@ -301,16 +303,47 @@ def said(*arguments: str) -> str:
 
 
 def test_a_cut_and_what_mends_it_are_told(cuts: Cuts) -> None:
-    assert said("break", "gateway", "mail1.x.example") == "mail1.x.example: without power\n"
+    cut = said("break", "gateway", "mail1.x.example")
+    assert cut.startswith("mail1.x.example: without power\n")
+    assert "./relay lab mend host mail1.x.example --lab dev restores it" in cut
     assert said("break", "zone", A) == "no host changes by it\n"
     assert power.without(Lab("dev")) == {"mail1.x.example": f"without power, as all of zone {A}"}
     assert said("mend", "zone", A) == "no host changes by it\n"
     assert power.without(Lab("dev")) == {"mail1.x.example": "without power"}
-    assert said("mend", "gateway", "mail1.x.example") == "mail1.x.example: boots\n"
-    assert said("break", "zone", B) == "app.x.example: without power\n"
+    mended = said("mend", "gateway", "mail1.x.example")
+    assert mended.startswith("mail1.x.example: boots\n")
+    assert "./relay lab status --lab dev says when it serves" in mended
+    cut = said("break", "zone", B)
+    assert cut.startswith("app.x.example: without power\n")
+    assert f"./relay lab mend zone {B} --lab dev restores it" in cut
     assert said("mend", "gateway", "app.x.example") == (
         f"app.x.example is without power, as all of zone {B}; cut is the power of zone {B}"
     )
+
+
+@pytest.mark.parametrize("words", [("host",), ("client",), ("gateway",), ()])
+def test_a_host_is_meant_by_whatever_it_is_called(cuts: Cuts, words: tuple[str, ...]) -> None:
+    assert said("break", *words, "app.x.example").startswith("app.x.example: without power\n")
+
+
+def test_a_zone_is_meant_by_its_name_alone(cuts: Cuts) -> None:
+    assert said("break", A).startswith("mail1.x.example: without power\n")
+
+
+@pytest.mark.parametrize("words", [("host", "gateway"), ("gateway",)])
+def test_gateway_alone_is_the_stacks_first(
+    cuts: Cuts, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab_, "HOME", tmp_path)
+    file = tmp_path / "dev" / "pulumi" / "Pulumi.lab.yaml"
+    file.parent.mkdir(parents=True)
+    text = (PROJECT / "Pulumi.dev.yaml").read_text()
+    file.write_text(text.replace("mail.relay.", "mail1.x.").replace("relay.example", "x.example"))
+    assert said("break", *words).startswith("mail1.x.example: without power\n")
+
+
+WORDS = "give a host's name, or `zone` and the name of a zone"
+THERE = f"mail1.x.example, app.x.example; zone {A}, {B}"
 
 
 @pytest.mark.parametrize(
@@ -318,13 +351,22 @@ def test_a_cut_and_what_mends_it_are_told(cuts: Cuts) -> None:
     [
         (
             ("break", "gateway", "x"),
-            "gateway x: there is no such host; there is mail1.x.example, app.x.example",
+            f"host x: there is no such host; there is {THERE}",
         ),
-        (("break", "zone", "x"), f"zone x: there is no such zone; there is {A}, {B}"),
+        (("break", "x"), f"host x: there is no such host; there is {THERE}"),
+        (("break", "zone", "x"), f"zone x: there is no such zone; there is {THERE}"),
+        (
+            ("break", "router", "x"),
+            f"router x: {WORDS}; there is {THERE}",
+        ),
+        (
+            ("break", "host", "gateway", "x"),
+            f"host gateway x: {WORDS}; there is {THERE}",
+        ),
         (("mend", "zone", A), f"the power of zone {A} is not cut; cut is the power of nothing"),
         (
             ("mend", "gateway", "app.x.example"),
-            "the power of gateway app.x.example is not cut; cut is the power of nothing",
+            "the power of host app.x.example is not cut; cut is the power of nothing",
         ),
     ],
 )

@@ -143,7 +143,7 @@ def test_a_finding_shows_the_worlds_words_as_they_are(said: io.StringIO) -> None
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        (LabTarget("lab", Lab("dev")), "./relay lab shell aws --name dev"),
+        (LabTarget("lab", Lab("dev")), "./relay lab shell aws --lab dev"),
         (AwsTarget("prod"), "export AWS_DEFAULT_REGION=eu-central-1"),
     ],
 )

@@ -83,16 +83,17 @@ class Inbox:
         count: int = 1,
         seconds: float = 120,
     ) -> list[Message]:
-        """The first `count` messages that match; TimeoutError lists the others."""
+        """The first `count` messages that match; TimeoutError tells the last others."""
 
         def found() -> list[Message]:
             return [message for message in self.messages() if wanted(message)]
 
         if within(seconds, lambda: len(found()) >= count):
             return found()
-        others = [f"{m.sender} -> {m.recipient}: {m.subject}" for m in self.messages()[-10:]]
+        others = [f"{m.sender} -> {m.recipient}: {m.subject}" for m in self.messages()[-3:]]
         raise TimeoutError(
-            f"{len(found())} of {count} messages after {seconds:.0f} s; there are {others}"
+            f"{len(found())} of {count} came in {seconds:.0f} s; the last that did come: "
+            f"{', '.join(others) or 'none'}"
         )
 
     def run(self, *command: str) -> str:

@@ -25,7 +25,7 @@ AUTH = "AUTH PLAIN LOGIN CRAM-MD5 DIGEST-MD5"
 
 def mailbox(stage: Stage, login: str) -> Imap:
     """The login's own mailbox, open."""
-    return _imap(stage, login, stage.outputs.passwords[login])
+    return _imap(stage, login, stage.password(login))
 
 
 def _imap(stage: Stage, login: str, password: str) -> Imap:
@@ -160,7 +160,7 @@ def old_programs_log_in(stage: Stage) -> str:
 
 def a_name_may_have_capitals(stage: Stage) -> str:
     """Phones begin a user name with a capital: it is the login's own on every port."""
-    password, seen = stage.outputs.passwords[JANE], []
+    password, seen = stage.password(JANE), []
     for name in (JANE.capitalize(), JANE.upper(), "jAnE@Example.com"):
         for port in (587, 465):
             with stage.connect(port) as session:
@@ -175,7 +175,7 @@ def a_name_may_have_capitals(stage: Stage) -> str:
 def _by_msmtp(stage: Stage, subject: str, recipient: str, auth: str = "plain") -> None:
     """Jane sends by msmtp, with the file of the stack's output."""
     file = stage.outputs.mail_programs.msmtp
-    file = file.replace("PASSWORD", stage.outputs.passwords[JANE])
+    file = file.replace("PASSWORD", stage.password(JANE))
     file = file.replace("auth plain", f"auth {auth}")
     text = f"From: {JANE}\nSubject: {subject}\n\nHello.\n"
     result = laptop.run(
@@ -242,7 +242,7 @@ def a_full_mailbox_is_told_at_rcpt(stage: Stage) -> str:
 def owners_alone_read(stage: Stage) -> str:
     """A mailbox opens for its owner's password alone, and for nobody outside TLS."""
     try:
-        _imap(stage, JANE, stage.outputs.passwords[TOM])
+        _imap(stage, JANE, stage.password(TOM))
     except imaplib.IMAP4.error as error:
         said = str(error)
     else:

@@ -51,7 +51,7 @@ def records_are_literal(stage: Stage) -> str:
 
 def _elsewhere(stage: Stage, script: str, path: str, text: str, files: dict[str, str]) -> str:
     subject = send.unique("from a host elsewhere")
-    text = text.replace("PASSWORD", stage.outputs.passwords[LOGIN])
+    text = text.replace("PASSWORD", stage.password(LOGIN))
     result = laptop.run(stage.lab, f"SUBJECT='{subject}'\n{script}", {path: text, **files})
     expect(result.returncode == 0, result.stdout + result.stderr)
     return stage.passed(subject)
@@ -61,7 +61,7 @@ def postfix_elsewhere(stage: Stage) -> str:
     """A host elsewhere sends with Postfix, by the lines of the stack's output."""
     text = stage.outputs.mail_programs.postfix
     line = next(part for part in text.splitlines() if part.startswith("# [")).removeprefix("# ")
-    line = line.replace("PASSWORD", stage.outputs.passwords[LOGIN])
+    line = line.replace("PASSWORD", stage.password(LOGIN))
     files = {"/etc/postfix/sasl_passwords": f"{line}\n"}
     script = f"""
         cat /usr/share/postfix/main.cf.debian /lines > /etc/postfix/main.cf

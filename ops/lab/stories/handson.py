@@ -82,7 +82,7 @@ def mailrc_sends(stage: Stage) -> str:
     _by_ssh(
         stage,
         "umask 077; cat > .mailrc",
-        mailrc.replace("PASSWORD", stage.outputs.passwords[LOGIN]),
+        mailrc.replace("PASSWORD", stage.password(LOGIN)),
     )
     _by_ssh(stage, f"echo Hello. | s-nail -s {shlex.quote(subject)} {send.RECIPIENT}")
     return stage.passed(subject, LOGIN)

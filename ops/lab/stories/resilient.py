@@ -68,7 +68,7 @@ def any_gateway_takes_a_notice(stage: Stage) -> str:
 def one_may_lose_its_power(stage: Stage) -> str:
     """With one gateway gone, clients and logins send on, and the name leads to the others."""
     lost, *others = reversed(stage.outputs.gateways)
-    power.cut(stage.lab, power.Kind.GATEWAY, lost.name)
+    power.cut(stage.lab, power.Kind.HOST, lost.name)
     began = time.monotonic()
     try:
         subjects = [send.unique(f"while {lost.name} is gone") for _ in range(10)]
@@ -82,7 +82,7 @@ def one_may_lose_its_power(stage: Stage) -> str:
         seconds = time.monotonic() - began
         expect(gone, f"after {seconds:.0f} s it leads to {stage.resolve(NAME, 'A')}")
     finally:
-        power.mend(stage.lab, power.Kind.GATEWAY, lost.name)
+        power.mend(stage.lab, power.Kind.HOST, lost.name)
     addresses = sorted(host.address for host in stage.outputs.gateways)
     back = within(BOOT_SECONDS, lambda: stage.resolve(NAME, "A") == addresses, 5)
     expect(bool(back), f"{lost.name} does not come back: {stage.resolve(NAME, 'A')}")

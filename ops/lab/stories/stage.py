@@ -1,17 +1,15 @@
 """What a story is made of: acts, and a stage that its people act on."""
 
-import imaplib
 import smtplib
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 
 import dns.resolver
 
-from common.shell import ToolError
 from lab import access
 from lab.access import entered
 from lab.internet import send
@@ -21,9 +19,11 @@ from lab.internet.smtp import Internet
 from lab.internet.stranger import Stranger
 from lab.lab import Lab
 from lab.machines.network import RESOLVER
+from ops.lab.failures import FAILURES, words
 from ops.outputs import Host, Outputs
 
 FILTERED_SECONDS = 1.0
+SHOWN = 600  # characters of what a program said
 
 
 class Unexpected(Exception):
@@ -58,8 +58,14 @@ class Stage:
         gateway = at or self.gateway
         session = Internet(self.lab).connect(name or gateway.name, gateway.address, port)
         if login:
-            session.login(login, self.outputs.passwords[login])
+            session.login(login, self.password(login))
         return session
+
+    def password(self, login: str) -> str:
+        """A login's password; Unexpected if the stack has no such login."""
+        if login not in self.outputs.passwords:
+            raise Unexpected(f"the stack has no login {login}")
+        return self.outputs.passwords[login]
 
     def submit(
         self, message: EmailMessage, login: str, port: int = 587, sender: str | None = None
@@ -83,10 +89,13 @@ class Stage:
 
     def arrived(self, wanted: Callable[[Message], bool] | str, count: int = 1) -> list[Message]:
         """The messages with a subject, or that are wanted, once they are in the mailbox."""
-        if isinstance(wanted, str):
-            subject = wanted
-            return self.inbox.wait_for(lambda m: m.subject == subject, count=count)
-        return self.inbox.wait_for(wanted, count=count)
+        if not isinstance(wanted, str):
+            return self.inbox.wait_for(wanted, count=count)
+        try:
+            return self.inbox.wait_for(lambda m: m.subject == wanted, count=count)
+        except TimeoutError as error:
+            queue = f"./relay queue list --lab {self.lab.name} says what waits, and why"
+            raise Unexpected(f"waiting for {wanted!r} in the inbox: {error}; {queue}") from None
 
     def passed(self, subject: str, sender: str = "") -> str:
         """That a message is in the mailbox with all three verdicts passing; tells them."""
@@ -133,17 +142,27 @@ class Played:
     seconds: float
 
 
-def play(stage: Stage, acts: Sequence[Act]) -> Iterator[Played]:
-    """Play the acts in order; one that fails does not stop the others."""
-    for act in acts:
-        started = time.monotonic()
-        sentence = " ".join((act.__doc__ or "").split()).removesuffix(".")
-        try:
-            seen, passed = act(stage), True
-        # smtplib's errors are OSErrors, imaplib's are not
-        except (Unexpected, ToolError, OSError, imaplib.IMAP4.error) as error:
-            seen, passed = f"{type(error).__name__}: {error}", False
-        yield Played(sentence, passed, seen, round(time.monotonic() - started, 1))
+def sentence(act: Act) -> str:
+    """What an act shows."""
+    return " ".join((act.__doc__ or "").split()).removesuffix(".")
+
+
+def play(stage: Stage, act: Act) -> Played:
+    """Play an act; one that fails ends with what was seen, and does not stop the others."""
+    started = time.monotonic()
+    try:
+        seen, passed = act(stage), True
+    except Unexpected as error:
+        seen, passed = _shortened(str(error)), False
+    except FAILURES as error:
+        seen, passed = words(error), False
+    return Played(sentence(act), passed, seen, round(time.monotonic() - started, 1))
+
+
+def _shortened(text: str) -> str:
+    """What a program said, without its middle if it is long."""
+    half = SHOWN // 2
+    return text if len(text) <= SHOWN else f"{text[:half]} [...] {text[-half:]}"
 
 
 def expect(condition: bool, otherwise: str) -> None:

@@ -1,0 +1,69 @@
+"""How the hosts of a lab are at this moment: what one said before its present boot is history."""
+
+from collections.abc import Sequence
+from subprocess import TimeoutExpired
+
+from common.shell import ToolError
+from lab import access
+from lab.access import NotRunning
+from lab.lab import Lab
+from ops import status
+from ops.lab import power, region
+from ops.outputs import Host
+
+# Seconds for an answer of a host's own kernel.
+ANSWER_SECONDS = 15.0
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+def lacks(lab: Lab, hosts: Sequence[Host]) -> dict[str, list[str]]:
+    """What each host lacks to serve, by its name; nothing: it serves."""
+    dark = power.without(lab)
+    boots = {host.name: _boot(lab, host) for host in hosts if host.name not in dark}
+    found = {host.name: [dark[host.name]] for host in hosts if host.name in dark}
+    runs = region.instances(lab)
+    with region.clients(lab) as client:
+        for host in hosts:
+            if host.name not in dark:
+                is_there = host.name in runs and runs[host.name].id == host.instance_id
+                written = _written(client, host)
+                found[host.name] = _lacks(boots[host.name], is_there, written)
+    return found
+
+
+def _written(client: status.Clients, host: Host) -> status.Written | str:
+    try:
+        return status.read(client, host)
+    except status.NoStatus as error:
+        return str(error)
+
+
+def _lacks(boot: str, is_there: bool, written: status.Written | str) -> list[str]:
+    """By the id of the present boot, "" if nothing answers, and by the host's own last word."""
+    if not is_there:
+        return ["its instance does not run"]
+    if isinstance(written, str):
+        return [written] if boot else ["booting"]
+    said = written.status
+    if said.boot != boot:
+        return [f"booting; not heard of since {said.written}"]
+    if written.is_silent:
+        return [f"not heard of since {said.written}"]
+    return list(said.missing)
+
+
+def _boot(lab: Lab, host: Host) -> str:
+    """The id of the host's present boot; "" while there is none, or nothing answers."""
+    command = ("cat", BOOT_ID)
+    try:
+        return access.run(lab, host.instance_id, *command, seconds=ANSWER_SECONDS).stdout.strip()
+    except (NotRunning, ToolError, TimeoutExpired):
+        return ""
+
+
+def why_not(lab: Lab, hosts: Sequence[Host]) -> str:
+    """What is wrong with these hosts, with what mends it, as a sentence of its own; or ""."""
+    dark, lacking = power.without(lab), lacks(lab, hosts)
+    found = [power.not_running(lab, host) for host in lacking if host in dark]
+    found += [f"{host}: {', '.join(w)}" for host, w in lacking.items() if w and host not in dark]
+    return "; ".join(found)

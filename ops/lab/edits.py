@@ -1,0 +1,62 @@
+"""How the settings of a lab's stack differ from those of the example that it was made from."""
+
+import yaml
+
+from lab.lab import Lab
+from ops.errors import StackError
+from ops.lab import stack
+
+# The lab sets it to its own laptop's.
+_OURS = ("mail-relay:ssh", "publicKey")
+
+
+def of(lab: Lab, key: str) -> tuple[list[str], list[str]]:
+    """What of the example `key` is gone or changed, and what is new; StackError if unreadable."""
+    example = stack.PROJECT / "examples" / f"Pulumi.{key}.yaml"
+    try:
+        before = yaml.safe_load(stack.adapted(lab, example))["config"]
+        now = stack.config(stack.own_file(lab))
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise StackError(f"{stack.own_file(lab)} cannot be read: {error}") from None
+    return differences(before, now)
+
+
+def differences(before: dict[str, object], now: dict[str, object]) -> tuple[list[str], list[str]]:
+    """The same of two `config`s. Secrets are not compared: they are encrypted anew each time."""
+    other, new = [], []
+    for key in {**before, **now}:
+        name = key.removeprefix("mail-relay:")
+        if key not in before:
+            new.append(name)
+            continue
+        was, is_ = (_plain(content.get(key), key) for content in (before, now))
+        if was == is_:
+            continue
+        if not (isinstance(was, list) and isinstance(is_, list)):
+            other.append(f"{name} ({'changed' if key in now else 'gone'})")
+            continue
+        items, present = _by_name(was), _by_name(is_)
+        for item, value in items.items():
+            if present.get(item) != value:
+                fate = "changed" if item in present else "gone"
+                other.append(f"{name} {item} ({fate})")
+        new += [f"{name} {item}" for item in present if item not in items]
+    return other, new
+
+
+def _by_name(items: list[object]) -> dict[str, object]:
+    """The items of a list by what a user calls them."""
+    found: dict[str, object] = {}
+    for item in items:
+        fields = item if isinstance(item, dict) else {}
+        named = fields.get("name") or fields.get("address") or fields.get("user") or item
+        found[str(named)] = item
+    return found
+
+
+def _plain(value: object, key: str = "") -> object:
+    """A value without secrets, and without what the lab itself sets."""
+    if isinstance(value, dict):
+        kept = {k: _plain(v) for k, v in value.items() if (key, k) != _OURS}
+        return {k: v for k, v in kept.items() if not (isinstance(v, dict) and set(v) == {"secure"})}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
