@@ -26,9 +26,8 @@ ROTATED = Path("/var/log/mail-failures.log.1")
 FAILURE = re.compile(
     r"\S+ postfix/\S+/smtpd\[\d+\]: warning: [^\[\s]+\[(?P<smtp>[\d.]+)\]: SASL \S+ "
     r"authentication failed: .*?sasl_username=(?P<sasl>.*)"
-    r"|\S+ dovecot: imap-login: (?:\S+: )?Login aborted: .*?\(auth failed, "
-    r".*? user=<(?P<user>.*?)>, "
-    r".*rip=(?P<imap>[\d.]+), lip=[\d.]+(?:, [^<>,]+)*, session=<[^<>]*>"
+    r"|\S+ dovecot: auth\((?P<user>.*),(?P<imap>[\d.]+),sasl:[\w-]+\)<[^<>]*>: "
+    r"[\w-]+: (?:Password mismatch|unknown user)"
 )
 TABLE = ("ip", "guessing")
 

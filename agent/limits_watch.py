@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from agent.install import write
 from agent.limits import DAY, HOUR, KINDS, RUN
 
 USER = "policyd-rate-limit"
@@ -60,28 +61,23 @@ def words(kind: str, seconds: int) -> str:
     return f"{kind} in {'an hour' if seconds == HOUR else 'a day'}"
 
 
-def write(file: Path, content: object) -> None:
-    """As a whole, whenever the power goes."""
-    beside = file.with_suffix(".new")
-    beside.write_text(json.dumps(content))
-    beside.replace(file)
+def read(file: Path, now: float, seconds: int) -> dict[str, list[object]]:
+    """What was written of each login in so many seconds (its last part is when).
 
-
-def read(file: Path) -> dict[str, list[object]]:
-    """What was written; {} where that is nothing that can be read."""
+    {} where there is nothing that can be read.
+    """
     try:
-        found = json.loads(file.read_text())
-    except (FileNotFoundError, ValueError):
+        found = json.loads(file.read_text()).items()
+        return {login: told for login, told in found if 0 <= now - float(told[-1]) < seconds}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def main() -> None:
     """Look, tell, and remember what was told."""
     now = time.time()
     # a login's limit and when it last held it, in this hour
-    limited = {k: v for k, v in read(LIMITED).items() if now - float(str(v[1])) < HOUR}
-    told = {k: v for k, v in read(TOLD).items() if now - float(str(v[0])) < DAY}
+    limited, told = read(LIMITED, now, HOUR), read(TOLD, now, DAY)
     for kind in KINDS:
         file = Path(RUN) / kind / "counts.sqlite3"
         with as_counter():
@@ -94,9 +90,9 @@ def main() -> None:
                 text = LETTER.format(login=login, what=what, host=socket.getfqdn())
                 subprocess.run(["sendmail", "-i", "root"], input=text, text=True, check=True)
                 told[login] = [now]
-    write(TOLD, told)
+    write(TOLD, json.dumps(told))
     LIMITED.parent.mkdir(mode=0o755, exist_ok=True)
-    write(LIMITED, limited)
+    write(LIMITED, json.dumps(limited))
 
 
 if __name__ == "__main__":

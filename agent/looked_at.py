@@ -23,11 +23,13 @@ def read() -> LookedAt:
     for file in files:
         try:
             content = tomllib.loads(file.read_text())
-            if not content:  # as a power cut may leave it
-                raise ValueError("it is empty")
+            if not content.keys() & found.keys():  # empty, as a power cut may leave it
+                raise ValueError("it names no units and no disks")
+            if not all(isinstance(names, list) for names in content.values()):
+                raise ValueError("it has something else than lists of names")
             for key in content.keys() & found.keys():
                 found[key] += map(str, content[key])
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
             unread.append(f"{file} cannot be read: {error}")
     if not files:
         unread.append(f"{FOLDER} has no files")

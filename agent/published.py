@@ -202,7 +202,8 @@ def _look(
         mine = last if last and last.key == digest else None
         showing = ask(selector["name"], domain, selector["privateKey"], until)
         if showing:
-            return Seen(digest, now, mine.since if mine else now)
+            # a clock that was ahead has left a time to come, for which a rotation would wait
+            return Seen(digest, now, mine.since if mine and mine.since <= now else now)
         if showing is None and mine:
             return mine
     return None

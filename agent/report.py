@@ -27,8 +27,10 @@ class Report:
 def read() -> Report:
     """The last look's; an empty one, if there is none to read."""
     try:
-        return Report(**json.loads(FILE.read_text()))
-    except (OSError, ValueError, TypeError):
+        found = json.loads(FILE.read_text())
+        times = (found[name] for name in ("unanswered_since", "clock_off"))
+        return Report(str(found["problem"]), *(None if t is None else float(t) for t in times))
+    except (OSError, ValueError, TypeError, KeyError):
         return Report()
 
 

@@ -154,7 +154,8 @@ def signing(base: Path) -> dict[str, str]:
 def signing_since(base: Path) -> dict[str, str]:
     """From when on each domain is signed with the selector in use."""
     found: dict[str, str] = {}
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+    damaged = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
+    with contextlib.suppress(*damaged):
         for domain, seen in json.loads((base / "seen.json").read_text()).items():
             moment = datetime.datetime.fromtimestamp(seen["since"], datetime.UTC)
             found[domain] = moment.isoformat(timespec="seconds")
@@ -210,7 +211,8 @@ def limited() -> dict[str, str]:
     """The logins that limits_watch.py found refused in the last hour, and by which limit."""
     with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
         found = json.loads(LIMITED.read_text()).items()
-        return {login: what for login, (what, at) in found if time.time() - at < LIMITED_SECONDS}
+        now = time.time()
+        return {login: what for login, (what, at) in found if 0 <= now - at < LIMITED_SECONDS}
     return {}
 
 

@@ -73,7 +73,7 @@ def main() -> int:
     """Command line: the unit."""
     (unit,) = sys.argv[1:]
     told = TOLD / unit
-    if told.exists() and time.time() - told.stat().st_mtime < DAY:
+    if told.exists() and 0 <= time.time() - told.stat().st_mtime < DAY:
         return 0
     if recovers(unit):
         return 0

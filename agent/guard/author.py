@@ -33,7 +33,7 @@ class Author:
     """The address in lower case, and the texts that may be shown beside it or in its place.
 
     A text has the field's bytes as characters one to one (Latin-1): a name with its quotes and
-    escapes and without, and comments.
+    escapes and without, the whole field if it has encoded words, and comments.
     """
 
     address: str
@@ -82,10 +82,13 @@ class _Reader:
                 "the From field has more than one author, or text after its address: "
                 "write a name that has , ; : @ [ or ] in quotes"
             )
-        if not _ADDRESS.fullmatch(address):
+        # an encoded word in it is text for some programs, and maybe another address (RFC 2047, 5)
+        if not _ADDRESS.fullmatch(address) or "=?" in address:
             raise Unreadable(f"the From field's address is not plain: {_printable(address)}")
         names = (" ".join(name), written) if name else ()
-        return Author(address.lower(), names, tuple(self._comments))
+        # some programs decode before they parse: a word begins in the name and ends in a comment
+        whole = (self._text,) if "=?" in self._text else ()
+        return Author(address.lower(), names + whole, tuple(self._comments))
 
     def _next(self) -> str:
         return self._text[self._at : self._at + 1]

@@ -19,7 +19,7 @@ _SENDER = re.compile(r"(?P<local>[\w.!#$%&'*+/=?^`{|}~-]+)@(?P<domain>[\w.-]+)",
 # Dots that need quotation marks (RFC 5321, 4.1.2), as old phones' addresses have them.
 _ODD_DOTS = re.compile(r"^\.|\.\.|\.$")
 # The From: of old servers' notices: a name, and no address, so it can show nobody else's.
-_NOTICE = re.compile(rb'[\w\t ."()-]*(<\s*[\w-]*\s*>\s*)?', re.ASCII)
+_NOTICE = re.compile(rb'[\w\t ."()-]*(<\s*([\w-]+\s*)?>\s*)?', re.ASCII)
 # RFC 5321, 4.1.2: some programs quote what needs no quotation marks
 _QUOTED = re.compile(r'"([^"\\\s]*)"@')
 
@@ -84,8 +84,9 @@ def _judge_author(rules: Rules, message: Message, tables: Tables, found: Results
         lone = from_outside.lone_domain(fields)
         if lone in found.dkim:
             return _corrected(rules.host, replace(found, dmarc_of=lone))
-        notice = not message.mail_from.strip("<>") and _NOTICE.fullmatch(b"\n".join(fields))
-        if (rules.enforce and not (notice and fields)) or _mention(fields, rules, tables):
+        unsent = not message.mail_from.strip("<>") and len(fields) == 1
+        notice = unsent and _NOTICE.fullmatch(fields[0])
+        if (rules.enforce and not notice) or _mention(fields, rules, tables):
             return refused(f"{error}", "5.6.0")
         return _marked(str(error), rules.host, found)
     # OpenDMARC does not read verdicts of over 1,024 octets, that is, of many signatures

@@ -43,7 +43,8 @@ _RAW = ("utf-8", "latin-1", "gb18030", "shift_jis", "big5", "euc_kr")
 _DOTS = {ord(dot): "." for dot in "\u3002\u2027\u00b7\u2022"}
 _AT = {ord(at): "@" for at in "\u24d0\u24b6"}
 _PART = r"[^\s@<>()\[\]\\,;:\"]"
-_LOCAL = re.compile(rf"({_PART}+)(\s*)$")
+# of a text from its end to its beginning: a search for the end would begin at each letter
+_LOCAL = re.compile(rf"(\s*)({_PART}+)")
 _DOMAIN = re.compile(rf"(\s*)({_PART}+(?:\s*\.{_PART}+)*)")
 _EDGES = (
     "'`.\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a*_|/=?!#$%&{}~^\ufffd"
@@ -64,11 +65,11 @@ def addresses(text: str, *, strict: bool = False) -> Iterator[tuple[str, bool]]:
         return
     for plain in {_plain(reading) for reading in _readings(text)}:
         for at in re.finditer("@", plain):
-            local = _LOCAL.search(plain[: at.start()])
+            local = _LOCAL.match(plain[: at.start()][::-1])
             domain = _DOMAIN.match(plain[at.end() :])
-            before, after = (local[1] if local else ""), (domain[2] if domain else "")
+            before, after = (local[2][::-1] if local else ""), (domain[2] if domain else "")
             after = re.sub(r"\s", "", after).strip(_EDGES)
-            spaced = bool(local and local[2]) or bool(domain and domain[1])
+            spaced = bool(local and local[1]) or bool(domain and domain[1])
             if strict or (local and ("." in after or ("<" in plain and not spaced))):
                 yield f"{before.strip(_EDGES)}@{after}", spaced
 

@@ -89,6 +89,8 @@ def test_a_mailbox_without_a_login_takes_mail_and_is_read_by_nobody() -> None:
         (bad(["gateways"], ["mail.relay.example", 5]), "gateways: not host names"),
         (bad(["gateways"], ["mail.relay.example", "a b"]), "gateways: not host names"),
         (bad(["extra"], 1), "keys"),
+        (bad(["draining"], [["mail.relay.example"]]), "draining: no gateways"),
+        (bad(["draining"], [{}]), "draining: no gateways"),
         (bad(["forwards", "info@else.example"], ["me@far.example"]), "not in our domains"),
         (bad(["forwards", "info@shop.example"], []), "no targets"),
         (bad(["forwards", "info@shop.example"], ["|/bin/sh"]), "a target is no address"),
@@ -106,6 +108,7 @@ def test_a_mailbox_without_a_login_takes_mail_and_is_read_by_nobody() -> None:
         (kept("me@shop.example", aliases=["a:b@shop.example"]), "not a mailbox's name"),
         (kept("me@shop.example", aliases=["me@else.example"]), "not in our domains"),
         (kept("me@shop.example", quotaMiB="1M\nx"), "not a number of MiB"),
+        (kept("me@shop.example", quotaMiB=True), "not a number of MiB"),
     ],
     ids=lambda value: value if isinstance(value, str) else "bundle",  # which holds a new key
 )

@@ -108,6 +108,9 @@ REFUSED = [
     (f' "boss\\@bank.example" <{ME}>', "shows another address"),
     (f' "\\"boss@bank.example" <{ME}>', "shows another address"),
     (f" =?x-none?q?boss?= <{ME}>", "unknown charset"),
+    # for who decodes the field before he parses it
+    (" me+=?utf-8?q?=20=3Cboss=40bank.example=3E?=@shop.example", "not plain"),
+    (f" =?utf-8?q?boss=40bank.example=20 <{ME}> (?=)", "shows another address"),
 ]
 
 

@@ -43,6 +43,7 @@ FORGED: dict[str, str | bytes] = {
     "with a final dot": "From: {boss}.",
     "in an encoded word": "From: =?utf-8?q?boss=40{ours}?=",
     "in an encoded word as the address": "From: =?utf-8?q?boss?=@{ours}",
+    "in an encoded word behind a plus": ("From: {user}+=?utf-8?q?=20=3Cceo=40{bank}=3E?=@{ours}"),
     "without brackets at the end": "From: The Boss <{boss}",
     "without brackets at the beginning": "From: The Boss {boss}>",
     "with another sign for at": "From: boss\uff20{ours} <{boss}>",

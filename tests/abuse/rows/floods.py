@@ -1,5 +1,6 @@
 """Floods and slow clients, and a good sender who is served meanwhile."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from abuse.place import Place, token
 from abuse.probes import content, hand_over
 from abuse.row import Mutant, Probe, refused, rows, served
 from abuse.talk import CLOSED, Talk
+from lab.internet.smtp import Internet
 from lab.wait import within
 
 GOOD_SECONDS = 20.0
@@ -176,6 +178,32 @@ def guesser(port: int) -> Probe:
     return probe
 
 
+def guesser_again(place: Place) -> str:
+    """Who is shut out, after the firewall's rules were loaded anew."""
+    if not (said := guesser(587)(place)).startswith("shut out"):
+        return said
+    # its address is the one in the set
+    find = "nft list set ip guessing banned | grep -o '198[.0-9]*' | head -1"
+    source = place.shell(f"{find}; systemctl reload nftables")
+    return _guess(place, 587, source, place.names["login"], place.password())
+
+
+def one_session(place: Place) -> str:
+    """Twelve names in one IMAP session, which ends as if the client had only changed its mind."""
+    place.forget()
+    source, ours = place.attacker(), place.names["ours"]
+    commands = [f"a login name{number}@{ours} password" for number in range(12)]
+    with contextlib.suppress(OSError), place.dial(place.gateway.address, 993, source) as plain:
+        context = Internet(place.lab).context()
+        with context.wrap_socket(plain, server_hostname=place.gateway.name) as session:
+            session.recv(4096)
+            for command in (*commands, "b authenticate plain", "*"):
+                session.sendall(f"{command}\r\n".encode())
+                session.recv(4096)
+    shut = within(25, lambda: _guess(place, 587, source, "x", "x").startswith("shut out"), 2)
+    return "shut out" if shut else "it may go on guessing"
+
+
 def forger(place: Place) -> str:
     """A sender that looks like another's failure; whether it is taken for one."""
     word = token()
@@ -251,6 +279,29 @@ ROWS += (
         served(r"shut out; another address: 235 "),
         {f"at many logins on {port}": guesser(port) for port in (587, 465)},
         needs="limits",
+        slow=True,
+    ),
+    *rows(
+        "guesses",
+        Mutant(
+            "the firewall forgets who is banned",
+            edits={"/etc/nftables.d/guessing.nft": (r"^flush table", "delete table")},
+        ),
+        served("shut out"),
+        {"at many logins, and the firewall is loaded anew": guesser_again},
+        needs="limits",
+        slow=True,
+    ),
+    *rows(
+        "guesses",
+        Mutant(
+            "an IMAP session's end is what tells of its passwords",
+            edits={"/etc/dovecot/dovecot.conf": (r"^auth_verbose = yes", "auth_verbose = no")},
+            restart=("dovecot",),
+        ),
+        served("shut out"),
+        {"at many logins in one IMAP session": one_session},
+        needs="limits mailboxes",
         slow=True,
     ),
     *rows(
