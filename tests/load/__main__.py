@@ -76,9 +76,9 @@ def _tried(here: Place, name: str, options: argparse.Namespace) -> dict[str, Any
         f"{name}: {options.rate:g} messages a second for {options.minutes:g} minutes or more"
     )
     watch, began = Watch(here.lab, here.outputs), time.time()
-    scene = trials.Scene(here, watch, options.minutes * 60)
     with far_side(here.lab) as far:
         load = Load(here.lab, here.outputs, far.domain, options.rate)
+        scene = trials.Scene(here, watch, load, far, options.minutes * 60)
         with watch.running():
             with load.running():
                 trials.TRIALS[name](scene)

@@ -21,6 +21,8 @@ from lab.internet.stranger import put_zone
 from lab.lab import Lab
 from lab.machines.network import PROBE, RESOLVER
 
+PUT_OFF = b"q"
+
 
 @dataclass(frozen=True)
 class Copy:
@@ -40,6 +42,7 @@ class Far(socketserver.ThreadingTCPServer):
 
     def __init__(self, lab: Lab, domain: str) -> None:
         self.lab, self.domain = lab, domain
+        self.defers = False  # tell all recipients that begin with PUT_OFF to come again
         self.copies: dict[str, list[Copy]] = defaultdict(list)
         self.lock = threading.Lock()
         with entered(f"{lab.namespace}-probe"):
@@ -111,7 +114,11 @@ class _Session(socketserver.StreamRequestHandler):
             if command.startswith((b"MAIL", b"RSET")):
                 recipients = []
             if command.startswith(b"RCPT"):
-                recipients.append(line.partition(b"<")[2].partition(b">")[0].decode().lower())
+                recipient = line.partition(b"<")[2].partition(b">")[0]
+                if self.server.defers and recipient.startswith(PUT_OFF):
+                    self._say("450 4.2.1 come again")
+                    continue
+                recipients.append(recipient.decode().lower())
             if command != b"DATA":
                 self._say("250 8BITMIME" if command.startswith(b"EHLO") else "250 ok")
                 continue

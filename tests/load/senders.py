@@ -1,11 +1,13 @@
 """Who sends: programs on the client hosts, and people with a login from the internet."""
 
+import itertools
 import queue
 import smtplib
 import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,7 +19,7 @@ from lab.access import entered
 from lab.internet import send
 from lab.internet.smtp import Internet
 from lab.lab import Lab
-from lab.machines.network import RESOLVER
+from lab.machines.network import PROBE, RESOLVER
 from ops.outputs import Host, Outputs
 
 CONNECT_SECONDS = 30  # of one attempt, as the client hosts' Postfix
@@ -129,6 +131,20 @@ class Program:
         message.taken = time.time()
 
 
+def queue_up(load: Load, address: str, number: int) -> list[Message]:
+    """Hand in so many messages at one gateway, which the far side puts off; they are in `sent`."""
+    host = address.replace(".", "x")
+    made = [Message(f"q{host}n{n:04}", "login", time.time()) for n in range(number)]
+    load.sent += made
+    with ThreadPoolExecutor(8) as pool:
+        people = [Person(load, PROBE) for _ in made[:8]]
+        turns = itertools.cycle(people)
+        done = [pool.submit(next(turns).hand_in_at, message, address) for message in made]
+    if failed := [message for message, one in zip(made, done, strict=True) if not one.result()]:
+        raise TimeoutError(f"{address} did not take {len(failed)}: {failed[0].tries}")
+    return made
+
+
 class Person:
     """A mail program on the internet: the name's addresses in turn, then the name anew."""
 
@@ -157,6 +173,11 @@ class Person:
             message.tries.append(f"DNS: {error!r}")
             return []
         return [record.to_text() for record in found]
+
+    def hand_in_at(self, message: Message, address: str) -> bool:
+        """At one gateway; whether it took the message."""
+        message.due = time.time()
+        return self._attempt(message, address)
 
     def _attempt(self, message: Message, address: str) -> bool:
         began, sent = time.time(), False

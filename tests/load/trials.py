@@ -1,15 +1,19 @@
 """What happens to the gateways while mail flows, and what must hold then."""
 
+import copy
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.wait import until
 from load.count import Cut
-from load.place import Place
+from load.far import Far
+from load.place import GATEWAYS, Place, timed
+from load.senders import Load, queue_up
 from load.watch import Watch
 from ops import engine
 from ops.errors import StackError
@@ -18,7 +22,7 @@ from ops.outputs import Host
 from ops.terminal import notes
 
 GONE_SECONDS, BACK_SECONDS = 90.0, 300.0
-WAIT_MINUTES = 10
+QUEUED = 200
 
 
 @dataclass
@@ -27,6 +31,8 @@ class Scene:
 
     place: Place
     watch: Watch
+    load: Load
+    far: Far
     seconds: float
     cuts: list[Cut] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)  # figures for the report
@@ -108,8 +114,8 @@ def release(scene: Scene) -> None:
     time.sleep(scene.seconds / 10)
     config, before, began = scene.place.config(), scene.place.instances(), time.monotonic()
     scene.place.apply({**config, "mail-relay:wait": {"minutes": 2}})
-    copy = _worse_release(scene.place.lab.directory / "release")
-    command = [str(copy / "relay"), "pulumi", "--lab", scene.place.lab.name]
+    worse = _worse_release(scene.place.lab.directory / "release")
+    command = [str(worse / "relay"), "pulumi", "--lab", scene.place.lab.name]
     arguments = ["up", "--yes", "--skip-preview"]
     ended = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     scene.need(ended.returncode != 0, "`up` did not fail")
@@ -119,6 +125,60 @@ def release(scene: Scene) -> None:
     scene.place.apply(config)
     scene.say(f"`up` of the release before: {time.monotonic() - began:.0f} s")
     _after_the_mend(scene, before)
+
+
+def removal(scene: Scene) -> None:
+    """The first gateway is taken away, with mail that waits on each of them."""
+    here, far = scene.place, scene.far
+    far.defers = True
+    for host in here.outputs.gateways:
+        queue_up(scene.load, host.address, QUEUED)
+    first, *others = here.outputs.gateways
+    before, config = here.instances(), here.config()
+    draining, left = copy.deepcopy(config), copy.deepcopy(config)
+    draining[GATEWAYS][0]["drain"] = True
+    del left[GATEWAYS][0]
+    _refused(scene, left, "takes mail")
+    here.apply(draining)
+    scene.need(here.instances() == before, "a gateway was rebuilt to drain")
+    for _ in range(2):  # at once, and when it has long written that mail waits
+        _refused(scene, left, first.name)
+        until("it has written its status", lambda: _waits(scene, left), 180, 10)
+    scene.say(f"{here.queued(first)} messages wait on {first.name}, which is not taken away")
+    far.defers = False
+    drained = timed(lambda: here.empty(900))
+    scene.say(f"drained in {drained:.0f} s")
+    began = time.monotonic()
+    until(f"{first.name} may go", lambda: _applied(here, left), 480, 15)
+    scene.say(f"taken away {time.monotonic() - began:.0f} s after that")
+    kept = {host.name: host.instance_id for host in others}
+    scene.need(here.instances() == kept, f"{here.instances()}, not {kept}")
+    _serve_all_the_time(scene, len(others))
+
+
+def _applied(here: Place, config: dict[str, Any]) -> bool:
+    try:
+        here.apply(config)
+    except StackError as error:
+        if "discard" not in str(error):
+            raise
+        return False
+    return True
+
+
+def _refused(scene: Scene, config: dict[str, Any], word: str) -> str:
+    """That an `up` takes no gateway away; what it says."""
+    said = ""
+    try:
+        scene.place.apply(config)
+    except StackError as error:
+        said = str(error)
+    scene.need(word in said, f"not refused with {word!r}: {said[-500:]}")
+    return said
+
+
+def _waits(scene: Scene, config: dict[str, Any]) -> bool:
+    return "still has" in _refused(scene, config, "discard")
 
 
 def _cut(scene: Scene, kind: power.Kind, name: str, lost: list[Host]) -> None:
@@ -195,5 +255,5 @@ def _rest(scene: Scene, began: float) -> None:
 
 
 TRIALS: dict[str, Callable[[Scene], None]] = {
-    act.__name__: act for act in (quiet, gateway, zone, rebuild, broken, release)
+    act.__name__: act for act in (quiet, gateway, zone, rebuild, broken, release, removal)
 }
