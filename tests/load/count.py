@@ -78,9 +78,7 @@ def count(sent: list[Message], far: Far, watch: Watch, cuts: list[Cut], unsure: 
 
 
 def _at_a_cut(copies: list[Copy], cuts: list[Cut]) -> bool:
-    """Whether one of the copies came by a gateway that lost its power, in the minute before that
-    or after it was back.
-    """
+    """Whether a copy came by a gateway that lost its power, from a minute before that on."""
     return any(
         copy.client == cut.address and (copy.at > cut.since - 60) for copy in copies for cut in cuts
     )
