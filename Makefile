@@ -47,7 +47,7 @@ test-vm: setup
 battery: setup
 	PYTHONPATH=.:tests $(VENV)/bin/python -m abuse $(SETUP)
 
-# a steady load on three gateways while something happens to them, an hour and a half at full length; of
+# a steady load on three gateways while something happens to them, two hours at full length; of
 # some alone: make load TRIALS="gateway rebuild"
 load: setup
 	PYTHONPATH=.:tests:tests/lab $(VENV)/bin/python -m load $(TRIALS)

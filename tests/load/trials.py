@@ -23,6 +23,8 @@ from ops.terminal import notes
 
 GONE_SECONDS, BACK_SECONDS = 90.0, 300.0
 QUEUED = 200
+# a host of a wrong change gets so far that it can say what is wrong
+SET_UP_MINUTES = 4
 
 
 @dataclass
@@ -95,7 +97,7 @@ def broken(scene: Scene) -> None:
     time.sleep(scene.seconds / 10)
     config, before, began = scene.place.config(), scene.place.instances(), time.monotonic()
     wrong = {**config, "mail-relay:acme": {"directory": "https://acme.invalid/directory"}}
-    wrong["mail-relay:wait"] = {"minutes": 2}
+    wrong["mail-relay:wait"] = {"minutes": SET_UP_MINUTES}
     try:
         scene.place.apply(wrong)
     except StackError as error:
@@ -113,7 +115,7 @@ def release(scene: Scene) -> None:
     """A release whose Dovecot does not start stops at the first gateway; so does the next `up`."""
     time.sleep(scene.seconds / 10)
     config, before, began = scene.place.config(), scene.place.instances(), time.monotonic()
-    scene.place.apply({**config, "mail-relay:wait": {"minutes": 2}})
+    scene.place.apply({**config, "mail-relay:wait": {"minutes": SET_UP_MINUTES}})
     worse = _worse_release(scene.place.lab.directory / "release")
     command = [str(worse / "relay"), "pulumi", "--lab", scene.place.lab.name]
     arguments = ["up", "--yes", "--skip-preview"]
