@@ -28,7 +28,7 @@ def main() -> int:
     """Exit code 1 unless everything holds."""
     options = _options()
     rows: list[dict[str, Any]] = []
-    with _running(options.lab) as here:
+    with _running(options.lab, options.as_it_is) as here:
         for name in options.trials or [*trials.TRIALS]:
             rows.append(_tried(here, name, options))
             if options.json:
@@ -44,6 +44,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make load", description=__doc__)
     parser.add_argument("trials", nargs="*", help=f"of {', '.join(trials.TRIALS)}; all of them")
     parser.add_argument("--lab", help="a lab that runs already, which gets the trials' stack")
+    parser.add_argument("--as-it-is", action="store_true", help="its own stack instead")
     parser.add_argument("--rate", type=float, default=20.0, help="messages a second")
     parser.add_argument("--minutes", type=float, default=10.0, help="of load, for each trial")
     parser.add_argument("--json", metavar="FILE", help="all that was counted")
@@ -54,7 +55,7 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _running(running: str | None) -> Iterator[Place]:
+def _running(running: str | None, as_it_is: bool) -> Iterator[Place]:
     """A lab with the stack, which goes with all that it has, unless it was there before."""
     lab = Lab(running or "load")
     if not running:
@@ -63,7 +64,7 @@ def _running(running: str | None) -> Iterator[Place]:
         if not control.running(lab):
             control.start(lab, notes.print)
         here = Place(lab)
-        here.apply(place.settings())
+        here.apply(here.config() if as_it_is else place.settings())
         yield here
     finally:
         if not running:
