@@ -6,7 +6,7 @@ NAME ?= dev
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
 PYTEST = $(VENV)/bin/pytest --numprocesses=auto
 
-.PHONY: venv setup lab lab-down test test-fast test-vm battery mutants format
+.PHONY: venv setup lab lab-down test test-fast test-vm battery load mutants format
 
 $(VENV)/installed: requirements.txt requirements-dev.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +46,11 @@ test-vm: setup
 # set-up alone: make battery SETUP=basics
 battery: setup
 	PYTHONPATH=.:tests $(VENV)/bin/python -m abuse $(SETUP)
+
+# a steady load on three gateways while something happens to them, two hours at full length; of
+# some alone: make load TRIALS="gateway rebuild"
+load: setup
+	PYTHONPATH=.:tests:tests/lab $(VENV)/bin/python -m load $(TRIALS)
 
 # every fault of tests/faults, in a copy of the tree, and the test that must find it; of some alone:
 # make mutants ONLY=agent/

@@ -93,13 +93,20 @@ def identities(
 
 
 def publish_addresses(
-    settings: Settings, gateways: Sequence[Identity], zones: Zones, tags: Tags
+    settings: Settings,
+    gateways: Sequence[Identity],
+    zones: Zones,
+    tags: Tags,
+    judged: pulumi.Resource,
 ) -> None:
-    """Publish the addresses of all gateways for SPF, and of those that take mail by one name."""
+    """Publish the addresses of all gateways for SPF, and of those that take mail by one name.
+
+    `judged` is made before an address is taken out of SPF (components/removal.py).
+    """
     addresses = [gateway.address.public_ip for gateway in gateways]
     policy = pulumi.Output.all(*addresses).apply(spf.gateways)
     include = records.gateways(settings.spf_include, policy)
-    zones.publish(include, pulumi.ResourceOptions(parent=gateways[0]))
+    zones.publish(include, pulumi.ResourceOptions(parent=gateways[0], depends_on=judged))
     if name := settings.shared_name:
         names = {gateway.name for gateway in settings.taking}
         taking, several = [g for g in gateways if g.host in names], len(gateways) > 1
@@ -169,9 +176,11 @@ def hosts(
     clients: Sequence[pulumi.Output[str]],
     smarthost: RelayHost | None,
     zones: Zones,
+    judged: pulumi.Resource,
 ) -> list[Host]:
     """Declare the gateways' hosts, each after the one before it serves.
 
+    `judged` is made before the tables of a gateway that leaves change (components/removal.py).
     `keys` are the private keys by domain and selector, oldest first, `passwords` are by login,
     `clients` are the client hosts' public addresses.
     """
@@ -184,7 +193,7 @@ def hosts(
         smarthost=smarthost.table if smarthost else None,
         hosts=clients,
     )
-    tables = store.put(TABLES_KEY, content)
+    tables = store.put(TABLES_KEY, content, after=[judged])
     made = list[Host]()
     for gateway in s.gateways:
         certified = [name for name in (gateway.name, s.shared_name) if name]

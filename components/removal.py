@@ -5,20 +5,28 @@ before a deletion would have `pulumi destroy` refuse to work without the program
 """
 
 import asyncio
+import datetime
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+from botocore.exceptions import ClientError
 
+from agent.host_status import Status
 from components.account import Account
-from components.serving import see
+from components.naming import tables_key
+from components.serving import place, see
 from components.tables import Tables
 from settings import Settings
 
 # A host writes its status every minute.
 STALE_SECONDS = 300.0
 POSTFIX = "postfix.service"
+# A session that was open when a gateway began to drain may hand in more: client hosts keep one for
+# five minutes (postconf(5), smtp_connection_reuse_time_limit).
+SESSION_SECONDS = 300.0
 
 
 class MailWaits(Exception):
@@ -33,12 +41,16 @@ class Removal:
     account: Account
     discard: tuple[str, ...]
 
-    def declare(self, settings: Settings) -> None:
-        """Declare the list of gateways, each with whether it drains."""
+    def declare(self, settings: Settings) -> pulumi.Resource:
+        """Declare the list of gateways, each with whether it drains.
+
+        What a gateway that is refused to leave still needs (its tables, its address in SPF) has to
+        depend on this resource.
+        """
         hook = pulumi.ResourceHook(
             "gateway-is-empty", self._judge, pulumi.ResourceHookOptions(on_dry_run=True)
         )
-        pulumi.Stash(
+        return pulumi.Stash(
             "gateways",
             input={
                 "gateways": {gateway.name: gateway.drains for gateway in settings.gateways},
@@ -65,8 +77,9 @@ class Removal:
 
     def _problem(self, name: str) -> str:
         status = self.store.url(self.store.status_key(name))
+        tables = self.store.url(tables_key(""))
         client: Any = self.account.client("s3")
-        seen = see(client, status, status)
+        seen = see(client, status, tables)
         lost = f"mail-relay:discard: [{name}] takes it away with what waits there"
         found = seen.status
         if found is None or time.time() - seen.written > STALE_SECONDS:
@@ -81,7 +94,35 @@ class Removal:
                 f"{name} still has {found.queue.messages} messages: ./relay queue list --host "
                 f"{name} shows them; wait until there are none, or {lost}"
             )
+        # an empty queue counts from when nobody could hand in any more
+        if not _drains(client, tables, name, found):
+            return f"{name} has not begun to drain yet: ask again in a minute, or {lost}"
+        if (seconds := _left(found)) > 0:
+            return (
+                f"{name} drains since {found.tables.taken}, and sessions that were open then may "
+                f"still hand in mail: ask again in {seconds:.0f} seconds, or {lost}"
+            )
         return ""
+
+
+def _drains(client: Any, tables: str, name: str, found: Status) -> bool:
+    """Whether the tables that a gateway has in use are the stack's, and say that it drains."""
+    try:
+        held = client.get_object(**place(tables), IfMatch=f'"{found.tables.etag}"')
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("PreconditionFailed", "412"):
+            return False
+        raise
+    return name in json.load(held["Body"]).get("draining", [])
+
+
+def _left(found: Status) -> float:
+    """For how many seconds more an open session may hand in mail, when the status was written."""
+    if not found.tables.taken:
+        return SESSION_SECONDS
+    times = (found.written, found.tables.taken)
+    written, taken = (datetime.datetime.fromisoformat(moment) for moment in times)
+    return SESSION_SECONDS - (written - taken).total_seconds()
 
 
 def _takes_mail(name: str) -> str:

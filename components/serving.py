@@ -144,9 +144,9 @@ def see(client: Any, status: str, tables: str) -> Seen:
     answer for a missing object.
     """
     try:
-        answer = client.get_object(**_place(status))
+        answer = client.get_object(**place(status))
         found, written = answer["Body"].read(LIMIT + 1), answer["LastModified"].timestamp()
-        etag = client.head_object(**_place(tables))["ETag"].strip('"')
+        etag = client.head_object(**place(tables))["ETag"].strip('"')
     except ClientError as error:
         code = error.response["Error"]["Code"]
         return Seen(None, 0.0, "" if code in NOT_YET else f"{status}: {error}")
@@ -164,7 +164,8 @@ def see(client: Any, status: str, tables: str) -> Seen:
         return Seen(None, written, f"{status} is no status: {error}")
 
 
-def _place(url: str) -> dict[str, str]:
+def place(url: str) -> dict[str, str]:
+    """The bucket and the key of an s3:// URL, as boto3's calls take them."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     return {"Bucket": bucket, "Key": key}
 

@@ -35,7 +35,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     network = Network("network", cidr=settings.network.cidr, placement=placement, tags=tags)
     store = Tables("tables", account=aws.get_caller_identity().account_id, tags=tags)
     account = Account.of_stack(region)
-    Removal(store, account, settings.discard).declare(settings)
+    judged = Removal(store, account, settings.discard).declare(settings)
     smarthost = relay_host(settings, region, zones, tags)
 
     # standing identities, which stay when hosts are replaced
@@ -49,7 +49,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     addresses = {
         name: identity.address.public_ip for name, identity in {**entries, **public}.items()
     }
-    gateway.publish_addresses(settings, [*entries.values()], zones, tags)
+    gateway.publish_addresses(settings, [*entries.values()], zones, tags, judged)
     domains = {
         domain.name: Domain(domain, settings=settings, zones=zones, addresses=addresses)
         for domain in settings.mail_domains
@@ -69,6 +69,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
                 clients=[identity.address.public_ip for identity in public.values()],
                 smarthost=smarthost,
                 zones=zones,
+                judged=judged,
             ),
             "clients": client.hosts(shared, {**public, **private}, passwords=passwords),
         },

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -100,7 +101,12 @@ class Tables(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=self._ready),
         )
 
-    def put(self, key: str, content: pulumi.Input[dict[str, object]]) -> "TablesObject":
+    def put(
+        self,
+        key: str,
+        content: pulumi.Input[dict[str, object]],
+        after: Sequence[pulumi.Resource] = (),
+    ) -> "TablesObject":
         """Declare the tables object at this key; its content is secret.
 
         The ETag is an input as well: without it a refresh would not see content that somebody else
@@ -115,7 +121,9 @@ class Tables(pulumi.ComponentResource):
             content_type="application/json",
             etag=_etag(text),
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=self._ready, additional_secret_outputs=["content"]
+                parent=self,
+                depends_on=[*self._ready, *after],
+                additional_secret_outputs=["content"],
             ),
         )
         return TablesObject(key, made)

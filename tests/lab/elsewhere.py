@@ -10,17 +10,18 @@ from world import World
 
 from common.shell import attempt, run
 from lab.access import entered
+from lab.lab import Lab
 from lab.machines import network
 
 FIRST = 100  # of 198.51.100.0/24
 
 
 @contextmanager
-def addresses(world: World, count: int) -> Iterator[list[str]]:
+def addresses(lab: Lab, count: int) -> Iterator[list[str]]:
     """So many addresses besides the probe's own, for as long as this lasts."""
-    link = network.other(world.lab, "probe")
+    link = network.other(lab, "probe")
     made = [f"198.51.100.{FIRST + number}" for number in range(count)]
-    router = ("ip", "-n", world.lab.namespace, "route")
+    router = ("ip", "-n", lab.namespace, "route")
     for address in made:
         run("ip", "-n", link.namespace, "address", "replace", f"{address}/32", "dev", "eth0")
         run(*router, "replace", f"{address}/32", "dev", link.interface)

@@ -41,7 +41,7 @@ def held(world: World, kind: str, address: str) -> bool:
 def test_who_guesses_at_many_logins_is_shut_out_and_nobody_else(
     world: World, port: int, forgiven: None
 ) -> None:
-    with addresses(world, 2) as (guesser, user):
+    with addresses(world.lab, 2) as (guesser, user):
         for number in range(12):
             login(world, guesser, port, GUESSED[number % len(GUESSED)], f"password-{number}")
         until("it is shut out", lambda: held(world, "banned", guesser), 20)
@@ -55,7 +55,7 @@ def test_who_guesses_at_many_logins_is_shut_out_and_nobody_else(
 def test_one_users_wrong_password_slows_its_office_down_and_shuts_nobody_out(
     world: World, forgiven: None
 ) -> None:
-    with addresses(world, 1) as (office,):
+    with addresses(world.lab, 1) as (office,):
         for _ in range(10):
             assert login(world, office, 587, LOGIN, "forgotten") == "no"
         until("it is slowed down", lambda: held(world, "slowed", office), 20)
@@ -70,7 +70,7 @@ def test_one_users_wrong_password_slows_its_office_down_and_shuts_nobody_out(
 
 
 def test_a_slowed_connection_has_one_guess(world: World, forgiven: None) -> None:
-    with addresses(world, 1) as (office,):
+    with addresses(world.lab, 1) as (office,):
         for _ in range(10):
             login(world, office, 465, LOGIN, "forgotten")
         until("it is slowed down", lambda: held(world, "slowed", office), 20)
@@ -98,7 +98,7 @@ def test_a_client_host_is_never_taken_for_a_guesser(world: World, forgiven: None
 def test_eighty_sessions_a_minute_log_in(world: World) -> None:
     """Programs log in anew for each message of a newsletter."""
     begun = time.monotonic()
-    with addresses(world, 1) as (user,):
+    with addresses(world.lab, 1) as (user,):
         answers = {login(world, user, 587, LOGIN, world.password()) for _ in range(80)}
     assert answers == {"yes"}
     assert time.monotonic() - begun < 60, "the test has to be quick enough to say anything"

@@ -103,7 +103,7 @@ def test_a_good_sender_is_served_beside_a_flood(
 ) -> None:
     over = threading.Event()
     subjects, took = [], []
-    with addresses(world, ATTACKERS) as sources:
+    with addresses(world.lab, ATTACKERS) as sources:
         threads = [threading.Thread(target=flood, args=(world, s, over)) for s in sources]
         for thread in threads:
             thread.start()

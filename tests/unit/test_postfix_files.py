@@ -121,3 +121,11 @@ def test_the_gateway_is_closed_unless_a_service_opens_it(parameter: str, value: 
 
 def test_a_client_host_listens_to_nobody_but_itself() -> None:
     assert main_cf(files(CLIENT)["etc/postfix/main.cf"])["inet_interfaces"] == "loopback-only"
+
+
+def test_a_client_host_soon_leaves_a_gateway_that_says_nothing() -> None:
+    text = files(CLIENT)["etc/postfix/main.cf"]
+    stages = ("helo", "starttls", "mail", "rcpt", "data_init", "data_xfer")
+    assert {main_cf(text)[f"smtp_{stage}_timeout"] for stage in stages} == {"30s"}
+    # whoever gives up on the answer to a whole message sends it twice (RFC 5321, 4.5.3.2.6)
+    assert main_cf(text)["smtp_data_done_timeout"] == "120s"

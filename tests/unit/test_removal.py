@@ -1,8 +1,11 @@
 """A gateway is not taken away with mail that waits there."""
 
 import asyncio
+import dataclasses
 import datetime
+import hashlib
 import io
+import json
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,10 +18,22 @@ from components.removal import MailWaits, Removal
 
 ONE, TWO, THREE = (f"mx{number}.relay.example" for number in (1, 2, 3))
 EMPTY, FULL = Queue(0, 0, 0.0, ()), Queue(3, 1, 60.0, ())
+TABLES = json.dumps({"draining": [TWO, THREE]}).encode()
+
+
+def drained(seconds: float = 600.0, tables: bytes = TABLES, **changes: Any) -> Status:
+    """What a gateway writes that has had these tables for so many seconds."""
+    etag = hashlib.md5(tables, usedforsecurity=False).hexdigest()
+    found = status(**{"queue": EMPTY, **changes})
+    taken = datetime.datetime.fromisoformat(found.written) - datetime.timedelta(seconds=seconds)
+    own = dataclasses.replace(found.tables, etag=etag, taken=taken.isoformat())
+    return dataclasses.replace(found, tables=own)
 
 
 class Store:
     """The bucket, and S3's client for it: each host's status, and how old it is in seconds."""
+
+    tables = TABLES
 
     def __init__(self, **found: tuple[Status | None, float]) -> None:
         self.found = dict(found)
@@ -32,7 +47,11 @@ class Store:
     def url(self, key: str) -> str:
         return f"s3://bucket/{key}"
 
-    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+    def get_object(self, Bucket: str, Key: str, IfMatch: str = "") -> dict[str, Any]:
+        if IfMatch:
+            if IfMatch != self.head_object(Bucket, Key)["ETag"]:
+                raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "GetObject")
+            return {"Body": io.BytesIO(self.tables)}
         held, age = self.found.get(Key, (None, 0.0))
         if held is None:
             raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
@@ -40,7 +59,7 @@ class Store:
         return {"Body": io.BytesIO(held.to_json().encode()), "LastModified": written}
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, str]:
-        return {"ETag": '"e"'}
+        return {"ETag": f'"{hashlib.md5(self.tables, usedforsecurity=False).hexdigest()}"'}
 
 
 def judged(before: dict[str, bool], after: dict[str, bool], store: Store, *discard: str) -> str:
@@ -56,19 +75,23 @@ def judged(before: dict[str, bool], after: dict[str, bool], store: Store, *disca
 
 
 def test_one_that_has_drained_may_go() -> None:
-    store = Store(mx2=(status(queue=EMPTY), 30.0))
+    store = Store(mx2=(drained(), 30.0))
     assert judged({ONE: False, TWO: True}, {ONE: False}, store) == ""
 
 
 @pytest.mark.parametrize(
     ("found", "age", "said"),
     [
-        (status(queue=FULL), 30.0, f"{TWO} still has 3 messages"),
-        (status(queue=EMPTY), 400.0, "has not written how it is for some minutes"),
+        (drained(queue=FULL), 30.0, f"{TWO} still has 3 messages"),
+        (drained(), 400.0, "has not written how it is for some minutes"),
         (None, 0.0, "has not written how it is for some minutes"),
-        (status(queue=EMPTY, unread=("the queue cannot be told",)), 30.0, "cannot tell"),
-        (status(queue=EMPTY, stopped=("postfix.service",)), 30.0, "cannot tell"),
-        (status(queue=EMPTY, silent=("postfix.service",)), 30.0, "cannot tell"),
+        (drained(unread=("the queue cannot be told",)), 30.0, "cannot tell"),
+        (drained(stopped=("postfix.service",)), 30.0, "cannot tell"),
+        (drained(silent=("postfix.service",)), 30.0, "cannot tell"),
+        # written before the gateway had the tables that say so: it took mail after that
+        (drained(tables=b'{"draining": []}'), 30.0, "has not begun to drain yet"),
+        # a client host's session was open then, and still hands in mail
+        (drained(200.0), 30.0, "ask again in 100 seconds"),
     ],
 )
 def test_one_that_may_hold_mail_stays_unless_that_is_told(
@@ -82,7 +105,7 @@ def test_one_that_may_hold_mail_stays_unless_that_is_told(
 
 
 def test_one_that_takes_mail_drains_first() -> None:
-    store = Store(mx2=(status(queue=EMPTY), 30.0))
+    store = Store(mx2=(drained(), 30.0))
     said = judged({ONE: False, TWO: False, THREE: True}, {ONE: False}, store)
     assert f"{TWO} takes mail: set drain: true" in said
     assert f"{THREE} has not written" in said
@@ -92,3 +115,10 @@ def test_one_that_takes_mail_drains_first() -> None:
 
 def test_the_only_gateway_may_get_another_name() -> None:
     assert judged({ONE: False}, {TWO: False}, Store()) == ""
+
+
+def test_tables_that_an_up_did_not_change_say_nothing_of_draining() -> None:
+    store = Store(mx2=(drained(tables=b"{}"), 30.0))
+    store.tables = b"{}"  # that `up` ended before it came to them
+    said = judged({ONE: False, TWO: True}, {ONE: False}, store)
+    assert "has not begun to drain yet" in said

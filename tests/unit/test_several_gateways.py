@@ -234,3 +234,10 @@ def test_a_name_of_one_gateways_submission_is_not_checked() -> None:
         "example.com",
         "example.org",
     ]
+
+
+def test_what_a_gateway_needs_stays_until_it_may_leave(graph: Recorder) -> None:
+    # an `up` without a preview stops there, and the gateway goes on draining
+    judged = ("Stash", "gateways")
+    assert judged in graph.one("BucketObjectv2", "tables-gateway.json").options.dependencies
+    assert judged in graph.one("Record", "_spf.example.com-TXT").options.dependencies
