@@ -8,6 +8,8 @@ from components import secrets
 from components.zones import Zones
 from mail import dkim, spf
 from settings import MailDomain, Settings, published
+from settings.advice import spf_advice
+from settings.passing import needs_addresses
 
 
 class Domain(pulumi.ComponentResource):
@@ -55,3 +57,19 @@ class Domain(pulumi.ComponentResource):
         ):
             zones.publish(record_set, child)
         self.register_outputs({})
+
+
+def warn_of_spf(settings: Settings, addresses: Mapping[str, pulumi.Output[str]]) -> None:
+    """Warn of domains whose SPF may not name the gateways, whose public `addresses` these are.
+
+    They are waited for only where a policy has addresses written out.
+    """
+
+    def warn(known: Mapping[str, str]) -> None:
+        for line in spf_advice(settings, known):
+            pulumi.log.warn(line)
+
+    if needs_addresses(settings):
+        pulumi.Output.all(**addresses).apply(warn)
+    else:
+        warn({})

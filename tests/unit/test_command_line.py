@@ -153,10 +153,12 @@ def test_a_table_cuts_no_word_however_narrow_the_terminal(
 def test_a_terminal_that_is_too_narrow_for_the_words_shows_a_line_for_each_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert table(40, monkeypatch)[2:] == [
-        "host     mail.example.com",
-        "instance i-320f08904ef46285d",
-        "is       not serving yet",
+    assert [line.rstrip() for line in table(40, monkeypatch)] == [
+        "lab dev",
+        "host      mail.example.com",
+        "instance  i-320f08904ef46285d",
+        "is        not serving yet",
+        "",
     ]
 
 

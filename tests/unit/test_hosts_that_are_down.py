@@ -94,11 +94,11 @@ def test_where_there_is_no_way_into_a_host_that_is_down_that_is_the_reason(
 @pytest.mark.parametrize(
     ("said", "dark", "remedy"),
     [
-        ("without power", [], f"./relay lab mend gateway {GATEWAY} --name dev"),
+        ("without power", [], f"./relay lab mend host {GATEWAY} --lab dev"),
         (
             "without power, as all of zone us-east-1a",
             ["us-east-1a"],
-            "./relay lab mend zone us-east-1a --name dev",
+            "./relay lab mend zone us-east-1a --lab dev",
         ),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from test_testmail import Place, Session, delivery, run, told
 from test_testmail_replies import FAR
 from test_users_test import ANOTHER, LOGIN, Server
-from verify_world import GATEWAY, OUTPUTS
+from verify_world import GATEWAY, GATEWAYS
 
 from ops.testmail import command, reply
 
@@ -24,7 +24,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 @pytest.fixture
 def two(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A stack with two gateways, of which those that are stopped give no answer."""
-    place.found = {"gateways": [*OUTPUTS["gateways"], ANOTHER]}
+    place.found = {"gateways": [*GATEWAYS, ANOTHER]}
     place.log = [delivery("sent", "250 ok")]
     monkeypatch.setattr(Server, "silent", place.stopped)
     return place

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import verify_world
 from typer.testing import CliRunner
-from verify_world import GATEWAY
+from verify_world import GATEWAY, GATEWAYS
 
 from ops import arrival, status
 from ops.cli import app
@@ -25,7 +25,7 @@ from ops.target import AwsTarget
 LOGIN = "me@shop.example"
 REFUSAL = "refused: 535 5.7.8 Error: authentication failed"
 ANOTHER = {
-    **verify_world.OUTPUTS["gateways"][0],
+    **GATEWAYS[0],
     "name": "mx2.relay.example",
     "address": "203.0.113.7",
 }
@@ -131,7 +131,7 @@ def test_a_wrong_password_is_tried_once_at_one_gateway(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each try more would count against the user's own address."""
-    two: dict[str, Any] = {"gateways": [*OUTPUTS["gateways"], ANOTHER]}
+    two: dict[str, Any] = {"gateways": [*GATEWAYS, ANOTHER]}
     result = run(tmp_path, monkeypatch, "--password-stdin", text="another-1\n", **two)
     assert Server.tried == [(GATEWAY, 587, LOGIN, "another-1")]
     rows = json.loads(result.stdout)
@@ -150,7 +150,7 @@ def test_the_stacks_own_password_is_tried_at_each_gateway(
 ) -> None:
     """One that refuses it has a fault of its own."""
     monkeypatch.setattr(Server, "refusing", [GATEWAY])
-    two: dict[str, Any] = {"gateways": [*OUTPUTS["gateways"], ANOTHER]}
+    two: dict[str, Any] = {"gateways": [*GATEWAYS, ANOTHER]}
     result = run(tmp_path, monkeypatch, **two)
     assert [(name, port) for name, port, *_ in Server.tried] == [
         (GATEWAY, 587),
@@ -167,7 +167,7 @@ def test_a_gateway_that_gives_no_answer_is_named_with_why_and_the_others_are_tri
     down = Down(f"{GATEWAY} is stopped", "aws ec2 start-instances") if is_down else None
     monkeypatch.setattr(Server, "silent", [GATEWAY])
     monkeypatch.setattr(AwsTarget, "down", lambda *_: down)
-    two: dict[str, Any] = {"gateways": [*OUTPUTS["gateways"], ANOTHER]}
+    two: dict[str, Any] = {"gateways": [*GATEWAYS, ANOTHER]}
     result = run(tmp_path, monkeypatch, **two)
     rows = json.loads(result.stdout)
     assert [(row["gateway"], row["login"]) for row in rows] == [

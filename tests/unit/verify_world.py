@@ -49,16 +49,17 @@ _dmarc.shop.example. 300 IN TXT "v=DMARC1; p=reject; rua=mailto:ops@inbox.exampl
 """
 
 # as a stack exports them
+GATEWAYS = [
+    {
+        "name": GATEWAY,
+        "address": "203.0.113.9",
+        "instanceId": "i-1",
+        "tables": "e1",
+        "status": "s3://b/1",
+    }
+]
 OUTPUTS: dict[str, Any] = {
-    "gateways": [
-        {
-            "name": GATEWAY,
-            "address": "203.0.113.9",
-            "instanceId": "i-1",
-            "tables": "e1",
-            "status": "s3://b/1",
-        }
-    ],
+    "gateways": GATEWAYS,
     "clients": [
         {
             "name": "app.shop.example",
