@@ -74,6 +74,20 @@ def test_submission_takes_recipients_of_those_who_have_logged_in(service: str) -
     assert last == ["permit_sasl_authenticated", "reject"]
 
 
+def test_no_way_in_takes_a_recipient_beyond_ascii() -> None:
+    found = gateway(GATEWAY)
+    main = main_cf(files(GATEWAY)["etc/postfix/main.cf"])
+    on_25 = found["smtp"] | {"smtpd_recipient_restrictions": main["smtpd_recipient_restrictions"]}
+    for options in (on_25, *(found[service] for service in SUBMISSION)):
+        assert "$notices_recipients" in options["smtpd_recipient_restrictions"]
+    rules = files(GATEWAY)["etc/postfix/inbound_recipients"].splitlines()
+    first = next(rule for rule in rules if rule[0] != "#")
+    found_first = re.fullmatch(r"/(.*)/ +553 5\.6\.7 .*", first)
+    assert found_first
+    assert re.search(found_first[1], "j\xfcrgen@shop.example")
+    assert not re.search(found_first[1], "a b+c=d@shop.example")
+
+
 def test_the_guesses_ports_have_one_guess_a_connection() -> None:
     found = gateway(GATEWAY)
     assert [found[s].get("smtpd_hard_error_limit") for s in SUBMISSION] == [None, None, "1", "1"]

@@ -1,14 +1,30 @@
 """Relay in every spelling (RFC 5321, 3.6 and its history), unknown users, system users."""
 
 from abuse.mutants import LOCAL, NO_LOGIN, OPEN_RELAY, SHUT
-from abuse.probes import deliver, rcpt, say
-from abuse.row import refused, rows, served
+from abuse.probes import deliver, logged_in, rcpt, say
+from abuse.row import Mutant, refused, rows, served
 
 FROM_FRIEND = "MAIL FROM:<{friend}>"
 ELSEWHERE = "RCPT TO:<you@inbox.example>"
 NO = refused(r"5\d\d ")
 
+BEYOND_ASCII = Mutant(
+    "recipients are of any characters",
+    edits={"/etc/postfix/inbound_recipients": (r"^/\[\^ -~\]/ .*", "")},
+)
+
 ROWS = (
+    *rows(
+        "relay",
+        BEYOND_ASCII,
+        refused(r"553 5\.6\.7"),
+        {
+            "a recipient beyond ASCII": rcpt("j\u00fcrgen@{receiving}"),
+            "a recipient beyond ASCII, by a login": logged_in(
+                "MAIL FROM:<{login}>", "RCPT TO:<j\u00fcrgen@inbox.example>"
+            ),
+        },
+    ),
     *rows(
         "relay",
         OPEN_RELAY,
