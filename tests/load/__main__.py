@@ -49,6 +49,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0, help="of load, for each trial")
     parser.add_argument("--json", metavar="FILE", help="all that was counted")
     options = parser.parse_args()
+    if options.as_it_is and not options.lab:
+        parser.error("--as-it-is: give the lab with --lab")
     if unknown := set(options.trials) - set(trials.TRIALS):
         parser.error(f"{', '.join(unknown)}: there is {', '.join(trials.TRIALS)}")
     return options
@@ -85,8 +87,8 @@ def _tried(here: Place, name: str, options: argparse.Namespace) -> dict[str, Any
                 trials.TRIALS[name](scene)
                 seconds = time.time() - began
             emptied = place.timed(lambda: here.empty(DRAIN_SECONDS))
-        scene.say(f"no host had mail any more {emptied:.0f} s after the last was handed in")
-        found = count(load.sent, far, watch, scene.cuts, _unsure(here, far.domain))
+    scene.say(f"no host had mail any more {emptied:.0f} s after the last was handed in")
+    found = count(load.sent, far, watch, scene.cuts, _unsure(here, far.domain))
     scene.need(found.good, "mail was lost, refused, unsigned, or came twice")
     return {
         "trial": name,
