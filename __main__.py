@@ -1,7 +1,6 @@
 """mail-relay: mail relays in the cloud, from one stack file."""
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import pulumi
@@ -9,8 +8,7 @@ from pulumi.runtime.config import CONFIG
 
 from components.stack import declare
 from settings import SettingsError, read
-from settings.advice import advice, secrets_in_clear, spf_advice
-from settings.passing import needs_addresses
+from settings.advice import advice, secrets_in_clear
 
 PREFIX = "mail-relay:"
 
@@ -21,11 +19,6 @@ def parsed(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _tell(lines: Iterable[str]) -> None:
-    for line in lines:
-        pulumi.log.warn(line)
 
 
 def main() -> None:
@@ -39,13 +32,9 @@ def main() -> None:
     except SettingsError as error:
         raise pulumi.RunError("wrong settings:\n  " + "\n  ".join(error.lines)) from None
     encrypted = {name for name, key in given.items() if pulumi.runtime.is_config_secret(key)}
-    _tell([*secrets_in_clear(settings, encrypted), *advice(settings)])
+    for line in (*secrets_in_clear(settings, encrypted), *advice(settings)):
+        pulumi.log.warn(line)
     outputs = declare(settings, pulumi.Config("aws").require("region"))
-    if needs_addresses(settings):
-        addresses = {gateway["name"]: gateway["address"] for gateway in outputs["gateways"]}
-        pulumi.Output.all(**addresses).apply(lambda known: _tell(spf_advice(settings, known)))
-    else:
-        _tell(spf_advice(settings, {}))
     for name, value in outputs.items():
         pulumi.export(name, value)
 

@@ -8,6 +8,19 @@ from components import secrets
 from components.zones import Zones
 from mail import dkim, spf
 from settings import MailDomain, Settings, published
+from settings.advice import spf_advice
+from settings.passing import needs_addresses
+
+
+def advise(settings: Settings, addresses: Mapping[str, pulumi.Output[str]]) -> None:
+    """Warn of domains whose SPF may not name the gateways: at once, or once addresses are known."""
+    needed = addresses if needs_addresses(settings) else {}
+
+    def tell(known: Mapping[str, str]) -> None:
+        for line in spf_advice(settings, dict(known)):
+            pulumi.log.warn(line)
+
+    pulumi.Output.all(**needed).apply(tell)
 
 
 class Domain(pulumi.ComponentResource):

@@ -9,7 +9,7 @@ from components.account import Account
 from components.availability import AvailabilityZones, Placement
 from components.host import Shared
 from components.lookup import image_id
-from components.mail_domain import Domain
+from components.mail_domain import Domain, advise
 from components.naming import Tags
 from components.network import Network
 from components.outputs import outputs
@@ -49,6 +49,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     addresses = {
         name: identity.address.public_ip for name, identity in {**entries, **public}.items()
     }
+    advise(settings, addresses)
     gateway.publish_addresses(settings, [*entries.values()], zones, tags)
     domains = {
         domain.name: Domain(domain, settings=settings, zones=zones, addresses=addresses)
