@@ -86,7 +86,7 @@ def refuse_move(key: str, held: str, zone: str) -> None:
     """RunError if a gateway is to be in another zone than its data volume."""
     if held != zone:
         raise pulumi.RunError(
-            f"mail-relay:{key}.zone: {zone!r}: its data volume is in {held} and cannot leave it; "
+            f"mail-relay:{key}: {zone!r}: its data volume is in {held} and cannot leave it; "
             f"set {held}, or make a gateway of another name in {zone} and take this one away"
         )
 
@@ -114,7 +114,7 @@ class Placement:
         for key, host in hosts.items():
             if host.own_zone:
                 try:
-                    zones.choose(host.own_zone, [host.instance_type], f"{key}.zone")
+                    zones.choose(host.own_zone, [host.instance_type], f"{key}.zone ({host.name})")
                 except ZoneError as error:
                     self._problems.setdefault(host.own_zone, str(error))
         on = pulumi.ResourceHookOptions(on_dry_run=True)

@@ -88,7 +88,10 @@ def identities(
         if volume := made[gateway.name].volume:
             # it stays where it is, and AWS would refuse to attach it to an instance elsewhere
             zone = network.place(gateway.own_zone).zone
-            pulumi.Output.all(key, volume.availability_zone, zone).apply(lambda x: refuse_move(*x))
+            place = f"{key}.zone ({gateway.name})"
+            pulumi.Output.all(place, volume.availability_zone, zone).apply(
+                lambda x: refuse_move(*x)
+            )
     return made
 
 

@@ -12,6 +12,17 @@ from settings.advice import spf_advice
 from settings.passing import needs_addresses
 
 
+def advise(settings: Settings, addresses: Mapping[str, pulumi.Output[str]]) -> None:
+    """Warn of domains whose SPF may not name the gateways: at once, or once addresses are known."""
+    needed = addresses if needs_addresses(settings) else {}
+
+    def tell(known: Mapping[str, str]) -> None:
+        for line in spf_advice(settings, dict(known)):
+            pulumi.log.warn(line)
+
+    pulumi.Output.all(**needed).apply(tell)
+
+
 class Domain(pulumi.ComponentResource):
     """SPF (with other strings of the apex), DKIM for each selector, DMARC, and A and MX if set.
 
@@ -57,19 +68,3 @@ class Domain(pulumi.ComponentResource):
         ):
             zones.publish(record_set, child)
         self.register_outputs({})
-
-
-def warn_of_spf(settings: Settings, addresses: Mapping[str, pulumi.Output[str]]) -> None:
-    """Warn of domains whose SPF may not name the gateways, whose public `addresses` these are.
-
-    They are waited for only where a policy has addresses written out.
-    """
-
-    def warn(known: Mapping[str, str]) -> None:
-        for line in spf_advice(settings, known):
-            pulumi.log.warn(line)
-
-    if needs_addresses(settings):
-        pulumi.Output.all(**addresses).apply(warn)
-    else:
-        warn({})

@@ -9,7 +9,7 @@ from components.account import Account
 from components.availability import AvailabilityZones, Placement
 from components.host import Shared
 from components.lookup import image_id
-from components.mail_domain import Domain, warn_of_spf
+from components.mail_domain import Domain, advise
 from components.naming import Tags
 from components.network import Network
 from components.outputs import outputs
@@ -49,8 +49,8 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     addresses = {
         name: identity.address.public_ip for name, identity in {**entries, **public}.items()
     }
+    advise(settings, addresses)
     gateway.publish_addresses(settings, [*entries.values()], zones, tags, judged)
-    warn_of_spf(settings, {name: addresses[name] for name in entries})
     domains = {
         domain.name: Domain(domain, settings=settings, zones=zones, addresses=addresses)
         for domain in settings.mail_domains

@@ -121,7 +121,7 @@ def test_a_forward_is_added_tested_and_removed(world: World, file: str) -> None:
         (("users", "change", LOGIN), "nothing to change"),
         (("users", "change", "nobody@shop.example", "--new-password"), "is not listed; there is"),
         (("users", "change", LOGIN, "--password-stdin"), "8 to 128 printable ASCII"),
-        (("domains", "remove", "shop.example"), "list the domains that send"),
+        (("domains", "remove", "shop.example"), "shop.example is in use; first end that"),
         (("domains", "change", "shop.example", "--dmarc", "maybe"), "'none', 'quarantine' or"),
         (("forwards", "add", "a@shop.example", "a@shop.example"), "this goes in a circle"),
         (("queue", "flush", "ABCDEF1234"), "nothing with this id waits"),

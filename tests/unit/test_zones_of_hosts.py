@@ -79,7 +79,7 @@ def test_a_gateways_zone_that_cannot_be_used_stops_its_subnet_alone(
     create(made, "us-east-1a")
     with pytest.raises(ZoneError) as caught:
         create(made, zone)
-    assert str(caught.value) == f"mail-relay:gateways[1].zone: {said}"
+    assert str(caught.value) == f"mail-relay:gateways[1].zone (mx2.relay.example): {said}"
 
 
 def test_the_stacks_zone_need_not_have_what_another_zone_has(
