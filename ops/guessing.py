@@ -66,7 +66,10 @@ def limit(found: Target, outputs: Outputs, host: Host) -> Limit | None:
     except RelayError:
         raise Unknown(_maybe(found, host)) from None
     first, brace, table = said.partition("{")
-    limits = _read(host, f"{brace}{table}")
+    try:
+        limits = _read(host, f"{brace}{table}")
+    except (ValueError, KeyError, TypeError):  # another nft's, or none of its words
+        raise Unknown(_maybe(found, host)) from None
     ours = {*first.split(), *_own_address(found, outputs, host)}
     for each in limits:
         if each.address in ours:

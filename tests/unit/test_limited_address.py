@@ -120,7 +120,15 @@ def test_who_is_behind_nat_is_asked_whether_one_of_them_is_theirs() -> None:
     assert said == f"{GATEWAY} limits {OTHER} (banned) for failed logins: is one of them yours?"
 
 
-@pytest.mark.parametrize(("said", "shell"), [("", True), (table(banned=OURS), False)])
+@pytest.mark.parametrize(
+    ("said", "shell"),
+    [
+        ("", True),
+        (table(banned=OURS), False),
+        ("a banner of the host's\n", True),
+        ('{"nftables": [{"set": {"name": "banned", "elem": ["1"]}}]}', True),
+    ],
+)
 def test_where_the_host_cannot_be_asked_it_is_said_what_may_be_and_how_to_see_it(
     said: str, shell: bool
 ) -> None:
