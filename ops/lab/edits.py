@@ -3,7 +3,6 @@
 import yaml
 
 from lab.lab import Lab
-from ops.errors import StackError
 from ops.lab import stack
 
 # The lab sets it to its own laptop's.
@@ -13,12 +12,8 @@ _OURS = ("mail-relay:ssh", "publicKey")
 def of(lab: Lab, key: str) -> tuple[list[str], list[str]]:
     """What of the example `key` is gone or changed, and what is new; StackError if unreadable."""
     example = stack.PROJECT / "examples" / f"Pulumi.{key}.yaml"
-    try:
-        before = yaml.safe_load(stack.adapted(lab, example))["config"]
-        now = stack.config(stack.own_file(lab))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise StackError(f"{stack.own_file(lab)} cannot be read: {error}") from None
-    return differences(before, now)
+    before = yaml.safe_load(stack.adapted(lab, example))["config"]
+    return differences(before, stack.config(stack.own_file(lab)))
 
 
 def differences(before: dict[str, object], now: dict[str, object]) -> tuple[list[str], list[str]]:

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.error import URLError
 
 import boto3
 
 from lab.access import NotRunning, entered
+from lab.control import LabError
 from lab.lab import Lab
 from lab.machines import throwaway
 from lab.machines.image import host_image
@@ -57,23 +59,34 @@ def clients(lab: Lab) -> Iterator[Clients]:
         raise StackError(str(error)) from None
 
 
+@contextmanager
+def _owner(lab: Lab) -> Iterator[RegionClient]:
+    """What switches the region, as its owner; LabError if it is not there."""
+    try:
+        with entered(lab.namespace):
+            yield RegionClient(lab.api_url)
+    except (NotRunning, URLError):
+        log = f"{lab.directory}/daemon.log"
+        raise LabError(f"the region of the lab {lab.name} does not answer; see {log}") from None
+
+
 def block_port_25(lab: Lab, blocked: bool) -> None:
     """Block port 25 out for the lab's account, as AWS does for each new one, or open it."""
-    with entered(lab.namespace):
-        RegionClient(lab.api_url).put("account/port-25", {"blocked": blocked})
+    with _owner(lab) as owner:
+        owner.put("account/port-25", {"blocked": blocked})
 
 
 def without_power(lab: Lab) -> tuple[set[str], set[str]]:
     """Ids of instances, and names of zones, whose power is cut."""
-    with entered(lab.namespace):
-        found = RegionClient(lab.api_url).get("power")
+    with _owner(lab) as owner:
+        found = owner.get("power")
     return set(found["instances"]), set(found["zones"])
 
 
 def switch(lab: Lab, kind: str, name: str, *, on: bool) -> None:
     """Cut or restore the power of one of the `instances` (by id) or `zones`."""
-    with entered(lab.namespace):
-        RegionClient(lab.api_url).put(f"power/{kind}/{name}", {"on": on})
+    with _owner(lab) as owner:
+        owner.put(f"power/{kind}/{name}", {"on": on})
 
 
 def zones(lab: Lab) -> list[str]:
@@ -85,8 +98,8 @@ def zones(lab: Lab) -> list[str]:
 
 def leftovers(lab: Lab) -> list[str]:
     """What a user made that is still in the region's account."""
-    with entered(lab.namespace):
-        return RegionClient(lab.api_url).get("leftovers")
+    with _owner(lab) as owner:
+        return owner.get("leftovers")
 
 
 @dataclass(frozen=True)

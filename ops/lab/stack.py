@@ -28,7 +28,6 @@ from ops.errors import StackError
 from ops.lab import plugins, region
 from ops.outputs import Outputs, read
 from ops.terminal import notes
-from settings import SettingsError
 from settings import read as read_settings
 
 PROJECT = engine.PROJECT
@@ -137,13 +136,30 @@ def _edited(lab: Lab) -> bool:
         return False
     try:
         return _settings(own_file(lab)) != _taken(lab).read_text()
-    except yaml.YAMLError:
+    except StackError:
         return True
 
 
-def config(file: Path) -> Any:
-    """The `config` of a stack's file, unchecked."""
-    return (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+def content(file: Path) -> dict[str, Any]:
+    """A stack's file, its settings unchecked; StackError if it is none."""
+    try:
+        found = yaml.safe_load(file.read_text()) or {}
+    except OSError as error:
+        raise StackError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeError:
+        raise StackError(f"{file} cannot be read: it is no text in UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+        raise StackError(f"{file} is no YAML: look at {where}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("config") or {}, dict):
+        raise StackError(f"{file} is no stack file: `config:`, and settings with their keys below")
+    return found
+
+
+def config(file: Path) -> dict[str, Any]:
+    """The `config` of a stack's file, unchecked; StackError if it is none."""
+    return content(file).get("config") or {}
 
 
 def _settings(file: Path) -> str:
@@ -161,26 +177,24 @@ def _taken(lab: Lab) -> Path:
 def adapted(lab: Lab, source: Path) -> str:
     """A stack file as the lab's stack has it; StackError if the lab could not read it."""
     target = own_file(lab)
-    try:
-        text = source.read_text()
-        content = yaml.safe_load(text) or {}
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise StackError(f"{source} cannot be read: {error}") from None
+    given = content(source)
+    text = source.read_text()
     # the lab's own may be no YAML, by an edit
     kept = re.search(r"^encryptionsalt: (\S+)", target.read_text() if target.exists() else "", re.M)
     salt = kept[1] if kept else None
     # a copy of the lab's own file is read with the lab's own passphrase
-    own = salt is not None and content.get("encryptionsalt") == salt
-    if _ENCRYPTED & set(content) and not own:
+    own = salt is not None and given.get("encryptionsalt") == salt
+    if _ENCRYPTED & set(given) and not own:
         raise StackError(
             f"{source}: it holds values that are encrypted for its own stack, which the lab cannot "
             "read; give the lab a copy without them"
         )
-    if by_id := [z for z in (content.get("config") or {}).get(_ZONES) or [] if isinstance(z, dict)]:
+    zones = (given.get("config") or {}).get(_ZONES)
+    if by_id := [z for z in zones if isinstance(z, dict)] if isinstance(zones, list) else []:
         # the lab makes its own, one of each name
         for zone in by_id:
             zone.pop("id", None)
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
     if salt and not own:  # the copy's own salt goes with the state
         text = f"encryptionsalt: {salt}\n{text}"
     return text
@@ -199,7 +213,7 @@ def make_zones(lab: Lab) -> None:
     """
     wanted: dict[str, None] = {}
     for file in work_dir(lab).glob("Pulumi.*.yaml"):
-        with contextlib.suppress(SettingsError, yaml.YAMLError, UnicodeError, AttributeError):
+        with contextlib.suppress(RelayError):
             settings = read_settings(readable(config(file)))
             wanted |= dict.fromkeys(zone.name for zone in settings.existing_zones)
     with alone(lab):

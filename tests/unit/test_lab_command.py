@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from subprocess import CompletedProcess
+from urllib.error import URLError
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +11,8 @@ from verify_world import WANTED
 from common.errors import RelayError
 from lab import control
 from lab import lab as lab_
+from lab.access import NotRunning
+from lab.lab import Lab
 from ops.cli import app
 from ops.lab import command, machines, region, stack, up
 
@@ -209,3 +212,16 @@ def test_a_lab_of_another_user_is_an_error_in_words(
 
     monkeypatch.setattr(control, "_daemon", closed)
     assert refused("send") == "the lab dev is root's: run it as root"
+
+
+@pytest.mark.parametrize("fault", [URLError("refused"), NotRunning("no namespace mr-dev")])
+def test_a_region_that_does_not_answer_is_told_with_its_log(
+    place: Place, fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(region, "entered", gone)
+    for call in (region.without_power, region.leftovers):
+        with pytest.raises(control.LabError, match="the region of the lab dev does not answer"):
+            call(Lab("dev"))

@@ -14,6 +14,7 @@ from lab import lab as lab_
 from lab.lab import Lab
 from ops import engine
 from ops.edit.stack_file import StackFile
+from ops.errors import StackError
 from ops.lab import region, smarthost, stack
 from ops.lab.target import LabTarget
 
@@ -246,3 +247,32 @@ def test_the_accounts_of_a_stack_that_goes_on_keep_their_passwords(
 def test_the_labs_own_stack_needs_no_name(name: str, option: str, up: str) -> None:
     target = LabTarget(name, Lab("dev"))
     assert (target.option, target.apply_command) == (option, up)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"config: [\n", " is no YAML: look at line 2, column 1"),
+        (b"\xff\xfe\n", " cannot be read: it is no text in UTF-8"),
+        (b"config: text\n", " is no stack file: "),
+        (b"text\n", " is no stack file: "),
+        (None, " cannot be read: Is a directory"),
+    ],
+)
+def test_a_file_that_is_no_stack_file_is_refused_in_words(
+    lab: Lab, tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    """Given with `--file`, or the lab's own after an edit."""
+    file = tmp_path / "Pulumi.mine.yaml"
+    file.mkdir() if content is None else file.write_bytes(content)
+    for call in (lambda: stack.prepare(lab, file), lambda: stack.config(file)):
+        with pytest.raises(StackError) as caught:
+            call()
+        assert str(caught.value).startswith(f"{file}{said}")
+    assert not stack.own_file(lab).exists()
+
+
+def test_zones_that_are_no_list_are_left_to_the_program_to_refuse(lab: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.mine.yaml"
+    file.write_text("config: {'mail-relay:zones': 5}\n")
+    assert stack.adapted(lab, file) == file.read_text()
