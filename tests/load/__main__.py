@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from common.errors import RelayError
 from lab import control
 from lab.lab import Lab
 from load import place, trials
@@ -84,7 +85,10 @@ def _tried(here: Place, name: str, options: argparse.Namespace) -> dict[str, Any
         scene = trials.Scene(here, watch, load, far, options.minutes * 60)
         with watch.running():
             with load.running():
-                trials.TRIALS[name](scene)
+                try:
+                    trials.TRIALS[name](scene)
+                except (RelayError, TimeoutError) as error:  # what was sent is counted all the same
+                    scene.wrong.append(f"it ended early: {error}")
                 seconds = time.time() - began
             emptied = place.timed(lambda: here.empty(DRAIN_SECONDS))
     scene.say(f"no host had mail any more {emptied:.0f} s after the last was handed in")
