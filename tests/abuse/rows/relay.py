@@ -11,6 +11,7 @@ NO = refused(r"5\d\d ")
 BEYOND_ASCII = Mutant(
     "recipients are of any characters",
     edits={"/etc/postfix/inbound_recipients": (r"^/\[\^ -~\]/ .*", "")},
+    restart=("postfix",),
 )
 
 ROWS = (
