@@ -113,6 +113,7 @@ class Tables(pulumi.ComponentResource):
         has put there.
         """
         text = pulumi.Output.secret(content).apply(lambda c: json.dumps(c, sort_keys=True))
+        needs = [*self._ready, *after]
         made = aws.s3.BucketObjectv2(
             f"tables-{key}",
             bucket=self.bucket.bucket,
@@ -121,9 +122,7 @@ class Tables(pulumi.ComponentResource):
             content_type="application/json",
             etag=_etag(text),
             opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[*self._ready, *after],
-                additional_secret_outputs=["content"],
+                parent=self, depends_on=needs, additional_secret_outputs=["content"]
             ),
         )
         return TablesObject(key, made)
