@@ -51,6 +51,7 @@ def private_identities(
         network=network,
         gateways=gateways,
         submission=settings.submission_name,
+        balanced=settings.submission.load_balancer,
         ssh=bool(settings.ssh.allow_from),
         tags=tags,
     )

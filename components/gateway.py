@@ -10,8 +10,10 @@ from components import bundles, secrets
 from components.availability import refuse_move
 from components.host import Host, Shared, certificate_statements
 from components.identity import Identity
+from components.load_balancer import LoadBalancer
 from components.naming import Tags, tables_key
 from components.network import (
+    BALANCED_IN,
     BASE_EGRESS,
     GATEWAY_IN,
     IMAPS,
@@ -19,9 +21,10 @@ from components.network import (
     SMTP,
     SUBMISSIONS,
     Network,
+    Service,
     subnet_cidr,
 )
-from components.route53_zone import Answer
+from components.route53_zone import Alias, Answer
 from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import caa, records, spf
@@ -64,7 +67,7 @@ def identities(
     """
     group = network.security_group(
         "gateway",
-        ingress=(*GATEWAY_IN, IMAPS) if settings.mailboxes else GATEWAY_IN,
+        ingress=_ingress(settings),
         egress=(smarthost.service if smarthost else SMTP, *BASE_EGRESS),
         ssh_from=settings.ssh.allow_from,
     )
@@ -95,6 +98,12 @@ def identities(
     return made
 
 
+def _ingress(settings: Settings) -> tuple[Service, ...]:
+    """What is open to everybody."""
+    services = BALANCED_IN if settings.submission.load_balancer else GATEWAY_IN
+    return (*services, IMAPS) if settings.mailboxes else services
+
+
 def publish_addresses(
     settings: Settings,
     gateways: Sequence[Identity],
@@ -104,13 +113,15 @@ def publish_addresses(
 ) -> None:
     """Publish the addresses of all gateways for SPF, and of those that take mail by one name.
 
-    `judged` is made before an address is taken out of SPF (components/removal.py).
+    `judged` is made before an address is taken out of SPF (components/removal.py). The name of all
+    is published by `hosts` if it is the load balancer's.
     """
     addresses = [gateway.address.public_ip for gateway in gateways]
     policy = pulumi.Output.all(*addresses).apply(spf.gateways)
     include = records.gateways(settings.spf_include, policy)
     zones.publish(include, pulumi.ResourceOptions(parent=gateways[0], depends_on=judged))
-    if name := settings.shared_name:
+    name = settings.shared_name
+    if name and not settings.submission.load_balancer:
         names = {gateway.name for gateway in settings.taking}
         taking, several = [g for g in gateways if g.host in names], len(gateways) > 1
         zones.publish_answers(
@@ -180,12 +191,14 @@ def hosts(
     smarthost: RelayHost | None,
     zones: Zones,
     judged: pulumi.Resource,
+    balancer: LoadBalancer | None,
 ) -> list[Host]:
     """Declare the gateways' hosts, each after the one before it serves.
 
     `judged` is made before the tables of a gateway that leaves change (components/removal.py).
     `keys` are the private keys by domain and selector, oldest first, `passwords` are by login,
-    `clients` are the client hosts' public addresses.
+    `clients` are the client hosts' public addresses. With a `balancer`, a gateway serves when it
+    gets connections from it.
     """
     s, store = shared.settings, shared.store
     content = bundles.gateway(
@@ -198,6 +211,7 @@ def hosts(
     )
     tables = store.put(TABLES_KEY, content, after=[judged])
     made = list[Host]()
+    before, balanced = list[pulumi.Resource](), list[pulumi.Resource]()
     for gateway in s.gateways:
         certified = [name for name in (gateway.name, s.shared_name) if name]
         made.append(
@@ -217,7 +231,22 @@ def hosts(
                 statements=certificate_statements(
                     {name: zones.holding(name).id for name in certified}
                 ),
-                after=[host.served for host in made[-1:]],
+                after=before,
             )
         )
+        before = [made[-1].served]
+        if balancer and not gateway.drains:
+            before = balancer.attach(made[-1])
+            balanced = balanced or before
+    if balancer:
+        _publish_balancer(s, balancer, zones, balanced)
     return made
+
+
+def _publish_balancer(
+    s: Settings, balancer: LoadBalancer, zones: Zones, after: Sequence[pulumi.Resource]
+) -> None:
+    """Publish the name that leads to it, once the first gateway gets connections."""
+    target = Alias(balancer.balancer.dns_name, balancer.balancer.zone_id)
+    opts = pulumi.ResourceOptions(depends_on=after)
+    zones.publish_balancer(s.submission_name, target, [g.name for g in s.gateways], opts)

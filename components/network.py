@@ -50,6 +50,7 @@ BASE_EGRESS = (
 )
 IMAPS = Service("tcp", 993)
 GATEWAY_IN = (SMTP, SUBMISSION, SUBMISSIONS)
+BALANCED_IN = (SMTP,)  # with a load balancer, the others are open to it alone
 CLIENT_OUT = (SUBMISSION, SUBMISSIONS, *BASE_EGRESS)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 
 from components.host import Host
+from components.load_balancer import LoadBalancer
 from components.network import IMAPS, Network
 from components.private import PrivateIdentity
 from components.smarthost import RelayHost
@@ -23,6 +24,7 @@ def outputs(
     network: Network,
     zones: Zones,
     smarthost: RelayHost | None,
+    balancer: LoadBalancer | None,
 ) -> dict[str, Any]:
     """By name; `hosts` are by their kind.
 
@@ -43,7 +45,7 @@ def outputs(
         "records": zones.zone_file(),
         "ssh": {"allowFrom": list(settings.ssh.allow_from)},
         "network": {"vpcId": network.vpc.id, "subnetId": network.own.subnet.id},
-        "submission": {"host": name, "startTls": 587, "tls": 465},
+        "submission": {"host": name, "startTls": 587, "tls": 465, **_balancer(balancer)},
         **_mailboxes(settings),
         **({"unreachable": list(lost)} if (lost := settings.unreachable) else {}),
         # public; verifies the gateway's certificate where the system's authorities do not
@@ -90,6 +92,14 @@ def _host(host: Host) -> dict[str, Any]:
 def _draining(settings: Settings) -> list[str]:
     """The gateways that take no mail any more."""
     return [gateway.name for gateway in settings.gateways if gateway.drains]
+
+
+def _balancer(balancer: LoadBalancer | None) -> dict[str, Any]:
+    """Its own name, and its target groups by their ARNs."""
+    if balancer is None:
+        return {}
+    groups = [targets.arn for targets in balancer.targets]
+    return {"loadBalancer": balancer.balancer.dns_name, "targetGroups": groups}
 
 
 def _mailboxes(settings: Settings) -> dict[str, Any]:

@@ -26,7 +26,9 @@ class PrivateNetwork(pulumi.ComponentResource):
 
     The first gateway is the subnet's NAT instance. The route's target is its standing interface, so
     a rebuilt gateway keeps it. With `ssh`, gateways may reach port 22 of the subnet's hosts.
-    `submission` is the name by which clients reach the gateways.
+    `submission` is the name by which clients reach the gateways, by their private addresses also
+    where others pass a load balancer (`balanced`): by that they would come back from the gateway
+    that is their NAT instance, which may be the one that they are sent to.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         network: Network,
         gateways: Sequence[Identity],
         submission: str,
+        balanced: bool,
         ssh: bool,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
@@ -70,6 +73,8 @@ class PrivateNetwork(pulumi.ComponentResource):
         ingress, egress = aws.vpc.SecurityGroupIngressRule, aws.vpc.SecurityGroupEgressRule
         for service in (SUBMISSION, SUBMISSIONS):
             allow(egress, f"{name}-out-{service.name}", self.group, service, gateway.group)
+            if balanced:
+                allow(ingress, f"{name}-in-{service.name}", gateway.group, service, self.group)
         for service in WEB:  # forwarded traffic passes the gateway's security group as well
             allow(ingress, f"{name}-nat-{service.name}", gateway.group, service, self.group)
         if ssh:

@@ -28,6 +28,14 @@ class Answer:
     check: pulumi.Input[str] | None
 
 
+@dataclass(frozen=True)
+class Alias:
+    """What an alias record leads to, in Route53's form: an AWS name, and the id of its zone."""
+
+    name: pulumi.Input[str]
+    zone: pulumi.Input[str]
+
+
 class Route53Zone:
     """A public zone by its name, its id and its name servers.
 
@@ -72,18 +80,17 @@ class Route53Zone:
         ttl: int,
         opts: pulumi.ResourceOptions,
         answer: Answer | None = None,
+        was: Sequence[str] = (),
     ) -> aws.route53.Record:
-        """Like `publish`, for a name or values that only an `up` knows, in Route53's own form."""
+        """Like `publish`, for a name or values that only an `up` knows, in Route53's own form.
+
+        `was` are resources whose place it takes: Route53 makes the change in one step.
+        """
         several = answer and {
             "multivalue_answer_routing_policy": True,
             "set_identifier": answer.identifier,
             "health_check_id": answer.check,
         }
-        ours = pulumi.ResourceOptions(
-            hooks=pulumi.ResourceHookBinding(before_create=[self._guard]),
-            # `pulumi import` puts a record that the stack takes over below the root
-            aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
-        )
         return aws.route53.Record(
             called,
             name=name,
@@ -92,8 +99,59 @@ class Route53Zone:
             ttl=ttl,
             records=values,
             **(several or {}),
-            opts=pulumi.ResourceOptions.merge(opts, ours),
+            opts=pulumi.ResourceOptions.merge(opts, self._guarded(was)),
         )
+
+    def make_alias(
+        self,
+        called: str,
+        name: str,
+        target: Alias,
+        opts: pulumi.ResourceOptions,
+        was: Sequence[str],
+    ) -> aws.route53.Record:
+        """Declare an A record that answers as another name does.
+
+        While something healthy is behind that name, or if nothing is anywhere. `was` as in `make`.
+        """
+        return aws.route53.Record(
+            called,
+            name=name,
+            type="A",
+            zone_id=self.id,
+            aliases=[{"name": target.name, "zone_id": target.zone, "evaluate_target_health": True}],
+            opts=pulumi.ResourceOptions.merge(opts, self._guarded(was)),
+        )
+
+    def _guarded(self, was: Sequence[str]) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            hooks=pulumi.ResourceHookBinding(
+                before_create=[self._guard], before_update=[self._guard] if was else []
+            ),
+            # `pulumi import` puts a record that the stack takes over below the root
+            aliases=[
+                pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE),
+                *(pulumi.Alias(name=name) for name in was),
+            ],
+        )
+
+    def take_over(self, name: str, kind: str, before: str | None, now: str | None) -> None:
+        """A record set takes the place of the one with another set identifier.
+
+        RecordExists if an alias of a load balancer would be beside other answers.
+        """
+        if before == now:
+            return
+        others = [one for one in self._answers.get((name, kind), []) if one != before]
+        if now is None and others:
+            gateways = ", ".join(one.rpartition("/")[2] for one in others)
+            raise RecordExists(
+                f"{name} leads to {gateways} as well, and Route53 takes no load balancer beside "
+                "the answers of gateways. In an `up` of its own, set drain: true for all gateways "
+                "but one in mail-relay:gateways; in the next, take that away again and set "
+                "submission.loadBalancer: true"
+            )
+        self._answers[name, kind] = [*others, *([now] if now else [])]
 
     def refuse_existing(self, called: str, name: str, kind: str, identifier: str | None) -> None:
         """RecordExists if the zone cannot hold this record set, or nobody would see it there.

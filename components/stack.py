@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi_aws as aws
 
-from components import client, gateway, secrets
+from components import client, gateway, load_balancer, secrets
 from components.account import Account
 from components.availability import AvailabilityZones, Placement
 from components.host import Shared
@@ -58,6 +58,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     passwords = secrets.passwords(settings)
 
     waiting = Waiting(settings.wait.minutes, account) if settings.wait.minutes else None
+    balanced = load_balancer.declare(settings, network, [*entries.values()], account, tags)
     shared = Shared(settings, region, images, store, waiting, placement.host_guard, tags)
     return outputs(
         settings,
@@ -71,6 +72,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
                 smarthost=smarthost,
                 zones=zones,
                 judged=judged,
+                balancer=balanced,
             ),
             "clients": client.hosts(shared, {**public, **private}, passwords=passwords),
         },
@@ -79,4 +81,5 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         network=network,
         zones=zones,
         smarthost=smarthost,
+        balancer=balanced,
     )

@@ -7,11 +7,15 @@ import pulumi_aws as aws
 
 from components import hosted_zones
 from components.naming import Tags
-from components.route53_zone import Answer, RecordExists, Route53Zone
+from components.route53_zone import Alias, Answer, RecordExists, Route53Zone
 from mail import names
 from mail.records import TTL
 from mail.zonefile import RecordSet
 from settings import Delegation, HostedZone, Settings
+
+# of an alias to a load balancer (Route 53 Developer Guide, "Choosing between alias and non-alias
+# records")
+BALANCER_TTL = 60
 
 
 class Zones:
@@ -79,11 +83,26 @@ class Zones:
         `answers` are in the order of the values, by the end of the resource's name.
         """
         self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
-        zone = self.holding(wanted.name)
+        zone, name, kind, ttl = self.holding(wanted.name), wanted.name, wanted.kind, wanted.ttl
+        first = list[pulumi.Resource]()
         for (end, answer), value in zip(answers.items(), wanted.values, strict=True):
-            called = f"{wanted.name}-{wanted.kind}-{end}"
-            none = pulumi.ResourceOptions()
-            zone.make(called, wanted.name, wanted.kind, [value], wanted.ttl, none, answer)
+            called, opts = f"{name}-{kind}-{end}", pulumi.ResourceOptions(depends_on=first)
+            # the first takes the place of a load balancer's alias, and then others can be beside it
+            was = () if first else (f"{name}-{kind}",)
+            made = zone.make(called, name, kind, [value], ttl, opts, answer, was)
+            first = first or [made]
+
+    def publish_balancer(
+        self, name: str, target: Alias, gateways: Sequence[str], opts: pulumi.ResourceOptions
+    ) -> None:
+        """Publish the name of a load balancer; in a zone file, which has no aliases, a CNAME.
+
+        It takes the place of the answer that one of the gateways was.
+        """
+        values = [pulumi.Output.concat(target.name, ".")]
+        self._include_in_zone_file(name, "CNAME", BALANCER_TTL, values)
+        was = [f"{name}-A-{gateway}" for gateway in gateways]
+        self.holding(name).make_alias(f"{name}-A", name, target, opts, was)
 
     def publish_alias(
         self,
@@ -135,6 +154,10 @@ class Zones:
         name, kind = new["name"], new["type"]
         if not isinstance(name, str):
             return  # a preview does not know it yet
+        if args.old_inputs:
+            identifiers = (inputs.get("setIdentifier") for inputs in (args.old_inputs, new))
+            self.holding(name).take_over(name, kind, *identifiers)
+            return
         for zone in self._existing:
             if zone.id == new["zoneId"]:
                 zone.refuse_existing(args.name, name, kind, new.get("setIdentifier"))

@@ -59,7 +59,7 @@ class Unknown(RelayError):
 
 def limit(found: Target, outputs: Outputs, host: Host) -> Limit | None:
     """The limit of our address, by the host itself; Unknown if the host cannot be asked."""
-    if not found.has_shell(outputs):
+    if not (host.address and found.has_shell(outputs)):  # or it is a name before several hosts
         raise Unknown(_maybe(found, host))
     try:
         said = found.run_on(host, "sh", "-c", _SCRIPT, seconds=SECONDS)

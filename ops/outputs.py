@@ -51,9 +51,14 @@ class Domain(_Model):
 
 
 class Submission(_Model):
-    """The name by which 587 and 465 are reached."""
+    """The name by which 587 and 465 are reached.
+
+    `load_balancer` is the own name of what is behind it, `target_groups` have the ARN of each port.
+    """
 
     host: str
+    load_balancer: str | None = None
+    target_groups: tuple[str, ...] = ()
 
 
 class Ssh(_Model):
@@ -116,6 +121,21 @@ class Outputs(_Model):
     def taking(self) -> tuple[Host, ...]:
         """The gateways that take mail."""
         return tuple(gateway for gateway in self.gateways if gateway.name not in self.draining)
+
+    @property
+    def entrances(self) -> tuple[Host, ...]:
+        """Where logins connect: the gateways that take mail, or the name that is before them.
+
+        That one has no address of its own, since who asks DNS gets whichever serve now.
+        """
+        if self.submission.load_balancer is None:
+            return self.taking or self.gateways
+        name = {"name": self.submission.host, "address": ""}
+        return (self.gateways[0].model_copy(update=name),)
+
+    def named(self, greeting: str) -> Host:
+        """The gateway that greets so, or the first one."""
+        return next((g for g in self.gateways if g.name == greeting.lower()), self.gateways[0])
 
     @property
     def hosts(self) -> tuple[Host, ...]:

@@ -29,6 +29,12 @@ def connect(reach: Connect, trust: ssl.SSLContext, host: Host, port: int) -> smt
     return session
 
 
+def greeting(session: smtplib.SMTP) -> str:
+    """The name that a server gives itself in its answer to EHLO (RFC 5321, 4.1.1.1), or ""."""
+    words = (session.ehlo_resp or b"").decode("ascii", "replace").split()
+    return words[0] if words else ""
+
+
 def log_in(session: smtplib.SMTP, login: str, password: str) -> None:
     """Try a password once; SMTPAuthenticationError if it is refused.
 

@@ -129,10 +129,17 @@ class Target(Protocol):
     def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
         """SMTP inside TLS that is verified for the host's name; OSError."""
         internet = self.internet(root)
+        if not host.address:  # a name before several hosts
+            answer = internet.names.resolve(host.name, "A")
+            if not answer.values:
+                raise OSError(answer.problem or f"{host.name} has no address")
+            host = host.model_copy(update={"address": answer.values[0]})
         return submission.connect(internet.connect, internet.trust, host, port)
 
     def down(self, host: Host) -> Down | None:
         """Why a host answers nothing, if its place knows; None too if nobody can be asked."""
+        if not host.address:  # a name before several hosts
+            return None
         try:
             with self.account() as client:
                 return instances.down(client, host, f"{self.apply_command} --refresh")

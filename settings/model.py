@@ -97,9 +97,13 @@ class Acme(_Model):
 
 
 class Submission(_Model):
-    """The name of 587 and 465, if it is not the gateway's own: one for several gateways."""
+    """The name of 587 and 465, if it is not the gateway's own: one for several gateways.
+
+    It leads to the gateways themselves, or to a load balancer that spreads connections over them.
+    """
 
     name: Host | None = None
+    load_balancer: bool = False
 
 
 class Ssh(_Model):

@@ -191,7 +191,7 @@ def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]
     region = ["--port", str(API_PORT), "--dns", f"{DNS}:53", "--metadata", f"{METADATA}:80"]
     region += ["--service-address", SERVICES, "--ready", str(directory / "region.ready")]
     region += ["--consoles", str(directory / "machines")]
-    region += ["--checkers", other(lab, "checkers").namespace]
+    region += ["--checkers", other(lab, "checkers").namespace, "--nodes", lab.namespace]
     for name in (ACME_NAME, STAGING_NAME, ROOTS_NAME, *mirrors(image)):
         region += ["--service-name", name]
     pebbles = {

@@ -5,8 +5,11 @@ import ssl
 from dataclasses import dataclass
 from typing import Any
 
+import dns.resolver
+
 from lab.access import entered
 from lab.lab import Lab
+from lab.machines.network import RESOLVER
 
 PROBE_HELO = "laptop.isp.example"
 SMTP_SECONDS = 60
@@ -26,6 +29,16 @@ class Internet:
         """A TLS context that verifies certificates and names."""
         bundle = self.lab.directory / "machines/inbox/root/etc/ssl/certs/ca-certificates.crt"
         return ssl.create_default_context(cadata=self.root or bundle.read_text())
+
+    def resolve(self, name: str) -> list[str]:
+        """The addresses of a name, none if it has none, in the order of the resolver's answer."""
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers = [RESOLVER]
+        with entered(f"{self.lab.namespace}-probe"):
+            try:
+                return [record.to_text() for record in resolver.resolve(name, "A")]
+            except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+                return []
 
     def connect(self, host: str, address: str, port: int, *, tls: bool = True) -> smtplib.SMTP:
         """A session with a gateway: 465 is TLS from the start, others use STARTTLS if `tls` is on.

@@ -6,13 +6,14 @@ NAT rules, as in AWS's internet gateway.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.shell import attempt, run
 from lab.lab import Lab
-from lab.machines.state import Instance, Rule
+from lab.machines import balancers
+from lab.machines.state import Instance, Node, Rule
 
 METADATA = "169.254.169.254"
 RESOLVER = "169.254.169.253"
@@ -148,18 +149,31 @@ def dhcp_server(lab: Lab, link: Link) -> list[str]:
     )
 
 
+def node_link(lab: Lab, node: Node) -> Link:
+    """The link of a load balancer's node."""
+    namespace, interface = balancers.namespace(lab, node), balancers.interface(node)
+    return Link(namespace, interface, node.address, node.subnet_cidr)
+
+
 def apply_rules(
-    lab: Lab, instances: Iterable[Instance], file: Path, *, port_25_blocked: bool
+    lab: Lab,
+    instances: Iterable[Instance],
+    file: Path,
+    *,
+    port_25_blocked: bool,
+    nodes: Sequence[Node] = (),
 ) -> None:
     """Load the ruleset as a whole, unless it is loaded already."""
-    text = ruleset([(link_of(lab, i).interface, i) for i in instances], port_25_blocked)
+    text = ruleset([(link_of(lab, i).interface, i) for i in instances], port_25_blocked, nodes)
     if file.exists() and file.read_text() == text:
         return
     run(*lab.inside("nft", "-f", "-"), stdin=text)
     file.write_text(text)
 
 
-def ruleset(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> str:
+def ruleset(
+    machines: list[tuple[str, Instance]], port_25_blocked: bool, nodes: Sequence[Node] = ()
+) -> str:
     """The nftables ruleset: security groups out and in, and the NAT of Elastic IPs.
 
     Port 25 out is blocked as by AWS: to every public address, whatever security groups allow.
@@ -167,16 +181,23 @@ def ruleset(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> str:
     lines = ["flush ruleset", "table inet lab {"]
     for interface, instance in machines:
         lines += _chain(f"out-{interface}", "daddr", instance.egress)
-        lines += _chain(f"in-{interface}", "saddr", instance.ingress)
-    lines += [*_forward(machines, port_25_blocked), *_input(machines), "}"]
-    return "\n".join([*lines, *_elastic(machines)]) + "\n"
+        lines += _chain(f"in-{interface}", "saddr", instance.ingress, nodes)
+    for node in nodes:
+        lines += _chain(f"out-{balancers.interface(node)}", "daddr", node.egress)
+        lines += _chain(f"in-{balancers.interface(node)}", "saddr", node.ingress)
+    lines += balancers.chains(nodes)
+    lines += [*_forward(machines, port_25_blocked, nodes), *_input(machines), "}"]
+    return "\n".join([*lines, *_elastic(machines, nodes)]) + "\n"
 
 
-def _forward(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> list[str]:
+def _forward(
+    machines: list[tuple[str, Instance]], port_25_blocked: bool, nodes: Sequence[Node]
+) -> list[str]:
     """Rules for forwarded traffic: between machines, and to and from the internet."""
     lines = ["  chain forward {", "    type filter hook forward priority 0; policy accept;"]
     for interface, instance in machines:
         lines += _checks(interface, instance)
+    lines += balancers.forward(nodes, [(name, i.private_address) for name, i in machines])
     lines.append("    ct state established,related accept")
     interfaces = {instance.private_address: interface for interface, instance in machines}
     for interface, instance in machines:
@@ -188,6 +209,7 @@ def _forward(machines: list[tuple[str, Instance]], port_25_blocked: bool) -> lis
             public = f"ct original ip daddr != {instance.vpc_cidr}"
             lines.append(f'    iifname "{interface}" {public} tcp dport 25 drop')
         lines.append(f'    iifname "{interface}" jump out-{interface}')
+    lines += balancers.new(nodes)
     lines += [f'    oifname "{interface}" jump in-{interface}' for interface, _ in machines]
     return [*lines, "  }"]
 
@@ -211,8 +233,8 @@ def _input(machines: list[tuple[str, Instance]]) -> list[str]:
     return [*lines, "  }"]
 
 
-def _elastic(machines: list[tuple[str, Instance]]) -> list[str]:
-    """NAT rules between Elastic IPs and private addresses."""
+def _elastic(machines: list[tuple[str, Instance]], nodes: Sequence[Node]) -> list[str]:
+    """NAT rules between Elastic IPs and private addresses, and those of load balancers."""
     elastic = [(i.public_address, i) for _, i in machines if i.public_address and i.internet]
     return [
         "table ip elastic {",
@@ -220,6 +242,7 @@ def _elastic(machines: list[tuple[str, Instance]]) -> list[str]:
         "    type nat hook prerouting priority -100;",
         *(f'    iifname "{interface}" accept' for interface, i in machines if not i.internet),
         *(f"    ip daddr {public} dnat to {i.private_address}" for public, i in elastic),
+        *balancers.spread(nodes),
         "  }",
         "  chain postrouting {",
         "    type nat hook postrouting priority 100;",
@@ -249,10 +272,15 @@ def _checks(interface: str, instance: Instance) -> list[str]:
     return [f"{foreign} drop", f'    oifname "{interface}" ip daddr != {address} drop']
 
 
-def _chain(name: str, field: str, rules: Iterable[Rule]) -> list[str]:
+def _chain(name: str, field: str, rules: Sequence[Rule], nodes: Sequence[Node] = ()) -> list[str]:
     lines = [f"  chain {name} {{"]
-    for rule in rules:
-        match = f"ip {field} {rule.cidr}"
+    matches = [(f"ip {field} {rule.cidr}", rule) for rule in rules]
+    # a rule for a load balancer lets in those who come by it, with their own addresses
+    matches += [
+        (f"ct original ip daddr {node.public}", rule)
+        for rule, node in balancers.through(nodes, rules)
+    ]
+    for match, rule in matches:
         if rule.protocol in ("tcp", "udp"):
             match += f" {rule.protocol} dport {rule.from_}-{rule.to}"
         elif rule.protocol in ("icmp", "1"):

@@ -12,7 +12,7 @@ from lab.lab import Lab
 from lab.machines import network, routes, virtual
 from lab.machines.image import virtual_image
 from lab.machines.machine import EXIT_REBOOT, Machine
-from lab.machines.state import AttachedVolume, Instance, RegionState
+from lab.machines.state import AttachedVolume, Instance, Node, RegionState
 from lab.machines.virtual import VirtualMachine
 
 log = logging.getLogger(__name__)
@@ -41,10 +41,12 @@ class Reconciler:
     hosts: dict[str, Host] = field(default_factory=dict)
     loops: dict[str, str] = field(default_factory=dict)
     port_25_blocked: bool = False
+    nodes: tuple[Node, ...] = ()
 
     def follow(self, state: RegionState) -> None:
         """One pass; a change waits for a later one while its address or disk is in use."""
         self.port_25_blocked = state.port_25_blocked
+        self._connect_nodes(state.nodes)
         instances = {i.id: i for i in state.instances}
         wanted = {i.id: i for i in state.instances if i.state in ("pending", "running")}
         for identity, host in list(self.hosts.items()):
@@ -61,6 +63,17 @@ class Reconciler:
         self._forget_volumes({volume.id for volume in state.volumes})
         known = self._apply_rules()
         routes.apply(self.lab, known, self.lab.directory / "routes")
+
+    def _connect_nodes(self, wanted: tuple[Node, ...]) -> None:
+        """Links of load balancers' nodes, from which they check their targets."""
+        held = {node.id: node for node in self.nodes}
+        self.nodes = wanted
+        for node in wanted:
+            if held.pop(node.id, None) is None:
+                network.connect(self.lab, network.node_link(self.lab, node))
+                network.configure(network.node_link(self.lab, node))
+        for node in held.values():
+            network.disconnect(self.lab, network.node_link(self.lab, node))
 
     def close(self) -> None:
         """Power all machines off in parallel, and keep the disks."""
@@ -140,7 +153,9 @@ class Reconciler:
         """Apply the rules of all existing instances, and return these."""
         known = [*(h.instance for h in self.hosts.values() if h.closing is None), *new]
         file = self.lab.directory / "rules.nft"
-        network.apply_rules(self.lab, known, file, port_25_blocked=self.port_25_blocked)
+        network.apply_rules(
+            self.lab, known, file, port_25_blocked=self.port_25_blocked, nodes=self.nodes
+        )
         return known
 
     def _boot(self, host: Host) -> None:

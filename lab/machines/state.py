@@ -56,6 +56,31 @@ class Instance(_Model):
     egress: tuple[Rule, ...]
 
 
+class Listener(_Model):
+    """A port of a load balancer's node: who gets its new connections, whose connections go on.
+
+    By private addresses.
+    """
+
+    port: int
+    targets: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+class Node(_Model):
+    """A load balancer in one zone; `id` is that of its network interface."""
+
+    id: str
+    address: str
+    public: str
+    subnet_cidr: str
+    vpc_cidr: str
+    powered: bool
+    listeners: tuple[Listener, ...]
+    ingress: tuple[Rule, ...]
+    egress: tuple[Rule, ...]
+
+
 class Volume(_Model):
     """A data volume that exists, attached or not."""
 
@@ -76,5 +101,6 @@ class RegionState(_Model):
 
     instances: tuple[Instance, ...]
     volumes: tuple[Volume, ...]
+    nodes: tuple[Node, ...] = ()
     private_zones: tuple[PrivateZone, ...]
     port_25_blocked: bool = False

@@ -31,6 +31,11 @@ class Clients:
         return self._client("ec2")
 
     @cached_property
+    def elbv2(self) -> Any:
+        """Elastic Load Balancing, version 2."""
+        return self._client("elbv2")
+
+    @cached_property
     def iam(self) -> Any:
         """IAM."""
         return self._client("iam")
@@ -99,6 +104,8 @@ class Kind:
     delete_before_replace: bool = False
     # gives a preview's error about the inputs; unknown names are checked elsewhere
     problem: Callable[[Properties], str | None] = lambda _: None
+    # the inputs, by those before and those now, whose change replaces it in this case
+    forces: Callable[[Properties, Properties], frozenset[str]] = lambda _, __: frozenset()
     importer: Importer = lambda _, identity: (identity, {})
 
 

@@ -10,7 +10,16 @@ from google.protobuf import empty_pb2, struct_pb2
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from lab.provider import health_checks, hosts, identity, network, ses, storage, zones
+from lab.provider import (
+    health_checks,
+    hosts,
+    identity,
+    load_balancers,
+    network,
+    ses,
+    storage,
+    zones,
+)
 from lab.provider.imports import ImportRefused
 from lab.provider.invokes import INVOKES, InvokeError
 from lab.provider.kinds import Clients, Kind, Properties
@@ -23,6 +32,7 @@ KINDS: dict[str, Kind] = {
     **health_checks.KINDS,
     **storage.KINDS,
     **ses.KINDS,
+    **load_balancers.KINDS,
 }
 RANDOM = 7
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -162,7 +172,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         tagged = "tags" in kind.inputs and kind.update is not None and held is not None
         if tagged and held != self.clients.tags(news) and "tags" not in {*ignored, *changed}:
             changed.append("tags")
-        replaces = [name for name in changed if name in kind.replaces or kind.update is None]
+        forced = kind.replaces | kind.forces(olds, news)
+        replaces = [name for name in changed if name in forced or kind.update is None]
         if not changed:
             return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
         of = provider_pb2.PropertyDiff

@@ -91,12 +91,17 @@ def _values(p: Properties) -> list[str]:
 
 def _record_set(p: Properties) -> dict[str, Any]:
     """A record set in the API's form (record.go, expandResourceRecordSet)."""
-    record_set: dict[str, Any] = {
-        "Name": p["name"],
-        "Type": p["type"],
-        "TTL": int(p["ttl"]),
-        "ResourceRecords": [{"Value": value} for value in _values(p)],
-    }
+    record_set: dict[str, Any] = {"Name": p["name"], "Type": p["type"]}
+    if p.get("aliases"):
+        (alias,) = p["aliases"]
+        record_set["AliasTarget"] = {
+            "HostedZoneId": alias["zoneId"],
+            "DNSName": alias["name"],
+            "EvaluateTargetHealth": alias["evaluateTargetHealth"],
+        }
+    else:
+        record_set["TTL"] = int(p["ttl"])
+        record_set["ResourceRecords"] = [{"Value": value} for value in _values(p)]
     if p.get("multivalueAnswerRoutingPolicy"):
         record_set["MultiValueAnswer"] = True
     for ours, theirs in (("setIdentifier", "SetIdentifier"), ("healthCheckId", "HealthCheckId")):
@@ -135,10 +140,20 @@ def read_record(c: Clients, _: str, p: Properties) -> Properties | None:
         "zoneId": zone,
         "name": name,
         "type": kind,
-        "ttl": found.get("TTL", 0),
-        "records": values,
         "fqdn": name,
     }
+    if target := found.get("AliasTarget"):
+        # record.go, normalizeAliasName
+        alias = target["DNSName"].rstrip(".").lower()
+        read["aliases"] = [
+            {
+                "name": alias,
+                "zoneId": target["HostedZoneId"],
+                "evaluateTargetHealth": target["EvaluateTargetHealth"],
+            }
+        ]
+    else:
+        read |= {"ttl": found.get("TTL", 0), "records": values}
     # one that somebody took away by hand is read as none; what was never there is absent
     if "HealthCheckId" in found or p.get("healthCheckId"):
         read["healthCheckId"] = found.get("HealthCheckId", "")
@@ -206,7 +221,8 @@ KINDS = {
     ),
     "aws:route53/record:Record": Kind(
         names(
-            "zoneId name type ttl records setIdentifier multivalueAnswerRoutingPolicy healthCheckId"
+            "zoneId name type ttl records aliases setIdentifier multivalueAnswerRoutingPolicy "
+            "healthCheckId"
         ),
         create_record,
         read_record,

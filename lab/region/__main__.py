@@ -8,7 +8,7 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
-from lab.region import dns_server, health, metadata
+from lab.region import balancers, dns_server, health, metadata
 from lab.region.app import Region
 from lab.region.memory import Memory
 
@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--ready", type=Path, help="a file to make when everything listens")
     parser.add_argument("--consoles", type=Path, help="the directory of the machines' consoles")
     parser.add_argument("--checkers", help="the network namespace of Route53's health checkers")
+    parser.add_argument("--nodes", help="how the namespaces of load balancers' nodes begin")
     given = parser.parse_args()
     memory = Memory(consoles=given.consoles)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -38,6 +39,8 @@ def main() -> None:
         metadata.serve(memory, address, int(port))
     if given.checkers:
         health.serve(memory.health, given.checkers)
+    if given.nodes:
+        balancers.serve(memory.balancers, given.nodes)
     server = make_server("127.0.0.1", given.port, Region(memory), threaded=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if given.ready:

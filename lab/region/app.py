@@ -14,7 +14,16 @@ import lab.region.backends  # noqa: F401 (sets moto up before it loads)
 from lab.region import control_api
 from lab.region.errors import ApiError, answer
 from lab.region.memory import Memory
-from lab.region.rules import account, ec2, health_checks, permissions, route53, s3, ses
+from lab.region.rules import (
+    account,
+    ec2,
+    health_checks,
+    load_balancers,
+    permissions,
+    route53,
+    s3,
+    ses,
+)
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 JSON = "application/json"
@@ -67,7 +76,15 @@ class Region:
             permissions.judge(self._memory, key, f"{service}:{action}", "*", {})
         if (content := account.answer(self._memory, service, request, body)) is not None:
             return Response(content, content_type=JSON)(environ, start_response)
+        action, parameters = "", dict[str, str]()
+        if service == "elasticloadbalancing":
+            parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
+            action = parameters.get("Action", "")
+        if action in load_balancers.BEFORE:
+            load_balancers.BEFORE[action](self._memory, parameters)
         result = list(self._moto(environ, start_response))
+        if action in load_balancers.AFTER:
+            load_balancers.AFTER[action](self._memory, parameters)
         if service == "ses":
             ses.after_any_call()
         return result

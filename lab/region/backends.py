@@ -29,6 +29,11 @@ def route53() -> Any:
     return get_backend("route53")[ACCOUNT]["aws"]
 
 
+def elbv2() -> Any:
+    """moto's load balancers of the account in the lab's region."""
+    return get_backend("elbv2")[ACCOUNT][REGION]
+
+
 def iam() -> Any:
     """moto's IAM of the account."""
     return get_backend("iam")[ACCOUNT]["aws"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from lab.region import backends, names, power
+from lab.region import backends, balancers, names, power
 from lab.region.memory import Memory, ZoneDifferences
 
 
@@ -115,8 +115,42 @@ def state(memory: Memory) -> dict[str, Any]:
     return {
         "instances": found,
         "volumes": volumes,
+        "nodes": [_node(memory, one, node) for one, node in _nodes()],
         "privateZones": zones,
         "port25Blocked": memory.port_25_blocked,
+    }
+
+
+def _nodes() -> list[tuple[Any, balancers.Node]]:
+    found = backends.elbv2().load_balancers.values()
+    return [(one, node) for one in found for node in balancers.nodes_of(one)]
+
+
+def _node(memory: Memory, balancer: Any, node: balancers.Node) -> dict[str, Any]:
+    """A load balancer's node, and where it sends connections for each of its ports."""
+    subnet, interface = node.interface.subnet, node.interface
+    known = memory.balancers
+
+    def addresses(instances: list[str]) -> list[str]:
+        return [balancers.private_address(instance) for instance in instances]
+
+    return {
+        "id": node.id,
+        "address": interface.private_ip_address,
+        "public": node.public,
+        "subnetCidr": subnet.cidr_block,
+        "vpcCidr": backends.ec2().get_vpc(subnet.vpc_id).cidr_block,
+        "powered": node.zone not in memory.cut_zones,
+        "listeners": [
+            {
+                "port": port,
+                "targets": addresses(known.receiving(node, group)),
+                "kept": addresses(known.kept(node, group)),
+            }
+            for port, group in balancers.groups_of(balancer).items()
+        ],
+        "ingress": _rules(interface.group_set, "ingress_rules"),
+        "egress": _rules(interface.group_set, "egress_rules"),
     }
 
 
@@ -184,6 +218,8 @@ def leftovers() -> list[str]:
         if g.name != "default"
     ]
     left += [f"internet gateway {g}" for g in ec2.internet_gateways]
+    left += [f"load balancer {b.name}" for b in backends.elbv2().load_balancers.values()]
+    left += [f"target group {g.name}" for g in backends.elbv2().target_groups.values()]
     left += [f"bucket {name}" for name in backends.s3().buckets]
     left += [f"role {r.name}" for r in backends.iam().roles.values()]
     left += [f"instance profile {p.name}" for p in backends.iam().instance_profiles.values()]

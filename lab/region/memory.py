@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from lab.region.balancers import Balancers
 from lab.region.health import Health
 
 
@@ -55,6 +56,7 @@ class Memory:
     consoles: Path | None = None
     names: OtherNames = field(default_factory=OtherNames)
     health: Health = field(default_factory=Health)
+    balancers: Balancers = field(default_factory=Balancers)
     zones: ZoneDifferences = field(default_factory=ZoneDifferences)
     boots: dict[str, int] = field(default_factory=dict)
     pointers: dict[str, str] = field(default_factory=dict)

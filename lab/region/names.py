@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.region import backends
+from lab.region import backends, balancers
 from lab.region.memory import Memory
 from mail.txt import zone_file
 
@@ -136,6 +136,10 @@ def records(
         if record.type in ("SOA", "NS") and record.name == zone:
             continue
         name = record.name.replace("\\052", "*")
+        if record.alias_target:
+            found = _balancer(memory, record.alias_target["DNSName"]) or []
+            entries += [(name, record.type, AMAZON_TTL, address) for address in found]
+            continue
         values = [zone_file(value) for value in record.records]
         entries += [(name, record.type, int(record.ttl or 0), value) for value in values]
     return entries
@@ -160,6 +164,12 @@ def _answering(memory: Memory, sets: Sequence[Any], at_most: int | None) -> list
     return found
 
 
+def _balancer(memory: Memory, name: str) -> list[str] | None:
+    """The addresses of a load balancer by its own name; None if it is no such name."""
+    plain = name.rstrip(".").lower().removeprefix("dualstack.")
+    return balancers.answers(memory.balancers, memory.cut_zones, plain)
+
+
 def _infrastructure(memory: Memory, name: str) -> Found:
     """Names outside all zones: name servers, services, Amazon's host names, reverse names."""
     own, service = memory.names.own_address, memory.names.service_address
@@ -172,6 +182,8 @@ def _infrastructure(memory: Memory, name: str) -> Found:
         return Found(".", [("A", AMAZON_TTL, _dashed(plain, "ec2-"))], True)
     if plain.endswith(".ec2.internal") and plain.startswith("ip-"):
         return Found(".", [("A", AMAZON_TTL, _dashed(plain, "ip-"))], True)
+    if (addresses := _balancer(memory, plain)) is not None:
+        return Found(".", [("A", AMAZON_TTL, address) for address in addresses], True)
     if service and (plain in memory.names.services or plain.endswith("amazonaws.com")):
         return Found(".", [("A", AMAZON_TTL, service)], True)
     if name.endswith(".in-addr.arpa."):

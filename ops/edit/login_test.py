@@ -23,7 +23,7 @@ def run(found: Target, outputs: Outputs, login: str, password: str) -> list[dict
     """
     rows: list[dict[str, Any]] = []
     right = login not in outputs.disabled and password == outputs.passwords.get(login)
-    for gateway in outputs.gateways:
+    for gateway in outputs.entrances:
         wrong = not right and any(map(_is_wrong, rows))
         rows += _at(found, outputs, gateway, login, password, wrong)
     if any(map(_is_wrong, rows)):

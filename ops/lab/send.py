@@ -20,9 +20,10 @@ from ops.outputs import Host, Outputs
 def by_login(
     internet: Internet, outputs: Outputs, gateway: Host, port: int, login: str, subject: str
 ) -> Sent:
-    """A mail program on the internet, with a login of the stack's, at one of its gateways."""
+    """A mail program on the internet, with a login of the stack's, at a gateway or their name."""
     started = time.time()
-    with internet.connect(gateway.name, gateway.address, port) as session:
+    address = gateway.address or internet.resolve(gateway.name)[0]
+    with internet.connect(gateway.name, address, port) as session:
         session.login(login, outputs.passwords[login])
         session.send_message(send.compose(login, RECIPIENT, subject))
         # the TLS context has verified the name in the certificate
@@ -41,6 +42,8 @@ def by_each_way(internet: Internet, outputs: Outputs) -> list[Sent]:
         sender, subject = f"app@{client.name.partition('.')[2]}", unique("from the client's shell")
         with on_the_way(lab, client, f"`mail` as {sender} on {client.name}"):
             sent.append(send.by_shell(lab, client.instance_id, sender, subject))
+    if outputs.submission.load_balancer:
+        gateway = outputs.entrances[0]
     for login in [login for login in outputs.logins if login not in outputs.disabled][:1]:
         for port in (587, 465):
             what = f"sending as {login} by {gateway.name}, port {port}"

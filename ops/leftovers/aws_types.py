@@ -158,6 +158,10 @@ _VPC = Listed("VPC", "describe_vpcs", "Vpcs", "VpcId", _free("five in a region")
 
 # By Pulumi's token. The stack makes no NAT gateways and no snapshots, but others tag theirs as its.
 TYPES = {
+    "aws:lb/loadBalancer:LoadBalancer": AwsType(tagged=True, begun=begun.balancer),
+    "aws:lb/targetGroup:TargetGroup": AwsType(tagged=True, begun=begun.target_group),
+    "aws:lb/listener:Listener": AwsType(tagged=True, begun=begun.listener),
+    "aws:lb/targetGroupAttachment:TargetGroupAttachment": AwsType(),
     "aws:ec2/instance:Instance": AwsType(tagged=True, prefix="i-", listed=_INSTANCE),
     "aws:ec2/natGateway:NatGateway": AwsType(listed=_NAT_GATEWAY),
     ADDRESS: AwsType(tagged=True, prefix="eipalloc-"),

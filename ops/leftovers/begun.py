@@ -140,6 +140,23 @@ def health_check(client: Client, inputs: Inputs) -> Iterator[str]:
                 yield check["Id"]
 
 
+def balancer(client: Client, inputs: Inputs) -> Iterator[str]:
+    found = client("elbv2").describe_load_balancers(Names=[inputs["name"]])["LoadBalancers"]
+    return (each["LoadBalancerArn"] for each in found)
+
+
+def target_group(client: Client, inputs: Inputs) -> Iterator[str]:
+    found = client("elbv2").describe_target_groups(Names=[inputs["name"]])["TargetGroups"]
+    return (each["TargetGroupArn"] for each in found)
+
+
+def listener(client: Client, inputs: Inputs) -> Iterator[str]:
+    arn = inputs["loadBalancerArn"]
+    for found in client("elbv2").describe_listeners(LoadBalancerArn=arn)["Listeners"]:
+        if found["Port"] == inputs["port"]:
+            yield found["ListenerArn"]
+
+
 def record(client: Client, inputs: Inputs) -> Iterator[str]:
     """Only a record with our values: the name may have a record of somebody else.
 
@@ -151,10 +168,17 @@ def record(client: Client, inputs: Inputs) -> Iterator[str]:
         HostedZoneId=zone, StartRecordName=name, StartRecordType=kind, MaxItems=PAGE
     )
     quoted = kind in ("TXT", "SPF")
-    wanted = sorted(f'"{value}"' if quoted else value for value in inputs["records"])
+    wanted = sorted(f'"{value}"' if quoted else value for value in inputs.get("records", ()))
+    wanted += [_plain(alias["name"]) for alias in inputs.get("aliases", ())]
     for held in found["ResourceRecordSets"]:
         values = sorted(record["Value"] for record in held.get("ResourceRecords", []))
+        values += [_plain(held["AliasTarget"]["DNSName"])] if "AliasTarget" in held else []
         # Route53 writes a wildcard as \052
         same = (held["Name"].replace("\\052", "*"), held["Type"]) == (f"{name}.", kind)
         if same and values == wanted and held.get("SetIdentifier") == identifier:
             yield "_".join((zone, name, kind, *([identifier] if identifier else [])))
+
+
+def _plain(name: str) -> str:
+    """What an alias leads to: Route53 adds a dot, and its console "dualstack." to a balancer's."""
+    return name.rstrip(".").lower().removeprefix("dualstack.")

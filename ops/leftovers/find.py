@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.naming import bucket_name, owner_tags
-from ops.leftovers import network, records, roles, ses
+from ops.leftovers import balancers, network, records, roles, ses
 from ops.leftovers.left import Left
 from settings import Settings
 
@@ -42,6 +42,7 @@ def owned(
 ) -> Iterator[Left]:
     """Resources that have a stack's tags or name, whatever the stack's settings."""
     tags = owner_tags(project, stack)
+    yield from balancers.find(client("elbv2"), tags)
     yield from network.find(client("ec2"), tags, hosts)
     account = client("sts").get_caller_identity()["Account"]
     yield from roles.bucket(client("s3"), bucket_name(project, stack, account))

@@ -125,6 +125,8 @@ def _record(zone: str, held: Mapping[str, Any]) -> Left:
 
 
 def _values(held: Mapping[str, Any]) -> list[str]:
+    if target := held.get("AliasTarget"):
+        return [f"an alias of {target['DNSName'].rstrip('.')}"]
     raw = [txt.zone_file(record["Value"]) for record in held.get("ResourceRecords", [])]
     name, kind = txt.zone_file(held["Name"].rstrip(".")), held["Type"]
     text = "\n".join(zonefile.line(name, kind, 0, value) for value in raw)

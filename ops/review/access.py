@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from components.load_balancer import NAME
 from ops.review.change import Change
 
 SSH = "22"
 EVERYBODY = "0.0.0.0/0"
-OURS = "hosts of the stack"
+OURS, BALANCER = "hosts of the stack", "the load balancer"
 Way = tuple[str, str, str]  # protocol, port, network
 
 
@@ -17,10 +18,13 @@ def ways(change: Change, when: str, kind: str = "SecurityGroupIngressRule") -> s
     for step in change.preview.of(kind):
         if step.op == "delete" and any(step.name.startswith(f"{group}-") for group in groups):
             continue  # it goes with the last host of its group, and is closed for nobody
+        if step.name.startswith(f"{NAME}-out-"):
+            continue  # what a load balancer sends to gateways
         if rule := step.before if when == "before" else step.after:
             first, last = (f"{rule.get(key, '')}" for key in ("fromPort", "toPort"))
             port = first if first == last else f"{first} to {last}"
-            network = rule.get("cidrIpv4") or rule.get("cidrIpv6") or OURS
+            inside = BALANCER if step.name.startswith(f"{NAME}-in-") else OURS
+            network = rule.get("cidrIpv4") or rule.get("cidrIpv6") or inside
             found.add((str(rule.get("ipProtocol")), port, network))
     return found
 

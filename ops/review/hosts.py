@@ -47,6 +47,7 @@ def sentences(change: Change) -> Iterator[str]:
 
 def _server(change: Change) -> Iterator[str]:
     """What mail programs and clients connect to, if that changes."""
+    yield from _balanced(change)
     new = change.after.submission_name
     old = change.before.submission_name if change.before else new
     if old == new:
@@ -57,6 +58,21 @@ def _server(change: Change) -> Iterator[str]:
         if stays
         else "mail programs have to be told the new server."
     )
+
+
+def _balanced(change: Change) -> Iterator[str]:
+    """Whether a load balancer comes, or goes."""
+    after = change.after.submission
+    if change.before is None or change.before.submission.load_balancer == after.load_balancer:
+        return
+    name = change.after.submission_name
+    if after.load_balancer:
+        yield (
+            f"587 and 465 of {name} are a load balancer's from now on. Those of the gateways are "
+            "open to it alone: programs that use a gateway's own name no longer reach them."
+        )
+    else:
+        yield f"{name} leads to the gateways themselves again; the load balancer goes."
 
 
 def _drained(change: Change) -> Iterator[str]:

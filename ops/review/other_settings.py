@@ -17,6 +17,7 @@ TOLD = {
     ("gateways", "*", "dataVolumeGiB"),
     ("gateways", "*", "drain"),
     ("submission", "name"),
+    ("submission", "loadBalancer"),
     *(
         (key,)
         for key in (

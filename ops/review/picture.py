@@ -47,7 +47,8 @@ def _gateways(change: Change) -> Iterator[str]:
         mark = "added" if change.renamed else _host_mark(change, names[0])
         yield _line("gateway", Node(f"{names[0]}<br/>gateway", mark))
     else:
-        yield f'  subgraph gateway["{change.after.submission_name}"]'
+        kind = "<br/>load balancer" if change.after.submission.load_balancer else ""
+        yield f'  subgraph gateway["{change.after.submission_name}{kind}"]'
         for number, name in enumerate(names):
             yield _line(f"gateway{number}", Node(f"{name}<br/>gateway", _host_mark(change, name)))
         yield "  end"

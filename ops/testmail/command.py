@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ops import durations, not_up
+from ops import durations, not_up, submission
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, target
@@ -127,7 +127,7 @@ def _test(
 
 def _run(found: Target, outputs: Outputs, report: Report, clock: Clock) -> Report:
     """Send it by the first gateway that can be reached, and wait for what is said of it."""
-    for gateway in outputs.taking or outputs.gateways:
+    for gateway in outputs.entrances:
         try:
             return _by(found, outputs, gateway, replace(report, gateway=gateway.name), clock)
         except NotReached as error:
@@ -145,6 +145,8 @@ def _by(found: Target, outputs: Outputs, gateway: Host, report: Report, clock: C
             with step(f"{test.login} logs in at {gateway.name}, port {report.port}"):
                 way = logged_in(found, outputs, gateway, report.port, test.login)
                 session = opened.enter_context(way)
+            if not gateway.address:  # which one it is, behind the name of all
+                gateway = outputs.named(submission.greeting(session))
             mailbox = _mailbox(found, outputs, gateway, test, opened)
             with step(f"{gateway.name} takes the message"):
                 taken = hand_in(session, test)

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from components.network import BASE_EGRESS, EVERYWHERE, GATEWAY_IN, IMAPS, SMTP, Service
+from components.network import (
+    BALANCED_IN,
+    BASE_EGRESS,
+    EVERYWHERE,
+    GATEWAY_IN,
+    IMAPS,
+    SMTP,
+    Service,
+)
 from ops.account import Clients
 from ops.errors import StackError
 from ops.outputs import Host, Outputs
@@ -64,7 +72,8 @@ def check(expected: Outputs, host: Host, group: Group) -> Result:
     result = Result("group", host.name)
     smarthost = expected.smarthost
     mail = Service("tcp", smarthost.port) if smarthost else SMTP
-    ingress = (*GATEWAY_IN, IMAPS) if expected.mailboxes else GATEWAY_IN
+    services = BALANCED_IN if expected.submission.load_balancer else GATEWAY_IN
+    ingress = (*services, IMAPS) if expected.mailboxes else services
     wanted = [("in", service.name, service, group.ingress) for service in ingress]
     wanted.append(("out", "mail", mail, group.egress))
     wanted += [("out", service.name, service, group.egress) for service in BASE_EGRESS]

@@ -2,10 +2,11 @@
 
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from components.naming import tables_key
+from components.targets import lacks
 from ops import guessing
 from ops.errors import AwsError, StackError
 from ops.guessing import Limit
@@ -27,10 +28,12 @@ NOW = ("sh", "-c", ANEW)
 
 @dataclass(frozen=True)
 class Probes:
-    """How names, ports and hosts are reached. `group_of` raises NoAccess, as `status_of` does.
+    """How names, ports and hosts are reached.
 
-    `down` says why a host answers nothing, if its place knows, and `limit` whether it limits our
-    address for failed logins (guessing.Unknown).
+    `group_of` and `target_of` raise NoAccess, as `status_of` does. `down` says why a host answers
+    nothing, if its place knows, and `limit` whether it limits our address for failed logins
+    (guessing.Unknown). `target_of` says why a load balancer's target groups, by their ARNs, send a
+    gateway nothing; "" if they do.
     """
 
     names: Names
@@ -40,6 +43,7 @@ class Probes:
     group_of: Callable[[Host], Group]
     down: Callable[[Host], Down | None]
     limit: Callable[[Host], Limit | None]
+    target_of: Callable[[Host, Sequence[str]], str] = lambda _, __: ""
 
 
 def vantage(target: Target, expected: Outputs) -> Probes:
@@ -53,6 +57,7 @@ def vantage(target: Target, expected: Outputs) -> Probes:
         _group(target),
         target.down,
         lambda host: guessing.limit(target, expected, host),
+        _target(target),
     )
 
 
@@ -82,3 +87,15 @@ def _group(target: Target) -> Callable[[Host], Group]:
             raise NoAccess(str(error)) from None
 
     return read
+
+
+def _target(target: Target) -> Callable[[Host, Sequence[str]], str]:
+    def why(host: Host, groups: Sequence[str]) -> str:
+        try:
+            with target.account() as client:
+                found = [lacks(client("elbv2"), arn, host.instance_id) for arn in groups]
+        except (StackError, AwsError) as error:
+            raise NoAccess(str(error)) from None
+        return "; ".join(filter(None, found))
+
+    return why

@@ -14,7 +14,9 @@ def check(world: World) -> list[Result]:
     for domain in e.domains:
         keys = dict.fromkeys(domain.selectors, "")
         others += records.domain(domain.name, policy="", keys=keys, exchanges=("",))
-    known = {(one.name, one.kind) for one in others} | {(e.submission.host, "A")}
+    known = {(one.name, one.kind) for one in others} | {
+        (e.submission.host, kind) for kind in ("A", "CNAME")
+    }
     results = []
     for record in e.records:
         if (record.name, record.kind) in known or spf.policies(record.values):

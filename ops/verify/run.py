@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from ops.outputs import Host, Outputs
 from ops.verify import (
     addresses,
+    balancer,
     causes,
     dkim,
     dmarc,
@@ -60,7 +61,10 @@ def _checks(expected: Outputs, probes: Probes) -> Iterator[Result]:
             seen.append(ports.check(gateway, port, session))
             yield seen[-1]
         yield from limited.check(gateway, seen, probes)
-    yield from submission.check(world, probes)
+    if expected.submission.load_balancer:
+        yield from balancer.check(world, probes)
+    else:
+        yield from submission.check(world, probes)
     shared = spf.check_shared(world)
     yield from shared
     for domain in expected.domains:
@@ -105,7 +109,9 @@ def _sessions(
     world: World, probes: Probes, gateway: Host
 ) -> Iterator[tuple[int, talk.SmtpSession]]:
     """What each port of a gateway says."""
-    for port in (*PORTS, talk.IMAPS) if world.expected.mailboxes else PORTS:
+    # with a load balancer, the others are asked through it
+    tried = (talk.SMTP,) if world.expected.submission.load_balancer else PORTS
+    for port in (*tried, talk.IMAPS) if world.expected.mailboxes else tried:
         takes = [ports.ELSEWHERE, *(mx.recipients(world) if port == talk.SMTP else [])]
         yield port, talk.probe(probes.connect, probes.trust, gateway, port, takes)
 

@@ -64,6 +64,11 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 "is taken away with what waits there"
             )
     if len(s.gateways) == 1:
+        if s.submission.load_balancer:
+            yield (
+                "mail-relay:submission.loadBalancer: true: there is one gateway, which takes all "
+                "connections by its own address; leave this out, or give several gateways"
+            )
         return
     example = f"mail.{s.gateway_domain}"
     if s.submission.name is None:

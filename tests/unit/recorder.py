@@ -98,6 +98,11 @@ class Recorder(runtime_mocks.Mocks):
             outputs["sesSmtpPasswordV4"] = "a-password-of-SES"
         if args.typ == "aws:route53/zone:Zone":
             outputs |= {"zoneId": f"Z-{args.inputs['name']}", "nameServers": ["b.ns", "a.ns"]}
+        if args.typ == "aws:lb/loadBalancer:LoadBalancer":
+            dns = f"{args.name}-1.elb.us-east-1.amazonaws.com"
+            outputs |= {"arn": f"arn-of-{args.name}", "dnsName": dns, "zoneId": "Z26RNL4JYFTOTI"}
+        if args.typ == "aws:lb/targetGroup:TargetGroup":
+            outputs["arn"] = f"arn-of-{args.name}"
         if args.typ == "pulumi:index:Stash":
             outputs["output"] = args.inputs["input"]
         outputs.setdefault("name", args.name)

@@ -53,7 +53,11 @@ SEVERAL: dict[str, Any] = {
     "submission": {"name": "mail.try.up.co.example"},
 }
 OF_SEVERAL = ("name", "zone", "instanceType", "dataVolumeGiB", "drain")
-OTHER = {"smarthost.ses": SES, **{f"gateways.{key}": SEVERAL for key in OF_SEVERAL}}
+OTHER = {
+    "smarthost.ses": SES,
+    "submission.loadBalancer": SEVERAL,
+    **{f"gateways.{key}": SEVERAL for key in OF_SEVERAL},
+}
 # for each key of the settings another value; where a list has keys, it is of the first item
 ROWS: dict[str, Any] = {
     "gateway.name": "mx.try.up.co.example",
@@ -66,6 +70,7 @@ ROWS: dict[str, Any] = {
     "gateways.drain": True,
     "discard": ["mx4.try.up.co.example"],
     "submission.name": "smtp.try.up.co.example",
+    "submission.loadBalancer": True,
     "domains.name": "in.news.example",
     "domains.selectors": ["s1", "s2"],
     "domains.retired": ["s0"],

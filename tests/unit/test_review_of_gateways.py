@@ -140,3 +140,18 @@ def test_a_gateway_that_drains_is_told_and_one_that_takes_mail_again() -> None:
     (said,) = sentences(change(before=takes, after=drains))
     assert said.startswith(f"The gateway {TWO} takes no mail any more")
     assert sentences(change(before=drains, after=takes)) == [f"The gateway {TWO} takes mail again."]
+
+
+def test_a_load_balancer_that_comes_is_told_and_drawn() -> None:
+    name = {"submission": {**NAME, "loadBalancer": True}}
+    found = change(
+        *(step(INSTANCE, gateway) for gateway in (ONE, TWO)),
+        before=listed(ONE, TWO),
+        after={**listed(ONE, TWO), **name},
+    )
+    assert sentences(found) == [
+        "587 and 465 of mail.relay.example are a load balancer's from now on. Those of the "
+        "gateways are open to it alone: programs that use a gateway's own name no longer reach "
+        "them."
+    ]
+    assert gateways_drawn(found)[0] == 'subgraph gateway["mail.relay.example<br/>load balancer"]'

@@ -33,6 +33,7 @@ class Session(Server):
 
     refusals: dict[str, tuple[int, bytes]]
     sent: list[bytes]
+    ehlo_resp = b"mail.relay.example\nAUTH PLAIN"
 
     def _said(self, verb: str) -> tuple[int, bytes]:
         return self.refusals.get(verb, (250, f"2.0.0 Ok: queued as {ID}".encode()))

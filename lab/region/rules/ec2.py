@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from lab.region import backends, names, power
+from lab.region import backends, balancers, names, power
 from lab.region.errors import REQUEST_ID, ApiError
 from lab.region.memory import Memory
 from lab.region.rules import account, availability, images
@@ -247,8 +247,10 @@ def delete_vpc(_: Memory, parameters: Parameters) -> None:
 def detach_internet_gateway(_: Memory, parameters: Parameters) -> None:
     """Refused while an address of its VPC is in use."""
     vpc = parameters.get("VpcId", "")
-    for address in backends.ec2().addresses:
-        if address.eni is not None and address.eni.subnet.vpc_id == vpc:
+    held = [address.eni for address in backends.ec2().addresses if address.eni is not None]
+    held += [node.interface for node in balancers.all_nodes()]
+    for interface in held:
+        if interface.subnet.vpc_id == vpc:
             raise ApiError(
                 "DependencyViolation",
                 f"Network {vpc} has some mapped public address(es). Please unmap those public "

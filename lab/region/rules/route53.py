@@ -128,7 +128,22 @@ def _apply(apex: str, sets: Sets, action: str, given: dict[str, Any]) -> list[st
         del sets[key]
         return []
     sets[key] = RecordSet(given)
-    return _values(name, kind, given["ResourceRecords"])
+    return _alias(given) or _values(name, kind, given["ResourceRecords"])
+
+
+def _alias(given: dict[str, Any]) -> list[str]:
+    """Why an alias record is refused; the lab has aliases of load balancers only."""
+    if not (target := given.get("AliasTarget")):
+        return []
+    name, zone = target["DNSName"].rstrip(".").lower(), target["HostedZoneId"]
+    plain = name.removeprefix("dualstack.")
+    balancers = backends.elbv2().load_balancers.values()
+    if (plain, zone) in [(b.dns_name.lower(), b.canonical_hosted_zone_id) for b in balancers]:
+        return []
+    return [
+        f"Tried to create an alias that targets {name}., type {given['Type']} in zone {zone}, but "
+        "that target was not found"
+    ]
 
 
 def _differs(record: Any, given: dict[str, Any]) -> bool:

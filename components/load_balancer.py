@@ -1,0 +1,153 @@
+"""The Network Load Balancer before the gateways' 587 and 465, if the stack has one.
+
+TLS passes through it, and gateways see each client's own address. Elastic Load Balancing, "Network
+Load Balancers": target groups, target group attributes, security groups.
+"""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components.account import Account
+from components.host import Host
+from components.identity import Identity
+from components.naming import Tags
+from components.network import SUBMISSION, SUBMISSIONS, Network, Place, Service, allow
+from components.targets import InService
+from settings import Settings
+
+# A gateway that is gone gets no connection after 30 seconds: its second check ends by then.
+CHECK_SECONDS, CHECK_TIMEOUT, CHECK_COUNT = 10, 5, 2
+# What is being sent may be finished; smtpd itself ends a session that is idle for so long.
+DRAIN_SECONDS = 120
+# AWS keeps names of load balancers and target groups to 32 characters, so they are short, and end
+# in the characters that Pulumi adds.
+NAME = "submission"
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """One node with an address in each zone that has a gateway; each spreads over all gateways.
+
+    It takes connections from everywhere, and the gateways' 587 and 465 from it alone. Without
+    `in_service` nobody waits until gateways get connections.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: Network,
+        places: Sequence[Place],
+        group: aws.ec2.SecurityGroup,
+        in_service: InService | None,
+        tags: Tags,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mail-relay:index:LoadBalancer", NAME, None, opts)
+        services, self._in_service = (SUBMISSION, SUBMISSIONS), in_service
+        # a load balancer that is made without a security group never gets one
+        own = network.security_group(NAME, ingress=services, egress=(), ssh_from=())
+        for service in services:
+            out, into = (f"{NAME}-{way}-{service.name}" for way in ("out", "in"))
+            allow(aws.vpc.SecurityGroupEgressRule, out, own, service, group)
+            # holds for clients' connections too, which have the clients' addresses
+            allow(aws.vpc.SecurityGroupIngressRule, into, group, service, own)
+        self.balancer = aws.lb.LoadBalancer(
+            NAME,
+            load_balancer_type="network",
+            internal=False,
+            subnets=[place.subnet.id for place in places],
+            security_groups=[own.id],
+            # without it, a node sends to the gateways of its own zone only
+            enable_cross_zone_load_balancing=True,
+            tags=tags.named(NAME),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # it serves once its subnets have their route to the internet
+                depends_on=[lead for place in places for lead in place.leads],
+                # with fewer zones it is replaced, and its target groups can have one at a time
+                delete_before_replace=True,
+            ),
+        )
+        self.targets = [self._listen(service, network, tags) for service in services]
+        self.register_outputs({"dns_name": self.balancer.dns_name})
+
+    def _listen(self, service: Service, network: Network, tags: Tags) -> aws.lb.TargetGroup:
+        """Declare a port's target group and listener."""
+        name = f"{NAME}-{service.port}"
+        targets = aws.lb.TargetGroup(
+            name,
+            port=service.port,
+            protocol="TCP",
+            target_type="instance",
+            vpc_id=network.vpc.id,
+            # the limits of logins and of wrong passwords are by address
+            preserve_client_ip="true",
+            deregistration_delay=DRAIN_SECONDS,
+            connection_termination=True,
+            # both ports are open or closed together, and 465 is a connection less in the log
+            health_check={
+                "protocol": "TCP",
+                "port": str(SUBMISSIONS.port),
+                "interval": CHECK_SECONDS,
+                "timeout": CHECK_TIMEOUT,
+                "healthy_threshold": CHECK_COUNT,
+                "unhealthy_threshold": CHECK_COUNT,
+            },
+            tags=tags.named(name),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.lb.Listener(
+            name,
+            load_balancer_arn=self.balancer.arn,
+            port=service.port,
+            protocol="TCP",
+            default_actions=[{"type": "forward", "target_group_arn": targets.arn}],
+            tags=tags.named(name),
+            opts=pulumi.ResourceOptions(parent=self.balancer, delete_before_replace=True),
+        )
+        return targets
+
+    def attach(self, host: Host) -> list[pulumi.Resource]:
+        """Send it connections once it serves; complete when it gets them, if the stack waits.
+
+        A gateway that is rebuilt gets none from before its instance ends until the new one serves.
+        """
+        attached = [
+            aws.lb.TargetGroupAttachment(
+                f"{host.name}-{service.port}",
+                target_group_arn=targets.arn,
+                target_id=host.instance.id,
+                opts=pulumi.ResourceOptions(
+                    parent=host, depends_on=[host.served], delete_before_replace=True
+                ),
+            )
+            for service, targets in zip((SUBMISSION, SUBMISSIONS), self.targets, strict=True)
+        ]
+        if self._in_service is None:
+            return [*attached]
+        arns = [targets.arn for targets in self.targets]
+        opts = pulumi.ResourceOptions(parent=host, depends_on=attached)
+        return [self._in_service.until_healthy(host.name, host.instance.id, arns, opts)]
+
+
+def declare(
+    settings: Settings,
+    network: Network,
+    gateways: Sequence[Identity],
+    account: Account,
+    tags: Tags,
+) -> LoadBalancer | None:
+    """Declare the load balancer of these gateways, if the settings have one."""
+    if not settings.submission.load_balancer:
+        return None
+    # it takes one subnet of a zone
+    zones = dict.fromkeys(gateway.own_zone for gateway in settings.gateways)
+    places = [network.place(zone) for zone in zones]
+    return LoadBalancer(
+        network=network,
+        places=places,
+        group=gateways[0].group,
+        in_service=InService(settings.wait.minutes, account) if settings.wait.minutes else None,
+        tags=tags,
+    )

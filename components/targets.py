@@ -1,0 +1,92 @@
+"""Lets `pulumi up` wait until the load balancer sends connections to a rebuilt gateway.
+
+The next gateway is rebuilt only then: AWS takes up to some minutes to register a target, and with
+two gateways nobody would take the connections meanwhile. As in serving.py a hook before a resource
+does the waiting.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from botocore.exceptions import BotoCoreError, ClientError
+
+from components.account import Account
+from components.serving import NotServing
+
+POLL_SECONDS = 5.0
+HEALTHY = "healthy"
+
+
+@dataclass
+class InService:
+    """Waits for targets, `minutes` for those of each gateway."""
+
+    minutes: int
+    account: Account
+
+    def __post_init__(self) -> None:
+        self._hook = pulumi.ResourceHook("target-is-healthy", self._wait)
+
+    def until_healthy(
+        self,
+        host: str,
+        instance: pulumi.Input[str],
+        groups: Sequence[pulumi.Input[str]],
+        opts: pulumi.ResourceOptions,
+    ) -> pulumi.Resource:
+        """Declare the resource that is created once an instance is healthy in all target groups."""
+        hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
+        return pulumi.Stash(
+            f"{host}-balanced",
+            input={"host": host, "instance": instance, "targetGroups": [*groups]},
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=hooks)),
+        )
+
+    async def _wait(self, args: pulumi.ResourceHookArgs) -> None:
+        given: dict[str, Any] = (args.new_inputs or {})["input"]
+        client = self.account.client("elbv2")
+
+        def look() -> list[str]:
+            instance, groups = given["instance"], given["targetGroups"]
+            return [said for arn in groups if (said := lacks(client, arn, instance))]
+
+        await wait(given["host"], look, self.minutes * 60, pulumi.log.info)
+
+
+def lacks(client: Any, arn: str, instance: str) -> str:
+    """Why a target group sends an instance no connections, "" if it does."""
+    name = arn.split("/")[1]
+    try:
+        found = client.describe_target_health(TargetGroupArn=arn, Targets=[{"Id": instance}])[
+            "TargetHealthDescriptions"
+        ]
+    except (ClientError, BotoCoreError) as error:
+        return f"{name}: {error}"
+    health = found[0]["TargetHealth"] if found else {"State": "unused"}
+    if health["State"] == HEALTHY:
+        return ""
+    return f"{name}: {health['State']}. {health.get('Description', '')}".rstrip(". ")
+
+
+async def wait(
+    host: str, look: Callable[[], list[str]], seconds: float, report: Callable[[str], None]
+) -> None:
+    """Return once `look` finds nothing that lacks; NotServing with what does after so long."""
+    deadline, said = time.monotonic() + seconds, list[str]()
+    while problems := await asyncio.to_thread(look):
+        if time.monotonic() > deadline:
+            raise NotServing(
+                f"{host} serves, and after {seconds / 60:.0f} minutes the load balancer still "
+                f"sends it no connections: {'; '.join(problems)}. It asks port 465 from its own "
+                "addresses: `pulumi up --refresh` puts the security groups' rules back. The next "
+                "`pulumi up` waits again"
+            )
+        if problems != said:
+            said = problems
+            report(f"{host}: the load balancer waits: {'; '.join(problems)}")
+        await asyncio.sleep(POLL_SECONDS)
+    report(f"{host}: gets connections from the load balancer")
