@@ -46,9 +46,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     private = client.private_identities(
         settings, network=network, gateways=[*entries.values()], tags=tags
     )
-    addresses = {
-        name: identity.address.public_ip for name, identity in {**entries, **public}.items()
-    }
+    addresses = {name: each.address.public_ip for name, each in {**entries, **public}.items()}
     advise(settings, addresses)
     gateway.publish_addresses(settings, [*entries.values()], zones, tags, judged)
     domains = {

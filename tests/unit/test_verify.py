@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from verify_broken import ALL, Broken
+from verify_broken import ALL as EACH
+from verify_broken import Broken
+from verify_broken_balanced import ALL as BALANCED
 from verify_causes import WORLDS as ONE
 from verify_causes import World
 from verify_causes_from_here import FROM_HERE
@@ -32,6 +34,9 @@ from ops.verify import causes, mx
 from ops.verify.run import passing
 from ops.verify.talk import SmtpSession
 from ops.verify.world import World as Names
+
+ALL = [*EACH, *BALANCED]
+
 
 WORLDS = [*ONE, *SEVERAL, *FROM_HERE]
 
