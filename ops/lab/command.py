@@ -22,10 +22,10 @@ from ops.lab import up as up_
 from ops.lab.options import Name, former
 from ops.lab.stories import STORIES
 from ops.lab.stories.stage import Stage, play, sentence
-from ops.lab.target import LabTarget, lab_of, not_up, running
+from ops.lab.target import LabTarget, lab_of, not_up, running, up_here
 from ops.options import Json
 from ops.outputs import Outputs
-from ops.terminal import notes, print_json, print_table, results, step
+from ops.terminal import notes, print_json, print_table, results, several, step
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -208,7 +208,9 @@ def demo(
             acts.append(asdict(played))
     if json:
         print_json(acts)
-    if not all(act["passed"] for act in acts):
+    failed = [act for act in acts if not act["passed"]]
+    notes.print(f"{len(acts) - len(failed)} of {several(len(acts), 'act', 'acts')} passed.")
+    if failed:
         if edited:
             notes.print(f"The story is that of the example {key}; {edited}", soft_wrap=True)
         raise typer.Exit(1)
@@ -217,21 +219,16 @@ def demo(
 def _ready(lab: Lab, key: str, outputs: Outputs, anyway: bool) -> str:
     """How the stack was edited since it was the example; LabError if that spoils its story."""
     other, new = edits.of(lab, key)
-    said = "; ".join(
-        [
-            *([f"in the lab's stack differ: {', '.join(other)}"] if other else []),
-            *([f"it has besides: {', '.join(new)}"] if new else []),
-        ]
-    )
+    differs = f"in the lab's stack differ: {', '.join(other)}" if other else ""
     again = f"./relay lab up --lab {lab.name} --example {key}"
     if other and not anyway:
         raise control.LabError(
-            f"the story is that of the example {key}; {said}. {again} takes the example again and "
-            "keeps your file beside it; with --anyway the story is played with your stack"
+            f"the story is that of the example {key}; {differs}. {again} takes the example again "
+            "and keeps your file beside it; with --anyway the story is played with your stack"
         )
     if (why := condition.why_not(lab, outputs.hosts)) and not anyway:
         raise control.LabError(f"the story needs all hosts; {why}")
-    return said
+    return "; ".join(filter(None, (differs, f"it has besides: {', '.join(new)}" if new else "")))
 
 
 @app.command()
@@ -246,8 +243,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
             raise typer.Exit(1)
         for what in result["remains"]:
             results.print(f"left: {what}", soft_wrap=True)
-        notes.print(not_up(name), soft_wrap=True)
-        raise typer.Exit(1)
+        raise control.LabError(not_up(name))
     outputs = stack_.outputs(lab)
     placed = outputs.hosts if outputs else ()
     result["zonesWithoutPower"] = power.zones(lab) if placed else []
@@ -308,6 +304,11 @@ def down(name: Name = "dev", json: Json = False) -> None:
     """
     lab = lab_of(name)
     left: list[str] = []
+    if not (control.running(lab) or control.remains(lab)):
+        notes.print(f"There is no lab {name}{up_here(name)}.", soft_wrap=True)
+        if json:
+            print_json({"lab": name, "left": left})
+        return
     if control.running(lab) and stack_.work_dir(lab).exists():
         if stack_.settle(lab):
             with step("pulumi destroy"):

@@ -50,8 +50,13 @@ def _by_name(items: list[object]) -> dict[str, object]:
 
 
 def _plain(value: object, key: str = "") -> object:
-    """A value without secrets, and without what the lab itself sets."""
+    """A value without secrets, without what the lab itself sets, and without its type.
+
+    `pulumi` writes 20 as "20", as it writes all that `config set` is given.
+    """
     if isinstance(value, dict):
         kept = {k: _plain(v) for k, v in value.items() if (key, k) != _OURS}
         return {k: v for k, v in kept.items() if not (isinstance(v, dict) and set(v) == {"secure"})}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)

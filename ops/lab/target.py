@@ -244,9 +244,13 @@ def labs() -> list[str]:
 
 def not_up(name: str, start: str = "") -> str:
     """That a lab is not up, and what starts it; with the labs that are."""
-    text = f"the lab {name} is not up: {start or f'./relay lab up --lab {name}'}"
+    return f"the lab {name} is not up: {start or f'./relay lab up --lab {name}'}{up_here(name)}"
+
+
+def up_here(name: str) -> str:
+    """What is said after a name if other labs are up, or ""."""
     others = [f"--lab {other}" for other in labs() if other != name]
-    return f"{text} (up here: {', '.join(others)})" if others else text
+    return f" (up here: {', '.join(others)})" if others else ""
 
 
 def named(lab: str) -> LabTarget:

@@ -225,3 +225,16 @@ def test_a_region_that_does_not_answer_is_told_with_its_log(
     for call in (region.without_power, region.leftovers):
         with pytest.raises(control.LabError, match="the region of the lab dev does not answer"):
             call(Lab("dev"))
+
+
+def test_a_lab_that_never_was_is_not_taken_away(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.folder.parent / "a").mkdir()
+    monkeypatch.setattr(control, "running", lambda lab: lab.name == "a")
+    monkeypatch.setattr(control, "remains", lambda lab: [])
+    monkeypatch.setattr(control, "remove", None)
+    told: list[str] = []
+    monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
+    result = CliRunner().invoke(app, ["lab", "down", "--lab=aa"])
+    assert (result.exit_code, told) == (0, ["There is no lab aa (up here: --lab a)."])
