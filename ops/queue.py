@@ -195,6 +195,12 @@ class Verb:
         return self.held is None or self.held == (row["queue"] == ON_HOLD)
 
 
+def _no_such_id(silent: Sequence[str], hosts: Sequence[Host]) -> str:
+    if len(silent) == len(hosts):
+        return "no host could be asked"
+    return f"nothing with this id waits{' on the hosts that could be asked' if silent else ''}"
+
+
 def _apply(
     found: Target,
     choice: Choice,
@@ -212,7 +218,7 @@ def _apply(
     rows, silent = _waiting(found, outputs.hosts)
     _tell(silent)
     if unknown := set(choice.ids) - {row["id"] for row in rows}:
-        raise StackError(f"{', '.join(sorted(unknown))}: nothing with this id waits")
+        raise StackError(f"{', '.join(sorted(unknown))}: {_no_such_id(silent, outputs.hosts)}")
     meant = _chosen(rows, choice, verb)
     if meant and confirm:
         confirm(meant)
@@ -221,6 +227,8 @@ def _apply(
         found.run_on(outputs.host(name), *verb.command, text=ids)
     if json:
         print_json(meant)
+    elif len(silent) == len(outputs.hosts):
+        notes.print(f"no message is {verb.done}: no host could be asked")
     elif not meant:
         notes.print(f"no message is {verb.done}: none that waits fits")
     else:
@@ -262,6 +270,8 @@ def list_(
         print_json(rows)
     elif rows:
         print_table("waiting", rows)
+    elif len(silent) == len(hosts):
+        notes.print("no host could be asked")
     else:
         notes.print("nothing waits on the others" if silent else "nothing waits")
     if silent:

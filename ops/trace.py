@@ -59,11 +59,18 @@ def command(
     for text in silent:
         notes.print(f"not asked: {text}", soft_wrap=True)
     if not messages:
-        notes.print(
-            f"no host's log has {what!r}; a log reaches back for 30 days, or to its host's rebuild",
-            soft_wrap=True,
-        )
+        notes.print(_nowhere(what, len(silent), len(outputs.hosts)), soft_wrap=True)
         raise typer.Exit(1)
+
+
+def _nowhere(what: str, silent: int, hosts: int) -> str:
+    """That nothing was found, where so many of the hosts could not be asked."""
+    if silent == hosts:
+        return f"no host could be asked for {what!r}"
+    found = f"no host's log has {what!r}"
+    if silent:
+        found = f"of the hosts that could be asked, none has {what!r} in its log"
+    return f"{found}; a log reaches back for 30 days, or to its host's rebuild"
 
 
 def _json(message: Traced, logins: Collection[str], disabled: Collection[str]) -> dict[str, Any]:

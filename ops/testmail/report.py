@@ -92,7 +92,7 @@ def as_dict(report: Report) -> dict[str, Any]:
 def rows(report: Report) -> Sequence[tuple[str, str]]:
     """The report in words: what of it, and the text."""
     test, said = report.test, report.verdicts
-    told = [("sent", f"{test.subject!r} from {test.sender} to {test.recipient}")]
+    told = [("message", f"{test.subject!r} from {test.sender} to {test.recipient}")]
     if report.queue_id:
         way = f"port {report.port} of {report.gateway}, {report.tls} verified"
         told.append(("by", f"{test.login}, {way}"))

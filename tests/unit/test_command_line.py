@@ -167,11 +167,16 @@ def test_one_is_one(count: int, said: str) -> None:
     assert terminal.several(count, "mouse", "mice") == said
 
 
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_command_has_an_example(name: str) -> None:
+    assert EXAMPLES.get(name)
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_example_is_a_call_that_its_command_takes(name: str) -> None:
     for line in EXAMPLES[name]:
         call = line[line.index("./relay ") :]
-        assert call.startswith(f"./relay {name} ")
+        assert f"{call} ".startswith(f"./relay {name} ")
         arguments = shlex.split(call)[1 + len(name.split()) :]
         LEAVES[name].make_context(name, arguments)  # a UsageError if an option is none of its own
 

@@ -90,3 +90,9 @@ def test_who_tried_and_reached_no_server_is_told_without_one(place: Place) -> No
     shown = run().stdout
     assert f"{FAR}: deferred 2.0.0\n" in shown
     assert "by none" not in shown
+
+
+def test_a_message_that_no_gateway_took_is_not_said_to_be_sent(two: Place) -> None:
+    two.stopped += [GATEWAY, ANOTHER["name"]]
+    names = [line.split(maxsplit=1)[0] for line in run().stdout.splitlines()]
+    assert names == ["message", "result"]
