@@ -153,7 +153,7 @@ def test_a_base_that_cannot_be_read_whole_is_said(
     ("arguments", "said"),
     [
         (("--base=nowhere",), "nowhere^{commit}"),
-        (("--stack=other",), "there is no Pulumi.other.yaml"),
+        (("--stack=other",), "project/Pulumi.other.yaml"),
         (("--file=x",), "--file is for --lab"),
         (("--lab=rev",), "the lab rev is not up"),
     ],

@@ -132,8 +132,9 @@ def _apply(apex: str, sets: Sets, action: str, given: dict[str, Any]) -> list[st
 
 
 def _alias(given: dict[str, Any]) -> list[str]:
-    """Why an alias record is refused; the lab has aliases of load balancers only."""
-    if not (target := given.get("AliasTarget")):
+    """Why an alias record is refused: its load balancer is not there. Other targets are taken."""
+    target = given.get("AliasTarget")
+    if not target or not target["DNSName"].rstrip(".").lower().endswith(".amazonaws.com"):
         return []
     name, zone = target["DNSName"].rstrip(".").lower(), target["HostedZoneId"]
     plain = name.removeprefix("dualstack.")
