@@ -93,3 +93,13 @@ def login_failed(login: str, logins: Collection[str], disabled: Collection[str] 
     if "@" not in login and any(name.startswith(f"{login.lower()}@") for name in known):
         return "there is no such login: a login is a whole address"
     return "there is no such login"
+
+
+def no_yaml(error: Exception) -> str:
+    """What is said, after its name, of a file that a YAML parser or UTF-8 refuses."""
+    if isinstance(error, UnicodeError):
+        return "is no text in UTF-8"
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+    is_tab = r"'\t'" in str(getattr(error, "problem", ""))
+    return f"is no YAML: look at {where}{' (a tab: indent with spaces)' if is_tab else ''}"

@@ -16,6 +16,7 @@ from ruamel.yaml import YAMLError
 from mail import dkim
 from ops.edit import splice
 from ops.errors import StackError
+from ops.plain_words import no_yaml
 from ops.target import Target
 from ops.terminal import shown_path
 from settings import Settings, SettingsError, read
@@ -44,7 +45,7 @@ class StackFile:
         except FileNotFoundError:
             raise StackError(f"there is no {target.file}") from None
         except (YAMLError, UnicodeError) as error:
-            raise SettingsError([f"{name} is no YAML: {error}"]) from None
+            raise SettingsError([f"{name} {no_yaml(error)}"]) from None
         for where, found in ((name, self._content), (f"{name}: config", self._config)):
             if not isinstance(found, dict):
                 raise SettingsError([f"{where}: give keys with their values"])

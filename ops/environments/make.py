@@ -11,6 +11,7 @@ from ops.edit.stack_file import PREFIX, readable
 from ops.environments import backend, roots
 from ops.environments.mapping import Wanted, environment, expiry
 from ops.outputs import Outputs
+from ops.plain_words import no_yaml
 from ops.settle.locks import unlocked
 from ops.settle.settle import settle
 from ops.target import Target
@@ -57,7 +58,7 @@ def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:
     try:
         content = yaml.safe_load(_text(source)) or {}
     except yaml.YAMLError as error:
-        raise SettingsError([f"{source} is no YAML: {error}"]) from None
+        raise SettingsError([f"{source} {no_yaml(error)}"]) from None
     config = content.pop("config", None) or {}
     return config, read(readable(config)), content
 

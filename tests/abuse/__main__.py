@@ -58,6 +58,8 @@ def _running(set_up: str, running: str | None) -> Iterator[Lab]:
         yield Lab(running)
         return
     lab = Lab(f"ab{set_up}"[:10])
+    if control.running(lab):
+        sys.exit(f"the lab {lab.name} is up, maybe another battery's: --lab {lab.name} takes it")
     control.remove(lab)
     try:
         control.start(lab, notes.print)

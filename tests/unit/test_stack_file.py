@@ -134,8 +134,11 @@ def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change,
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("config: [", "Pulumi.test.yaml is no YAML"),
-        ("config:\n\tmail-relay:protect: true\n", "Pulumi.test.yaml is no YAML"),
+        ("config: [", "Pulumi.test.yaml is no YAML: look at line 1, column 10"),
+        (
+            "config:\n\tmail-relay:protect: true\n",
+            "Pulumi.test.yaml is no YAML: look at line 2, column 1 (a tab: indent with spaces)",
+        ),
         ("config: {}", "mail-relay:gateway: missing"),
         ("", "mail-relay:gateway: missing"),
         ("# all\nencryptionsalt: v1:x\n", "mail-relay:gateway: missing"),
