@@ -98,7 +98,7 @@ def login_failed(login: str, logins: Collection[str], disabled: Collection[str] 
 def no_yaml(error: Exception) -> str:
     """What is said, after its name, of a file that a YAML parser or UTF-8 refuses."""
     if isinstance(error, UnicodeError):
-        return "is no text in UTF-8"
+        return "cannot be read: it is no text in UTF-8"
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
     is_tab = r"'\t'" in str(getattr(error, "problem", ""))

@@ -7,8 +7,7 @@ from botocore.exceptions import ClientError
 
 from lab.provider import imports
 from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
-from lab.provider.network import _first as first
-from lab.provider.network import retag, tags_of
+from lab.provider.network import first, retag, tags_of
 from lab.wait import until
 
 PTR_SECONDS = 60.0

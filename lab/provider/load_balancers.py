@@ -4,10 +4,9 @@ listener.go, target_group_attachment.go).
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from lab.provider.imports import ImportRefused
-from lab.provider.kinds import Clients, Imported, Kind, Properties, forgiving, gone, names, retried
+from lab.provider.kinds import Clients, Imported, Kind, Properties, forgiving, names, retried
+from lab.provider.network import first
 
 CROSS_ZONE = "load_balancing.cross_zone.enabled"
 # our names and the API's, of a target group's attributes and of its health check
@@ -24,17 +23,6 @@ CHECK = {
     "healthyThreshold": "HealthyThresholdCount",
     "unhealthyThreshold": "UnhealthyThresholdCount",
 }
-
-
-def _one(call: Any, key: str, **arguments: Any) -> Any:
-    """The only one described, or None."""
-    try:
-        found = call(**arguments)[key]
-    except ClientError as error:
-        if gone(error):
-            return None
-        raise
-    return found[0] if found else None
 
 
 def _tags(c: Clients, arn: str) -> dict[str, str]:
@@ -74,7 +62,7 @@ def _cross_zone(c: Clients, arn: str, p: Properties) -> None:
 
 
 def read_balancer(c: Clients, arn: str, p: Properties) -> Properties | None:
-    found = _one(c.elbv2.describe_load_balancers, "LoadBalancers", LoadBalancerArns=[arn])
+    found = first(c.elbv2.describe_load_balancers, "LoadBalancers", LoadBalancerArns=[arn])
     if found is None:
         return None
     held = c.elbv2.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
@@ -148,7 +136,7 @@ def _attributes(c: Clients, arn: str, p: Properties) -> None:
 
 
 def read_group(c: Clients, arn: str, p: Properties) -> Properties | None:
-    found = _one(c.elbv2.describe_target_groups, "TargetGroups", TargetGroupArns=[arn])
+    found = first(c.elbv2.describe_target_groups, "TargetGroups", TargetGroupArns=[arn])
     if found is None:
         return None
     held = c.elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
@@ -203,7 +191,7 @@ def create_listener(c: Clients, p: Properties) -> str:
 
 
 def read_listener(c: Clients, arn: str, _: Properties) -> Properties | None:
-    found = _one(c.elbv2.describe_listeners, "Listeners", ListenerArns=[arn])
+    found = first(c.elbv2.describe_listeners, "Listeners", ListenerArns=[arn])
     if found is None:
         return None
     return {
@@ -240,7 +228,7 @@ def create_attachment(c: Clients, p: Properties) -> str:
 
 def read_attachment(c: Clients, _: str, p: Properties) -> Properties | None:
     """One that drains or is not registered is gone (findTargetHealthDescription)."""
-    found = _one(c.elbv2.describe_target_health, "TargetHealthDescriptions", **_target(p))
+    found = first(c.elbv2.describe_target_health, "TargetHealthDescriptions", **_target(p))
     reason = found and found["TargetHealth"].get("Reason")
     absent = ("Target.DeregistrationInProgress", "Target.NotRegistered")
     return None if found is None or reason in absent else {}

@@ -12,7 +12,7 @@ Api = dict[str, Any]
 TARGETS = {"gatewayId": "GatewayId", "networkInterfaceId": "NetworkInterfaceId"}
 
 
-def _first(call: Any, key: str, **arguments: Any) -> Api | None:
+def first(call: Any, key: str, **arguments: Any) -> Api | None:
     """The first thing described, or None."""
     try:
         found = call(**arguments)[key]
@@ -56,7 +56,7 @@ def update_vpc(c: Clients, i: str, old: Properties, new: Properties) -> None:
 
 
 def read_vpc(c: Clients, i: str, _: Properties) -> Properties | None:
-    found = _first(c.ec2.describe_vpcs, "Vpcs", VpcIds=[i])
+    found = first(c.ec2.describe_vpcs, "Vpcs", VpcIds=[i])
     if found is None:
         return None
     on = {
@@ -78,7 +78,7 @@ def create_subnet(c: Clients, p: Properties) -> str:
 
 
 def read_subnet(c: Clients, i: str, _: Properties) -> Properties | None:
-    found = _first(c.ec2.describe_subnets, "Subnets", SubnetIds=[i])
+    found = first(c.ec2.describe_subnets, "Subnets", SubnetIds=[i])
     if found is None:
         return None
     return {
@@ -97,7 +97,7 @@ def create_gateway(c: Clients, p: Properties) -> str:
 
 
 def read_gateway(c: Clients, i: str, _: Properties) -> Properties | None:
-    found = _first(c.ec2.describe_internet_gateways, "InternetGateways", InternetGatewayIds=[i])
+    found = first(c.ec2.describe_internet_gateways, "InternetGateways", InternetGatewayIds=[i])
     if found is None:
         return None
     attached = [attachment["VpcId"] for attachment in found.get("Attachments", [])]
@@ -134,7 +134,7 @@ def create_table(c: Clients, p: Properties) -> str:
 
 
 def read_table(c: Clients, i: str, _: Properties) -> Properties | None:
-    found = _first(c.ec2.describe_route_tables, "RouteTables", RouteTableIds=[i])
+    found = first(c.ec2.describe_route_tables, "RouteTables", RouteTableIds=[i])
     return None if found is None else {"tagsAll": tags_of(found)}
 
 
@@ -148,7 +148,7 @@ def create_route(c: Clients, p: Properties) -> str:
 
 
 def read_route(c: Clients, _: str, p: Properties) -> Properties | None:
-    table = _first(c.ec2.describe_route_tables, "RouteTables", RouteTableIds=[p["routeTableId"]])
+    table = first(c.ec2.describe_route_tables, "RouteTables", RouteTableIds=[p["routeTableId"]])
     routes = table["Routes"] if table else []
     wanted = p["destinationCidrBlock"]
     found = [r for r in routes if r.get("DestinationCidrBlock") == wanted]
@@ -169,7 +169,7 @@ def create_association(c: Clients, p: Properties) -> str:
 
 
 def read_association(c: Clients, i: str, p: Properties) -> Properties | None:
-    table = _first(c.ec2.describe_route_tables, "RouteTables", RouteTableIds=[p["routeTableId"]])
+    table = first(c.ec2.describe_route_tables, "RouteTables", RouteTableIds=[p["routeTableId"]])
     held = [a["RouteTableAssociationId"] for a in table["Associations"]] if table else []
     return {} if i in held else None
 
@@ -188,7 +188,7 @@ def create_group(c: Clients, p: Properties) -> str:
 
 
 def read_group(c: Clients, i: str, _: Properties) -> Properties | None:
-    found = _first(c.ec2.describe_security_groups, "SecurityGroups", GroupIds=[i])
+    found = first(c.ec2.describe_security_groups, "SecurityGroups", GroupIds=[i])
     if found is None:
         return None
     return {"name": found["GroupName"], "tagsAll": tags_of(found)}
@@ -224,7 +224,7 @@ def create_egress(c: Clients, p: Properties) -> str:
 
 
 def read_rule(c: Clients, i: str, _: Properties) -> Properties | None:
-    found = _first(
+    found = first(
         c.ec2.describe_security_group_rules, "SecurityGroupRules", SecurityGroupRuleIds=[i]
     )
     return None if found is None else {}

@@ -27,6 +27,7 @@ from ops.edit.stack_file import readable
 from ops.errors import StackError
 from ops.lab import plugins, region
 from ops.outputs import Outputs, read
+from ops.plain_words import no_yaml
 from ops.terminal import notes
 from settings import read as read_settings
 
@@ -146,12 +147,8 @@ def content(file: Path) -> dict[str, Any]:
         found = yaml.safe_load(file.read_text()) or {}
     except OSError as error:
         raise StackError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeError:
-        raise StackError(f"{file} cannot be read: it is no text in UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
-        raise StackError(f"{file} is no YAML: look at {where}") from None
+    except (UnicodeError, yaml.YAMLError) as error:
+        raise StackError(f"{file} {no_yaml(error)}") from None
     if not isinstance(found, dict) or not isinstance(found.get("config") or {}, dict):
         raise StackError(f"{file} is no stack file: `config:`, and settings with their keys below")
     return found

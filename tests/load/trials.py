@@ -105,10 +105,7 @@ def broken(scene: Scene) -> None:
     else:
         scene.wrong.append("`up` did not fail")
     _only_the_first_is_another(scene, before)
-    began = time.monotonic()
-    scene.place.apply(config)
-    scene.say(f"`up` with the change taken back: {time.monotonic() - began:.0f} s")
-    _after_the_mend(scene, before)
+    _taken_back(scene, config, before, "`up` with the change taken back")
 
 
 def release(scene: Scene) -> None:
@@ -123,10 +120,7 @@ def release(scene: Scene) -> None:
     scene.need(ended.returncode != 0, "`up` did not fail")
     _told(scene, ended.stdout + ended.stderr, "dovecot", began)
     _only_the_first_is_another(scene, before)
-    began = time.monotonic()
-    scene.place.apply(config)
-    scene.say(f"`up` of the release before: {time.monotonic() - began:.0f} s")
-    _after_the_mend(scene, before)
+    _taken_back(scene, config, before, "`up` of the release before")
 
 
 def removal(scene: Scene) -> None:
@@ -224,6 +218,14 @@ def _only_the_first_is_another(scene: Scene, before: dict[str, str]) -> None:
     scene.need(now.get(first) != before[first], f"{first} is the machine that it was")
     for name in others:
         scene.need(now.get(name) == before[name], f"{name} is another machine: {now.get(name)}")
+
+
+def _taken_back(scene: Scene, config: dict[str, Any], before: dict[str, str], what: str) -> None:
+    """The next `up`, as things were before the change, mends it; `what` names that for people."""
+    began = time.monotonic()
+    scene.place.apply(config)
+    scene.say(f"{what}: {time.monotonic() - began:.0f} s")
+    _after_the_mend(scene, before)
 
 
 def _after_the_mend(scene: Scene, before: dict[str, str]) -> None:
