@@ -69,13 +69,19 @@ def letter(unit: str) -> str:
     return LETTER.format(unit=unit, host=socket.getfqdn(), what=what, said=last_words(unit))
 
 
+def was_told(told: Path) -> bool:
+    """Whether there was a letter within the last day."""
+    try:
+        return 0 <= time.time() - told.stat().st_mtime < DAY
+    except FileNotFoundError:
+        return False
+
+
 def main() -> int:
     """Command line: the unit."""
     (unit,) = sys.argv[1:]
     told = TOLD / unit
-    if told.exists() and 0 <= time.time() - told.stat().st_mtime < DAY:
-        return 0
-    if recovers(unit):
+    if was_told(told) or recovers(unit):
         return 0
     subprocess.run(["sendmail", "-i", "root"], input=letter(unit), text=True, check=True)
     TOLD.mkdir(parents=True, exist_ok=True)

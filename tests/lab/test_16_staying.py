@@ -34,10 +34,17 @@ def shown(world: World, host: str, unit: str, name: str) -> str:
 @pytest.fixture
 def untold(world: World) -> Iterator[None]:
     """Nobody has been told of anything today."""
-    for host in (GATEWAY, CLIENT):
-        world.run(host, "rm", "-rf", TOLD)
+    forget_told(world)
     yield
+    forget_told(world)
+
+
+def forget_told(world: World) -> None:
+    """Not while somebody is being told: systemd and the program stand in that folder."""
+    being = ("--plain", "--no-legend", "--state=activating", "mail-relay-tell@*")
     for host in (GATEWAY, CLIENT):
+        tells = partial(world.run, host, "systemctl", "list-units", *being)
+        until("nobody is being told", lambda tells=tells: not tells(), 180)
         world.run(host, "rm", "-rf", TOLD)
 
 

@@ -147,8 +147,11 @@ class World:
         return state in ("running", "degraded") and set(active) == {"active"}
 
     def failed_units(self, host: str) -> str:
-        """`systemctl --failed`, empty when all is well."""
-        return self.run(host, "systemctl", "--failed", "--plain", "--no-legend").strip()
+        """`systemctl --failed` and what each of them said last; empty when all is well."""
+        failed = self.run(host, "systemctl", "--failed", "--plain", "--no-legend").strip()
+        units = [line.split()[0] for line in failed.splitlines()]
+        last = [self.run(host, "journalctl", "-q", "-n", "20", "-u", unit) for unit in units]
+        return "\n".join((failed, *last))
 
     def password(self, login: str = LOGIN) -> str:
         """A login's password."""
