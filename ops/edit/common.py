@@ -3,12 +3,13 @@
 import re
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from common.errors import RelayError
 from ops.edit.stack_file import StackFile
+from ops.edit.uses import unserved
 from ops.options import target
 from ops.target import Target
 from ops.terminal import notes, print_json, shown_path
@@ -77,22 +78,27 @@ def _addresses(found: Target) -> dict[str, str]:
         return {}
 
 
-def remove_item(stack: str | None, lab: str | None, json: bool, section: str, name: str) -> None:
-    """Take an item out of a list; SettingsError with what needs it, if anything does."""
-    edit(stack, lab, json, name, "removed", lambda file, _: take_out(file, section, name))
+def remove_item(
+    stack: str | None,
+    lab: str | None,
+    json: bool,
+    section: Literal["logins", "forwards", "mailboxes"],
+    name: str,
+) -> None:
+    """Take an item out of a list; SettingsError with what needs it, and what ends each need."""
 
+    def change(file: StackFile, found: Target) -> None:
+        before = file.settings()
+        file.remove(section, name)
+        try:
+            file.settings()
+        except SettingsError as error:
+            left = [item for item in getattr(before, section) if item.address != name]
+            lines = unserved(found, before.model_copy(update={section: left}))
+            first = f"{name} is still needed; first end that:"
+            raise SettingsError([first, *(lines or error.lines)]) from None
 
-def take_out(file: StackFile, section: str, name: str) -> None:
-    """The same of a file that is being edited."""
-    file.remove(section, name)
-    try:
-        file.settings()
-    except SettingsError as error:
-        # to put it back is no advice to who removes it
-        back = re.compile(rf"; [^;]*\badd [^;]* to mail-relay:{section}$")
-        lines = [back.sub("", line) for line in error.lines]
-        first = f"{name} is still needed; change or remove these first:"
-        raise SettingsError([first, *lines]) from None
+    edit(stack, lab, json, name, "removed", change)
 
 
 def password_from_stdin() -> str:

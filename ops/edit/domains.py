@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ops.arrival import Wait
-from ops.edit.common import edit, take_out
+from ops.edit.common import edit
 from ops.edit.stack_file import StackFile
 from ops.edit.uses import check_unused
 from ops.options import SECONDS, Json, LabOption, StackOption, target
@@ -268,7 +268,7 @@ def remove(
     def make(file: StackFile, found: Target) -> None:
         before = file.settings()
         _check_removable(found, before, domain)
-        take_out(file, "domains", domain)
+        file.remove("domains", domain)
         _check_zones(before, file.settings(), domain)
 
     edit(stack, lab, json, domain, "removed", make)

@@ -88,11 +88,61 @@ def test_a_domain_in_use_is_not_removed_and_what_uses_it_is_named(file: Path) ->
     ]
 
 
-def test_a_login_with_a_mailbox_is_not_removed(file: Path) -> None:
-    first, line = refused(file, "users", "remove", "me@shop.example")
-    assert first == "me@shop.example is still needed; change or remove these first:"
-    assert line.startswith("mail-relay:mailboxes[0].address: 'me@shop.example'")
-    assert "add a login" not in line
+def test_a_domain_is_not_removed_while_the_smarthost_has_an_account_for_it(file: Path) -> None:
+    password = {"password": {"secure": "v1:encrypted"}}
+    accounts = [{"user": "a", **password}, {"user": "b", "sender": "@shop.example", **password}]
+    config = {key: CONFIG[key] for key in ("mail-relay:operator", "mail-relay:gateway")}
+    more = {
+        "mail-relay:domains": [{"name": "shop.example"}],
+        "mail-relay:smarthost": {
+            "host": "smtp.provider.example",
+            "spf": "include:_spf.provider.example",
+            "accounts": accounts,
+        },
+    }
+    file.write_text(yaml.safe_dump({"config": config | more}))
+    assert refused(file, "domains", "remove", "shop.example") == [
+        "shop.example is in use; first end that:",
+        "  the smarthost has an account for @shop.example: take it out of "
+        f"mail-relay:smarthost.accounts in {file}",
+    ]
+
+
+def test_what_is_needed_is_not_removed_and_the_command_that_ends_each_need_is_named(
+    file: Path,
+) -> None:
+    first = "me@shop.example is still needed; first end that:"
+    assert refused(file, "users", "remove", "me@shop.example") == [
+        first,
+        "  me@shop.example is a mailbox, which its login reads: ./relay mailboxes remove "
+        "me@shop.example --stack prod",
+    ]
+    more = {
+        "mail-relay:operator": "me@shop.example",
+        "mail-relay:domains": [
+            {"name": "shop.example", "dmarc": {"reports": ["me+dmarc@shop.example"]}},
+            {"name": "club.example"},
+        ],
+        "mail-relay:forwards": [
+            {"address": "info@club.example", "to": ["me@shop.example", "x@inbox.example"]},
+            {"address": "other@shop.example", "to": ["x@inbox.example"]},
+        ],
+    }
+    file.write_text(yaml.safe_dump({"config": CONFIG | more}))
+    assert refused(file, "mailboxes", "remove", "me@shop.example") == [
+        first,
+        "  me@shop.example is the operator: "
+        "pulumi config set mail-relay:operator ADDRESS --stack prod",
+        "  DMARC reports of shop.example go to me+dmarc@shop.example: "
+        "./relay domains change shop.example --reports ADDRESS --stack prod",
+        "  info@club.example is forwarded to me@shop.example: "
+        "./relay forwards change info@club.example x@inbox.example --stack prod",
+    ]
+    # nothing is refused where another entry takes its mail
+    catch_all = {"address": "@shop.example", "to": ["x@inbox.example"]}
+    more["mail-relay:forwards"] = [*more["mail-relay:forwards"], catch_all]
+    file.write_text(yaml.safe_dump({"config": CONFIG | more}))
+    assert edit("mailboxes", "remove", "me@shop.example") is None
 
 
 @pytest.mark.parametrize(
