@@ -122,8 +122,15 @@ def _outputs(lab: Lab, stack: str = stack_.STACK) -> Outputs:
     chosen = running(stack, lab.name)
     found = stack_.outputs(lab, stack)
     if found is None:
-        raise control.LabError(f"the stack {stack} is not up: {chosen.apply_command}")
+        raise control.LabError(_no_outputs(lab, stack, chosen.apply_command))
     return found
+
+
+def _no_outputs(lab: Lab, stack: str, apply_command: str) -> str:
+    """That a stack is not up, and what the user can do."""
+    if stack_.at_work(lab, stack):
+        return f"the stack {stack} is not up yet: a `pulumi` works on it"
+    return f"the stack {stack} is not up: {apply_command}"
 
 
 @app.command("send")
@@ -278,7 +285,11 @@ def _show(
     if rows:
         print_table(f"lab {lab.name}", rows)
     else:
-        results.print(f"lab {lab.name}: the stack is not up")
+        results.print(
+            f"lab {lab.name}: "
+            + _no_outputs(lab, stack_.STACK, f"./relay lab up --lab {lab.name}"),
+            soft_wrap=True,
+        )
     for zone in result["zonesWithoutPower"]:
         results.print(f"Without power: zone {zone}")
     results.print(f"Messages in the inbox: {result['messages']}")

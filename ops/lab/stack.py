@@ -271,21 +271,30 @@ def settle(lab: Lab) -> bool:
     False if one was cut off while it made things of the lab's own stack: then nobody knows what
     there is.
     """
-    locks = lab.directory / "pulumi-home" / "state" / ".pulumi" / "locks"
-    for lock in locks.rglob("*.json"):
-        with contextlib.suppress(FileNotFoundError):
-            pid = json.loads(lock.read_text())["pid"]
-            while lock.exists() and _is_pulumi(pid):
-                time.sleep(0.2)
-            lock.unlink()
+    for lock in _locks(lab):
+        while _held(lock):
+            time.sleep(0.2)
+        lock.unlink(missing_ok=True)
     result = captured(lab, "stack", "export", "--stack", STACK)
     if result.returncode != 0:  # no stack yet
         return True
     return not json.loads(result.stdout)["deployment"].get("pending_operations")
 
 
-def _is_pulumi(pid: int) -> bool:
+def at_work(lab: Lab, stack: str = STACK) -> bool:
+    """Whether a Pulumi works on a stack of the lab."""
+    return any(lock.parent.name == stack and _held(lock) for lock in _locks(lab))
+
+
+def _locks(lab: Lab) -> list[Path]:
+    """Pulumi's locks, each in a folder of its stack's name."""
+    return [*(lab.directory / "pulumi-home" / "state" / ".pulumi" / "locks").rglob("*.json")]
+
+
+def _held(lock: Path) -> bool:
+    """Whether the lock is there and its Pulumi lives."""
     try:
+        pid = json.loads(lock.read_text())["pid"]
         return b"pulumi" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
         return False

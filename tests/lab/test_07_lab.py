@@ -114,6 +114,8 @@ def test_a_killed_up_is_finished_by_up_beside_another_lab(world: World, second: 
     # the first machine is being made: Pulumi is in the middle of its work
     machines = second.directory / "machines"
     until("a host of the second lab", lambda: list(machines.glob("i-*")))
+    working = relay("lab", "status", f"--lab={second.name}")
+    assert "the stack lab is not up yet: a `pulumi` works on it" in working.stdout
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 

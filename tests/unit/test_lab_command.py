@@ -1,7 +1,8 @@
 """The lab's commands where there is no stack (any more), or an `up` was cut off: said in words."""
 
+import json
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, Popen
 from urllib.error import URLError
 
 import pytest
@@ -56,6 +57,21 @@ def test_without_a_stack_there_is_nothing_to_send(place: Place, what: str, said:
     if said == "cut off":
         place.said = CompletedProcess([], 255, "", NO_STACK)
     assert refused(what) == "the stack lab is not up: ./relay pulumi --lab dev up"
+
+
+@pytest.mark.parametrize("what", ["send", "status"])
+@pytest.mark.parametrize("works_on", ["lab", "env-try"])
+def test_nobody_is_told_to_bring_up_what_is_being_brought_up(
+    place: Place, what: str, works_on: str
+) -> None:
+    lock = place.folder / "pulumi-home/state/.pulumi/locks/organization/mail-relay"
+    (lock / works_on).mkdir(parents=True)
+    with Popen(["pulumi", "60"], executable="/usr/bin/sleep") as worker:
+        (lock / works_on / "4c0b.json").write_text(json.dumps({"pid": worker.pid}))
+        result = CliRunner().invoke(app, ["lab", what])
+        worker.kill()
+    said = result.stdout + str(result.exception)
+    assert ("the stack lab is not up yet: a `pulumi` works on it" in said) == (works_on == "lab")
 
 
 @pytest.mark.parametrize("what", ["send", "demo"])
