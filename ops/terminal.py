@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -42,8 +42,9 @@ def several(count: int, one: str, more: str) -> str:
 def print_table(title: str, rows: Sequence[Mapping[str, Any]], below: str = "") -> None:
     """A result for people: one column for each key; a list of nothing says so.
 
-    Lines are broken between words; where not even words fit, each key has a line of its own. What
-    the key `below` has is shown below it all, on standard error.
+    Lines are broken between words; where not even words fit, each key has a line of its own. In a
+    pipe each row has one line, without borders, as `awk` and `grep` like it, and the title is no
+    part of it. What the key `below` has is shown below it all, on standard error.
     """
     if not rows:
         notes.print(f"{title}: none")
@@ -52,7 +53,10 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], below: str = "") 
     cells = [[_cell(row[key]) for key in keys] for row in rows]
     columns = [[key, *column] for key, *column in zip(keys, *cells, strict=True)]
     widths = _widths(columns, results.width - _EDGE)
-    if widths is None:
+    if results.width == PIPE_WIDTH:
+        notes.print(title)
+        _print_columns(columns)
+    elif widths is None:
         _print_blocks(title, keys, cells)
     else:
         table = Table(title=title, title_justify="left")
@@ -82,6 +86,15 @@ def _widths(columns: list[list[str]], room: int) -> list[int] | None:
 
 def _longest_line(text: str) -> int:
     return max(map(cell_len, text.split("\n")))
+
+
+def _print_columns(columns: list[list[str]]) -> None:
+    """The columns beside each other, two spaces between."""
+    flat = [[" ".join(cell.split()) for cell in column] for column in columns]
+    widths = [max(map(cell_len, column)) for column in flat]
+    for line in zip(*flat, strict=True):
+        padded = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
+        results.print("  ".join(padded).rstrip(), soft_wrap=True)
 
 
 def _print_blocks(title: str, keys: list[str], cells: list[list[str]]) -> None:
