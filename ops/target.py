@@ -19,12 +19,11 @@ from smtplib import SMTP
 from typing import Any, Protocol
 
 import boto3
-import yaml
 from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
 from components.account import Account
-from ops import engine, instances, ssh, submission
+from ops import engine, instances, ssh, stack_yaml, submission
 from ops.account import Clients, aws_errors
 from ops.errors import AwsError, StackError
 from ops.instances import Down
@@ -316,8 +315,7 @@ class AwsTarget(Target):
 
     def _config(self, key: str) -> Any:
         """A setting of the AWS provider in the stack's file, or None."""
-        content = yaml.safe_load(self.file.read_text()) or {}
-        return (content.get("config") or {}).get(f"aws:{key}")
+        return stack_yaml.config(self.file).get(f"aws:{key}")
 
     def argv(self, *arguments: str) -> list[str]:
         return [str(engine.engine()), *arguments]

@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
+from ops import stack_yaml
 from ops.edit.stack_file import PREFIX, readable
 from ops.environments import backend, roots
 from ops.environments.mapping import Wanted, environment, expiry
 from ops.outputs import Outputs
-from ops.plain_words import no_yaml
 from ops.settle.locks import unlocked
 from ops.settle.settle import settle
 from ops.target import Target
@@ -55,10 +55,7 @@ def _text(file: Path) -> str:
 
 def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:
     """The dev stack's `config`, its settings, and what else its file holds."""
-    try:
-        content = yaml.safe_load(_text(source)) or {}
-    except yaml.YAMLError as error:
-        raise SettingsError([f"{source} {no_yaml(error)}"]) from None
+    content = stack_yaml.content(source)
     config = content.pop("config", None) or {}
     return config, read(readable(config)), content
 
@@ -83,6 +80,6 @@ def _select(target: Target, provider: str | None) -> None:
 
 
 def _write(file: Path, config: Mapping[str, Any]) -> None:
-    content = (yaml.safe_load(file.read_text()) or {}) if file.exists() else {}
+    content = stack_yaml.content(file) if file.exists() else {}
     text = yaml.safe_dump({**content, "config": dict(config)}, sort_keys=False, width=1000)
     file.write_text(f"# Written by `./relay env up`; it goes with the environment.\n{text}")

@@ -3,6 +3,7 @@
 import yaml
 
 from lab.lab import Lab
+from ops import stack_yaml
 from ops.lab import stack
 
 # The lab sets it to its own laptop's.
@@ -13,7 +14,7 @@ def of(lab: Lab, key: str) -> tuple[list[str], list[str]]:
     """What of the example `key` is gone or changed, and what is new; StackError if unreadable."""
     example = stack.PROJECT / "examples" / f"Pulumi.{key}.yaml"
     before = yaml.safe_load(stack.adapted(lab, example))["config"]
-    return differences(before, stack.config(stack.own_file(lab)))
+    return differences(before, stack_yaml.config(stack.own_file(lab)))
 
 
 def differences(before: dict[str, object], now: dict[str, object]) -> tuple[list[str], list[str]]:

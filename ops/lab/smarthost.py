@@ -6,6 +6,7 @@ from typing import Any
 
 from lab.internet.smarthost import HOST, Smarthost
 from lab.lab import Lab
+from ops import stack_yaml
 from ops.edit.stack_file import PREFIX, readable
 from ops.errors import StackError
 from ops.lab import stack
@@ -21,7 +22,7 @@ def open_accounts(lab: Lab) -> None:
     Passwords that the file lacks are the provider's to make; they are set as a user sets them. The
     same account keeps its password while the lab lasts.
     """
-    config = stack.config(stack.own_file(lab))
+    config = stack_yaml.config(stack.own_file(lab))
     given = config.get(KEY)
     if not isinstance(given, dict) or given.get("host") != HOST:
         return

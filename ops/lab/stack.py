@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -22,12 +21,11 @@ from common.errors import RelayError
 from lab import control
 from lab.internet import laptop
 from lab.lab import Lab
-from ops import engine
+from ops import engine, stack_yaml
 from ops.edit.stack_file import readable
 from ops.errors import StackError
 from ops.lab import plugins, region
 from ops.outputs import Outputs, read
-from ops.plain_words import no_yaml
 from ops.terminal import notes
 from settings import read as read_settings
 
@@ -141,26 +139,8 @@ def _edited(lab: Lab) -> bool:
         return True
 
 
-def content(file: Path) -> dict[str, Any]:
-    """A stack's file, its settings unchecked; StackError if it is none."""
-    try:
-        found = yaml.safe_load(file.read_text()) or {}
-    except OSError as error:
-        raise StackError(f"{file} cannot be read: {error.strerror}") from None
-    except (UnicodeError, yaml.YAMLError) as error:
-        raise StackError(f"{file} {no_yaml(error)}") from None
-    if not isinstance(found, dict) or not isinstance(found.get("config") or {}, dict):
-        raise StackError(f"{file} is no stack file: `config:`, and settings with their keys below")
-    return found
-
-
-def config(file: Path) -> dict[str, Any]:
-    """The `config` of a stack's file, unchecked; StackError if it is none."""
-    return content(file).get("config") or {}
-
-
 def _settings(file: Path) -> str:
-    return json.dumps(config(file), default=str)
+    return json.dumps(stack_yaml.config(file), default=str)
 
 
 def _example(lab: Lab) -> Path:
@@ -174,7 +154,7 @@ def _taken(lab: Lab) -> Path:
 def adapted(lab: Lab, source: Path) -> str:
     """A stack file as the lab's stack has it; StackError if the lab could not read it."""
     target = own_file(lab)
-    given = content(source)
+    given = stack_yaml.content(source)
     text = source.read_text()
     # the lab's own may be no YAML, by an edit
     kept = re.search(r"^encryptionsalt: (\S+)", target.read_text() if target.exists() else "", re.M)
@@ -211,7 +191,7 @@ def make_zones(lab: Lab) -> None:
     wanted: dict[str, None] = {}
     for file in work_dir(lab).glob("Pulumi.*.yaml"):
         with contextlib.suppress(RelayError):
-            settings = read_settings(readable(config(file)))
+            settings = read_settings(readable(stack_yaml.config(file)))
             wanted |= dict.fromkeys(zone.name for zone in settings.existing_zones)
     with alone(lab):
         region.make_zones(lab, list(wanted))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-import yaml
 
 from lab import control
 from lab.access import NotRunning, entered, inside
@@ -20,7 +19,7 @@ from lab.internet import inbox, laptop
 from lab.internet.smtp import Internet as LabInternet
 from lab.lab import Lab, every
 from lab.machines.network import RESOLVER, SERVICES
-from ops import on_host
+from ops import on_host, stack_yaml
 from ops.account import Clients
 from ops.edit.stack_file import PREFIX, readable
 from ops.errors import StackError
@@ -28,6 +27,7 @@ from ops.instances import Down
 from ops.lab import power, region, stack
 from ops.outputs import Host, Outputs
 from ops.target import Internet, Target, connect
+from ops.terminal import shown_path
 from ops.testmail.verdicts import Receiver, Verdicts
 from ops.verify.names import Answer, Dns
 from settings import read
@@ -166,7 +166,7 @@ class LabTarget(Target):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / self.file.name
             copy.write_text(stack.adapted(self.lab, given))
-            settings = read(readable(yaml.safe_load(copy.read_text()).get("config") or {}))
+            settings = read(readable(stack_yaml.config(copy, shown_path(given))))
             region.make_zones(self.lab, [zone.name for zone in settings.existing_zones])
             if settings.ssh.public_key:
                 stack.take_laptops_key(self.lab, "--config-file", str(copy))

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ops import stack_yaml
 from ops.edit.stack_file import PREFIX, readable
 from ops.engine import PROJECT
 from ops.errors import StackError
@@ -63,7 +62,7 @@ def of_commit(pulumi: Pulumi, reference: str, stack: str) -> Snapshot | None:
         try:
             return of_file(pulumi, file)
         except StackError:  # encrypted for another passphrase or key than today's
-            given = readable(yaml.safe_load(text).get("config", {}))
+            given = readable(stack_yaml.config(file, f"{name} at {reference}"))
             return Snapshot(read(given), frozenset(given), secrets_read=False)
 
 

@@ -13,7 +13,7 @@ from lab.access import NotRunning
 from lab.lab import Lab
 from lab.machines import network
 from lab.wait import until
-from ops import engine
+from ops import engine, stack_yaml
 from ops.lab import stack, up
 from ops.outputs import Host, Outputs
 
@@ -47,7 +47,7 @@ class Place:
 
     def config(self) -> dict[str, Any]:
         """The settings of the stack as it is."""
-        return copy.deepcopy(stack.config(stack.own_file(self.lab)))
+        return copy.deepcopy(stack_yaml.config(stack.own_file(self.lab)))
 
     def run(self, host: Host, *command: str, text: str = "") -> str:
         """A command on a host as its root; its output."""

@@ -13,6 +13,7 @@ from common.errors import RelayError
 from lab import control
 from lab import lab as lab_
 from lab.lab import Lab
+from ops import stack_yaml
 from ops.cli import app
 from ops.lab import command, condition, edits, stack
 from ops.lab.up import Progress
@@ -128,7 +129,7 @@ def test_a_story_whose_stack_was_edited_is_refused_with_the_edit(lab: Lab) -> No
 
 
 def test_what_is_new_spoils_no_story(lab: Lab) -> None:
-    logins = stack.config(stack.own_file(lab))["mail-relay:logins"]
+    logins = stack_yaml.config(stack.own_file(lab))["mail-relay:logins"]
     edit(lab, logins=[*logins, {"address": "new@example.com"}])
     assert demo() == "Plays"
     edit(lab, mailboxes=[])

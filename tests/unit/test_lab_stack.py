@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -12,11 +12,12 @@ import yaml
 from lab import control
 from lab import lab as lab_
 from lab.lab import Lab
-from ops import engine
+from ops import engine, stack_yaml, target
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.lab import region, smarthost, stack
 from ops.lab.target import LabTarget
+from ops.review import snapshots
 
 DEV = engine.PROJECT / "Pulumi.dev.yaml"
 BASICS = engine.PROJECT / "examples/Pulumi.basics.yaml"
@@ -46,7 +47,7 @@ def add(lab: Lab, domain: str) -> None:
 
 
 def domains(lab: Lab) -> list[str]:
-    return [item["name"] for item in stack.config(stack.own_file(lab))["mail-relay:domains"]]
+    return [item["name"] for item in stack_yaml.config(stack.own_file(lab))["mail-relay:domains"]]
 
 
 def test_a_new_lab_takes_the_dev_stack(lab: Lab, told: list[str]) -> None:
@@ -249,6 +250,11 @@ def test_the_labs_own_stack_needs_no_name(name: str, option: str, up: str) -> No
     assert (target.option, target.apply_command) == (option, up)
 
 
+def refused(*_: object) -> NoReturn:
+    """Pulumi, which cannot read the file either."""
+    raise StackError("could not unmarshal")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -260,15 +266,28 @@ def test_the_labs_own_stack_needs_no_name(name: str, option: str, up: str) -> No
     ],
 )
 def test_a_file_that_is_no_stack_file_is_refused_in_words(
-    lab: Lab, tmp_path: Path, content: bytes | None, said: str
+    lab: Lab,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes | None,
+    said: str,
 ) -> None:
-    """Given with `--file`, or the lab's own after an edit."""
+    """Given with `--file`, the lab's own after an edit, one on AWS, and one of another commit."""
     file = tmp_path / "Pulumi.mine.yaml"
     file.mkdir() if content is None else file.write_bytes(content)
-    for call in (lambda: stack.prepare(lab, file), lambda: stack.config(file)):
+    monkeypatch.setattr(target.engine, "PROJECT", tmp_path)
+    monkeypatch.setattr(snapshots, "of_file", refused)
+    monkeypatch.setattr(snapshots, "_git", lambda *_: (content or b"").decode("utf-8", "replace"))
+    calls = [
+        (str(file), lambda: stack.prepare(lab, file)),
+        (str(file), lambda: stack_yaml.config(file)),
+        (str(file), lambda: target.AwsTarget("mine").region),
+        ("Pulumi.mine.yaml at HEAD~1", lambda: snapshots.of_commit(refused, "HEAD~1", "mine")),
+    ]
+    for name, call in calls if content not in (None, b"\xff\xfe\n") else calls[:3]:
         with pytest.raises(StackError) as caught:
             call()
-        assert str(caught.value).startswith(f"{file}{said}")
+        assert str(caught.value).startswith(f"{name}{said}")
     assert not stack.own_file(lab).exists()
 
 
