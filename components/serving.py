@@ -29,6 +29,9 @@ POLL_SECONDS = 5.0
 CONSOLE_LINES = 15
 CONSOLE_SECONDS = 30.0
 WORDS = 80  # characters of a line of the set-up's
+# The lines by which apt and dpkg say how far they are. Between them are those of packages' scripts,
+# of which some speak of errors where all is well.
+MOVES = re.compile(r"(Get:|Fetched|Reading|Preparing|Selecting|Unpacking|Setting up|Processing)")
 # Messages of cloud-init (cc_scripts_per_boot.py, cc_final_message.py): the script in user data
 # failed, or cloud-init got no user data.
 FAILED = re.compile(r"Failed to run module scripts[-_]per[-_]boot|Used fallback datasource")
@@ -218,7 +221,7 @@ def _doing(status: Status | None) -> str:
     setup = status.setup
     again = f" (tried again, {setup.failures} times)" if setup.failures else ""
     last = "".join(filter(str.isprintable, setup.said[-1])) if setup.said else ""
-    moves = setup.state == "running" and last not in ("", f"set-up: {setup.step}")
+    moves = setup.state == "running" and MOVES.match(last)
     words = f": {last[:WORDS]}" if moves else ""
     return f"{', '.join(status.missing) or NEW_TABLES}{again}{words}"
 

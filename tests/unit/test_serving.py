@@ -85,6 +85,7 @@ def test_each_step_is_told_once_until_the_host_serves() -> None:
         NOTHING,
         written(1, status("packages", state="running", said=())),
         written(2, status("packages", state="running", said=("set-up: packages",))),
+        written(2, status("packages", state="running", said=("Unit x.service does not exist",))),
         written(3, status("certificate")),
         written(4, status()),
     ]
