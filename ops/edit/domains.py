@@ -155,6 +155,18 @@ def _check_zones(before: Settings, after: Settings, domain: str) -> None:
         )
 
 
+def _check_zones_stay(before: Settings, after: Settings, domain: str) -> None:
+    """SettingsError if the records of others would move into the new domain's zone."""
+    if left := sorted(set(before.hosted_zones) - set(after.hosted_zones)):
+        raise SettingsError(
+            [
+                f"{domain} is above {' and '.join(left)}, whose records would move to the zone "
+                f"{domain}: first set mail-relay:zones: "
+                f"[{', '.join([*before.hosted_zones, domain])}], without those that are no zone"
+            ]
+        )
+
+
 @app.command("list")
 def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) -> None:
     """The domains, with the gateway's own."""
@@ -190,7 +202,12 @@ def add(
     """Add a domain; its zone is to be in Route53 already."""
     item = {"name": domain, **_values(policy, reports, spf_all, terms, mx, txt, ttl)}
 
-    edit(stack, lab, json, domain, "added", lambda file, _: file.add("domains", item))
+    def make(file: StackFile, _: Target) -> None:
+        before = file.settings()
+        file.add("domains", item)
+        _check_zones_stay(before, file.settings(), domain)
+
+    edit(stack, lab, json, domain, "added", make)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What is still in use is not removed, and the command that ends each use is named."""
+"""What is still in use is not removed or moved, and what ends each use is named."""
 
 from pathlib import Path
 
@@ -158,3 +158,18 @@ def test_a_domain_whose_zone_others_are_in_is_not_removed(file: Path) -> None:
     )
     file.write_text(text)
     assert edit("domains", "remove", "far.example") is None
+
+
+def test_a_domain_above_others_does_not_take_their_records_into_its_zone(file: Path) -> None:
+    assert edit("domains", "add", "lists.far.example") is None
+    (line,) = refused(file, "domains", "add", "far.example")
+    assert line == (
+        "far.example is above lists.far.example, whose records would move to the zone far.example: "
+        "first set mail-relay:zones: [relay.example, shop.example, club.example, "
+        "lists.far.example, far.example], without those that are no zone"
+    )
+    before = file.read_text()
+    for own in ("lists.far.example, far.example", "far.example"):
+        zones = f"  mail-relay:zones: [relay.example, shop.example, club.example, {own}]\n"
+        file.write_text(before + zones)
+        assert edit("domains", "add", "far.example") is None
