@@ -14,6 +14,7 @@ from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host
 from ops.target import Target
 from ops.terminal import print_json, print_table, shown_path
+from settings import Settings
 
 REFUSED = range(500, 600)  # RFC 5321, 4.2.1: for good
 app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")
@@ -84,13 +85,21 @@ def test(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Ask the gateway on port 25 whether it takes mail for an address; no mail is sent.
+    """Ask each gateway on port 25 whether it takes mail for an address; no mail is sent.
 
     Many networks let nobody out on port 25: then there is no answer, whatever the gateway does.
     """
     found = target(stack, lab)
-    settings, gateway = StackFile(found).settings(), found.outputs().gateways[0]
-    row: dict[str, Any] = {"address": address, "taken": False, "said": ""}
+    settings = StackFile(found).settings()
+    rows = [_asked(found, settings, gateway, address) for gateway in found.outputs().gateways]
+    print_json(rows) if json else print_table(f"mail for {address}", rows)
+    if not all(row["taken"] for row in rows):
+        raise typer.Exit(1)
+
+
+def _asked(found: Target, settings: Settings, gateway: Host, address: str) -> dict[str, Any]:
+    """What a gateway says to a sender of mail for an address."""
+    row: dict[str, Any] = {"gateway": gateway.name, "taken": False, "said": ""}
     try:
         with found.connect(gateway, 25, settings.acme.root) as session:
             session.mail("")
@@ -99,10 +108,8 @@ def test(
             if code in REFUSED and aliases.following(address, settings.targets) is not None:
                 row["said"] += f"; {_why(found, gateway)}"
     except (OSError, smtplib.SMTPException) as error:
-        row["said"] = f"no answer: {error}"
-    print_json(row) if json else print_table(f"mail for {address}", [row])
-    if not row["taken"]:
-        raise typer.Exit(1)
+        row["said"] = f"no answer: {found.down(gateway) or error}"
+    return row
 
 
 def _why(found: Target, gateway: Host) -> str:

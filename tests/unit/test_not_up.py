@@ -156,8 +156,8 @@ def test_a_password_is_refused_of_a_login_that_is_not_up() -> None:
     ],
 )
 def test_mail_is_refused_for_an_address_that_is_not_up(address: str, why: str) -> None:
-    said = json.loads(run("forwards", "test", address, "--json").stdout)["said"]
-    assert said.partition(" no")[2] == why
+    (row,) = json.loads(run("forwards", "test", address, "--json").stdout)
+    assert row["said"].partition(" no")[2] == why
 
 
 @pytest.mark.usefixtures("gateway")
@@ -175,8 +175,12 @@ def test_a_gateway_without_the_last_tables_is_the_cause(
     monkeypatch: pytest.MonkeyPatch, answer: Any, why: str
 ) -> None:
     monkeypatch.setattr(arrival, "late", answer)
-    said = json.loads(run("forwards", "test", NEW, "--json").stdout)["said"]
-    assert said == f"550 no; {why}"
+    (row,) = json.loads(run("forwards", "test", NEW, "--json").stdout)
+    assert row == {
+        "gateway": verify_world.GATEWAY,
+        "taken": False,
+        "said": f"550 no; {why}",
+    }
 
 
 def test_a_mailbox_that_is_not_up_is_told_of() -> None:
