@@ -329,8 +329,13 @@ ROWS = (
     *rows(
         "resolver",
         Mutant(
-            "logins are looked up by name",
-            master={"submission/inet/smtpd_sender_restrictions": "reject_unknown_sender_domain"},
+            "whom a login writes to is looked up by name",
+            # of its sender nothing would be: Postfix looks up no domain that it receives
+            master={
+                "submission/inet/smtpd_recipient_restrictions": (
+                    "reject_unknown_recipient_domain, permit_sasl_authenticated, reject"
+                )
+            },
         ),
         served("250 "),
         {"a login without a resolver": resolverless(_outbound)},
