@@ -45,7 +45,8 @@ def back(sender: str, change: str = "") -> Probe:
         elif change == "empty":
             mark = ""
         elif change == "letter":
-            mark = ("B" if mark[0] != "B" else "C") + mark[1:]
+            # postsrsd looks at no case, which local parts may lose on their way
+            mark = ("B" if mark[0] not in "bB" else "C") + mark[1:]
         elif change == "target":
             end = re.sub(r"=[^=]+=[^@=]+@", "=inbox.example=you@", end)
         elif change == "day":
