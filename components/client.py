@@ -40,7 +40,12 @@ def public_identities(
 
 
 def private_identities(
-    settings: Settings, *, network: Network, gateways: Sequence[Identity], tags: Tags
+    settings: Settings,
+    *,
+    network: Network,
+    gateways: Sequence[Identity],
+    public: Mapping[str, Identity],
+    tags: Tags,
 ) -> dict[str, PrivateIdentity]:
     """Declare the identities of private clients, by name, and their network behind the gateways."""
     if not settings.private_clients:
@@ -52,6 +57,7 @@ def private_identities(
         gateways=gateways,
         submission=settings.submission_name,
         balanced=settings.submission.load_balancer,
+        clients=[*{identity.group: None for identity in public.values()}],
         ssh=bool(settings.ssh.allow_from),
         tags=tags,
     )

@@ -30,7 +30,8 @@ class LoadBalancer(pulumi.ComponentResource):
     """One node with an address in each zone that has a gateway; each spreads over all gateways.
 
     It takes connections from everywhere, and the gateways' 587 and 465 from it alone. Without
-    `in_service` nobody waits until gateways get connections.
+    `in_service` nobody waits until gateways get connections. `judged` is made before it loses a
+    zone (components/removal.py).
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class LoadBalancer(pulumi.ComponentResource):
         places: Sequence[Place],
         group: aws.ec2.SecurityGroup,
         in_service: InService | None,
+        judged: pulumi.Resource,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -64,7 +66,7 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # it serves once its subnets have their route to the internet
-                depends_on=[lead for place in places for lead in place.leads],
+                depends_on=[*(lead for place in places for lead in place.leads), judged],
                 # with fewer zones it is replaced, and its target groups can have one at a time
                 delete_before_replace=True,
             ),
@@ -136,18 +138,33 @@ def declare(
     network: Network,
     gateways: Sequence[Identity],
     account: Account,
+    judged: pulumi.Resource,
     tags: Tags,
 ) -> LoadBalancer | None:
-    """Declare the load balancer of these gateways, if the settings have one."""
+    """Declare the load balancer of these gateways, if the settings have one.
+
+    RunError if two of its subnets are in one zone, which AWS refuses.
+    """
     if not settings.submission.load_balancer:
         return None
-    # it takes one subnet of a zone
-    zones = dict.fromkeys(gateway.own_zone for gateway in settings.gateways)
+    zones = {gateway.own_zone: gateway.name for gateway in settings.gateways}
+
+    def check(stacks: str) -> None:
+        if None in zones and stacks in zones:
+            raise pulumi.RunError(
+                f"mail-relay:gateways: zone of {zones[stacks]}: {stacks!r}: gateways without a "
+                "zone are there too, in a subnet of their own, and a load balancer takes one of a "
+                "zone; "
+                f"leave `zone` out of {zones[stacks]}, or set another"
+            )
+
     places = [network.place(zone) for zone in zones]
+    network.own.zone.apply(check)
     return LoadBalancer(
         network=network,
         places=places,
         group=gateways[0].group,
         in_service=InService(settings.wait.minutes, account) if settings.wait.minutes else None,
+        judged=judged,
         tags=tags,
     )

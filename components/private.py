@@ -28,7 +28,8 @@ class PrivateNetwork(pulumi.ComponentResource):
     a rebuilt gateway keeps it. With `ssh`, gateways may reach port 22 of the subnet's hosts.
     `submission` is the name by which clients reach the gateways, by their private addresses also
     where others pass a load balancer (`balanced`): by that they would come back from the gateway
-    that is their NAT instance, which may be the one that they are sent to.
+    that is their NAT instance, which may be the one that they are sent to. The zone is the whole
+    VPC's, so the public clients' groups (`clients`) go the same way.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         gateways: Sequence[Identity],
         submission: str,
         balanced: bool,
+        clients: Sequence[aws.ec2.SecurityGroup],
         ssh: bool,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
@@ -75,6 +77,8 @@ class PrivateNetwork(pulumi.ComponentResource):
             allow(egress, f"{name}-out-{service.name}", self.group, service, gateway.group)
             if balanced:
                 allow(ingress, f"{name}-in-{service.name}", gateway.group, service, self.group)
+                for group in clients:
+                    allow(ingress, f"{name}-by-{service.name}", gateway.group, service, group)
         for service in WEB:  # forwarded traffic passes the gateway's security group as well
             allow(ingress, f"{name}-nat-{service.name}", gateway.group, service, self.group)
         if ssh:

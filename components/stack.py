@@ -44,7 +44,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     )
     public = client.public_identities(settings, network=network, zones=zones, tags=tags)
     private = client.private_identities(
-        settings, network=network, gateways=[*entries.values()], tags=tags
+        settings, network=network, gateways=[*entries.values()], public=public, tags=tags
     )
     addresses = {name: each.address.public_ip for name, each in {**entries, **public}.items()}
     advise(settings, addresses)
@@ -56,7 +56,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     passwords = secrets.passwords(settings)
 
     waiting = Waiting(settings.wait.minutes, account) if settings.wait.minutes else None
-    balanced = load_balancer.declare(settings, network, [*entries.values()], account, tags)
+    balanced = load_balancer.declare(settings, network, [*entries.values()], account, judged, tags)
     shared = Shared(settings, region, images, store, waiting, placement.host_guard, tags)
     return outputs(
         settings,

@@ -14,6 +14,7 @@ class Down:
 
     why: str
     remedy: str
+    gone: bool = False  # for good: only another instance takes its place
 
     def __str__(self) -> str:
         return f"{self.why}. To bring it back: {self.remedy}"
@@ -32,14 +33,15 @@ def down(client: Clients, host: Host, again: str) -> Down | None:
     except ClientError as error:
         if error.response["Error"]["Code"] != "InvalidInstanceID.NotFound":
             raise
-        return Down(f"{host.name} is gone: there is no instance {identity}", again)
+        return Down(f"{host.name} is gone: there is no instance {identity}", again, gone=True)
     for status in answer["InstanceStatuses"]:
         state = status["InstanceState"]["Name"]
         start = f"aws ec2 start-instances --instance-ids {identity}"
         if state in ("stopped", "stopping"):
             return Down(f"{host.name} is {state} (instance {identity})", start)
         if state in ("shutting-down", "terminated"):
-            return Down(f"{host.name} is gone: its instance {identity} is {state}", again)
+            text = f"{host.name} is gone: its instance {identity} is {state}"
+            return Down(text, again, gone=True)
         if state == "pending":
             text = f"{host.name} is starting (instance {identity})"
             return Down(text, "wait; its status checks take some minutes")

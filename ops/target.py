@@ -141,7 +141,10 @@ class Target(Protocol):
             return None
         try:
             with self.account() as client:
-                return instances.down(client, host, f"{self.apply_command} --refresh")
+                found = instances.down(client, host, f"{self.apply_command} --refresh")
+                if found and found.gone and (works := self.under_way()):
+                    return Down(found.why, works, gone=True)
+                return found
         except (AwsError, StackError):
             return None
 
@@ -253,6 +256,16 @@ class Target(Protocol):
         if any(sign in (whole or said) for sign in _KILLED):
             said += f"\nIf the last `pulumi` was killed: {self.settle_command}"
         return StackError(said)
+
+    def under_way(self) -> str:
+        """What to do about a `pulumi` that works on the stack, or was cut off; "" without one."""
+        deployment = json.loads(self.pulumi("stack", "export"))["deployment"]
+        if not deployment.get("pending_operations"):
+            return ""
+        return (
+            f"a `pulumi` works on the stack {self.stack}, or was cut off: wait for it, or "
+            f"{self.settle_command}"
+        )
 
     def preview(self, *arguments: str) -> str:
         """The engine's events of a preview, one a line; StackError if there are none."""

@@ -33,7 +33,7 @@ def run(lab: Lab, script: str, files: Mapping[str, str]) -> subprocess.Completed
             source.chmod(0o600 if path in files else 0o644)
             binds.append(f"--bind-ro={source}:{path}")
         return subprocess.run(
-            [*_system(lab, *binds, "--console=pipe"), "sh", "-e", "/script"],
+            [*_system(lab, *binds), "sh", "-e", "/script"],
             capture_output=True,
             text=True,
             check=False,

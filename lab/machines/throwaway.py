@@ -24,5 +24,7 @@ def system(image: Path, name: str, namespace: str, *options: str) -> list[str]:
         "--resolv-conf=off",
         "--timezone=off",
         "--chdir=/root",
+        # else a pipe gets the line ends of a terminal
+        "--console=autopipe",
         *options,
     ]

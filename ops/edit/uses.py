@@ -76,18 +76,24 @@ def _mail_to(found: Target, s: Settings, which: Which) -> Iterator[str]:
 
 
 def _received(found: Target, s: Settings, which: Which) -> Iterator[str]:
-    """Mailboxes and forwards of such addresses."""
+    """Forwards and mailboxes of such addresses, each before what it sends mail on to."""
+    targets = s.targets
+
+    def steps(address: str) -> int:
+        onward = aliases.following(address, targets)
+        return 0 if onward is None else 1 + max(map(steps, onward), default=0)
+
+    for forward in sorted(s.forwards, key=lambda f: steps(f.address), reverse=True):
+        if which(forward.address):
+            yield (
+                f"  {forward.address} is forwarded: "
+                f"{_relay(found, f'forwards remove {forward.address}')}"
+            )
     for mailbox in s.mailboxes:
         if which(mailbox.address):
             yield (
                 f"  {mailbox.address} is a mailbox: "
                 f"{_relay(found, f'mailboxes remove {mailbox.address}')}"
-            )
-    for forward in s.forwards:
-        if which(forward.address):
-            yield (
-                f"  {forward.address} is forwarded: "
-                f"{_relay(found, f'forwards remove {forward.address}')}"
             )
 
 

@@ -8,7 +8,7 @@ from lab import access
 from lab.access import NotRunning
 from lab.lab import Lab
 from ops import status
-from ops.lab import power, region
+from ops.lab import power, region, stack
 from ops.outputs import Host
 
 # Seconds for an answer of a host's own kernel.
@@ -21,13 +21,15 @@ def lacks(lab: Lab, hosts: Sequence[Host]) -> dict[str, list[str]]:
     dark = power.without(lab)
     boots = {host.name: _boot(lab, host) for host in hosts if host.name not in dark}
     found = {host.name: [dark[host.name]] for host in hosts if host.name in dark}
-    runs = region.instances(lab)
+    runs, works = region.instances(lab), stack.at_work(lab)
     with region.clients(lab) as client:
         for host in hosts:
             if host.name not in dark:
                 is_there = host.name in runs and runs[host.name].id == host.instance_id
                 written = _written(client, host)
                 found[host.name] = _lacks(boots[host.name], is_there, written)
+                if works and not is_there:
+                    found[host.name] = ["being replaced: a `pulumi` works on the stack"]
     return found
 
 

@@ -83,14 +83,19 @@ def make_place(lab: Lab) -> Path:
 def alone(lab: Lab) -> Iterator[None]:
     """One command at a time: two would each make the passphrase, or a zone of the same name."""
     with (lab.directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            notes.print(f"another command works on the lab {lab.name}: this one waits for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def prepare(lab: Lab, source: Path | None) -> bool:
     """Copy the project's and the stack's files; the user's own are never touched.
 
-    Without a source the lab goes on with the stack's file that it has, and False is returned.
+    Without a source the lab goes on with the stack's file that it has, and False is returned;
+    StackError if it had one and it is gone.
     """
     make_place(lab)
     file = own_file(lab)
@@ -103,6 +108,11 @@ def prepare(lab: Lab, source: Path | None) -> bool:
             soft_wrap=True,
         )
         return False
+    if source is None and _taken(lab).exists():
+        raise StackError(
+            f"{file} is gone, which has the settings of the lab's stack: put it back, or have "
+            "another with --file or --example"
+        )
     source = source or DEV
     text = adapted(lab, source)
     if _edited(lab):

@@ -118,6 +118,12 @@ class LabTarget(Target):
             return super().down(host)
         return Down(f"{host.name} is {said}", power.mended_by(self.lab, host.name))
 
+    def under_way(self) -> str:
+        if stack.at_work(self.lab, self.stack):
+            return f"wait: a `pulumi` works on the stack {self.stack}"
+        cut_off = f"a `pulumi` was cut off: {self.settle_command}"
+        return cut_off if super().under_way() else ""
+
     @property
     def receiver(self) -> Receiver:
         return _Inbox(self.lab)
@@ -264,6 +270,11 @@ def running(name: str | None, lab: str) -> LabTarget:
     if not control.running(found.lab):
         raise StackError(not_up(lab))
     if not found.file.exists():
-        known = ", ".join(stack.stacks(found.lab)) or "none"
-        raise StackError(f"{found.stack}: there is no such stack in the lab; there is {known}")
+        known = stack.stacks(found.lab)
+        if found.stack in known:
+            raise StackError(
+                f"{found.file} is gone, which has the settings of a stack that is up: put it back"
+            )
+        there = ", ".join(known) or "none"
+        raise StackError(f"{found.stack}: there is no such stack in the lab; there is {there}")
     return found

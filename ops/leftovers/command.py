@@ -1,6 +1,5 @@
 """`relay leftovers`."""
 
-import json as json_
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,10 +50,9 @@ def _state(chosen: Target) -> list[str]:
     """The ids in the state; none if the stack has been removed from the backend."""
     try:
         exported = chosen.pulumi("stack", "export")
-        if json_.loads(exported)["deployment"].get("pending_operations"):
+        if works := chosen.under_way():
             notes.print(
-                "a `pulumi` was cut off while it made things, which are listed here as if nobody "
-                f"needed them: {chosen.settle_command} first",
+                f"{works}. What it was making is listed here as if nobody needed it",
                 soft_wrap=True,
             )
         return in_state(exported)

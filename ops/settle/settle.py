@@ -29,6 +29,8 @@ MEANINGS = {
     STARTED: "it had been stopped for a change",
     LEFT: "it is not taken: it may hold mail, or somebody uses it; see ./relay leftovers",
 }
+# of what is settled alone; the outputs are as they were
+REFRESH = ("refresh", "--yes", "--skip-preview", "--suppress-outputs")
 VOLUME = "aws:ebs/volume:Volume"
 INSTANCE = "aws:ec2/instance:Instance"
 
@@ -110,7 +112,7 @@ def unlock(target: Target) -> bool:
     # a refresh of nothing: what changes a stack is what meets its lock
     whole = [r["urn"] for r in state.resources(deployment) if r["type"] == "pulumi:pulumi:Stack"]
     targets = [f"--target={urn}" for urn in whole]
-    return unlocked(target, "refresh", "--yes", "--skip-preview", *targets)
+    return unlocked(target, *REFRESH, *targets)
 
 
 def _import(target: Target, export: dict[str, Any]) -> None:
@@ -174,7 +176,7 @@ def _read(target: Target, done: Settlement) -> None:
     wanted += [f.urn for f in done.findings if f.result == REPEATED]
     if wanted:
         targets = [f"--target={urn}" for urn in dict.fromkeys(wanted)]
-        unlocked(target, "refresh", "--yes", "--skip-preview", *targets)
+        unlocked(target, *REFRESH, *targets)
     export = json.loads(target.pulumi("stack", "export"))
     if unchanged := state.unread(export["deployment"]):  # there was nothing more to be read
         for resource in unchanged:

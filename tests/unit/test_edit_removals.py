@@ -127,6 +127,27 @@ def test_who_uses_a_domain_is_told_with_commands_that_end_it(file: Path, word: s
     assert edit("domains", word, "club.example") is None
 
 
+def test_the_ends_of_uses_work_in_the_order_in_which_they_are_told(file: Path) -> None:
+    more = {
+        "mail-relay:clients": [],
+        "mail-relay:logins": [{"address": "box@club.example"}],
+        "mail-relay:mailboxes": [{"address": "box@club.example"}],
+        "mail-relay:forwards": [
+            {"address": "@club.example", "to": ["box@club.example"]},
+            {"address": "third@club.example", "to": ["any@club.example"]},
+            {"address": "second@club.example", "to": ["box@club.example", "x@inbox.example"]},
+            {"address": "first@club.example", "to": ["second+a@club.example"]},
+        ],
+    }
+    file.write_text(yaml.safe_dump({"config": CONFIG | more}))
+    _, *uses = refused(file, "domains", "remove", "club.example")
+    assert len(uses) == 6
+    for line in uses:
+        words = line.partition("./relay ")[2].replace(" --stack prod", "").split()
+        assert edit(*words) is None, line
+    assert edit("domains", "remove", "club.example") is None
+
+
 def test_the_gateways_own_domain_is_not_removed(file: Path) -> None:
     (unlisted,) = refused(file, "domains", "remove", "relay.example")
     words = ("--dmarc", "reject", "--spf-all", "-all")

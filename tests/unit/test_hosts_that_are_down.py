@@ -1,5 +1,6 @@
 """A host that answers nothing: what EC2's API, the lab and the commands say of it."""
 
+import json
 import subprocess
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -66,7 +67,29 @@ def test_an_instance_that_is_gone_is_made_again() -> None:
         raise ClientError({"Error": {"Code": "InvalidInstanceID.NotFound"}}, "x")
 
     found = instances.down(lambda _: SimpleNamespace(describe_instance_status=gone), HOST, "UP")
-    assert found == Down(f"{GATEWAY} is gone: there is no instance i-1", "UP")
+    assert found == Down(f"{GATEWAY} is gone: there is no instance i-1", "UP", gone=True)
+
+
+@pytest.mark.parametrize(
+    ("pending", "remedy"),
+    [
+        (
+            ["creating"],
+            "a `pulumi` works on the stack prod, or was cut off: wait for it, or ./relay settle "
+            "--stack prod",
+        ),
+        ([], "pulumi up --stack prod --refresh"),
+    ],
+)
+def test_what_is_being_replaced_needs_no_other_up(
+    monkeypatch: pytest.MonkeyPatch, pending: list[str], remedy: str
+) -> None:
+    export = json.dumps({"deployment": {"pending_operations": pending}})
+    monkeypatch.setattr(AwsTarget, "account", lambda _: nullcontext(api("terminated", CHECKS)))
+    monkeypatch.setattr(AwsTarget, "pulumi", lambda *_: export)
+    found = AwsTarget("prod").down(HOST)
+    assert found is not None
+    assert found.remedy == remedy
 
 
 def test_who_cannot_ask_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

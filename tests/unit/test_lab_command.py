@@ -14,8 +14,10 @@ from lab import control
 from lab import lab as lab_
 from lab.access import NotRunning
 from lab.lab import Lab
+from lab.wait import until
 from ops.cli import app
 from ops.lab import command, machines, region, stack, up
+from ops.lab.target import LabTarget
 
 NO_STACK = "error: no stack named 'lab' found"
 
@@ -59,6 +61,32 @@ def test_without_a_stack_there_is_nothing_to_send(place: Place, what: str, said:
     assert refused(what) == "the stack lab is not up: ./relay pulumi --lab dev up"
 
 
+@pytest.mark.parametrize(
+    ("works", "pending", "said"),
+    [
+        (True, ["x"], "wait: a `pulumi` works on the stack lab"),
+        (False, ["x"], "a `pulumi` was cut off: ./relay settle --lab dev"),
+        (False, [], ""),
+    ],
+)
+def test_a_pulumi_that_works_is_told_from_one_that_was_cut_off(
+    place: Place, monkeypatch: pytest.MonkeyPatch, works: bool, pending: list[str], said: str
+) -> None:
+    export = json.dumps({"deployment": {"pending_operations": pending}})
+    monkeypatch.setattr(stack, "at_work", lambda *_: works)
+    monkeypatch.setattr(LabTarget, "pulumi", lambda *_: export)
+    assert LabTarget("lab", Lab("dev")).under_way() == said
+
+
+def test_a_stack_that_is_up_and_whose_file_is_gone_is_told_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "stacks", lambda _: ["lab"])
+    place.file.unlink()
+    said = refused("send")
+    assert said.startswith(f"{place.file} is gone, which has the settings of a stack that is up")
+
+
 @pytest.mark.parametrize("what", ["send", "status"])
 @pytest.mark.parametrize("works_on", ["lab", "env-try"])
 def test_nobody_is_told_to_bring_up_what_is_being_brought_up(
@@ -67,6 +95,8 @@ def test_nobody_is_told_to_bring_up_what_is_being_brought_up(
     lock = place.folder / "pulumi-home/state/.pulumi/locks/organization/mail-relay"
     (lock / works_on).mkdir(parents=True)
     with Popen(["pulumi", "60"], executable="/usr/bin/sleep") as worker:
+        # the kernel shows no words of it before that
+        until("it runs", lambda: Path(f"/proc/{worker.pid}/cmdline").read_bytes(), 10)
         (lock / works_on / "4c0b.json").write_text(json.dumps({"pid": worker.pid}))
         result = CliRunner().invoke(app, ["lab", what])
         worker.kill()

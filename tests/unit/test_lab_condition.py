@@ -20,7 +20,7 @@ from lab.internet import send as mail
 from lab.internet.smtp import Internet
 from lab.lab import Lab
 from ops import status
-from ops.lab import condition, power, region, send
+from ops.lab import condition, power, region, send, stack
 from ops.lab.failures import on_the_way, words
 from ops.lab.stories.stage import Stage, Unexpected, play
 from ops.lab.target import LabTarget
@@ -108,6 +108,15 @@ def test_an_instance_that_was_stopped_or_replaced_does_not_run(hosts: Hosts) -> 
     assert hosts.lack() == ["its instance does not run"]
     del hosts.instances[GATEWAY.name]
     assert hosts.lack() == ["its instance does not run"]
+
+
+def test_an_instance_that_a_pulumi_replaces_is_told_so(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "at_work", lambda _: True)
+    assert hosts.lack() == []
+    hosts.instances[GATEWAY.name] = region.Instance("i-other", "us-east-1a")
+    assert hosts.lack() == ["being replaced: a `pulumi` works on the stack"]
 
 
 def test_without_power_nobody_asks_the_host(hosts: Hosts) -> None:

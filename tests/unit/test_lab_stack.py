@@ -295,3 +295,14 @@ def test_zones_that_are_no_list_are_left_to_the_program_to_refuse(lab: Lab, tmp_
     file = tmp_path / "Pulumi.mine.yaml"
     file.write_text("config: {'mail-relay:zones': 5}\n")
     assert stack.adapted(lab, file) == file.read_text()
+
+
+def test_a_lab_whose_file_is_gone_takes_no_other_by_itself(lab: Lab, tmp_path: Path) -> None:
+    """Its stack would lose all that the file had."""
+    file = tmp_path / "Pulumi.mine.yaml"
+    file.write_text(BASICS.read_text())
+    assert stack.prepare(lab, file)
+    stack.own_file(lab).unlink()
+    with pytest.raises(StackError, match="is gone, which has the settings of the lab's stack"):
+        stack.prepare(lab, None)
+    assert stack.prepare(lab, file)

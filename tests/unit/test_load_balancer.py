@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pulumi
 import pytest
 from recorder import Recorded, Recorder, declare
 from test_several_gateways import NAME, changed
@@ -100,6 +101,34 @@ def test_private_clients_reach_the_gateways_themselves() -> None:
     assert {587, 465} <= set(let_in)
     names = graph.one("Record", f"{NAME}-private-A").inputs
     assert names["records"] == ["10.20.0.9"] * 3
+
+
+def test_beside_private_clients_the_public_ones_go_the_same_way() -> None:
+    """The name leads them to private addresses too: its private zone is the whole VPC's."""
+    clients = [
+        {"name": "app.example.org", "private": True},
+        {"name": "web.example.org"},
+        {"name": "shop.example.org"},
+    ]
+    graph = declare(changed(submission=BALANCED, clients=clients))
+    rules = [r.inputs for r in graph.of("SecurityGroupIngressRule")]
+    let_in = [
+        (r["securityGroupId"], r["fromPort"])
+        for r in rules
+        if r.get("referencedSecurityGroupId") == "network-client-id"
+    ]
+    assert sorted(let_in) == [("network-gateway-id", 465), ("network-gateway-id", 587)]
+
+
+def test_a_gateway_that_may_not_leave_leaves_no_zone_of_the_load_balancer(graph: Recorder) -> None:
+    """Who loses a zone is deleted and made anew."""
+    assert ("Stash", "gateways") in balancer_of(graph).options.dependencies
+
+
+def test_two_subnets_of_one_zone_are_refused_in_the_preview() -> None:
+    listed = [{"name": GATEWAYS[0]}, {"name": GATEWAYS[1], "zone": "us-east-1a"}]
+    with pytest.raises(pulumi.RunError, match=f"zone of {GATEWAYS[1]}: 'us-east-1a': gateways"):
+        declare(changed(gateways=listed, submission=BALANCED))
 
 
 def test_one_gateway_has_no_load_balancer() -> None:
