@@ -82,6 +82,8 @@ class Removal:
         seen = see(client, status, tables)
         lost = f"mail-relay:discard: [{name}] takes it away with what waits there"
         found = seen.status
+        if found is None and _forbidden(client, tables):
+            return _unseen(name, tables)
         if found is None or time.time() - seen.written > STALE_SECONDS:
             return (
                 f"{name} has not written how it is for some minutes, and its data volume may hold "
@@ -103,6 +105,28 @@ class Removal:
                 f"still hand in mail: ask again in {seconds:.0f} seconds, or {lost}"
             )
         return ""
+
+
+def _forbidden(client: Any, tables: str) -> bool:
+    try:
+        client.head_object(**place(tables))
+    except ClientError as error:
+        return error.response["Error"]["Code"] in ("403", "AccessDenied")
+    return False
+
+
+def _unseen(name: str, tables: str) -> str:
+    """Of who may not read the tables, which hold passwords: a preview can do without."""
+    if pulumi.runtime.is_dry_run():
+        pulumi.warn(
+            f"whether mail waits on {name} is not seen here, where nobody may read {tables}: the "
+            "`up` looks, and takes it away only if there is none"
+        )
+        return ""
+    return (
+        f"whether mail waits on {name} cannot be seen: nobody here may read {tables} "
+        "(s3:GetObject). Nothing is taken away; do it with an identity that may"
+    )
 
 
 def _drains(client: Any, tables: str, name: str, found: Status) -> bool:

@@ -9,6 +9,7 @@ import json
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pulumi
 import pytest
 from botocore.exceptions import ClientError
 from test_serving import status
@@ -77,6 +78,27 @@ def judged(before: dict[str, bool], after: dict[str, bool], store: Store, *disca
 def test_one_that_has_drained_may_go() -> None:
     store = Store(mx2=(drained(), 30.0))
     assert judged({ONE: False, TWO: True}, {ONE: False}, store) == ""
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_who_may_not_read_the_tables_is_not_told_to_give_mail_up(
+    monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    """Reviews run so; the `up` after them looks."""
+
+    class Closed(Store):
+        def head_object(self, Bucket: str, Key: str) -> dict[str, str]:
+            raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
+
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi, "warn", warned.append)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: dry_run)
+    said = judged({ONE: False, TWO: True}, {ONE: False}, Closed(mx2=(drained(), 30.0)))
+    assert (said == "") is dry_run
+    for text in warned if dry_run else [said]:
+        assert f"whether mail waits on {TWO}" in text
+        assert "discard" not in text
+    assert len(warned) == dry_run
 
 
 @pytest.mark.parametrize(
