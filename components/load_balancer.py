@@ -130,7 +130,7 @@ class LoadBalancer(pulumi.ComponentResource):
             return [*attached]
         arns = [targets.arn for targets in self.targets]
         opts = pulumi.ResourceOptions(parent=host, depends_on=attached)
-        return [self._in_service.until_healthy(host.name, host.instance.id, arns, opts)]
+        return [self._in_service.until_healthy(host.name, host.instance, arns, opts)]
 
 
 def declare(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.account import Account
@@ -34,15 +35,23 @@ class InService:
     def until_healthy(
         self,
         host: str,
-        instance: pulumi.Input[str],
+        instance: aws.ec2.Instance,
         groups: Sequence[pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
     ) -> pulumi.Resource:
-        """Declare the resource that is created once an instance is healthy in all target groups."""
+        """Declare the resource that is created once an instance is healthy in all target groups.
+
+        It changes with the instance's type too, for which the instance is stopped.
+        """
         hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
         return pulumi.Stash(
             f"{host}-balanced",
-            input={"host": host, "instance": instance, "targetGroups": [*groups]},
+            input={
+                "host": host,
+                "instance": instance.id,
+                "type": instance.instance_type,
+                "targetGroups": [*groups],
+            },
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=hooks)),
         )
 

@@ -72,6 +72,8 @@ def test_a_gateway_gets_connections_once_it_serves_and_the_next_is_rebuilt_after
             assert ("Stash", f"{gateway}-serving") in attached.dependencies
             assert attached.delete_before_replace
         waits = graph.one("Stash", f"{gateway}-balanced").options
+        # for another type it is stopped and started, and is the same instance
+        assert graph.one("Stash", f"{gateway}-balanced").inputs["input"]["type"] == "t4g.small"
         assert ("TargetGroupAttachment", f"{gateway}-465") in waits.dependencies
         before = gateway
 
