@@ -162,7 +162,9 @@ def _check_zones_stay(before: Settings, after: Settings, domain: str) -> None:
             [
                 f"{domain} is above {' and '.join(left)}, whose records would move to the zone "
                 f"{domain}: first set mail-relay:zones: "
-                f"[{', '.join([*before.hosted_zones, domain])}], without those that are no zone"
+                f"[{', '.join([*before.hosted_zones, domain])}], without those that are no zone. "
+                f"Before that, add to the zone {domain} an NS record for each of the zones below "
+                "it, or nobody finds what is in them any more"
             ]
         )
 

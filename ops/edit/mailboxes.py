@@ -7,7 +7,9 @@ import typer
 from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
 from ops.options import MIB, Json, LabOption, StackOption, target
+from ops.target import Target
 from ops.terminal import print_json, print_table
+from settings import Settings, SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Mail that stays on the gateway, and its quotas.")
 
@@ -20,6 +22,19 @@ Quota = Annotated[
         "--quota", metavar="MIB", parser=MIB, help="How much it holds; 1024 unless given."
     ),
 ]
+
+
+def _check_readable(found: Target, settings: Settings, address: str) -> None:
+    """SettingsError if an address of ours has no login, which alone could read its mail."""
+    ours = {domain.name for domain in settings.mail_domains}
+    logins = {login.address for login in settings.logins}
+    if address.rpartition("@")[2] in ours and address not in logins:
+        raise SettingsError(
+            [
+                f"{address} has no login, so nobody could read its mail; first: "
+                f"./relay users add {address} {found.option}"
+            ]
+        )
 
 
 @app.command("list")
@@ -48,7 +63,12 @@ def add(
 ) -> None:
     """Keep the mail of a login's address. The stack's first mailbox rebuilds the gateway."""
     item = {"address": address, "quotaMiB": quota}
-    edit(stack, lab, json, address, "added", lambda file, _: file.add("mailboxes", item))
+
+    def make(file: StackFile, found: Target) -> None:
+        _check_readable(found, file.settings(), address)
+        file.add("mailboxes", item)
+
+    edit(stack, lab, json, address, "added", make)
 
 
 @app.command()

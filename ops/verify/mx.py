@@ -6,7 +6,7 @@ from mail import records
 from ops.outputs import Domain
 from ops.verify.result import Result
 from ops.verify.talk import SmtpSession
-from ops.verify.world import World
+from ops.verify.world import World, shown
 
 
 def recipients(world: World) -> list[str]:
@@ -82,28 +82,50 @@ def _check_elsewhere(world: World, domain: Domain, result: Result) -> None:
     answer = world.names.resolve(domain.name, "MX")
     if answer.problem:
         result.error("mx-unresolved", f"{domain.name} MX: {answer.problem}")
-    elif ours := _ours(world, answer.values):
+        return
+    said = world.at_servers(domain.name, "MX").values()
+    answered = [at.values for at in said if not at.problem]
+    if not answered:
+        result.skipped = f"the name servers of {world.expected.zone_of(domain.name)} come first"
+        return
+    values = answer.values if answer.values in answered else answered[0]
+    if values != answer.values:
+        _check_cached(world, domain, result, answer.values)
+    if ours := _ours(world, values):
         result.error(
             "mx-unwanted",
             f"mail for {domain.name} goes to {' and '.join(ours)}, which refuses it",
             f"Delete {domain.name}. IN MX, or say in mail-relay:forwards where its mail goes",
         )
-    elif records.meaning("MX", answer.values):
+    elif records.meaning("MX", values):
         _check_closed(world, domain, result)
-    elif answer.values:
-        result.seen.append(f"taken elsewhere: {', '.join(answer.values)}")
+    elif values:
+        result.seen.append(f"taken elsewhere: {', '.join(values)}")
     else:
         _check_nobody(world, domain, result)
+
+
+def _check_cached(
+    world: World, domain: Domain, result: Result, remembered: tuple[str, ...]
+) -> None:
+    """The resolver has another answer than the zone's own servers."""
+    result.warn(
+        "mx-cached",
+        f"{domain.name} MX: the resolver {world.names.resolver} still says {shown(remembered)}, "
+        "the zone's servers do not any more",
+        "It forgets that by itself, after what the TTL was before.",
+    )
 
 
 def _check_closed(world: World, domain: Domain, result: Result) -> None:
     """Somebody else says that the domain takes no mail, and the stack may send as it."""
     gateway = world.expected.gateways[0].name
+    park = f"./relay domains park {domain.name} {world.option}".rstrip()
     result.warn(
         "mx-null",
         f"{domain.name} takes no mail, as its null MX says, which the stack did not make: bounces "
         "and replies are lost, and receivers may refuse such a sender (RFC 7505, 4.2)",
-        f"If nobody sends as it: ./relay domains park {domain.name}. Else say in "
+        f"If nobody sends as it: {park}. Else say in "
         f"mail-relay:forwards where mail for postmaster@{domain.name} goes, and delete the null "
         f"MX: the stack then makes {domain.name}. 300 IN MX 10 {gateway}.",
     )

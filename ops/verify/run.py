@@ -43,7 +43,7 @@ def verify(
 
 def _checks(expected: Outputs, probes: Probes) -> Iterator[Result]:
     """The results as they come."""
-    world = World(probes.names, expected)
+    world = World(probes.names, expected, probes.option)
     for zone in expected.zones:
         yield zones.check(world, zone)
     for host in expected.hosts:

@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 
+from mail.zonefile import RecordSet
+from ops.verify.cuts import lame, without_delegation
 from ops.verify.names import Names
 from ops.verify.result import Result
 from ops.verify.world import World
+
+# Of NS records in the zone above, as Route53 makes them for its own.
+TTL = 172800
 
 
 def check(world: World, zone: str) -> Result:
@@ -18,6 +23,14 @@ def delegation(names: Names, zone: str, servers: Sequence[str]) -> Result:
     own = sorted(server.rstrip(".").lower() for server in servers)
     remedy = f"At the registrar (or in the zone above), set the name servers of {zone} to: "
     remedy += ", ".join(own)
+    if above := without_delegation(names, zone):
+        wanted = RecordSet(zone, "NS", TTL, tuple(f"{server}." for server in own))
+        result.error(
+            "zone-not-delegated",
+            f"the zone {above} has no NS record for {zone}: nobody finds what is in {zone}",
+            f"In the zone {above}, or by whoever runs it: " + "\n".join(wanted.lines()),
+        )
+        return result
     answer = names.resolve(zone, "NS")
     delegated = sorted(server.rstrip(".") for server in answer.values)
     if answer.problem:
@@ -29,12 +42,12 @@ def delegation(names: Names, zone: str, servers: Sequence[str]) -> Result:
     if delegated != own:
         result.error("zone-delegation", f"{zone} is delegated to {', '.join(delegated)}", remedy)
     for server in sorted(set(delegated) & set(own)):
-        said = names.ask(server, zone, "SOA")
-        if said.problem in ("REFUSED", "SERVFAIL", "not authoritative"):
-            text = f"{server} does not serve {zone}: {said.problem}"
+        problem = lame(names, server, zone)
+        if problem in ("REFUSED", "SERVFAIL", "not authoritative", "no such zone"):
+            text = f"{server} does not serve {zone}: {problem}"
             result.error("zone-server-lame", text, f"{remedy}. Is the zone still in Route53?")
-        elif said.problem:
-            text = f"{server}, a name server of {zone}: {said.problem}"
+        elif problem:
+            text = f"{server}, a name server of {zone}: {problem}"
             result.error("zone-server-silent", text, "Try again; from another network if it stays.")
         else:
             answering += 1

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from mail import names
 from mail.providers import MAILBOX_PROVIDERS
+from settings.model import Settings
 
 # How alike two names are, of 1, if one is likely a slip of the other's.
 ALIKE = 0.85
@@ -36,6 +37,16 @@ def meant(value: str, known: Collection[str]) -> str | None:
         if near := difflib.get_close_matches(end, alike, n=1, cutoff=ALIKE):
             return local + at + ".".join([*above, near[0]])
     return None
+
+
+def holder(s: Settings, name: str) -> str:
+    """Which item of the settings has a name first: a domain, the gateways' own one, or a host."""
+    for number, domain in enumerate(s.domains):
+        if domain.name == name:
+            return f"the domain mail-relay:domains[{number}]"
+    if name == s.gateway_domain:
+        return f"the domain of the gateway {s.gateways[0].name}"
+    return "the host mail-relay:" + next(key for key, h in s.hosts.items() if h.name == name)
 
 
 def twice(key: str, values: Sequence[str | None]) -> Iterator[str]:

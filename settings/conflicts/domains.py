@@ -20,13 +20,15 @@ def zone_conflicts(s: Settings) -> Iterator[str]:
     placed += [(f"domains[{n}].name", d.name) for n, d in enumerate(s.domains)]
     zones = s.hosted_zones
     known = set(zones)
+    # a domain brings its zone along only where no zones are listed
+    add = "" if s.zones else " or its domain to mail-relay:domains"
     for key, name in placed:
         if names.nearest(name, known) is None:
             near = meant(name, zones)
             yield (
                 f"mail-relay:{key}: {name!r}: it is in none of the zones {', '.join(zones)}; "
                 f"{f'did you mean {near}? If not, ' if near else ''}add its zone to "
-                "mail-relay:zones or its domain to mail-relay:domains"
+                f"mail-relay:zones{add}"
             )
     if s.delegation:
         yield from _delegation_conflicts(s.delegation, zones)

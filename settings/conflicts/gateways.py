@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from mail import names
+from settings.conflicts.common import holder
 from settings.errors import EXAMPLES
 from settings.model import Settings
 from settings.words import subnet_number
@@ -36,10 +37,10 @@ def names_conflicts(s: Settings) -> Iterator[str]:
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
     """What several gateways need, or cannot have; the place of each in the network."""
     clients = {client.name for client in s.clients}
-    if s.shared_name in ours | clients:
+    if s.shared_name and s.shared_name in ours | clients:
         yield (
-            f"mail-relay:submission.name: {s.shared_name!r}: this name is taken by a domain or a "
-            "client; give 587 and 465 a name of their own"
+            f"mail-relay:submission.name: {s.shared_name!r}: it is also "
+            f"{holder(s, s.shared_name)}; give 587 and 465 a name of their own"
         )
     prefix = ipaddress.IPv4Network(s.network.cidr).prefixlen
     for key, gateway in s.placed_gateways.items():

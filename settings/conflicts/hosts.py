@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator
 
-from settings.conflicts.common import twice
+from settings.conflicts.common import holder, twice
 from settings.model import IMAGES, Settings
 from settings.words import architecture
 
@@ -19,8 +19,8 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         for number, host in enumerate(hosts):
             if key == "clients" and host.name in taken:
                 yield (
-                    f"mail-relay:{key}[{number}].name: {host.name!r}: this name is taken by the "
-                    "gateway or a domain; give the host a name of its own"
+                    f"mail-relay:{key}[{number}].name: {host.name!r}: it is also "
+                    f"{holder(s, host.name)}; give one of the two another name"
                 )
         taken |= {host.name for host in hosts}
     yield from _image(s)

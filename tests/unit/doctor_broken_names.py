@@ -203,6 +203,26 @@ BROKEN = [
         text="dns-01",
     ),
     Broken(
+        "a zone that the one above it does not delegate, which the resolver remembers otherwise",
+        "zone-not-delegated",
+        "eu.relay.example. 172800 IN NS ns-1.awsdns.example.",
+        changes={
+            "settings": {"zones": ["relay.example", "shop.example", "eu.relay.example"]},
+            "names": {
+                "eu.relay.example NS @resolver": ["ns-1.awsdns.example.", "ns-2.awsdns.example."],
+                "eu.relay.example SOA": ["ns-1. x. 1 1 1 1 1"],
+            },
+        },
+        answers={
+            "ListHostedZones": zones(
+                zone("relay.example", "Z1"),
+                zone("shop.example", "Z2"),
+                zone("eu.relay.example", "Z3"),
+            )
+        },
+        text="the zone relay.example has no NS record for eu.relay.example",
+    ),
+    Broken(
         "CAA of the domain above the zone",
         "caa-forbids",
         "letsencrypt.org",

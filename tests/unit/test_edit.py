@@ -243,3 +243,32 @@ def test_a_file_is_named_so_that_it_can_be_opened_from_here(
     assert edit("users", "add", "b@shop.example") is None
     assert told[0].startswith(f"a@shop.example is added in {file}. Next: ")
     assert "b@shop.example is added in Pulumi.prod.yaml. Next: pulumi up --stack prod" in told
+
+
+def test_a_mailbox_without_a_login_is_refused_with_the_command_that_adds_one(file: Path) -> None:
+    assert refused(file, "mailboxes", "add", "new@club.example") == [
+        "new@club.example has no login, so nobody could read its mail; first: "
+        "./relay users add new@club.example --stack prod"
+    ]
+    assert edit("users", "add", "new@club.example") is None
+    assert edit("mailboxes", "add", "new@club.example") is None
+
+
+def test_a_mailbox_in_a_domain_that_is_not_ours_is_refused_for_its_domain(file: Path) -> None:
+    (domain_, *_) = refused(file, "mailboxes", "add", "new@culb.example")
+    assert "did you mean new@club.example?" in domain_
+
+
+def test_a_domain_with_a_clients_name_is_refused_and_both_are_named(file: Path) -> None:
+    (line,) = refused(file, "domains", "add", "app.club.example")
+    assert line == (
+        "mail-relay:clients[0].name: 'app.club.example': it is also the domain "
+        "mail-relay:domains[2]; give one of the two another name"
+    )
+
+
+def test_a_domain_that_is_in_no_zone_is_not_told_to_be_listed(file: Path) -> None:
+    zones = "  mail-relay:zones: [relay.example, shop.example, club.example]\n"
+    file.write_text(file.read_text() + zones)
+    (line,) = refused(file, "domains", "add", "k4.example")
+    assert line.endswith("club.example; add its zone to mail-relay:zones")

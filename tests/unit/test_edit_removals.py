@@ -187,7 +187,9 @@ def test_a_domain_above_others_does_not_take_their_records_into_its_zone(file: P
     assert line == (
         "far.example is above lists.far.example, whose records would move to the zone far.example: "
         "first set mail-relay:zones: [relay.example, shop.example, club.example, "
-        "lists.far.example, far.example], without those that are no zone"
+        "lists.far.example, far.example], without those that are no zone. Before that, add to the "
+        "zone far.example an NS record for each of the zones below it, or nobody finds what is in "
+        "them any more"
     )
     before = file.read_text()
     for own in ("lists.far.example, far.example", "far.example"):

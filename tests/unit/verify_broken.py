@@ -52,6 +52,7 @@ ZONES = [
     Broken("zone-unresolved", SHOP, DELEGATION, {"shop.example NS": "SERVFAIL"}),
     Broken("zone-server-silent", SHOP, "Try again", {f"shop.example SOA @{NS1}": "no answer"}),
     Broken("zone-server-lame", SHOP, DELEGATION, {f"shop.example SOA @{NS1}": "REFUSED"}),
+    Broken("zone-server-lame", SHOP, DELEGATION, {f"shop.example SOA @{NS1}": []}),
 ]
 
 A, PTR = "mail.relay.example A", "9.113.0.203.in-addr.arpa PTR"
@@ -101,6 +102,13 @@ EXCHANGES = [
     Broken("mx-cached", SHOP, "forgets", {f"{MX} @resolver": []}),
     Broken("mx-unwanted", SHOP, "mail-relay:forwards", {}, (EXCHANGE, "")),
     Broken("mx-unresolved", SHOP, "", {f"{MX} @resolver": "SERVFAIL"}, (EXCHANGE, "")),
+    Broken(
+        "mx-cached",
+        SHOP,
+        "forgets",
+        {MX: [], f"{MX} @resolver": ["0 ."], "shop.example A": ["192.0.2.7"]},
+        (f"{EXCHANGE}\nshop.example. 300 IN A 203.0.113.8", ""),
+    ),
     Broken("mx-no-address", SHOP, "domains[].mx", NOBODY, ELSEWHERE),
     Broken(
         "mx-alias",
@@ -117,7 +125,9 @@ EXCHANGES = [
         {MX: [], "shop.example A": []},
         (f"{EXCHANGE}\nshop.example. 300 IN A 203.0.113.8", ""),
     ),
-    Broken("mx-null", SHOP, "domains park shop.example", {MX: ["0 ."]}, (EXCHANGE, "")),
+    Broken(
+        "mx-null", SHOP, "domains park shop.example --stack prod.", {MX: ["0 ."]}, (EXCHANGE, "")
+    ),
     Broken(
         "mx-unreachable",
         SHOP,

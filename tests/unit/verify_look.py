@@ -69,6 +69,7 @@ class Loopback:
                 group_of,
                 lambda host: (down or {}).get(host.name),
                 limit_of,
+                option="--stack prod",
             )
             return verify(outputs, probes)
 
