@@ -190,6 +190,11 @@ class Target(Protocol):
         return self.typed("up")
 
     @property
+    def opens_port_25(self) -> str:
+        """What people type to open port 25 out; "" where only a form opens it."""
+        return ""
+
+    @property
     def settle_command(self) -> str:
         """What a stack needs whose `pulumi` was killed."""
         return f"./relay settle {self.option}"

@@ -33,7 +33,7 @@ class Probes:
     `group_of` and `target_of` raise NoAccess, as `status_of` does. `down` says why a host answers
     nothing, if its place knows, and `limit` whether it limits our address for failed logins
     (guessing.Unknown). `target_of` says why a load balancer's target groups, by their ARNs, send a
-    gateway nothing; "" if they do.
+    gateway nothing; "" if they do. `opens_port_25` is the command that does, if there is one.
     """
 
     names: Names
@@ -44,6 +44,7 @@ class Probes:
     down: Callable[[Host], Down | None]
     limit: Callable[[Host], Limit | None]
     target_of: Callable[[Host, Sequence[str]], str] = lambda _, __: ""
+    opens_port_25: str = ""
 
 
 def vantage(target: Target, expected: Outputs) -> Probes:
@@ -58,6 +59,7 @@ def vantage(target: Target, expected: Outputs) -> Probes:
         target.down,
         lambda host: guessing.limit(target, expected, host),
         _target(target),
+        target.opens_port_25,
     )
 
 
