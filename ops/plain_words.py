@@ -111,4 +111,5 @@ def _yaml_problem(said: str) -> str:
         return "a tab: indent with spaces"
     if twice := re.match(r'found duplicate key "?(.*?)"? with value ', said):
         return f"the key {twice[1]} is there twice"
-    return " ".join(said.split())
+    # a password that begins with * or ! is an alias or a tag to a parser
+    return re.sub(r"\b(alias|anchor|tag|handle) .*", r"\1", " ".join(said.split()))

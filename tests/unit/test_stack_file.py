@@ -146,6 +146,10 @@ def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change,
         ),
         # its values may be secret
         (
+            "config:\n  a: *pass1\n",
+            "Pulumi.test.yaml is no YAML: look at line 2, column 6 (found undefined alias)",
+        ),
+        (
             "config:\n  a b: pass1\n  a b: pass2\n",
             "Pulumi.test.yaml is no YAML: look at line 3, column 3 (the key a b is there twice)",
         ),
