@@ -85,6 +85,7 @@ def loaded(name: str) -> click.Command:
     else:
         app = module.app
     app.suggest_commands = False  # click itself does
+    app.info.cls = Group
     found = get_group(app) if len(app.registered_commands) > 1 else get_command(app)
     _show_examples(found, name)
     return found
@@ -97,7 +98,21 @@ def _show_examples(command: click.Command, words: str) -> None:
         _show_examples(inner, f"{words} {name}")
 
 
-class Commands(TyperGroup):
+class Group(TyperGroup):
+    """Commands whose options come after their names."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.possibilities:  # nearly one of the group's own
+                raise
+            names = ", ".join(self.list_commands(ctx))
+            said = f"{ctx.info_name} needs a command before {error.option_name}: {names}"
+            raise click.UsageError(said, ctx) from None
+
+
+class Commands(Group):
     """The commands by name and help alone, until one of them is called."""
 
     def __init__(self, **attributes: Any) -> None:

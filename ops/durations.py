@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from typing import Any
 
 import typer
 
@@ -16,6 +17,16 @@ def duration(text: str) -> datetime.timedelta:
             f"{text!r}: give a number with its unit, such as 90s, 30m, 4h or 7d"
         )
     return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def option(help_: str) -> Any:
+    """An option that takes a duration: what is wrong with it is said with the option's name."""
+    return typer.Option(help=help_, callback=_checked)
+
+
+def _checked(text: str) -> str:
+    duration(text)
+    return text
 
 
 def shown(length: datetime.timedelta) -> str:

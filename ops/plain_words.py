@@ -101,5 +101,15 @@ def no_yaml(error: Exception) -> str:
         return "cannot be read: it is no text in UTF-8"
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
-    is_tab = r"'\t'" in str(getattr(error, "problem", ""))
-    return f"is no YAML: look at {where}{' (a tab: indent with spaces)' if is_tab else ''}"
+    why = _yaml_problem(str(getattr(error, "problem", None) or getattr(error, "reason", "")))
+    return f"is no YAML: look at {where}{f' ({why})' if why else ''}"
+
+
+def _yaml_problem(said: str) -> str:
+    """A parser's reason without the values that it shows, which may be secret."""
+    if r"'\t'" in said:
+        return "a tab: indent with spaces"
+    if twice := re.match(r'found duplicate key "?(.*?)"? with value ', said):
+        return f"the key {twice[1]} is there twice"
+    # a password that begins with * or ! is an alias or a tag to a parser
+    return re.sub(r"\b(alias|anchor|tag|handle) .*", r"\1", " ".join(said.split()))

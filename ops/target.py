@@ -193,6 +193,11 @@ class Target(Protocol):
         return self.typed("up")
 
     @property
+    def opens_port_25(self) -> str:
+        """What people type to open port 25 out; "" where only a form opens it."""
+        return ""
+
+    @property
     def settle_command(self) -> str:
         """What a stack needs whose `pulumi` was killed."""
         return f"./relay settle {self.option}"
@@ -244,9 +249,7 @@ class Target(Protocol):
                 notes.print(shown(line), end="", soft_wrap=True)
                 said.append(line)
         if process.returncode != 0:
-            text = "".join(
-                said
-            )  # all of it was shown already, so the error has only the diagnostics
+            text = "".join(said)  # all was shown already: the error has only the diagnostics
             end = text[max(text.find("Diagnostics:"), 0) :]
             # the outputs are not part of the error
             raise self._hinted(end.partition("\nOutputs:")[0].strip(), text)
@@ -259,13 +262,10 @@ class Target(Protocol):
 
     def under_way(self) -> str:
         """What to do about a `pulumi` that works on the stack, or was cut off; "" without one."""
-        deployment = json.loads(self.pulumi("stack", "export"))["deployment"]
-        if not deployment.get("pending_operations"):
-            return ""
-        return (
-            f"a `pulumi` works on the stack {self.stack}, or was cut off: wait for it, or "
-            f"{self.settle_command}"
-        )
+        exported = json.loads(self.pulumi("stack", "export"))
+        words = f"a `pulumi` works on the stack {self.stack}, or was cut off: wait for it, or "
+        pending = exported["deployment"].get("pending_operations")
+        return f"{words}{self.settle_command}" if pending else ""
 
     def preview(self, *arguments: str) -> str:
         """The engine's events of a preview, one a line; StackError if there are none."""

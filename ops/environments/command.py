@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops import engine
-from ops.durations import duration
+from ops import durations, engine
 from ops.environments import backend, destroy, make
 from ops.environments.mapping import checked, expiry
 from ops.errors import StackError
@@ -35,7 +34,7 @@ def _row(environment: backend.Environment) -> dict[str, Any]:
 @app.command()
 def up(
     name: Name,
-    ttl: Annotated[str, typer.Option(help="How long it may live: 30m, 4h, 2d.")] = "4h",
+    ttl: Annotated[str, durations.option("How long it may live: 30m, 4h, 2d.")] = "4h",
     from_: Annotated[
         Path, typer.Option("--from", help="The stack file that it is a copy of.")
     ] = engine.PROJECT / "Pulumi.dev.yaml",
@@ -50,7 +49,7 @@ def up(
     json: Json = False,
 ) -> None:
     """Make an environment and wait until it serves; or renew one, or finish one cut off."""
-    dev, lifetime = dev_stack(lab), duration(ttl)
+    dev, lifetime = dev_stack(lab), durations.duration(ttl)
     target = dev.beside(f"{backend.PREFIX}{checked(name)}")
     outputs = make.make(name, lifetime, from_, acme_root, target, wait=wait)
     row = _row(backend.one(name, dev))

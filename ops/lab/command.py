@@ -59,7 +59,8 @@ def up(
         typer.Option(
             "--block-port-25/--open-port-25",
             help="Block port 25 out, as AWS does for new accounts, or open it. Without either: "
-            "blocked if the stack has a smarthost.",
+            "blocked if the stack has a smarthost, or if it is blocked and no other stack file is "
+            "taken.",
         ),
     ] = None,
     real_kernel: Annotated[
@@ -150,6 +151,8 @@ def send_(
     outputs = _outputs(lab, stack)
     target = LabTarget(stack, lab)
     internet = Internet(lab, StackFile(target).settings().acme.root)
+    if closed := send.closed(target, outputs):
+        notes.print(closed, soft_wrap=True)
     with step("a message by each way, to the inbox"):
         if not (sent := send.by_each_way(internet, outputs)):
             raise control.LabError(f"the stack {stack} has no client and no login that could send")

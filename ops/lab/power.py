@@ -90,7 +90,8 @@ def mend(lab: Lab, kind: Kind, name: str) -> list[str]:
         hint = before.get(name)
         said = f"{name} is {hint}" if hint else f"the power of {kind} {name} is not cut"
         there = [*(f"host {host}" for host in cut_hosts), *(f"zone {z}" for z in sorted(dark))]
-        raise control.LabError(f"{said}; cut is the power of {', '.join(there) or 'nothing'}")
+        cut = f"cut is the power of {', '.join(there)}" if there else "nothing is without power"
+        raise control.LabError(f"{said}; {cut}")
     _switch(lab, kind, name, on=True)
     after = without(lab)
     hosts = [host for host in before if host not in after]

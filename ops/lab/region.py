@@ -76,6 +76,12 @@ def block_port_25(lab: Lab, blocked: bool) -> None:
         owner.put("account/port-25", {"blocked": blocked})
 
 
+def port_25_is_blocked(lab: Lab) -> bool:
+    """Whether port 25 out is blocked for the lab's account."""
+    with _owner(lab) as owner:
+        return owner.get("state")["port25Blocked"]
+
+
 def without_power(lab: Lab) -> tuple[set[str], set[str]]:
     """Ids of instances, and names of zones, whose power is cut."""
     with _owner(lab) as owner:

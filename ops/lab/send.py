@@ -11,7 +11,7 @@ from lab.internet.inbox.message import Message
 from lab.internet.send import RECIPIENT, Sent, unique
 from lab.internet.smtp import Internet
 from lab.lab import Lab
-from ops.lab import condition, power
+from ops.lab import condition, power, region
 from ops.lab.failures import on_the_way
 from ops.lab.target import LabTarget
 from ops.outputs import Host, Outputs
@@ -64,13 +64,20 @@ def _taking(lab: Lab, outputs: Outputs) -> Host:
     raise LabError(f"{said}: {power.mended_by(lab, gateway.name)}")
 
 
+def closed(target: LabTarget, outputs: Outputs) -> str:
+    """That nothing gets out, and what to type; "" if the way out is open."""
+    if outputs.smarthost or not region.port_25_is_blocked(target.lab):
+        return ""
+    return f"port 25 out is blocked and the stack has no smarthost: {target.opens_port_25} opens it"
+
+
 def awaited(target: LabTarget, sent: Sent, outputs: Outputs, seconds: float) -> Message:
     """The message in the inbox; LabError if it does not come, with where to look."""
     lab = target.lab
     try:
         return send.arrived(lab, sent, seconds)
     except TimeoutError:
-        why = condition.why_not(lab, outputs.hosts)
+        why = closed(target, outputs) or condition.why_not(lab, outputs.hosts)
         raise LabError(
             f"{sent.subject!r} of {sent.sender} ({sent.via}) was handed in and did not reach "
             f"{sent.recipient} in {seconds:.0f} s{f'; {why}' if why else ''}: where it waits, and "

@@ -178,6 +178,10 @@ class LabTarget(Target):
                 stack.take_laptops_key(self.lab, "--config-file", str(copy))
             yield copy
 
+    @property
+    def opens_port_25(self) -> str:
+        return f"./relay lab up --lab {self.lab.name} --open-port-25"
+
 
 class _LabNames:
     """DNS as a computer on the lab's internet sees it, wherever this thread is."""

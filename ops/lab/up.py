@@ -18,6 +18,7 @@ from ops.lab.target import LabTarget
 from ops.outputs import Outputs
 from ops.settle.settle import settle
 from ops.terminal import notes, step
+from settings import Settings
 
 NAMED = 8  # resources that changed are named up to this number, and counted beyond
 
@@ -79,12 +80,26 @@ def apply(
             stack.take_laptops_key(lab)
         if is_new:
             stack.remember(lab)
-        blocked = settings.smarthost is not None if block_port_25 is None else block_port_25
-        region.block_port_25(lab, blocked)
+        port_25 = _set_port_25(target, block_port_25, settings, is_new)
         progress = Progress()
         target.operate("up", "--yes", "--skip-preview", shown=progress.shown)
-    notes.print(progress.summary(), soft_wrap=True)
+    for said in filter(None, (progress.summary(), port_25)):
+        notes.print(said, soft_wrap=True)
     return target.outputs()
+
+
+def _set_port_25(target: LabTarget, block: bool | None, settings: Settings, is_new: bool) -> str:
+    """Block port 25 out or open it; what is said of it at the end, or "".
+
+    Unless an option or a new stack file says otherwise, one that is blocked stays so.
+    """
+    before, has_smarthost = region.port_25_is_blocked(target.lab), settings.smarthost is not None
+    blocked = has_smarthost or (before and not is_new) if block is None else block
+    region.block_port_25(target.lab, blocked)
+    if blocked:
+        why = "the stack sends by its smarthost" if has_smarthost else "mail to others waits"
+        return f"Port 25 out is blocked, {why}: {target.opens_port_25} opens it."
+    return "Port 25 out is open again." if before else ""
 
 
 class Progress:

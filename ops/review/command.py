@@ -41,7 +41,8 @@ def command(
     """
     if base and lab:
         raise typer.BadParameter(
-            "--base is of a stack file in git; a lab is compared with what is up in it"
+            "--base is of a stack file in git; a lab is compared with what is up in it: "
+            f"./relay review --lab {lab}"
         )
     if file and not lab:
         raise typer.BadParameter("--file is for --lab; a stack has its own file")

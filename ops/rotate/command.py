@@ -43,11 +43,11 @@ def command(
     everything: Annotated[
         bool, typer.Option("--all", help="Every domain: a rotation begins where the key is old.")
     ] = False,
-    every: Annotated[
-        str, typer.Option(help="With --all: the age of an old key.")
-    ] = durations.shown(EVERY),
+    every: Annotated[str, durations.option("With --all: the age of an old key.")] = durations.shown(
+        EVERY
+    ),
     wait: Annotated[
-        str, typer.Option(help="How long mail may carry an old selector after the switch.")
+        str, durations.option("How long mail may carry an old selector after the switch.")
     ] = durations.shown(WAIT),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, and change nothing.")] = False,
     stack: StackOption = None,

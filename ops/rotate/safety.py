@@ -51,7 +51,8 @@ def of_signer(
         return [f"{silent}: it is not known what it signs with"]
     signing = status.signing.get(domain)
     if signing != newest:
-        return [f"{gateway} signs {domain} with {signing or 'nothing'} still"]
+        old = f"{gateway} signs {domain} with {signing or 'nothing'} still"
+        return [f"{old}; it takes {newest} by itself, a minute or two after the `up`: try again"]
     found = []
     if status.tables.problem:
         # what is installed may not be what the signer has read

@@ -39,11 +39,6 @@ def _address(value: str | None) -> str | None:
     return value
 
 
-def _seconds(value: str) -> str:
-    durations.duration(value)
-    return value
-
-
 def command(
     address: Annotated[
         str | None,
@@ -65,9 +60,7 @@ def command(
         ),
     ] = None,
     port: Annotated[Port, typer.Option(help="The gateway's port.")] = Port.STARTTLS,
-    timeout: Annotated[
-        str, typer.Option(callback=_seconds, help="How long answers are waited for.")
-    ] = TIMEOUT,
+    timeout: Annotated[str, durations.option("How long answers are waited for.")] = TIMEOUT,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,

@@ -50,8 +50,11 @@ def check_down(expected: Outputs, host: Host, down: Down) -> list[Result]:
     return [first, *others]
 
 
-def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
-    """Every check of a host; of a silent or unfinished one, all but the first are skipped."""
+def check(expected: Outputs, host: Host, written: Written, opens_port_25: str = "") -> list[Result]:
+    """Every check of a host; of a silent or unfinished one, all but the first are skipped.
+
+    `opens_port_25` is the command that opens port 25 out, if there is one.
+    """
     first, status = _status(host, written), written.status
     if first.errors:
         others = unasked(expected, host, f"because of {first.key(first.errors[0])}")
@@ -71,7 +74,7 @@ def check(expected: Outputs, host: Host, written: Written) -> list[Result]:
         results.append(_certificate(host, status))
         sending = [domain for domain in expected.domains if not spf.parked(expected, domain)]
         results += [_signing(domain, status.signing) for domain in sending]
-        results.append(_egress(expected, host, status.egress))
+        results.append(_egress(expected, host, status.egress, opens_port_25))
     return results
 
 
@@ -228,12 +231,13 @@ def _queue(host: Host, queue: Queue) -> Result:
     return result
 
 
-def _egress(expected: Outputs, host: Host, egress: Egress | None) -> Result:
+def _egress(expected: Outputs, host: Host, egress: Egress | None, opens: str) -> Result:
     result = Result("egress", host.name)
     if egress is None:
         result.skipped = "the host has not tried yet"
         return result
-    where, remedy = f"port 25 of {egress.exchange}", f"On a new AWS account: {FORM}"
+    where = f"port 25 of {egress.exchange}"
+    remedy = f"If the lab blocks it: {opens}" if opens else f"On a new AWS account: {FORM}"
     if expected.smarthost:
         where = f"the smarthost {egress.exchange}"
         remedy = "Are smarthost.host and smarthost.port right? Ask the provider whether it is up"

@@ -33,7 +33,8 @@ class Probes:
     `group_of` and `target_of` raise NoAccess, as `status_of` does. `down` says why a host answers
     nothing, if its place knows, and `limit` whether it limits our address for failed logins
     (guessing.Unknown). `target_of` says why a load balancer's target groups, by their ARNs, send a
-    gateway nothing; "" if they do. `option` names the stack to our own commands.
+    gateway nothing; "" if they do. `option` names the stack to our own commands, `opens_port_25` is
+    the command that does, if there is one.
     """
 
     names: Names
@@ -45,6 +46,7 @@ class Probes:
     limit: Callable[[Host], Limit | None]
     target_of: Callable[[Host, Sequence[str]], str] = lambda _, __: ""
     option: str = ""
+    opens_port_25: str = ""
 
 
 def vantage(target: Target, expected: Outputs) -> Probes:
@@ -60,6 +62,7 @@ def vantage(target: Target, expected: Outputs) -> Probes:
         lambda host: guessing.limit(target, expected, host),
         _target(target),
         target.option,
+        target.opens_port_25,
     )
 
 

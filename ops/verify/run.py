@@ -102,7 +102,7 @@ def _host_checks(expected: Outputs, probes: Probes, host: Host) -> list[Result]:
         written = probes.status_of(host)
     except hosts.NoAccess as error:
         return hosts.unasked(expected, host, str(error))
-    return hosts.check(expected, host, written)
+    return hosts.check(expected, host, written, probes.opens_port_25)
 
 
 def _sessions(

@@ -78,6 +78,45 @@ def test_an_option_that_typer_finds_wrong_is_shown_with_its_name() -> None:
     assert "--limit" in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["rotate", "--all", "--wait=banana"], "--wait"),
+        (["rotate", "--all", "--every=5"], "--every"),
+        (["env", "up", "try", "--ttl=1w"], "--ttl"),
+        (["test", "--timeout=x"], "--timeout"),
+    ],
+)
+def test_a_duration_that_is_none_is_shown_with_its_option(words: list[str], option: str) -> None:
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': " in result.output
+    assert "give a number with its unit, such as 90s, 30m, 4h or 7d" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["queue", "--lab", "dev"], "queue needs a command before --lab: list, "),
+        (["users", "--json", "list"], "users needs a command before --json: list, add, "),
+        (["lab", "--lab=dev"], "lab needs a command before --lab: up, send, "),
+        (["--lab=dev", "users", "list"], "relay needs a command before --lab: lab, users, "),
+        (["users", "--hepl"], "Did you mean '--help'?"),
+    ],
+)
+def test_an_option_before_its_command_is_told_from_one_that_there_is_not(
+    words: list[str], said: str
+) -> None:
+    result = CliRunner().invoke(app, words, prog_name="relay", env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_review_of_a_lab_has_no_base_and_is_told_without() -> None:
+    result = CliRunner().invoke(app, ["review", "--base=origin/main", "--lab=try"])
+    assert str(result.exception).endswith("with what is up in it: ./relay review --lab try")
+
+
 @pytest.mark.parametrize("name", sorted(LEAVES.keys() - WITHOUT_RESULT))
 def test_a_command_with_a_result_has_it_for_programs(name: str) -> None:
     assert "--json" in {word for param in LEAVES[name].params for word in param.opts}

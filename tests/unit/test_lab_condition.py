@@ -44,6 +44,7 @@ class Hosts:
         }
         patch.setattr(region, "instances", lambda _: self.instances)
         patch.setattr(region, "without_power", self.without_power)
+        patch.setattr(region, "port_25_is_blocked", lambda _: False)
         patch.setattr(region, "clients", self.clients)
         patch.setattr(access, "run", self.run)
         patch.setattr(status, "read", self.read)

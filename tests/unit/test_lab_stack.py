@@ -258,7 +258,8 @@ def refused(*_: object) -> NoReturn:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"config: [\n", " is no YAML: look at line 2, column 1"),
+        (b"config: [\n", " is no YAML: look at line 2, column 1 (expected the node content"),
+        (b"a: b: c\n", " is no YAML: look at line 1, column 5 (mapping values are not allowed"),
         (b"\xff\xfe\n", " cannot be read: it is no text in UTF-8"),
         (b"config: text\n", " is no stack file: "),
         (b"text\n", " is no stack file: "),

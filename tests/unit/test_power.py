@@ -363,10 +363,10 @@ THERE = f"mail1.x.example, app.x.example; zone {A}, {B}"
             ("break", "host", "gateway", "x"),
             f"host gateway x: {WORDS}; there is {THERE}",
         ),
-        (("mend", "zone", A), f"the power of zone {A} is not cut; cut is the power of nothing"),
+        (("mend", "zone", A), f"the power of zone {A} is not cut; nothing is without power"),
         (
             ("mend", "gateway", "app.x.example"),
-            "the power of host app.x.example is not cut; cut is the power of nothing",
+            "the power of host app.x.example is not cut; nothing is without power",
         ),
     ],
 )

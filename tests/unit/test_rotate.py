@@ -112,7 +112,10 @@ def written(
         (written(messages=1, oldest=9 * 86_400), None),
         # the signer is not asked
         (written(silent=900), "it is not known what it signs with"),
-        (written(signing={"example.com": "s1"}), "signs example.com with s1 still"),
+        (
+            written(signing={"example.com": "s1"}),
+            "signs example.com with s1 still; it takes s2 by itself",
+        ),
         (written(signing={}), "signs example.com with nothing still"),
         # the record is older than the switch
         (

@@ -134,7 +134,29 @@ def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change,
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("config: [", "Pulumi.test.yaml is no YAML: look at line 1, column 10"),
+        (
+            "config: [",
+            "Pulumi.test.yaml is no YAML: look at line 1, column 10 "
+            "(expected the node content, but found '<stream end>')",
+        ),
+        (
+            "config:\n  a: b: c\n",
+            "Pulumi.test.yaml is no YAML: look at line 2, column 7 "
+            "(mapping values are not allowed here)",
+        ),
+        # its values may be secret
+        (
+            "config:\n  a: *pass1\n",
+            "Pulumi.test.yaml is no YAML: look at line 2, column 6 (found undefined alias)",
+        ),
+        (
+            "config:\n  a b: pass1\n  a b: pass2\n",
+            "Pulumi.test.yaml is no YAML: look at line 3, column 3 (the key a b is there twice)",
+        ),
+        (
+            "config: \x07",
+            "Pulumi.test.yaml is no YAML: look at somewhere (special characters are not allowed)",
+        ),
         (
             "config:\n\tmail-relay:protect: true\n",
             "Pulumi.test.yaml is no YAML: look at line 2, column 1 (a tab: indent with spaces)",
