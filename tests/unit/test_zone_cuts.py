@@ -8,19 +8,19 @@ from verify_look import Loopback, skipped, wrong
 from verify_world import (
     FACTS,
     KEY,
-    OUTPUTS,
     PORTS,
-    RECORDS,
     RIGHT,
     ROLES,
     SERVERS,
+    WANTED,
     Literal,
     Port,
     certificates,
     serving,
 )
 
-from ops.outputs import Outputs, read
+from mail import zonefile
+from ops.outputs import Domain, Outputs
 from ops.verify.zones import delegation
 
 LISTS = "lists.shop.example"
@@ -63,12 +63,12 @@ def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
 
 
 def _outputs(records: str = ADDED) -> Outputs:
-    added: dict[str, Any] = {
-        "domains": [*OUTPUTS["domains"], {"name": LISTS, "selectors": ["s1"]}],
-        "zones": {**OUTPUTS["zones"], LISTS: SERVERS},
-        "records": RECORDS + records,
+    added = {
+        "domains": (*WANTED.domains, Domain(name=LISTS, selectors=("s1",))),
+        "zones": {**WANTED.zones, LISTS: tuple(SERVERS)},
+        "records": (*WANTED.records, *zonefile.read(records)),
     }
-    return read({**OUTPUTS, **added})
+    return WANTED.model_copy(update=added)
 
 
 def _looked(loopback: Loopback, names: dict[str, Any], records: str = ADDED) -> Any:
