@@ -47,6 +47,7 @@ def owned(
     account = client("sts").get_caller_identity()["Account"]
     yield from roles.bucket(client("s3"), bucket_name(project, stack, account))
     yield from roles.roles(client("iam"), tags)
+    yield from records.health_checks(client("route53"), tags)
     yield from records.zones(client("route53"), tags)
 
 

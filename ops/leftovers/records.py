@@ -15,7 +15,8 @@ from mail.zonefile import RecordSet
 from ops.leftovers.left import Left, monthly
 from settings import Settings, published
 
-ZONE = 0.50  # USD a month, 2026
+ZONE, HEALTH_CHECK = 0.50, 0.50  # USD a month, 2026
+TAGS_AT_ONCE = 10  # resources that one call tells the tags of (ListTagsForResources)
 # A record set whose values are None where only an `up` knew them.
 Wanted = RecordSet[str | None]
 
@@ -71,6 +72,25 @@ def find(route53: Any, settings: Settings, aliases: Sequence[str] = ()) -> Itera
             for held in _record_sets(route53, identity):
                 if any(_fits(held, one) for one in wanted):
                     yield _record(identity, held)
+
+
+def health_checks(route53: Any, tags: Mapping[str, str]) -> Iterator[Left]:
+    """Those of gateways by their tags; a record that still names one answers without it."""
+    found = {
+        check["Id"]: check["HealthCheckConfig"]
+        for page in route53.get_paginator("list_health_checks").paginate()
+        for check in page["HealthChecks"]
+    }
+    for start in range(0, len(found), TAGS_AT_ONCE):
+        some = [*found][start : start + TAGS_AT_ONCE]
+        answer = route53.list_tags_for_resources(ResourceType="healthcheck", ResourceIds=some)
+        for each in answer["ResourceTagSets"]:
+            held = {tag["Key"]: tag["Value"] for tag in each["Tags"]}
+            if tags.items() <= held.items():
+                identity = each["ResourceId"]
+                name = held.get("Name") or found[identity].get("IPAddress", "")
+                remove = f"aws route53 delete-health-check --health-check-id {identity}"
+                yield Left("health check", identity, name, monthly(HEALTH_CHECK), remove)
 
 
 def zones(route53: Any, tags: Mapping[str, str]) -> Iterator[Left]:

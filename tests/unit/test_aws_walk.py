@@ -13,6 +13,7 @@ from doctor_account import found
 from doctor_broken import BROKEN as ACCOUNTS
 from doctor_broken_names import BROKEN as NAMES
 
+from ops import outputs
 from ops.cli import app
 
 PAGES = [Path("docs/aws.md"), Path("docs/doctor.md")]
@@ -103,3 +104,16 @@ def test_our_own_commands_are_there(page: Path) -> None:
             assert command in groups
             assert part in getattr(groups[command], "commands", {part})
     assert named
+
+
+def test_the_outputs_that_pages_ask_for_are_those_of_a_stack() -> None:
+    """`pulumi stack output NAME`, and `out NAME` of the walk."""
+    known = {field.alias for field in outputs.Outputs.model_fields.values()}
+    asked = re.compile(r"\bstack\s+output\s+([a-z]\w+)|(?<![./\w-])out\s+([a-z]\w+)\s*\|")
+    found = {
+        f"{page.name}: {first or second}"
+        for page in [Path("README.md"), *Path("docs").rglob("*.md")]
+        for first, second in asked.findall(page.read_text())
+    }
+    assert len(found) > 5
+    assert {name for name in found if name.partition(": ")[2] not in known} == set()

@@ -10,7 +10,7 @@ import yaml
 from recorder import declare
 
 from ops import outputs
-from ops.leftovers import begun
+from ops.leftovers import begun, records
 from ops.leftovers.records import _values, is_ours, looked_for
 from settings import read
 
@@ -100,3 +100,31 @@ def test_a_health_check_that_an_up_began_is_found(
 
     inputs = {"ipAddress": "192.0.2.2", "port": 465, "type": "TCP", "tags": {"Stack": "prod"}}
     assert [*begun.health_check(lambda _: Route53(), inputs)] == found
+
+
+def test_health_checks_are_found_by_their_tags_ten_at_a_time() -> None:
+    checks = [
+        {"Id": f"c{n}", "HealthCheckConfig": {"IPAddress": f"192.0.2.{n}", "Type": "TCP"}}
+        for n in range(12)
+    ]
+    ours = {"Project": "mail-relay", "Stack": "prod"}
+    tags = {"c3": ours, "c4": {**ours, "Stack": "other"}, "c11": {**ours, "Name": "mx1.x.example"}}
+
+    class Route53:
+        def get_paginator(self, _: str) -> Any:
+            return SimpleNamespace(paginate=lambda: [{"HealthChecks": checks}])
+
+        def list_tags_for_resources(self, ResourceType: str, ResourceIds: Any) -> dict[str, Any]:
+            assert len(ResourceIds) <= 10
+            held = {
+                identity: [{"Key": key, "Value": value} for key, value in of.items()]
+                for identity, of in tags.items()
+            }
+            sets = [{"ResourceId": n, "Tags": held.get(n, [])} for n in ResourceIds]
+            return {"ResourceTagSets": sets}
+
+    found = [*records.health_checks(Route53(), ours)]
+    assert [(left.id, left.name) for left in found] == [
+        ("c3", "192.0.2.3"),
+        ("c11", "mx1.x.example"),
+    ]
