@@ -17,8 +17,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from agent.bounded import within
 from agent.install import write
 
+FETCH_SECONDS = 25.0  # a look is to end before the next one is due
 LIMIT = 64 * 1024**2  # bytes: more fits into no host's memory
 REMEMBERED = 100
 
@@ -45,9 +47,13 @@ def fetch(url: str, kept: bytes | None) -> Answer:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     condition = {} if kept is None else {"IfNoneMatch": f'"{digest(kept)}"'}
     settings = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
-    try:
+
+    def ask() -> tuple[Any, bytes]:
         answer = boto3.client("s3", config=settings).get_object(Bucket=bucket, Key=key, **condition)
-        content = answer["Body"].read(LIMIT)
+        return answer, answer["Body"].read(LIMIT)
+
+    try:
+        answer, content = within(FETCH_SECONDS, ask)
     except ClientError as error:
         clock_off = _clock_off(error.response)
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 304:
@@ -55,7 +61,7 @@ def fetch(url: str, kept: bytes | None) -> Answer:
         # A role takes seconds to spread, and a missing object reads as 403 to who may not list.
         code = error.response.get("Error", {}).get("Code", "no code")
         return Answer(problem=f"{url} is not to be had ({code})", clock_off=clock_off)
-    except BotoCoreError as error:
+    except (BotoCoreError, TimeoutError) as error:
         return Answer(problem=f"{url} is not to be had ({error})")
     return Answer(content, clock_off=_clock_off(answer))
 

@@ -19,6 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from typing import Any, TypeVar
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent import answers, looked_at, report
+from agent.bounded import within
 from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
 
 TABLES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
@@ -259,7 +261,9 @@ def _try(ways: list[str]) -> tuple[str, str]:
     for way in ways:
         name, _, port = way.partition(":")
         try:
-            found = socket.getaddrinfo(name, int(port or 25), socket.AF_INET, socket.SOCK_STREAM)
+            kind = (int(port or 25), socket.AF_INET, socket.SOCK_STREAM)
+            left = max(deadline - time.monotonic(), 0.1)
+            found = within(left, partial(socket.getaddrinfo, name, *kind))
             for *_, address in found[:ADDRESSES]:
                 left = min(SECONDS / 2, deadline - time.monotonic())
                 if left <= 0:

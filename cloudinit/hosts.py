@@ -23,6 +23,7 @@ FOLDERS = {
         agent=(
             "__init__.py",
             "answers.py",
+            "bounded.py",
             "bundle.py",
             "gateway_files.py",
             "host_status.py",
