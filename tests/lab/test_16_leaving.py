@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import dkim as dkimpy
 import pytest
@@ -21,6 +22,7 @@ from sink import sink
 from world import CLIENT, GATEWAY, LOGIN, OTHER_LOGIN, World
 
 from lab.internet import send
+from lab.internet.inbox import Message
 from lab.internet.stranger import stranger
 from lab.wait import until
 from mail import dkim
@@ -219,6 +221,10 @@ def test_a_program_of_a_hosts_user_writes_as_the_host_may(world: World) -> None:
         ("nobody", "", "MAILER-DAEMON@relay.example", False),
         ("nobody", "nobody@relay.example", "nobody@relay.example", True),
         ("root", "root@relay.example", "me@shop.example", True),
+        # what readers take for no author, or each for another one
+        ("root", "root@relay.example", "me@shop.example (x", False),
+        ("root", "root@relay.example", "\\nFrom: The Boss <me@shop.example>", False),
+        ("root", "root@relay.example", f'"{"x" * 900} <me@shop.example>', False),
     ],
 )
 def test_the_gateways_own_users_write_as_themselves(
@@ -235,6 +241,10 @@ def test_the_gateways_own_users_write_as_themselves(
     assert [m for m in world.inbox.messages() if m.subject == subject] == []
 
 
+def is_about(subject: str, message: Message) -> bool:
+    return message.subject != subject and subject in message.raw
+
+
 def test_only_postfix_hands_in_at_the_second_pass(world: World) -> None:
     connect = "import socket; socket.create_connection(('127.0.0.1', 10026), 5)"
     for user in ("nobody", "opendkim", "root"):
@@ -248,7 +258,7 @@ def test_only_postfix_hands_in_at_the_second_pass(world: World) -> None:
 def test_a_client_with_one_address_has_a_way_out_for_its_own_mail(world: World) -> None:
     settings = world.settings()
     settings["mail-relay:clients"][0]["sendAs"] = ["info@shop.example"]
-    subjects = [send.unique("disk full"), send.unique("to nowhere")]
+    subjects = [send.unique("disk full"), send.unique("to nowhere"), send.unique("to nobody")]
     try:
         world.apply(settings)
         world.pull_tables()
@@ -258,14 +268,16 @@ def test_a_client_with_one_address_has_a_way_out_for_its_own_mail(world: World) 
         message = world.arrived(subjects[0])
         assert message.recipient == world.operator
         assert message.verdict.passes()
-        # a sender that the client may not use: the gateway's no comes back to the host's root
-        text = f"Subject: {subjects[1]}\\n\\nHello.\\n"
-        command = f"printf '{text}' | sendmail -i -f info@shop.example who@nowhere.invalid"
-        world.run(CLIENT, "sh", "-c", command)
-        (notice,) = world.inbox.wait_for(
-            lambda m: m.subject != subjects[1] and subjects[1] in m.raw
-        )
-        assert notice.verdict.dmarc == "pass"
+        # the first notice is the gateway's, the second the client's own, whom the gateway told no
+        nowhere = ("who@nowhere.invalid", "nobody-here@shop.example")
+        for subject, recipient in zip(subjects[1:], nowhere, strict=True):
+            text = f"Subject: {subject}\\n\\nHello.\\n"
+            command = f"printf '{text}' | sendmail -i -f info@shop.example {recipient}"
+            world.run(CLIENT, "sh", "-c", command)
+            is_notice = partial(is_about, subject)
+            (notice,) = world.inbox.wait_for(is_notice)
+            assert notice.verdict.dmarc == "pass"
+        assert f"Reporting-MTA: dns; {CLIENT}" in notice.raw
     finally:
         world.apply(world.settings())
         world.pull_tables()
