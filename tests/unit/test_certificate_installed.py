@@ -31,7 +31,8 @@ def run(folder: Path, fails: str = "") -> tuple[list[str], int]:
     for name in {step.split()[0] for step in STEPS}:
         stub = bin_ / name
         stub.write_text(
-            f'#!/bin/sh\ncall="{name}${{*:+ $*}}"\necho "$call" >>{calls}\n[ "$call" != "{fails}" ]\n'
+            f'#!/bin/sh\ncall="{name}${{*:+ $*}}"\necho "$call" >>{calls}\n'
+            f'[ "$call" != "{fails}" ]\n'
         )
         stub.chmod(0o755)
     script = folder / "script"

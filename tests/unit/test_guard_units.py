@@ -18,7 +18,7 @@ FULL = dataclasses.replace(
 SYSTEM = "etc/systemd/system/"
 TELL = "mail-relay-tell@.service"
 
-# Debian's units and ours whose failure is told of; a Debian unit is in the files only by its drop-ins.
+# Whose failure is told; a unit of Debian's is in the files only by its drop-ins.
 TOLD = {
     "apt-daily-upgrade.service",
     "logrotate.service",
