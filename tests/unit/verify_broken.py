@@ -199,6 +199,7 @@ DKIM = [
     Broken("dkim-malformed", SELECTOR, OURS, {KEYS: [NEWER.replace("p=", "")]}),
     Broken("dkim-malformed", SELECTOR, OURS, {KEYS: [NEWER.replace("rsa", "ed25519")]}),
     Broken("dkim-malformed", SELECTOR, OURS, {KEYS: [f"{NEWER}; h=sha1"]}),
+    Broken("dkim-malformed", SELECTOR, OURS, {KEYS: [f"k=rsa; {NEWER.replace(' k=rsa;', '')}"]}),
     Broken("dkim-several", SELECTOR, OURS, {KEYS: [KEY, NEWER]}),
     Broken("dkim-testing", SELECTOR, OURS, {KEYS: [f"{NEWER}; t=y"]}),
     Broken("dkim-not-everywhere", SELECTOR, OURS, {f"{KEYS} @{NS1}": []}),
