@@ -11,9 +11,11 @@ from verify_world import (
     LOOK,
     NEWER,
     REFUSED,
+    RELAYS,
     RIGHT,
     ROLES,
     SERVERS,
+    SHOPS,
     SUBMIT,
     Port,
 )
@@ -142,12 +144,13 @@ EXCHANGES = [
         (EXCHANGE, "shop.example. 300 IN MX 0 ."),
         outputs={"unreachable": ("shop@shop.example",)},
     ),
-    Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=ROLES[:1])}),
+    Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=RELAYS)}),
+    Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=(*RELAYS, SHOPS[0]))}),
     Broken(
         "mx-deferred",
         SHOP,
         "journalctl",
-        ports={25: Port(takes=ROLES[:1], refusals={ROLES[1]: "451 4.3.0 try again"})},
+        ports={25: Port(takes=RELAYS, refusals=dict.fromkeys(SHOPS, "451 4.3.0 try again"))},
     ),
 ]
 
