@@ -253,6 +253,7 @@ PORTS = [
     _port("port-broken", 25, "mail.log", Port(takes=ROLES, breaks=True)),
     _port("port-broken", 587, "mail.log", Port(after=LOGIN, breaks=True)),
     _port("greeting-name", 25, f"myhostname must say {GATEWAY}", Port("localhost", takes=ROLES)),
+    _port("port-deferred", 25, "mail.log", Port(refusal="450 Error: too many recipients from me")),
     _port("starttls-missing", 25, "certificate", Port(before=(), takes=ROLES)),
     _port("starttls-missing", 587, "certificate", Port(before=())),
     _port("tls-fails", 587, "mail.log", Port(starttls="500 5.5.1 no")),
