@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from mail import records
 from ops.outputs import Domain
 from ops.verify.result import Result
-from ops.verify.talk import SmtpSession
+from ops.verify.talk import Reply, SmtpSession
 from ops.verify.world import World, shown
+
+# Who must be taken at each domain that we receive (RFC 5321, 4.5.1; RFC 2142).
+ROLES = ("postmaster", "abuse")
 
 
 def recipients(world: World) -> list[str]:
-    """Who must be taken on port 25: postmaster of each domain that we receive (RFC 5321, 4.5.1)."""
+    """Whom port 25 must take."""
     domains = [domain for domain in world.expected.domains if receives(world, domain)]
-    return [f"postmaster@{domain.name}" for domain in domains]
+    return [f"{role}@{domain.name}" for role in ROLES for domain in domains]
 
 
 def receives(world: World, domain: Domain) -> bool:
@@ -64,14 +67,20 @@ def check(world: World, domain: Domain, sessions: Mapping[str, SmtpSession]) -> 
 
 
 def _check_all_take(domain: Domain, result: Result, sessions: Mapping[str, SmtpSession]) -> None:
-    postmaster = f"postmaster@{domain.name}"
-    unknown = [name for name, said in sessions.items() if postmaster not in said.recipients]
+    roles = [f"{role}@{domain.name}" for role in ROLES]
+    unasked = list[str]()
     for gateway, session in sessions.items():
-        if gateway not in unknown:
-            _check_taken(result, gateway, postmaster, *session.recipients[postmaster])
-    if unknown:
-        text = f"whether {' and '.join(unknown)} takes its mail: port 25 comes first"
-        if len(unknown) == len(sessions):
+        said = {role: session.recipients[role] for role in roles if role in session.recipients}
+        _check_taken(result, gateway, said)
+        left = " and ".join(role for role in roles if role not in said)
+        if left and session.limited[0]:
+            text = " ".join(map(str, session.limited))
+            result.seen.append(f"{gateway} was not asked for {left}: {text}")
+        elif left:
+            unasked.append(gateway)
+    if unasked:
+        text = f"whether {' and '.join(unasked)} takes its mail: port 25 comes first"
+        if len(unasked) == len(sessions):
             result.skipped = text
         else:
             result.seen.append(text)
@@ -157,15 +166,22 @@ def _check_exchange(world: World, exchange: str, result: Result) -> None:
         result.error("mx-no-address", text, "Put domains[].mx right, or that name's A record")
 
 
-def _check_taken(result: Result, gateway: str, postmaster: str, code: int, text: str) -> None:
-    if code >= 500:
+def _check_taken(result: Result, gateway: str, said: Mapping[str, Reply]) -> None:
+    """What a gateway said to the roles' addresses; of several the first answer is told."""
+    refused = [role for role, (code, _) in said.items() if code >= 500]
+    deferred = [role for role, (code, _) in said.items() if 400 <= code < 500]
+    taken = [role for role in said if role not in (*refused, *deferred)]
+    if refused:
+        code, text = said[refused[0]]
         result.error(
             "mx-refused",
-            f"{gateway} refuses {postmaster}: {code} {text}",
+            f"{gateway} refuses {' and '.join(refused)}: {code} {text}",
             "It has other tables than the stack's: see the checks of the host",
         )
-    elif code >= 400:
-        text = f"{gateway} puts off {postmaster}: {code} {text}"
+    if deferred:
+        code, text = said[deferred[0]]
+        text = f"{gateway} puts off {' and '.join(deferred)}: {code} {text}"
         result.warn("mx-deferred", text, "On the host: journalctl -u postfix -u opendmarc")
-    elif (taken := f"{postmaster} is taken") not in result.seen:
-        result.seen.append(taken)
+    for text in (f"{role} is taken" for role in taken):
+        if text not in result.seen:
+            result.seen.append(text)

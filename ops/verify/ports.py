@@ -108,7 +108,7 @@ def _check_auth(port: int, result: Result, session: SmtpSession) -> None:
 
 
 def _check_relay(port: int, result: Result, session: SmtpSession) -> None:
-    code, text = session.recipients.get(ELSEWHERE, (0, ""))
+    code, text = session.recipients.get(ELSEWHERE, session.limited)
     if not code:
         return
     if code < 400:

@@ -12,6 +12,10 @@ SMTP, SUBMISSION, SUBMISSIONS, IMAPS = 25, 587, 465, 993
 SECONDS = 20.0
 OURSELVES = "[127.0.0.1]"  # an address literal (RFC 5321, 4.1.3); the gateway asks no more of it
 READY = 220
+# Recipients of one message: Postfix's smtpd_recipient_limit for strangers is more.
+AT_ONCE = 50
+# What it says of strangers.recipientsPerMinute; after some more it would hang up.
+TOO_MANY = "Error: too many recipients"
 
 # A TCP connection with an address and a port; OSError where there is none.
 Connect = Callable[[str, int], socket.socket]
@@ -24,7 +28,8 @@ class SmtpSession:
 
     `closed` is why there was no connection, `broken` why the session ended early, `distrust` why
     the certificate is not trusted. `refusal` is the answer to a STARTTLS that was refused; `before`
-    and `after` are the EHLO keywords before and after TLS.
+    and `after` are the EHLO keywords before and after TLS. `limited` is the answer to a recipient
+    after which no more were asked for: in this minute there are no others.
     """
 
     closed: str = ""
@@ -37,6 +42,7 @@ class SmtpSession:
     expires: float | None = None
     after: dict[str, str] = field(default_factory=dict)
     recipients: dict[str, Reply] = field(default_factory=dict)
+    limited: Reply = (0, "")
 
 
 def probe(
@@ -125,16 +131,21 @@ def _secure(smtp: smtplib.SMTP, trust: ssl.SSLContext, host: Host, session: Smtp
 
 
 def _ask(smtp: smtplib.SMTP, recipients: Sequence[str], session: SmtpSession) -> None:
-    if not recipients:
-        return
-    refusal = _reply(smtp.docmd("MAIL FROM:<>"))
-    for recipient in recipients:
-        if refusal[0] < 400:
-            session.recipients[recipient] = _reply(smtp.docmd(f"RCPT TO:<{recipient}>"))
-        else:
-            session.recipients[recipient] = refusal
-    smtp.docmd("RSET")
-    smtp.docmd("QUIT")
+    """Ask for each recipient, or for as many as the server lets us in a minute."""
+    for begin in range(0, len(recipients), AT_ONCE):
+        refusal = _reply(smtp.docmd("MAIL FROM:<>"))
+        for recipient in recipients[begin : begin + AT_ONCE]:
+            said = refusal
+            if refusal[0] < 400:
+                said = _reply(smtp.docmd(f"RCPT TO:<{recipient}>"))
+            if TOO_MANY in said[1]:
+                session.limited = said
+                smtp.docmd("QUIT")
+                return
+            session.recipients[recipient] = said
+        smtp.docmd("RSET")
+    if recipients:
+        smtp.docmd("QUIT")
 
 
 def _reply(said: tuple[int, bytes]) -> Reply:

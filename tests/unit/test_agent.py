@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import pwd
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -245,6 +246,34 @@ def test_three_hundred_domains_are_asked_for_in_seconds_whatever_name_servers_do
     signing, after = published.in_use(domains, seen, 2000.0, hangs)
     assert time.monotonic() - begin < 5
     assert (len(signing), after) == (300, seen)
+
+
+def test_a_look_that_never_ends_is_not_waited_for_and_counts_as_it_last_did(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(published, "ALL_SECONDS", 1.0)
+    # one ends, three hang, and the last one does not begin
+    monkeypatch.setattr(published, "THREADS", 3)
+    names = ["a.example", "b.example", "c.example"]
+    selectors = [{"name": "s1", "privateKey": KEY}]
+    domains = {name: {"selectors": selectors} for name in [*names, "new.example", "well.example"]}
+    _, seen = published.in_use({n: domains[n] for n in names}, {}, 1000.0, lambda *_: True)
+    released, asked, before = threading.Event(), list[str](), set(threading.enumerate())
+
+    def hangs(_: str, domain: str, __: str, ___: float) -> bool:
+        asked.append(domain)
+        # what it says in the end is not what was known
+        return domain == "well.example" or (released.wait(10) and False)
+
+    try:
+        signing, after = published.in_use(domains, seen, 2000.0, hangs)
+    finally:
+        released.set()
+        for thread in set(threading.enumerate()) - before:
+            thread.join()
+    assert len(asked) == 4
+    assert signing == dict.fromkeys([*names, "well.example"], "s1")
+    assert {name: after[name] for name in names} == seen
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"shop.example": "abc"}', '{"a": {"key": 1}}'])

@@ -75,6 +75,18 @@ def test_the_published_key_is_the_private_keys_other_half() -> None:
     assert published == key.public_key()
 
 
+@pytest.mark.parametrize("record", ["v=DKIM1; k=rsa; p=AAAA", " v=DKIM1 ; p=AAAA", "k=rsa; p=AAAA"])
+def test_a_key_record_may_say_its_version_first(record: str) -> None:
+    assert dkim.read(record) == dkim.KeyRecord("AAAA", testing=False)
+
+
+@pytest.mark.parametrize("record", ["k=rsa; v=DKIM1; p=AAAA", "p=AAAA; v=DKIM1"])
+def test_a_key_record_that_says_its_version_later_is_none(record: str) -> None:
+    """RFC 6376, 3.6.1: verifiers must discard it."""
+    with pytest.raises(ValueError, match="its v= is not the first tag"):
+        dkim.read(record)
+
+
 def test_consent_to_reports_is_below_who_gets_them() -> None:
     """RFC 9990, 4: the domain whose reports they are comes first."""
     name = dmarc.report_authorization("shop.example", "relay.example")

@@ -24,7 +24,6 @@ from ops.outputs import Domain, Outputs
 from ops.verify.zones import delegation
 
 LISTS = "lists.shop.example"
-POSTMASTER = f"postmaster@{LISTS}"
 NS = f"{LISTS} NS"
 PREFIX = f"{LISTS}. 300 IN"
 SPF, DMARC = "v=spf1 include:_spf.relay.example ~all", "v=DMARC1; p=none"
@@ -57,7 +56,7 @@ UNKNOWN = {
 @pytest.fixture(scope="module")
 def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
     trust, contexts = certificates(tmp_path_factory.mktemp("certificates"))
-    ports = {**PORTS, 25: Port(takes=(*ROLES, POSTMASTER))}
+    ports = {**PORTS, 25: Port(takes=(*ROLES, f"postmaster@{LISTS}", f"abuse@{LISTS}"))}
     with serving(ports, contexts) as there:
         yield Loopback(trust, contexts, there)
 

@@ -11,9 +11,11 @@ from verify_world import (
     LOOK,
     NEWER,
     REFUSED,
+    RELAYS,
     RIGHT,
     ROLES,
     SERVERS,
+    SHOPS,
     SUBMIT,
     Port,
 )
@@ -142,12 +144,13 @@ EXCHANGES = [
         (EXCHANGE, "shop.example. 300 IN MX 0 ."),
         outputs={"unreachable": ("shop@shop.example",)},
     ),
-    Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=ROLES[:1])}),
+    Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=RELAYS)}),
+    Broken("mx-refused", SHOP, "other tables", ports={25: Port(takes=(*RELAYS, SHOPS[0]))}),
     Broken(
         "mx-deferred",
         SHOP,
         "journalctl",
-        ports={25: Port(takes=ROLES[:1], refusals={ROLES[1]: "451 4.3.0 try again"})},
+        ports={25: Port(takes=RELAYS, refusals=dict.fromkeys(SHOPS, "451 4.3.0 try again"))},
     ),
 ]
 
@@ -199,6 +202,7 @@ DKIM = [
     Broken("dkim-malformed", SELECTOR, OURS, {KEYS: [NEWER.replace("p=", "")]}),
     Broken("dkim-malformed", SELECTOR, OURS, {KEYS: [NEWER.replace("rsa", "ed25519")]}),
     Broken("dkim-malformed", SELECTOR, OURS, {KEYS: [f"{NEWER}; h=sha1"]}),
+    Broken("dkim-malformed", SELECTOR, OURS, {KEYS: [f"k=rsa; {NEWER.replace(' k=rsa;', '')}"]}),
     Broken("dkim-several", SELECTOR, OURS, {KEYS: [KEY, NEWER]}),
     Broken("dkim-testing", SELECTOR, OURS, {KEYS: [f"{NEWER}; t=y"]}),
     Broken("dkim-not-everywhere", SELECTOR, OURS, {f"{KEYS} @{NS1}": []}),
@@ -249,6 +253,7 @@ PORTS = [
     _port("port-broken", 25, "mail.log", Port(takes=ROLES, breaks=True)),
     _port("port-broken", 587, "mail.log", Port(after=LOGIN, breaks=True)),
     _port("greeting-name", 25, f"myhostname must say {GATEWAY}", Port("localhost", takes=ROLES)),
+    _port("port-deferred", 25, "mail.log", Port(refusal="450 Error: too many recipients from me")),
     _port("starttls-missing", 25, "certificate", Port(before=(), takes=ROLES)),
     _port("starttls-missing", 587, "certificate", Port(before=())),
     _port("tls-fails", 587, "mail.log", Port(starttls="500 5.5.1 no")),

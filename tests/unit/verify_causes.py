@@ -5,15 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from verify_broken import LOGIN
-from verify_world import (
-    FACTS,
-    GATEWAY,
-    GROUP,
-    PORTS,
-    REFUSED,
-    ROLES,
-    Port,
-)
+from verify_world import FACTS, GATEWAY, GROUP, PORTS, REFUSED, RELAYS, ROLES, SHOPS, Port
 
 from ops.guessing import Limit
 from ops.instances import Down
@@ -134,7 +126,11 @@ SERVICES = [
             }
         },
         _stopped("postsrsd.service"),
-        {25: Port(takes=ROLES[:1], refusals={ROLES[1]: LATER}), 587: "421 later", 465: "no TLS"},
+        {
+            25: Port(takes=RELAYS, refusals=dict.fromkeys(SHOPS, LATER)),
+            587: "421 later",
+            465: "no TLS",
+        },
     ),
     World(
         "the timer of the tables is stopped",
@@ -335,13 +331,13 @@ HOSTS = [
             "tables": {**TABLES, "result": "exit-code"},
             "signing": {"relay.example": "s1"},
         },
-        {25: Port(takes=ROLES[:1])},
+        {25: Port(takes=RELAYS)},
     ),
     World(
         "the host has not fetched a new domain yet: the warning is an error with what it does",
         {f"tables-old {GATEWAY}": {"mx-refused shop.example", "signing-none shop.example"}},
         {"tables": {**TABLES, "etag": "e0"}, "signing": {"relay.example": "s1"}},
-        {25: Port(takes=ROLES[:1])},
+        {25: Port(takes=RELAYS)},
     ),
     World(
         "mail waits because port 25 out is blocked",

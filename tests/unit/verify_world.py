@@ -271,7 +271,9 @@ class _Controller(Controller):
         return _Server(self.handler, **self.SMTP_kwargs)
 
 
-ROLES = ("postmaster@relay.example", "postmaster@shop.example")
+RELAYS = ("postmaster@relay.example", "abuse@relay.example")
+SHOPS = ("postmaster@shop.example", "abuse@shop.example")
+ROLES = (*RELAYS, *SHOPS)
 PORTS: dict[int, Port | str | None] = {
     25: Port(takes=ROLES),
     587: Port(after=("AUTH PLAIN LOGIN",)),
