@@ -4,6 +4,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Collection
+from typing import Any
 
 # The first that fits counts. {0} is the pattern's first group.
 _MEANINGS = (
@@ -95,14 +96,27 @@ def login_failed(login: str, logins: Collection[str], disabled: Collection[str] 
     return "there is no such login"
 
 
-def no_yaml(error: Exception) -> str:
-    """What is said, after its name, of a file that a YAML parser or UTF-8 refuses."""
+def no_yaml(error: Exception, place: Any = None) -> str:
+    """What is said, after its name, of a file that a YAML parser or UTF-8 refuses.
+
+    `place` is the mark of a value that cannot be read, if one was found.
+    """
     if isinstance(error, UnicodeError):
         return "cannot be read: it is no text in UTF-8"
-    mark = getattr(error, "problem_mark", None)
+    if isinstance(error, RecursionError):
+        return (
+            "cannot be read: lists or keys inside each other go too deep; take the inner ones away"
+        )
+    is_parsers = hasattr(error, "problem") or hasattr(error, "reason")
+    mark = getattr(error, "problem_mark", None) or (None if is_parsers else place)
     where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
-    why = _yaml_problem(str(getattr(error, "problem", None) or getattr(error, "reason", "")))
-    return f"is no YAML: look at {where}{f' ({why})' if why else ''}"
+    if is_parsers:
+        why = _yaml_problem(str(getattr(error, "problem", None) or getattr(error, "reason", "")))
+        return f"is no YAML: look at {where}{f' ({why})' if why else ''}"
+    return (
+        f"cannot be read: look at {where}: the value is no right date, number or whatever YAML "
+        "takes it for; put it in quotation marks if it is text"
+    )
 
 
 def _yaml_problem(said: str) -> str:
@@ -112,4 +126,4 @@ def _yaml_problem(said: str) -> str:
     if twice := re.match(r'found duplicate key "?(.*?)"? with value ', said):
         return f"the key {twice[1]} is there twice"
     # a password that begins with * or ! is an alias or a tag to a parser
-    return re.sub(r"\b(alias|anchor|tag|handle) .*", r"\1", " ".join(said.split()))
+    return re.sub(r"\b(alias|anchor|tag|handle|timestamp|ascii) .*", r"\1", " ".join(said.split()))

@@ -35,6 +35,8 @@ __all__ = [
 
 def read(raw: Mapping[str, Any]) -> Settings:
     """The checked settings; SettingsError with one line for each mistake in them."""
+    if lines := list(errors.at_once(raw)):
+        raise SettingsError([errors.named(raw, line, Settings) for line in lines])
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:

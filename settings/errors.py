@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from common.errors import RelayError
 from settings import marks
+from settings.raw import mistakes
 from settings.remedies import remedy
 
 # Part of the first line of any private key in PEM; it may be in any setting by mistake.
@@ -47,6 +48,12 @@ def lines(raw: Mapping[str, Any], error: ValidationError, model: type[BaseModel]
             yield _line(raw, dict(detail), model)
 
 
+def at_once(raw: Mapping[str, Any]) -> Iterator[str]:
+    """One line for each key that is no text, and for what goes too deep."""
+    said = dict.fromkeys(mistakes(raw))
+    yield from (f"{_key(place, is_key=False)}: {right}" for place, right in said)
+
+
 def named(raw: Mapping[str, Any], line: str, model: type[BaseModel]) -> str:
     """A line about a list's item with what that is known by: `domains[3].ttl (example.org)`.
 
@@ -56,9 +63,7 @@ def named(raw: Mapping[str, Any], line: str, model: type[BaseModel]) -> str:
     if found is None:
         return line
     *above, last = found["list"].split(".")
-    item: Any = raw
-    for part in (*above, last, int(found["index"])):
-        item = item[part]
+    item = _value(raw, (*above, last, int(found["index"])))
     key = marks.item_keys(_model(above, model) or model).get(last)
     name = item.get(key) if key and isinstance(item, Mapping) else None
     rest = line[found.end() :]
@@ -70,7 +75,7 @@ def named(raw: Mapping[str, Any], line: str, model: type[BaseModel]) -> str:
 
 def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseModel]) -> str:
     place = tuple(part for part in detail["loc"] if part != "[key]")
-    is_key = detail["loc"][-1] == "[key]" or detail["type"] == "invalid_key"
+    is_key = detail["loc"][-1] == "[key]"
     key, last = _key(place, is_key), str(place[-1])
     if detail["type"] == "extra_forbidden":
         known = _known(place[:-1], whole)
@@ -105,8 +110,12 @@ def _key(place: tuple[Any, ...], is_key: bool) -> str:
 
 
 def _value(raw: Any, place: tuple[Any, ...]) -> Any:
+    """The value at a path, or None."""
     for part in place:
-        raw = raw[part]
+        try:
+            raw = raw[part]
+        except (LookupError, TypeError):
+            return None
     return raw
 
 

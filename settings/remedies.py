@@ -24,8 +24,6 @@ Detail = Mapping[str, Any]
 def remedy(detail: Detail, value: Any, field: FieldInfo | None, known: Sequence[str]) -> str:
     """What would be right for an error that pydantic reports; `known` are the keys at its place."""
     kind = detail["type"]
-    if kind == "invalid_key" or (detail["loc"][-1] == "[key]" and kind == "string_type"):
-        return "put the key in quotation marks, or YAML reads no text"
     if value is None:
         return "nothing is set; give a value or leave the key out"
     if kind in ("model_type", "model_attributes_type"):

@@ -14,9 +14,9 @@ from typing import Any
 from ruamel.yaml import YAMLError
 
 from mail import dkim
+from ops import stack_yaml
 from ops.edit import splice
 from ops.errors import StackError
-from ops.plain_words import no_yaml
 from ops.target import Target
 from ops.terminal import shown_path
 from settings import Settings, SettingsError, read
@@ -40,12 +40,15 @@ class StackFile:
         self._target = target
         name = shown_path(target.file)
         try:
-            self._text = target.file.read_bytes().decode()
-            self._content = _plain(splice.load(self._text) or {})
+            octets = target.file.read_bytes()
+            self._content = _plain(stack_yaml.parsed(octets, name, splice.load) or {})
         except FileNotFoundError:
             raise StackError(f"there is no {target.file}") from None
-        except (YAMLError, UnicodeError) as error:
-            raise SettingsError([f"{name} {no_yaml(error)}"]) from None
+        except OSError as error:
+            raise StackError(f"{name} cannot be read: {error.strerror}") from None
+        except stack_yaml.NoYaml as error:
+            raise SettingsError(error.said) from None
+        self._text = octets.decode()
         for where, found in ((name, self._content), (f"{name}: config", self._config)):
             if not isinstance(found, dict):
                 raise SettingsError([f"{where}: give keys with their values"])

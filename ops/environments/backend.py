@@ -61,27 +61,27 @@ class Environment:
         return [r["urn"] for r in self.resources if r.get("protect")]
 
 
-def every(dev: Target) -> list[Environment]:
+def list_all(dev: Target) -> list[Environment]:
     """The environments beside the dev stack, in order of their names."""
-    return [read() for read in readers(dev).values()]
+    return [load() for load in loaders(dev).values()]
 
 
-def readers(dev: Target) -> dict[str, Callable[[], Environment]]:
-    """How each environment is read, by its name; StackError where its state cannot be."""
+def loaders(dev: Target) -> dict[str, Callable[[], Environment]]:
+    """How each environment is loaded, by its name; StackError where its state cannot be."""
     found = sorted((s, when) for s, when in dev.stacks().items() if s.startswith(PREFIX))
-    return {s.removeprefix(PREFIX): partial(_read, dev.beside(s), when) for s, when in found}
+    return {s.removeprefix(PREFIX): partial(_load, dev.beside(s), when) for s, when in found}
 
 
-def one(name: str, dev: Target) -> Environment:
+def get(name: str, dev: Target) -> Environment:
     """An environment by its name; StackError with those that there are."""
-    found = readers(dev)
+    found = loaders(dev)
     if name not in found:
         known = ", ".join(found) or "none"
         raise StackError(f"{name}: there is no such environment; there is {known}")
     return found[name]()
 
 
-def _read(target: Target, when: str | None) -> Environment:
+def _load(target: Target, when: str | None) -> Environment:
     tags = json.loads(target.pulumi("stack", "tag", "ls", "--json"))
     if EXPIRES in tags:
         try:

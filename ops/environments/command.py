@@ -52,7 +52,7 @@ def up(
     dev, lifetime = dev_stack(lab), durations.duration(ttl)
     target = dev.beside(f"{backend.PREFIX}{checked(name)}")
     outputs = make.make(name, lifetime, from_, acme_root, target, wait=wait)
-    row = _row(backend.one(name, dev))
+    row = _row(backend.get(name, dev))
     if json:
         hosts = [host.json_object() for host in outputs.hosts]
         print_json({**row, "stack": target.stack, "hosts": hosts, "logins": outputs.logins})
@@ -73,7 +73,7 @@ def up(
 @app.command("list")
 def list_(lab: LabOption = None, json: Json = False) -> None:
     """The environments that there are, and whose time is over."""
-    rows = [_row(environment) for environment in backend.every(dev_stack(lab))]
+    rows = [_row(environment) for environment in backend.list_all(dev_stack(lab))]
     print_json(rows) if json else print_table("environments", rows)
 
 
@@ -85,7 +85,7 @@ def down(
     json: Json = False,
 ) -> None:
     """Destroy an environment: shown before it is done, its state kept in a file."""
-    environment = backend.one(checked(name), dev_stack(lab))
+    environment = backend.get(checked(name), dev_stack(lab))
     destroy.refuse_protected(environment)
     backend.restore_file(environment)
     environment.target.operate("destroy", "--preview-only")
@@ -103,9 +103,9 @@ def down(
 def reap(lab: LabOption = None, json: Json = False) -> None:
     """Destroy every environment whose time is over. Exit code 1: one could not be."""
     rows = []
-    for name, read in backend.readers(dev_stack(lab)).items():
+    for name, load in backend.loaders(dev_stack(lab)).items():
         try:
-            environment = read()
+            environment = load()
             if not environment.past_due:
                 continue
             with step(f"{name} away"):

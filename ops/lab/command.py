@@ -84,7 +84,7 @@ def up(
     source = up_.source(example, file)
     try:
         with step(f"lab {name}"):
-            up_.start(lab)
+            up_.start(lab, source)
         outputs = up_.apply(lab, source, block_port_25, real_kernel or ())
     except KeyboardInterrupt:
         again = _typed(name, example, file, block_port_25, real_kernel or ())

@@ -166,8 +166,9 @@ def adapted(lab: Lab, source: Path) -> str:
     target = own_file(lab)
     given = stack_yaml.content(source)
     text = source.read_text()
-    # the lab's own may be no YAML, by an edit
-    kept = re.search(r"^encryptionsalt: (\S+)", target.read_text() if target.exists() else "", re.M)
+    # the lab's own may be no YAML and no text, by an edit
+    before = target.read_text(errors="replace") if target.exists() else ""
+    kept = re.search(r"^encryptionsalt: (\S+)", before, re.M)
     salt = kept[1] if kept else None
     # a copy of the lab's own file is read with the lab's own passphrase
     own = salt is not None and given.get("encryptionsalt") == salt

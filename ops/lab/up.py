@@ -38,9 +38,15 @@ def source(example: str | None, file: Path | None) -> Path | None:
     return file
 
 
-def start(lab: Lab) -> None:
-    """Start the lab, or go on with one whose last `pulumi` was cut off."""
-    if control.running(lab) and not stack.settle(lab):
+def start(lab: Lab, source: Path | None) -> None:
+    """Start the lab, or go on with one whose last `pulumi` was cut off.
+
+    StackError before that if the lab could not take the stack file.
+    """
+    is_up = control.running(lab)
+    if source or not stack.own_file(lab).exists():
+        stack.adapted(lab, source or stack.DEV)
+    if is_up and not stack.settle(lab):
         notes.print("the last `pulumi` here was cut off while it made things: settling its stack")
         settle(LabTarget(stack.STACK, lab))
     stack.start(lab)

@@ -32,7 +32,7 @@ class Listed:
     operation: str
     key: str
     id: str
-    holds: Callable[[Item], str]
+    cost: Callable[[Item], str]
     remove: Callable[[Item], str]
     filters: str = "Filters"
 

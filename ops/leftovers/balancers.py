@@ -18,8 +18,8 @@ def find(elbv2: Any, tags: Mapping[str, str]) -> Iterator[Left]:
                 f"aws elbv2 delete-load-balancer --load-balancer-arn {arn}; "
                 f"aws elbv2 wait load-balancers-deleted --load-balancer-arns {arn}"
             )
-            holds = f"{monthly(BALANCER)}; it keeps its subnets and security group"
-            yield Left("load balancer", arn, names[arn], holds, remove)
+            cost = f"{monthly(BALANCER)}; it keeps its subnets and security group"
+            yield Left("load balancer", arn, names[arn], cost, remove)
     for page in elbv2.get_paginator("describe_target_groups").paginate():
         names = {one["TargetGroupArn"]: one["TargetGroupName"] for one in page["TargetGroups"]}
         for arn in _tagged(elbv2, [*names], tags):

@@ -81,7 +81,7 @@ def _show(chosen: Target, resources: int, belongs: list[Left], left: list[Left])
         )
     for item in left:
         results.print(Text(item.what, "yellow"), f"{item.name} ({item.id})", soft_wrap=True)
-        results.print(f"  costs: {item.holds}", soft_wrap=True)
+        results.print(f"  costs: {item.cost}", soft_wrap=True)
         results.print(f"  {item.remove}", style="cyan", soft_wrap=True)
     if left:
         results.print(f"For these commands, first: {chosen.aws_environment}", soft_wrap=True)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 class Left:
     """A resource that belongs to a stack by its tags or its name.
 
-    `id` is as Pulumi's state has it; `holds` says what it costs a month in us-east-1 (2026) or what
+    `id` is as Pulumi's state has it; `cost` says what it costs a month in us-east-1 (2026) or what
     it keeps from others; `remove` is a command of AWS's own tool.
     """
 
     what: str
     id: str
     name: str
-    holds: str
+    cost: str
     remove: str
 
 

@@ -27,7 +27,7 @@ def _tagged(ec2: Any, kind: Listed, filters: list[dict[str, Any]]) -> Iterator[L
             state = item.get("State", "")
             if (state["Name"] if isinstance(state, dict) else state) not in ENDED:
                 name = _tags(item).get("Name", "")
-                yield Left(kind.what, item[kind.id], name, kind.holds(item), kind.remove(item))
+                yield Left(kind.what, item[kind.id], name, kind.cost(item), kind.remove(item))
 
 
 def _addresses(ec2: Any, tags: Mapping[str, str], hosts: Sequence[str]) -> Iterator[Left]:
@@ -50,8 +50,8 @@ def _addresses(ec2: Any, tags: Mapping[str, str], hosts: Sequence[str]) -> Itera
             reset = "aws ec2 reset-address-attribute --attribute domain-name"
             steps.append(f"{reset} --allocation-id {identity}")
         steps.append(f"aws ec2 release-address --allocation-id {identity}")
-        holds = monthly(ADDRESS_PRICE) + (f"; the reverse name {pointer}" if pointer else "")
-        yield Left("elastic IP", identity, item["PublicIp"], holds, "; ".join(steps))
+        cost = monthly(ADDRESS_PRICE) + (f"; the reverse name {pointer}" if pointer else "")
+        yield Left("elastic IP", identity, item["PublicIp"], cost, "; ".join(steps))
 
 
 def _tags(item: Item) -> dict[str, str]:

@@ -230,10 +230,10 @@ def test_04_every_orphan_is_found_and_nothing_of_others(
 ) -> None:
     items = left(stack)
     assert {(i.what, i.name if i.what == "record" else i.id) for i in items} == made
-    holds = {item.what: item.holds for item in items}
-    assert holds["volume"].startswith("about 0.64 USD a month")
-    assert holds["instance"] == "about 6.13 USD a month"
-    assert holds["elastic IP"] == "about 3.65 USD a month; the reverse name mail.relay.example"
+    costs = {item.what: item.cost for item in items}
+    assert costs["volume"].startswith("about 0.64 USD a month")
+    assert costs["instance"] == "about 6.13 USD a month"
+    assert costs["elastic IP"] == "about 3.65 USD a month; the reverse name mail.relay.example"
 
 
 def test_05_the_commands_that_are_told_remove_it_all(

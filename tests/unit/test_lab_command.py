@@ -15,6 +15,7 @@ from lab import lab as lab_
 from lab.access import NotRunning
 from lab.lab import Lab
 from lab.wait import until
+from ops import engine
 from ops.cli import app
 from ops.lab import command, machines, region, stack, up
 from ops.lab.target import LabTarget
@@ -204,7 +205,7 @@ def test_the_status_is_an_exit_code_too(
 def test_an_up_that_is_interrupted_says_how_it_goes_on(
     place: Place, options: list[str], again: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def press(lab: object) -> None:
+    def press(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(up, "start", press)
@@ -224,7 +225,7 @@ def test_an_up_says_what_comes_next(
 ) -> None:
     """By what the lab runs: it may go on with an example that was taken before."""
     (place.folder / "example").write_text(key)
-    monkeypatch.setattr(up, "start", lambda lab: None)
+    monkeypatch.setattr(up, "start", lambda *_: None)
     monkeypatch.setattr(up, "apply", lambda *_: WANTED)
     told: list[str] = []
     monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
@@ -284,3 +285,29 @@ def test_a_lab_that_never_was_is_not_taken_away(
     monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
     result = CliRunner().invoke(app, ["lab", "down", "--lab=aa"])
     assert (result.exit_code, told) == (0, ["There is no lab aa (up here: --lab a)."])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, " cannot be read: Is a directory"),
+        ("config: [", " is no YAML: look at line 1, column 10"),
+        ("my notes", " is no stack file: `config:`, and settings with their keys below"),
+        ("config: {}\nencryptionsalt: v1:x", ": it holds values that are encrypted for its own"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--file", "--example", ""])
+def test_a_file_that_is_no_stack_file_is_refused_before_the_lab_starts(
+    place: Place, monkeypatch: pytest.MonkeyPatch, option: str, content: str | None, said: str
+) -> None:
+    file = place.folder.parent / "examples" / "Pulumi.mine.yaml"
+    file.parent.mkdir()
+    file.mkdir() if content is None else file.write_text(content)
+    monkeypatch.setattr(engine, "PROJECT", file.parent.parent)
+    monkeypatch.setattr(stack, "DEV", file)  # which a new lab takes
+    monkeypatch.setattr(control, "running", lambda lab: False)
+    started: list[Lab] = []
+    monkeypatch.setattr(control, "start", lambda lab, _: started.append(lab))
+    given = {"--file": [option, str(file)], "--example": [option, "mine"], "": []}[option]
+    assert refused("up", "--lab", "try", *given).startswith(f"{file}{said}")
+    assert not started

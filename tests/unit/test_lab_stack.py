@@ -263,8 +263,17 @@ def refused(*_: object) -> NoReturn:
         (b"\xff\xfe\n", " cannot be read: it is no text in UTF-8"),
         (b"config: text\n", " is no stack file: "),
         (b"text\n", " is no stack file: "),
+        (
+            b"config: {a: 2020-13-45}\n",
+            " cannot be read: look at line 1, column 13: the value is no",
+        ),
+        (b"config: {a: %s}\n" % (b"9" * 5000), " cannot be read: look at line 1, column 13: the "),
+        (b"[" * 3000, " cannot be read: lists or keys inside each other go too deep"),
+        (b"config: &a {x: *a}\n", ": x.x: it goes too deep"),
+        (b"config: {2020-01-01: x}\n", ": 2020-01-01: put the key in quotation marks"),
         (None, " cannot be read: Is a directory"),
     ],
+    ids=lambda value: repr(value)[:40],
 )
 def test_a_file_that_is_no_stack_file_is_refused_in_words(
     lab: Lab,

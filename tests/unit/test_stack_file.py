@@ -161,18 +161,45 @@ def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change,
             "config:\n\tmail-relay:protect: true\n",
             "Pulumi.test.yaml is no YAML: look at line 2, column 1 (a tab: indent with spaces)",
         ),
+        *(
+            (
+                f"config:\n  a:b: {value}\n",
+                "Pulumi.test.yaml cannot be read: look at line 2, column 8: the value is no right "
+                "date, number or whatever YAML takes it for",
+            )
+            for value in ("2020-13-45", "9" * 5000, f"0x{'f' * 5000}", "!!int x", "!!bool x")
+        ),
+        (
+            f"config:\n  a:b: {'[' * 3000}{']' * 3000}\n",
+            "Pulumi.test.yaml cannot be read: lists or keys inside each other go too deep",
+        ),
+        (f"config:\n  a:b: {'[' * 400}{']' * 400}\n", "Pulumi.test.yaml: a:b[0]: it goes too deep"),
+        ("config: &a\n  a:b: *a\n", "Pulumi.test.yaml: a:b.a:b: it goes too deep"),
+        ("config:\n  ~: 1\n", "Pulumi.test.yaml: null: put the key in quotation marks, or YAML"),
+        (
+            "config:\n  mail-relay:tags: {[a, b]: y}\n",
+            "Pulumi.test.yaml: mail-relay:tags.[a, b]: put the key in quotation marks, or YAML",
+        ),
         ("config: {}", "mail-relay:gateway: missing"),
         ("", "mail-relay:gateway: missing"),
         ("# all\nencryptionsalt: v1:x\n", "mail-relay:gateway: missing"),
         ("- config", "Pulumi.test.yaml: give keys with their values"),
         ("config: [1]", "Pulumi.test.yaml: config: give keys with their values"),
     ],
+    ids=lambda value: repr(value)[:40],
 )
 def test_a_file_that_is_wrong_already_is_told_first(file: Path, text: str, said: str) -> None:
     file.write_text(text)
     with pytest.raises(SettingsError) as caught:
         StackFile(target.AwsTarget("test"))
     assert said in str(caught.value)
+
+
+def test_a_folder_is_no_stack_file(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(StackError, match="cannot be read: Is a directory"):
+        StackFile(target.AwsTarget("test"))
 
 
 def test_the_lab_takes_a_zone_by_its_name_where_the_account_needs_its_id(tmp_path: Path) -> None:
