@@ -269,15 +269,14 @@ def test_a_client_with_one_address_has_a_way_out_for_its_own_mail(world: World) 
         assert message.recipient == world.operator
         assert message.verdict.passes()
         # the first notice is the gateway's, the second the client's own, whom the gateway told no
-        nowhere = ("who@nowhere.invalid", "nobody-here@shop.example")
-        for subject, recipient in zip(subjects[1:], nowhere, strict=True):
+        makers = {"who@nowhere.invalid": GATEWAY, "nobody-here@shop.example": CLIENT}
+        for subject, (recipient, maker) in zip(subjects[1:], makers.items(), strict=True):
             text = f"Subject: {subject}\\n\\nHello.\\n"
             command = f"printf '{text}' | sendmail -i -f info@shop.example {recipient}"
             world.run(CLIENT, "sh", "-c", command)
-            is_notice = partial(is_about, subject)
-            (notice,) = world.inbox.wait_for(is_notice)
+            (notice,) = world.inbox.wait_for(partial(is_about, subject))
             assert notice.verdict.dmarc == "pass"
-        assert f"Reporting-MTA: dns; {CLIENT}" in notice.raw
+            assert f"Reporting-MTA: dns; {maker}" in notice.raw
     finally:
         world.apply(world.settings())
         world.pull_tables()
