@@ -57,7 +57,7 @@ def private_identities(
         gateways=gateways,
         submission=settings.submission_name,
         balanced=settings.submission.load_balancer,
-        clients=[*{identity.group: None for identity in public.values()}],
+        clients=next((identity.group for identity in public.values()), None),
         ssh=bool(settings.ssh.allow_from),
         tags=tags,
     )

@@ -154,8 +154,7 @@ def declare(
             raise pulumi.RunError(
                 f"mail-relay:gateways: zone of {zones[stacks]}: {stacks!r}: gateways without a "
                 "zone are there too, in a subnet of their own, and a load balancer takes one of a "
-                "zone; "
-                f"leave `zone` out of {zones[stacks]}, or set another"
+                f"zone; leave `zone` out of {zones[stacks]}, or set another"
             )
 
     places = [network.place(zone) for zone in zones]

@@ -29,7 +29,7 @@ class PrivateNetwork(pulumi.ComponentResource):
     `submission` is the name by which clients reach the gateways, by their private addresses also
     where others pass a load balancer (`balanced`): by that they would come back from the gateway
     that is their NAT instance, which may be the one that they are sent to. The zone is the whole
-    VPC's, so the public clients' groups (`clients`) go the same way.
+    VPC's, so the public clients, whose group `clients` is, go the same way.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         gateways: Sequence[Identity],
         submission: str,
         balanced: bool,
-        clients: Sequence[aws.ec2.SecurityGroup],
+        clients: aws.ec2.SecurityGroup | None,
         ssh: bool,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
@@ -77,8 +77,8 @@ class PrivateNetwork(pulumi.ComponentResource):
             allow(egress, f"{name}-out-{service.name}", self.group, service, gateway.group)
             if balanced:
                 allow(ingress, f"{name}-in-{service.name}", gateway.group, service, self.group)
-                for group in clients:
-                    allow(ingress, f"{name}-by-{service.name}", gateway.group, service, group)
+                if clients:
+                    allow(ingress, f"{name}-by-{service.name}", gateway.group, service, clients)
         for service in WEB:  # forwarded traffic passes the gateway's security group as well
             allow(ingress, f"{name}-nat-{service.name}", gateway.group, service, self.group)
         if ssh:

@@ -1,6 +1,6 @@
 """A stack's file as it stands, for who reads of it and changes nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,11 @@ def parsed(octets: bytes, name: str, load: Callable[[str], Any]) -> Any:
     except Exception as error:  # parsers raise what the types of their values do
         raise NoYaml([f"{name} {no_yaml(error, _place(text))}"]) from None
     if wrong := dict.fromkeys(mistakes(found)):
-        raise NoYaml([f"{name}: {_key(place)}: {right}" for place, right in wrong])
+        raise NoYaml([f"{name}: {written(place)}: {right}" for place, right in wrong])
     return found
 
 
-def _key(place: tuple[str | int, ...]) -> str:
+def written(place: Sequence[str | int]) -> str:
     """A path as people write it, without the `config` that all settings are in."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
     return "".join(parts).removeprefix(".config.").removeprefix(".")

@@ -260,9 +260,9 @@ class Target(Protocol):
             said += f"\nIf the last `pulumi` was killed: {self.settle_command}"
         return StackError(said)
 
-    def under_way(self) -> str:
+    def under_way(self, state: str = "") -> str:
         """What to do about a `pulumi` that works on the stack, or was cut off; "" without one."""
-        exported = json.loads(self.pulumi("stack", "export"))
+        exported = json.loads(state or self.pulumi("stack", "export"))
         words = f"a `pulumi` works on the stack {self.stack}, or was cut off: wait for it, or "
         pending = exported["deployment"].get("pending_operations")
         return f"{words}{self.settle_command}" if pending else ""

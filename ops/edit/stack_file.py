@@ -133,7 +133,7 @@ class StackFile:
             del _inside(expected, path[:end])[path[end]]
             if _inside(expected, path[:end]):
                 break
-        by_hand = f"take {_key(path)} away"
+        by_hand = f"take {stack_yaml.written(path)} away"
         self._edit(path, lambda: splice.remove(self._text, path), expected, by_hand)
 
     def _edit(
@@ -196,16 +196,10 @@ def _replaced(file: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def _key(path: splice.Keys) -> str:
-    """A path as people write it, without the `config` that all settings are in."""
-    parts = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
-    return "".join(parts).removeprefix(f".{CONFIG}.")
-
-
 def _by_hand(path: splice.Keys, value: Any, key: str | None = None) -> str:
     """What a person is to write: a list's new item, or a key of a mapping."""
     lines = "".join(f"\n  {line}" for line in splice.lines(key, value))
-    return f"{'set' if key else 'add'} in {_key(path)}:{lines}"
+    return f"{'set' if key else 'add'} in {stack_yaml.written(path)}:{lines}"
 
 
 def _plain(value: Any) -> Any:

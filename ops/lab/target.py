@@ -118,11 +118,11 @@ class LabTarget(Target):
             return super().down(host)
         return Down(f"{host.name} is {said}", power.mended_by(self.lab, host.name))
 
-    def under_way(self) -> str:
+    def under_way(self, state: str = "") -> str:
         if stack.at_work(self.lab, self.stack):
             return f"wait: a `pulumi` works on the stack {self.stack}"
         cut_off = f"a `pulumi` was cut off: {self.settle_command}"
-        return cut_off if super().under_way() else ""
+        return cut_off if super().under_way(state) else ""
 
     @property
     def receiver(self) -> Receiver:

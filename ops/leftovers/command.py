@@ -50,7 +50,7 @@ def _state(chosen: Target) -> list[str]:
     """The ids in the state; none if the stack has been removed from the backend."""
     try:
         exported = chosen.pulumi("stack", "export")
-        if works := chosen.under_way():
+        if works := chosen.under_way(exported):
             notes.print(
                 f"{works}. What it was making is listed here as if nobody needed it",
                 soft_wrap=True,
