@@ -211,7 +211,7 @@ def way_out_blocked(world: World) -> Iterator[None]:
         ),
         (way_out_closed, {("group-closed", GATEWAY)}, "pulumi up --refresh"),
         (ways_in_closed, {("group-closed", GATEWAY)}, "pulumi up --refresh"),
-        (way_out_blocked, {("egress-blocked", GATEWAY)}, "remove reverse DNS and email sending"),
+        (way_out_blocked, {("egress-blocked", GATEWAY)}, "lab up --lab {lab} --open-port-25"),
     ],
 )
 def test_what_is_broken_is_named_with_its_remedy(
@@ -224,7 +224,7 @@ def test_what_is_broken_is_named_with_its_remedy(
         found = verify(world)
         assert codes(found) == wrong
         instructions = [text for check in found["checks"] for text in check["instructions"]]
-        expected = remedy.format(operator=world.operator)
+        expected = remedy.format(operator=world.operator, lab=world.lab.name)
         assert any(expected in text for text in instructions), instructions
     world.flush_resolver()
 
