@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -34,13 +35,11 @@ class Wanted:
 
 
 def checked(name: str) -> str:
-    """The name, or SettingsError: it is a label in DNS, and a part of a bucket's name."""
+    """The name, or BadParameter: it is a label in DNS, and a part of a bucket's name."""
     if not NAME.fullmatch(name):
-        raise SettingsError(
-            [
-                f"{name!r} is no name of an environment: give 1 to 20 of a-z, 0-9 and '-', a "
-                "letter first and no '-' last"
-            ]
+        raise typer.BadParameter(
+            f"{name!r} is no name of an environment: give 1 to 20 of a-z, 0-9 and '-', a letter "
+            "first and no '-' last"
         )
     return name
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+import typer
+
 from lab import control
 from lab.access import NotRunning, inside
 from lab.lab import Lab
@@ -22,11 +24,11 @@ class Kind(StrEnum):
 
 
 def meant(lab: Lab, words: Sequence[str]) -> tuple[Kind, str]:
-    """What `[KIND] NAME` is; LabError for more words, and for a kind that there is not."""
+    """What `[KIND] NAME` is; BadParameter for more words, and for a kind that there is not."""
     *kinds, name = words
     kind = kinds[0] if kinds else ""
     if len(kinds) > 1 or (kind and kind not in (*HOST_WORDS, Kind.ZONE)):
-        raise control.LabError(
+        raise typer.BadParameter(
             f"{' '.join(words)}: give a host's name, or `zone` and the name of a zone; there is "
             f"{_there(lab)}"
         )

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import typer
+
 from lab.control import LabError
 from lab.machines import virtual
 from lab.machines.image import architecture, virtual_image
@@ -13,12 +15,12 @@ from settings import Settings
 
 
 def hosts(settings: Settings, given: Sequence[str]) -> list[str]:
-    """The names of the hosts that are meant; LabError for one that the stack has not."""
+    """The names of the hosts that are meant; BadParameter for one that the stack has not."""
     known = [host.name for host in settings.hosts.values()]
     names = [settings.gateways[0].name if name == "gateway" else name for name in given]
     for name in names:
         if name not in known:
-            raise LabError(f"--real-kernel {name}: the stack has {', '.join(known)}")
+            raise typer.BadParameter(f"--real-kernel {name}: the stack has {', '.join(known)}")
     return names
 
 

@@ -89,7 +89,7 @@ def command(
 def _test(
     found: Target, outputs: Outputs, login: str | None, sender: str | None, address: str | None
 ) -> Outgoing:
-    """The message; StackError for a login that there is not, or a sender that it may not be."""
+    """The message; BadParameter for a login that does not exist, or a sender it may not be."""
     if not outputs.logins:
         listed = StackFile(found).settings().logins
         add = "" if listed else f"./relay users add LOGIN {found.option}, then "
@@ -99,14 +99,15 @@ def _test(
     if login not in outputs.passwords:
         not_up.check(found, login, not_up.logins)
         known = ", ".join(outputs.passwords)
-        raise StackError(
+        raise typer.BadParameter(
             f"--login {login!r}: it is no login of the running stack; there is {known}"
         )
     settings = StackFile(found).settings()
     given = [each for each in settings.logins if each.address == login]
     send_as = settings.send_as(given[0]) if given else (login,)
     if sender is not None and not may_send_as(send_as, sender):
-        raise StackError(f"--from {sender!r}: {login} may send as {', '.join(send_as) or 'nobody'}")
+        known = ", ".join(send_as) or "nobody"
+        raise typer.BadParameter(f"--from {sender!r}: {login} may send as {known}")
     receiver = found.receiver
     return Outgoing(
         login=login,

@@ -128,6 +128,25 @@ def test_every_argument_and_option_has_its_help(name: str) -> None:
         assert getattr(param, "help", None), param.name
 
 
+# Of the workflows, this computer's tools and labs; environments are found by the dev stack.
+OF_NO_STACK = {
+    "env": {"--lab"},
+    "github": set[str](),
+    "lab": {"--lab"},
+    "lab send": {"--lab", "--stack"},
+    "pulumi": {"--lab"},  # it has a --stack of its own
+    "setup": set[str](),
+}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_stack_is_named_in_one_way_by_every_command(name: str) -> None:
+    words = {word for param in LEAVES[name].params for word in param.opts}
+    of_group = OF_NO_STACK.get(name.partition(" ")[0], {"--stack", "--lab"})
+    wanted = OF_NO_STACK.get(name, of_group)
+    assert words & {"--stack", "--lab"} == wanted
+
+
 @pytest.mark.parametrize("name", [name for name in LEAVES if name.startswith("lab ")])
 def test_a_lab_is_named_as_in_all_other_commands(name: str) -> None:
     (option,) = [param for param in LEAVES[name].params if param.name == "name"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 from certificates import root
 
@@ -180,7 +181,7 @@ def test_the_parent_is_the_zone_that_there_is_even_if_the_gateways_domain_is_dee
 
 @pytest.mark.parametrize("name", ["", "Try", "1st", "a.b", "x-", "-x", "a" * 21, "pr_7"])
 def test_a_name_that_is_no_label_is_refused(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"'{name}' is no name of an environment"):
+    with pytest.raises(typer.BadParameter, match=f"'{name}' is no name of an environment"):
         mapping.checked(name)
 
 

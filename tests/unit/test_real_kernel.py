@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import typer
 
 from lab import tools
-from lab.control import LabError
 from lab.machines.network import Link
 from lab.machines.virtual import VirtualMachine
 from ops.lab.real_kernel import hosts
@@ -34,7 +34,7 @@ def test_qemu_is_asked_for_only_where_a_host_is_to_have_a_kernel(
 def test_a_host_is_named_as_in_the_stack_or_as_the_gateway() -> None:
     given = ["gateway", "app.shop.example"]
     assert hosts(SETTINGS, given) == ["mail.relay.example", "app.shop.example"]
-    with pytest.raises(LabError) as error:
+    with pytest.raises(typer.BadParameter) as error:
         hosts(SETTINGS, ["app"])
     assert str(error.value) == (
         "--real-kernel app: the stack has mail.relay.example, app.shop.example"
