@@ -131,7 +131,7 @@ def tables(base: Path) -> Tables:
 
 
 def _ended_look() -> dict[str, str]:
-    """While the agent looks, systemd has forgotten how it went before."""
+    """How the last look for tables ended; systemd shows it only between two of them."""
     deadline = time.monotonic() + SECONDS
     while True:
         names = ("ActiveState", "Result", "ExecMainExitTimestampMonotonic")

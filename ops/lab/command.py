@@ -261,6 +261,7 @@ def status(name: Name = "dev", json: Json = False) -> None:
     missing = [f"{host}: {what}" for host, found in lacks.items() for what in found]
     result |= outputs.exported if outputs else {}
     result["missing"] = missing if outputs else ["the stack"]
+    result["locked"] = stack_.cut_off(lab)
     result["messages"] = len(Inbox(lab).messages())
     if json:
         print_json(result)
@@ -295,6 +296,9 @@ def _show(
         )
     for zone in result["zonesWithoutPower"]:
         results.print(f"Without power: zone {zone}")
+    if result["locked"]:
+        settle = LabTarget(stack_.STACK, lab).settle_command
+        results.print(f"The last `pulumi` on the stack was killed: {settle}", soft_wrap=True)
     results.print(f"Messages in the inbox: {result['messages']}")
     if outputs and (smarthost := outputs.smarthost):
         results.print(f"All mail leaves by {smarthost.host}:{smarthost.port}.")

@@ -277,6 +277,12 @@ def at_work(lab: Lab, stack: str = STACK) -> bool:
     return any(lock.parent.name == stack and _held(lock) for lock in _locks(lab))
 
 
+def cut_off(lab: Lab) -> bool:
+    """Whether the last Pulumi on the lab's own stack was killed, and left its lock."""
+    locks = [lock for lock in _locks(lab) if lock.parent.name == STACK]
+    return any(not _held(lock) and lock.exists() for lock in locks)
+
+
 def _locks(lab: Lab) -> list[Path]:
     """Pulumi's locks, each in a folder of its stack's name."""
     return [*(lab.directory / "pulumi-home" / "state" / ".pulumi" / "locks").rglob("*.json")]

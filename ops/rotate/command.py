@@ -49,7 +49,9 @@ def command(
     wait: Annotated[
         str, durations.option("How long mail may carry an old selector after the switch.")
     ] = durations.shown(WAIT),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the step that is due; change nothing.")
+    ] = False,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,

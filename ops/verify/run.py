@@ -119,7 +119,7 @@ def _sessions(
 def passing(expected: Outputs, names: Names, domains: Collection[str]) -> dict[str, bool]:
     """Of these domains, whether their mail passes SPF and DKIM by what DNS says.
 
-    One of which that cannot be told is left out.
+    A domain for which DNS gives no answer is left out.
     """
     world = World(names, expected)
     shared = spf.check_shared(world)

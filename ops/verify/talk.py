@@ -10,7 +10,7 @@ from ops.outputs import Host
 
 SMTP, SUBMISSION, SUBMISSIONS, IMAPS = 25, 587, 465, 993
 SECONDS = 20.0
-OURSELVES = "[127.0.0.1]"  # an address literal (RFC 5321, 4.1.3); the gateway asks no more of it
+OURSELVES = "[127.0.0.1]"  # an address literal (RFC 5321, 4.1.3): the gateway takes any
 READY = 220
 # Recipients of one message: Postfix's smtpd_recipient_limit for strangers is more.
 AT_ONCE = 50

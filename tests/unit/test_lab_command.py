@@ -105,6 +105,20 @@ def test_nobody_is_told_to_bring_up_what_is_being_brought_up(
     assert ("the stack lab is not up yet: a `pulumi` works on it" in said) == (works_on == "lab")
 
 
+def test_the_lock_of_a_pulumi_that_was_killed_is_told_with_what_takes_it_away(
+    place: Place,
+) -> None:
+    locks = place.folder / "pulumi-home/state/.pulumi/locks/organization/mail-relay/lab"
+    locks.mkdir(parents=True)
+    hint = "The last `pulumi` on the stack was killed: ./relay settle --lab dev"
+    assert hint not in CliRunner().invoke(app, ["lab", "status"]).stdout
+    with Popen(["true"]) as killed:
+        killed.wait()
+    (locks / "4c0b.json").write_text(json.dumps({"pid": killed.pid}))
+    result = CliRunner().invoke(app, ["lab", "status"])
+    assert hint in result.stdout
+
+
 @pytest.mark.parametrize("what", ["send", "demo"])
 def test_without_a_stacks_file_there_is_no_stack(place: Place, what: str) -> None:
     place.file.unlink()
