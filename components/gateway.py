@@ -1,12 +1,13 @@
 """The gateways: their standing identities, and their hosts with the tables that they read."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from cloudinit.hosts import GatewayHost, Guessing, Smarthost, Strangers
-from components import bundles, secrets
+from components import bundles, load_balancer, secrets
 from components.availability import refuse_move
 from components.host import Host, Shared, certificate_statements
 from components.identity import Identity
@@ -24,6 +25,8 @@ from components.network import (
     Service,
     subnet_cidr,
 )
+from components.reach import Reach
+from components.rebuild import Rebuild
 from components.route53_zone import Alias, Answer
 from components.smarthost import RelayHost
 from components.zones import Zones
@@ -110,32 +113,34 @@ def publish_addresses(
     zones: Zones,
     tags: Tags,
     judged: pulumi.Resource,
-) -> None:
+) -> dict[str, pulumi.Output[str]]:
     """Publish the addresses of all gateways for SPF, and of those that take mail by one name.
 
     `judged` is made before an address is taken out of SPF (components/removal.py). The name of all
-    is published by `hosts` if it is the load balancer's.
+    is published by `hosts` if it is the load balancer's. Return the ids of the health checks of the
+    gateways that it answers with, by gateway.
     """
     addresses = [gateway.address.public_ip for gateway in gateways]
     policy = pulumi.Output.all(*addresses).apply(spf.gateways)
     include = records.gateways(settings.spf_include, policy)
     zones.publish(include, pulumi.ResourceOptions(parent=gateways[0], depends_on=judged))
     name = settings.shared_name
-    if name and not settings.submission.load_balancer:
-        names = {gateway.name for gateway in settings.taking}
-        taking, several = [g for g in gateways if g.host in names], len(gateways) > 1
-        zones.publish_answers(
-            records.submission(name, [gateway.address.public_ip for gateway in taking]),
-            {gateway.host: _answer(gateway, tags, checked=several) for gateway in taking},
-        )
+    if not name or settings.submission.load_balancer:
+        return {}
+    names = {gateway.name for gateway in settings.taking}
+    taking = [gateway for gateway in gateways if gateway.host in names]
+    checks = {g.host: _health_check(g, tags).id for g in taking} if len(gateways) > 1 else {}
+    stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
+    zones.publish_answers(
+        records.submission(name, [gateway.address.public_ip for gateway in taking]),
+        {g.host: Answer(f"{stack}/{g.host}", checks.get(g.host)) for g in taking},
+    )
+    return checks
 
 
-def _answer(gateway: Identity, tags: Tags, *, checked: bool) -> Answer:
-    """A gateway's address as one answer of several, left out while nobody takes its calls."""
-    identifier = f"{pulumi.get_project()}/{pulumi.get_stack()}/{gateway.host}"
-    if not checked:
-        return Answer(identifier, None)
-    check = aws.route53.HealthCheck(
+def _health_check(gateway: Identity, tags: Tags) -> aws.route53.HealthCheck:
+    """Its address is no answer while nobody takes its calls."""
+    return aws.route53.HealthCheck(
         gateway.host,
         type="TCP",
         ip_address=gateway.address.public_ip,
@@ -145,7 +150,6 @@ def _answer(gateway: Identity, tags: Tags, *, checked: bool) -> Answer:
         tags=tags.named(f"{gateway.host} {SUBMISSIONS.port}"),
         opts=pulumi.ResourceOptions(parent=gateway),
     )
-    return Answer(identifier, check.id)
 
 
 def fixed(
@@ -181,6 +185,49 @@ def fixed(
     )
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Gateways one after another: what leads connections to them, and who waits and looks.
+
+    Connections come by `balancer` or by `checks`, health checks by gateway. Without `reach` nobody
+    waits for them; without `rebuild` nobody looks at the other gateways before one is rebuilt.
+    """
+
+    balancer: LoadBalancer | None
+    checks: Mapping[str, pulumi.Output[str]]
+    reach: Reach | None
+    rebuild: Rebuild | None
+
+    def reached(self, host: Host, *, drains: bool) -> list[pulumi.Resource]:
+        """The resources that are complete once new connections reach a gateway."""
+        if self.balancer and not drains:
+            return self.balancer.attach(host)
+        check = self.checks.get(host.name)
+        if self.reach is None or check is None:
+            return [host.served]
+        opts = pulumi.ResourceOptions(parent=host, depends_on=[host.served])
+        return [self.reach.by_answer(host.name, host.instance, check, opts)]
+
+
+def turns(
+    shared: Shared,
+    identities: Sequence[Identity],
+    network: Network,
+    checks: Mapping[str, pulumi.Output[str]],
+    judged: pulumi.Resource,
+) -> Turns:
+    """Declare the load balancer, if there is one, and how gateways are rebuilt one after another.
+
+    `judged` is made before the load balancer loses a zone (components/removal.py).
+    """
+    s, account, reach, rebuild = shared.settings, shared.account, None, None
+    if s.wait.minutes and len(s.gateways) > 1:
+        reach = Reach(s.wait.minutes, account)
+        rebuild = Rebuild([gateway.name for gateway in s.taking], shared.store, account)
+    balancer = load_balancer.declare(s, network, identities, reach, judged, shared.tags)
+    return Turns(balancer, checks, reach, rebuild)
+
+
 def hosts(
     shared: Shared,
     identities: Mapping[str, Identity],
@@ -191,14 +238,13 @@ def hosts(
     smarthost: RelayHost | None,
     zones: Zones,
     judged: pulumi.Resource,
-    balancer: LoadBalancer | None,
+    turns: Turns,
 ) -> list[Host]:
-    """Declare the gateways' hosts, each after the one before it serves.
+    """Declare the gateways' hosts, each after new connections reach the one before it.
 
     `judged` is made before the tables of a gateway that leaves change (components/removal.py).
     `keys` are the private keys by domain and selector, oldest first, `passwords` are by login,
-    `clients` are the client hosts' public addresses. With a `balancer`, a gateway serves when it
-    gets connections from it.
+    `clients` are the client hosts' public addresses.
     """
     s, store = shared.settings, shared.store
     content = bundles.gateway(
@@ -211,7 +257,7 @@ def hosts(
     )
     tables = store.put(TABLES_KEY, content, after=[judged])
     made = list[Host]()
-    before, balanced = list[pulumi.Resource](), list[pulumi.Resource]()
+    before, first = list[pulumi.Resource](), list[pulumi.Resource]()
     for gateway in s.gateways:
         certified = [name for name in (gateway.name, s.shared_name) if name]
         made.append(
@@ -232,14 +278,13 @@ def hosts(
                     {name: zones.holding(name).id for name in certified}
                 ),
                 after=before,
+                rebuild=turns.rebuild,
             )
         )
-        before = [made[-1].served]
-        if balancer and not gateway.drains:
-            before = balancer.attach(made[-1])
-            balanced = balanced or before
-    if balancer:
-        _publish_balancer(s, balancer, zones, balanced)
+        before = turns.reached(made[-1], drains=gateway.drains)
+        first = first or ([] if gateway.drains else before)
+    if turns.balancer:
+        _publish_balancer(s, turns.balancer, zones, first)
     return made
 
 

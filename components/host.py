@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pulumi
@@ -10,9 +11,11 @@ import pulumi_aws as aws
 
 from cloudinit import parts, setup_object, user_data
 from cloudinit.hosts import AnyHost
+from components.account import Account
 from components.identity import Identity
 from components.naming import Tags, role_name
 from components.private import PrivateIdentity
+from components.rebuild import Rebuild
 from components.serving import Waiting
 from components.tables import Tables, TablesObject
 from mail.records import challenge
@@ -26,18 +29,23 @@ DEVICE = "/dev/sdf"
 class Shared:
     """What all hosts of a stack have in common.
 
-    `images` are image ids by image name, `store` is the bucket of files and tables. Without
-    `waiting` an `up` does not wait until hosts serve. `guard` is the hook that runs before an
-    instance is created or updated.
+    `images` are image ids by image name, `store` is the bucket of files and tables. `guard` is the
+    hook that runs before an instance is created or updated.
     """
 
     settings: Settings
     region: str
     images: Mapping[str, str]
     store: Tables
-    waiting: Waiting | None
+    account: Account
     guard: pulumi.ResourceHook
     tags: Tags
+
+    @cached_property
+    def waiting(self) -> Waiting | None:
+        """The wait until hosts serve, if the stack waits."""
+        minutes = self.settings.wait.minutes
+        return Waiting(minutes, self.account) if minutes else None
 
 
 class Host(pulumi.ComponentResource):
@@ -45,7 +53,8 @@ class Host(pulumi.ComponentResource):
 
     `tables` is the object with the tables that it reads, `statements` are further IAM statements of
     its role. Its instance is made or replaced after the resources `after`. `served` is complete
-    once the host serves, if the stack waits for that.
+    once the host serves, if the stack waits for that. `rebuild` judges whether the instance may be
+    replaced.
     """
 
     def __init__(
@@ -58,6 +67,7 @@ class Host(pulumi.ComponentResource):
         tables: TablesObject,
         statements: list[dict[str, Any]],
         after: Sequence[pulumi.Resource] = (),
+        rebuild: Rebuild | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         host, store = fixed.name, shared.store
@@ -76,19 +86,25 @@ class Host(pulumi.ComponentResource):
         url = store.url(store.setup_key(host, files.sha256))
         volume = identity.volume
         known = pulumi.Output.from_input(None) if volume is None else volume.id
+        data = known.apply(
+            lambda volume_id: user_data(
+                parts(fixed, setup_url=url, setup_sha256=files.sha256, volume=volume_id)
+            )
+        )
+        # before the first packet: its own address, its files and its tables
+        needs = [*identity.ready, policy, setup, tables.resource, *after]
+        if rebuild is not None:
+            made_of = (shared.images[shared.settings.image_of(instance_type)], instance_type, data)
+            opts = pulumi.ResourceOptions(parent=self, depends_on=needs)
+            needs = [*needs, rebuild.declare(host, made_of, opts)]
         self.instance = self._instance(
             host,
             shared,
             instance_type,
             interface=identity.interface,
             profile=profile,
-            data=known.apply(
-                lambda volume_id: user_data(
-                    parts(fixed, setup_url=url, setup_sha256=files.sha256, volume=volume_id)
-                )
-            ),
-            # before the first packet: its own address, its files and its tables
-            needs=[*identity.ready, policy, setup, tables.resource, *after],
+            data=data,
+            needs=needs,
         )
         attached = [] if volume is None else [self._attach(host, volume)]
         self.served: pulumi.Resource = self.instance

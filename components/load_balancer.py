@@ -9,12 +9,11 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
-from components.account import Account
 from components.host import Host
 from components.identity import Identity
 from components.naming import Tags
 from components.network import SUBMISSION, SUBMISSIONS, Network, Place, Service, allow
-from components.targets import InService
+from components.reach import Reach
 from settings import Settings
 
 # A gateway that is gone gets no connection after 30 seconds: its second check ends by then.
@@ -30,7 +29,7 @@ class LoadBalancer(pulumi.ComponentResource):
     """One node with an address in each zone that has a gateway; each spreads over all gateways.
 
     It takes connections from everywhere, and the gateways' 587 and 465 from it alone. Without
-    `in_service` nobody waits until gateways get connections. `judged` is made before it loses a
+    `reach` nobody waits until gateways get connections. `judged` is made before it loses a
     zone (components/removal.py).
     """
 
@@ -40,13 +39,13 @@ class LoadBalancer(pulumi.ComponentResource):
         network: Network,
         places: Sequence[Place],
         group: aws.ec2.SecurityGroup,
-        in_service: InService | None,
+        reach: Reach | None,
         judged: pulumi.Resource,
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:LoadBalancer", NAME, None, opts)
-        services, self._in_service = (SUBMISSION, SUBMISSIONS), in_service
+        services, self._reach = (SUBMISSION, SUBMISSIONS), reach
         # a load balancer that is made without a security group never gets one
         own = network.security_group(NAME, ingress=services, egress=(), ssh_from=())
         for service in services:
@@ -126,18 +125,18 @@ class LoadBalancer(pulumi.ComponentResource):
             )
             for service, targets in zip((SUBMISSION, SUBMISSIONS), self.targets, strict=True)
         ]
-        if self._in_service is None:
+        if self._reach is None:
             return [*attached]
         arns = [targets.arn for targets in self.targets]
         opts = pulumi.ResourceOptions(parent=host, depends_on=attached)
-        return [self._in_service.until_healthy(host.name, host.instance, arns, opts)]
+        return [self._reach.by_balancer(host.name, host.instance, arns, opts)]
 
 
 def declare(
     settings: Settings,
     network: Network,
     gateways: Sequence[Identity],
-    account: Account,
+    reach: Reach | None,
     judged: pulumi.Resource,
     tags: Tags,
 ) -> LoadBalancer | None:
@@ -163,7 +162,7 @@ def declare(
         network=network,
         places=places,
         group=gateways[0].group,
-        in_service=InService(settings.wait.minutes, account) if settings.wait.minutes else None,
+        reach=reach,
         judged=judged,
         tags=tags,
     )

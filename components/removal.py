@@ -17,12 +17,10 @@ from botocore.exceptions import ClientError
 from agent.host_status import Status
 from components.account import Account
 from components.naming import tables_key
-from components.serving import place, see
+from components.serving import STALE_SECONDS, place, see
 from components.tables import Tables
 from settings import Settings
 
-# A host writes its status every minute.
-STALE_SECONDS = 300.0
 POSTFIX = "postfix.service"
 # A session that was open when a gateway began to drain may hand in more: client hosts keep one for
 # five minutes (postconf(5), smtp_connection_reuse_time_limit).

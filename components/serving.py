@@ -28,6 +28,8 @@ from components.account import Account
 POLL_SECONDS = 5.0
 CONSOLE_LINES = 15
 CONSOLE_SECONDS = 30.0
+# A host writes its status every minute.
+STALE_SECONDS = 300.0
 WORDS = 80  # characters of a line of the set-up's
 # The lines by which apt and dpkg say how far they are. Between them are those of packages' scripts,
 # of which some speak of errors where all is well.

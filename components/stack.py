@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi_aws as aws
 
-from components import client, gateway, load_balancer, secrets
+from components import client, gateway, secrets
 from components.account import Account
 from components.availability import AvailabilityZones, Placement
 from components.host import Shared
@@ -14,7 +14,6 @@ from components.naming import Tags
 from components.network import Network
 from components.outputs import outputs
 from components.removal import Removal
-from components.serving import Waiting
 from components.smarthost import relay_host
 from components.tables import Tables
 from components.zones import Zones
@@ -48,16 +47,15 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     )
     addresses = {name: each.address.public_ip for name, each in {**entries, **public}.items()}
     advise(settings, addresses)
-    gateway.publish_addresses(settings, [*entries.values()], zones, tags, judged)
+    checks = gateway.publish_addresses(settings, [*entries.values()], zones, tags, judged)
     domains = {
         domain.name: Domain(domain, settings=settings, zones=zones, addresses=addresses)
         for domain in settings.mail_domains
     }
     passwords = secrets.passwords(settings)
 
-    waiting = Waiting(settings.wait.minutes, account) if settings.wait.minutes else None
-    balanced = load_balancer.declare(settings, network, [*entries.values()], account, judged, tags)
-    shared = Shared(settings, region, images, store, waiting, placement.host_guard, tags)
+    shared = Shared(settings, region, images, store, account, placement.host_guard, tags)
+    turns = gateway.turns(shared, [*entries.values()], network, checks, judged)
     return outputs(
         settings,
         hosts={
@@ -70,7 +68,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
                 smarthost=smarthost,
                 zones=zones,
                 judged=judged,
-                balancer=balanced,
+                turns=turns,
             ),
             "clients": client.hosts(shared, {**public, **private}, passwords=passwords),
         },
@@ -79,5 +77,5 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         network=network,
         zones=zones,
         smarthost=smarthost,
-        balancer=balanced,
+        balancer=turns.balancer,
     )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from components.naming import tables_key
-from components.targets import lacks
+from components.reach import no_target
+from components.serving import NotServing
 from ops import guessing
 from ops.errors import AwsError, StackError
 from ops.guessing import Limit
@@ -98,8 +99,8 @@ def _target(target: Target) -> Callable[[Host, Sequence[str]], str]:
     def why(host: Host, groups: Sequence[str]) -> str:
         try:
             with target.account() as client:
-                found = [lacks(client("elbv2"), arn, host.instance_id) for arn in groups]
-        except (StackError, AwsError) as error:
+                found = [no_target(client("elbv2"), arn, host.instance_id) for arn in groups]
+        except (StackError, AwsError, NotServing) as error:
             raise NoAccess(str(error)) from None
         return "; ".join(filter(None, found))
 

@@ -8,7 +8,7 @@ import pytest
 from recorder import Recorded, Recorder, declare
 from test_several_gateways import NAME, changed
 
-from components import targets
+from components import reach
 from components.route53_zone import RecordExists, Route53Zone
 from components.serving import NotServing
 from settings import SettingsError, read
@@ -187,22 +187,22 @@ def waits(elb: Elb, seconds: float) -> list[str]:
     said: list[str] = []
 
     def look() -> list[str]:
-        found = (targets.lacks(elb, f"arn:target/{name}/1", "i-1") for name in elb.answers)
+        found = (reach.no_target(elb, f"arn:target/{name}/1", "i-1") for name in elb.answers)
         return [line for line in found if line]
 
-    asyncio.run(targets.wait("mx1.example.com", look, seconds, said.append))
+    asyncio.run(reach.wait("mx1.example.com", look, seconds, said.append, reach.BALANCER))
     return said
 
 
 def test_an_up_waits_until_both_ports_get_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(reach, "POLL_SECONDS", 0.01)
     said = waits(Elb(a=[INITIAL, HEALTHY], b=[INITIAL, INITIAL, HEALTHY]), 20)
     assert said[0].startswith("mx1.example.com: the load balancer waits: a: initial.")
     assert said[-1] == "mx1.example.com: gets connections from the load balancer"
 
 
 def test_an_up_ends_with_what_the_target_group_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(reach, "POLL_SECONDS", 0.01)
     sick = {"State": "unhealthy", "Description": "Health checks failed"}
     with pytest.raises(NotServing, match=r"sends it no connections: a: unhealthy\. Health checks"):
         waits(Elb(a=[sick]), 0.05)

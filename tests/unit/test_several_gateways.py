@@ -160,11 +160,61 @@ def test_the_submission_name_answers_with_the_gateways_that_serve(graph: Recorde
 def after(graph: Recorder, name: str) -> set[str]:
     """The hosts that must serve before this one is made."""
     needed = graph.one("Instance", name).options.dependencies
-    return {made.removesuffix("-serving") for kind, made in needed if kind == "Stash"}
+    stashes = {made.rpartition("-") for kind, made in needed if kind == "Stash"}
+    return {host for host, _, how in stashes if how in ("serving", "answered")}
 
 
-def test_a_gateway_is_made_once_the_one_before_it_serves(graph: Recorder) -> None:
+def test_a_gateway_is_made_once_the_one_before_it_is_an_answer(graph: Recorder) -> None:
     assert [after(graph, name) for name in GATEWAYS] == [set(), {GATEWAYS[0]}, {GATEWAYS[1]}]
+    for name in GATEWAYS:
+        waits = graph.one("Stash", f"{name}-answered")
+        assert waits.inputs["input"]["healthCheck"] == f"{name}-id"
+        assert waits.options.hooks == ("gateway-is-answered", "gateway-is-answered")
+        assert ("Stash", f"{name}-serving") in waits.options.dependencies
+
+
+def test_a_gateway_that_drains_is_no_answer_to_wait_for() -> None:
+    listed = [{"name": GATEWAYS[0], "drain": True}, *({"name": name} for name in GATEWAYS[1:])]
+    graph = declare(changed(gateways=listed), HELD)
+    waits = [r.name for r in graph.of("Stash") if r.name.endswith("-answered")]
+    assert waits == [f"{name}-answered" for name in GATEWAYS[1:]]
+    assert ("Stash", f"{GATEWAYS[0]}-serving") in (
+        graph.one("Instance", GATEWAYS[1]).options.dependencies
+    )
+
+
+def test_the_other_gateways_are_looked_at_before_one_is_rebuilt(graph: Recorder) -> None:
+    for name, before in zip(GATEWAYS, (None, *GATEWAYS), strict=False):
+        judged = graph.one("Stash", f"{name}-replaceable").options
+        assert ("Stash", f"{name}-replaceable") in graph.one("Instance", name).options.dependencies
+        assert judged.hooks == ("another-gateway-serves",)
+        # at its own turn, not at the first one's
+        assert not before or ("Stash", f"{before}-answered") in judged.dependencies
+
+
+def made_of(**settings: Any) -> str:
+    graph = declare(changed(**settings), HELD)
+    return graph.one("Stash", f"{GATEWAYS[1]}-replaceable").inputs["input"]["instance"]
+
+
+def test_they_are_looked_at_when_it_is_rebuilt_and_only_then() -> None:
+    before = made_of()
+    assert made_of() == before
+    assert made_of(logins=[{"address": "me@example.com"}]) == before
+    fourth = [*({"name": name} for name in GATEWAYS), {"name": "mx4.example.com"}]
+    assert made_of(gateways=fourth) == before
+    assert made_of(operator="another@inbox.example") != before
+    bigger = [{"name": name, "instanceType": "t4g.medium"} for name in GATEWAYS]
+    assert made_of(gateways=bigger) != before
+
+
+@pytest.mark.parametrize(
+    "settings", [{"wait": {"minutes": 0}}, {"gateways": [{"name": GATEWAYS[0]}]}]
+)
+def test_nobody_looks_where_none_waits_or_there_is_no_other(settings: dict[str, Any]) -> None:
+    graph = declare(changed(**settings), HELD)
+    ends = ("-answered", "-replaceable")
+    assert [r.name for r in graph.of("Stash") if r.name.endswith(ends)] == []
 
 
 def test_a_quarter_of_the_clients_is_made_at_a_time(graph: Recorder) -> None:
@@ -228,10 +278,10 @@ def test_a_name_of_one_gateways_submission_is_not_checked() -> None:
     (answer,) = answers(graph)
     assert answer["records"] == [ADDRESSES[GATEWAYS[0]]]
     assert "healthCheckId" not in answer
-    assert [r.inputs["name"] for r in graph.of("Record") if r.inputs["type"] == "MX"] == [
+    assert {r.inputs["name"] for r in graph.of("Record") if r.inputs["type"] == "MX"} == {
         "example.com",
         "example.org",
-    ]
+    }
 
 
 def test_what_a_gateway_needs_stays_until_it_may_leave(graph: Recorder) -> None:
