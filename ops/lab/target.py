@@ -109,7 +109,7 @@ class LabTarget(Target):
         return _Https(self.lab, host, seconds)
 
     def down(self, host: Host) -> Down | None:
-        """Also for a host without power, which EC2's status checks do not show at once."""
+        """The reason as elsewhere, or a power cut, which the lab knows before EC2's checks."""
         try:
             said = power.without(self.lab).get(host.name)
         except NotRunning:
