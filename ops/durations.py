@@ -30,7 +30,7 @@ def _checked(text: str) -> str:
 
 
 def shown(length: datetime.timedelta) -> str:
-    """A duration as text, in whole numbers of the largest unit that is not longer."""
+    """A duration as text, in the largest unit that is not longer than it."""
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= size:

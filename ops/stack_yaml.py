@@ -49,7 +49,7 @@ def parsed(octets: bytes, name: str, load: Callable[[str], Any]) -> Any:
         text = octets.decode()
         found = load(text)
         str(found)  # raises ValueError for a hexadecimal number that is too long
-    except Exception as error:  # constructors of values may raise any type
+    except Exception as error:  # constructors of values may raise any exception
         raise NoYaml([f"{name} {no_yaml(error, _place(text))}"]) from None
     if wrong := dict.fromkeys(mistakes(found)):
         raise NoYaml([f"{name}: {written(place)}: {right}" for place, right in wrong])

@@ -44,7 +44,7 @@ def _there(lab: Lab) -> str:
 
 
 def without(lab: Lab) -> dict[str, str]:
-    """The hosts without power, by name, with a text: cut is their own power or their zone's."""
+    """The hosts without power, by name; the text says whether their zone's power is cut."""
     own, dark = region.without_power(lab)
     found: dict[str, str] = {}
     for host, instance in region.instances(lab).items():

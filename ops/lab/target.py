@@ -109,7 +109,7 @@ class LabTarget(Target):
         return _Https(self.lab, host, seconds)
 
     def down(self, host: Host) -> Down | None:
-        """The reason as elsewhere, or a power cut, which the lab knows before EC2's checks."""
+        """The reason that a host is down; the lab knows a power cut before EC2's checks show it."""
         try:
             said = power.without(self.lab).get(host.name)
         except NotRunning:
