@@ -1,4 +1,4 @@
-"""What commands have in common that ask the AWS account of a stack."""
+"""Helpers of the commands that query the AWS account of a stack."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.errors import AwsError
 
-# Makes boto3's client of a service, by its name.
+# Makes the boto3 client of a service from the service's name.
 Clients = Callable[[str], Any]
 
 
 @contextmanager
 def aws_errors() -> Iterator[None]:
-    """What AWS refuses meanwhile, and nobody expects, is an AwsError."""
+    """Raise errors of boto3 in the block as AwsError."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:

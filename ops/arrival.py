@@ -1,4 +1,4 @@
-"""Whether hosts have the tables of the last `pulumi up`, by what they write of themselves."""
+"""Whether hosts have the tables of the last `pulumi up`, by the status that they write."""
 
 import time
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from ops.outputs import Host
 from ops.target import Target
 from ops.terminal import notes, step
 
-# They look for tables twice a minute; the first ones of a domain also need its name servers.
+# Hosts look for tables twice a minute; a new domain's also wait for its name servers.
 SECONDS = 300
 LOOK_SECONDS = 5
 
@@ -27,7 +27,7 @@ Wait = Annotated[
 
 
 def late(target: Target, hosts: Iterable[Host]) -> list[Host]:
-    """The hosts that do not say yet that they have the stack's tables; AwsError if unasked."""
+    """The hosts whose status does not show the stack's tables; AwsError if AWS does not answer."""
     with target.account() as client:
         return [host for host in hosts if not _has_them(client, host)]
 
@@ -40,7 +40,7 @@ def _has_them(client: status.Clients, host: Host) -> bool:
 
 
 def wait(target: Target, hosts: Iterable[Host]) -> None:
-    """Until all have them, told on standard error; StackError with those that do not in time."""
+    """Wait until all hosts have the tables, with progress on standard error; StackError if late."""
     left, end = late(target, hosts), time.monotonic() + SECONDS
     if not left:
         return

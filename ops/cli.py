@@ -1,6 +1,6 @@
 """`./relay`: the command line.
 
-A command is imported when it is called, so that help and mistakes cost no more than they have to.
+A command's module is imported when the command is called, so that help and errors come fast.
 """
 
 import sys
@@ -19,8 +19,8 @@ from common.errors import RelayError
 from ops.examples import epilog
 from ops.terminal import notes
 
-# Each command's module below `ops`, and what the list of commands says of it: a module has an `app`
-# of several commands, or a function `command`.
+# Each command's module below `ops`, and its text in the list of commands: a module has an `app` of
+# several commands, or a function `command`.
 COMMANDS = {
     "lab": ("lab.command", "A local AWS region with real machines and mail."),
     "users": ("edit.users", "Logins from the internet, and what each may send as."),
@@ -84,7 +84,7 @@ def loaded(name: str) -> click.Command:
         app.command(name)(module.command)
     else:
         app = module.app
-    app.suggest_commands = False  # click itself does
+    app.suggest_commands = False  # click suggests them
     app.info.cls = Group
     found = get_group(app) if len(app.registered_commands) > 1 else get_command(app)
     _show_examples(found, name)
@@ -92,7 +92,7 @@ def loaded(name: str) -> click.Command:
 
 
 def _show_examples(command: click.Command, words: str) -> None:
-    """Below its options, and below those of each command of a group."""
+    """Show examples below the options of a command, and of each command of a group."""
     command.epilog = epilog(words)
     for name, inner in command.commands.items() if isinstance(command, click.Group) else ():
         _show_examples(inner, f"{words} {name}")
@@ -105,7 +105,7 @@ class Group(TyperGroup):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            if error.possibilities:  # nearly one of the group's own
+            if error.possibilities:  # similar to an option of the group
                 raise
             names = ", ".join(self.list_commands(ctx))
             said = f"{ctx.info_name} needs a command before {error.option_name}: {names}"
@@ -126,11 +126,11 @@ class Commands(Group):
         return name, loaded(name) if name else None, rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        """What a command itself finds wrong with its options is one line, as its other errors."""
+        """Raise BadParameter of a command's body as RelayError: one line, as its other errors."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            if error.param is not None:  # typer found it, and shows which it is
+            if error.param is not None:  # raised by typer, which shows the parameter
                 raise
             raise RelayError(error.message) from None
 
@@ -138,7 +138,7 @@ class Commands(Group):
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    suggest_commands=False,  # click itself does
+    suggest_commands=False,  # click suggests them
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},  # of all commands below it too
 )
@@ -162,7 +162,7 @@ def relay(
 
 
 def main() -> None:
-    """Run; what a user can put right is one line and exit code 1."""
+    """Run the command line; an error that a user can fix is one line and exit status 1."""
     try:
         app(prog_name="relay")
     except RelayError as error:

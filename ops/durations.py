@@ -10,7 +10,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def duration(text: str) -> datetime.timedelta:
-    """A whole number with its unit: 90s, 30m, 4h or 7d. typer.BadParameter if it is none."""
+    """The duration of a text such as 90s, 30m, 4h or 7d; typer.BadParameter for any other text."""
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None:
         raise typer.BadParameter(
@@ -20,7 +20,7 @@ def duration(text: str) -> datetime.timedelta:
 
 
 def option(help_: str) -> Any:
-    """An option that takes a duration: what is wrong with it is said with the option's name."""
+    """An option that takes a duration; an error names the option."""
     return typer.Option(help=help_, callback=_checked)
 
 
@@ -30,7 +30,7 @@ def _checked(text: str) -> str:
 
 
 def shown(length: datetime.timedelta) -> str:
-    """In the largest unit that it fills."""
+    """A duration as text, in the largest unit that is not longer than it."""
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= size:

@@ -4,8 +4,8 @@ from common.errors import RelayError
 
 
 class StackError(RelayError):
-    """A command of the stack failed, or is refused; the text is what it said, or why."""
+    """A command on the stack failed or is refused; the text is its output or the reason."""
 
 
 class AwsError(RelayError):
-    """AWS's interface could not be asked, or refused a call; the text is what it said."""
+    """AWS did not answer or refused a call; the text is botocore's message."""

@@ -94,7 +94,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 
 def epilog(command: str) -> str | None:
-    """The examples of a command, named by its words, as typer's `epilog`; None if it has none."""
+    """The examples of a command such as "users add" as typer's `epilog`, or None."""
     lines = EXAMPLES.get(command)
     # to typer, an empty line ends a line
     return "\n\n".join(["For example:", *lines]) if lines else None

@@ -1,4 +1,4 @@
-"""`relay github ...`: what the workflows do with git and with GitHub's own tool, `gh`."""
+"""`relay github ...`: steps of the workflows, by git and by GitHub's own tool, `gh`."""
 
 import json as json_
 import shutil
@@ -37,7 +37,7 @@ def plan_name(json: Json = False) -> None:
 
 
 def _plan_name() -> str:
-    # a merge commit has a hash of its own, its tree is that of the merge that was reviewed
+    # the tree's hash: a merge commit's own differs from that of the merge that was reviewed
     return f"plan-{run('git', 'rev-parse', 'HEAD^{tree}').strip()}"
 
 
@@ -47,7 +47,7 @@ def plan(repository: Repository, json: Json = False) -> None:
     name = _plan_name()
     answer = _gh("api", f"repos/{repository}/actions/artifacts?name={name}&per_page=100")
     held = [a["workflow_run"] for a in json_.loads(answer)["artifacts"] if not a["expired"]]
-    # the run of a fork's pull request can keep what it likes, under any name
+    # only runs of this repository: a fork's pull request can upload an artifact under any name
     ours = [r["id"] for r in held if r["head_repository_id"] == r["repository_id"]]
     if not ours:
         raise StackError(

@@ -1,4 +1,4 @@
-"""Whether a gateway limits the address that we come from, for wrong passwords (docs/limits.md)."""
+"""Whether a gateway limits this computer's address for wrong passwords (docs/limits.md)."""
 
 import contextlib
 import ipaddress
@@ -13,15 +13,15 @@ from ops.outputs import Host, Outputs
 from ops.target import Target
 from ops.verify.talk import IMAPS, SMTP, SUBMISSION, SUBMISSIONS
 
-# The ports that a limited address cannot use as others do.
+# The ports on which an address is limited.
 PORTS = (SUBMISSION, SUBMISSIONS, IMAPS)
 SECONDS = 30
-# The address that ssh comes from is in the environment of sudo, and not in that of its command.
+# The address of ssh's client is in the environment of sudo, but not in that of sudo's command.
 _SCRIPT = (
     r"tr '\0' '\n' < /proc/$PPID/environ 2>/dev/null | sed -n 's/^SSH_CONNECTION=//p' | "
     f"cut -d' ' -f1; nft -j list table {' '.join(TABLE)}"
 )
-# Who has such an address itself (RFC 1918, RFC 6598) comes from another one.
+# Behind NAT: others see another address than one of these (RFC 1918, RFC 6598).
 _BEHIND_NAT = [
     ipaddress.ip_network(network)
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
@@ -31,7 +31,7 @@ _DONE: dict[str, str] = {"banned": "has banned", "slowed": "slows down"}
 
 @dataclass(frozen=True)
 class Limit:
-    """What a gateway does with an address, and for how long still."""
+    """A gateway's limit on an address, and the seconds that are left of it."""
 
     host: str
     address: str
@@ -40,7 +40,7 @@ class Limit:
 
     @property
     def text(self) -> str:
-        """What it does, in a sentence."""
+        """The limit in a sentence."""
         minutes = max(round(self.seconds / 60), 1)
         return (
             f"{self.host} {_DONE[self.kind]} this address, {self.address}, for failed logins, "
@@ -49,17 +49,17 @@ class Limit:
 
     @property
     def remedy(self) -> str:
-        """What ends it."""
+        """The command that ends the limit."""
         return f"On the host: fail2ban-client unban {self.address}"
 
 
 class Unknown(RelayError):
-    """Nobody knows whether the gateway limits us; the text says what may be, and how to see it."""
+    """It is unknown whether the gateway limits this computer; the text says how to find out."""
 
 
 def limit(found: Target, outputs: Outputs, host: Host) -> Limit | None:
-    """The limit of our address, by the host itself; Unknown if the host cannot be asked."""
-    if not (host.address and found.has_shell(outputs)):  # or it is a name before several hosts
+    """The host's limit on our address, or None; Unknown if no shell on the host can tell."""
+    if not (host.address and found.has_shell(outputs)):  # no address: the load balancer's name
         raise Unknown(_maybe(found, host))
     try:
         said = found.run_on(host, "sh", "-c", _SCRIPT, seconds=SECONDS)
@@ -68,7 +68,7 @@ def limit(found: Target, outputs: Outputs, host: Host) -> Limit | None:
     first, brace, table = said.partition("{")
     try:
         limits = _read(host, f"{brace}{table}")
-    except (ValueError, KeyError, TypeError):  # another nft's, or none of its words
+    except (ValueError, KeyError, TypeError):  # not the JSON of nft that is expected
         raise Unknown(_maybe(found, host)) from None
     ours = {*first.split(), *_own_address(found, outputs, host)}
     for each in limits:
@@ -81,7 +81,7 @@ def limit(found: Target, outputs: Outputs, host: Host) -> Limit | None:
 
 
 def why(found: Target, outputs: Outputs, host: Host) -> str:
-    """What is, or may be, between us and a gateway's ports for logins; "" if it is no limit."""
+    """The limit that is, or may be, on our address at a gateway's ports for logins; "" if none."""
     try:
         limited = limit(found, outputs, host)
     except Unknown as error:
@@ -90,7 +90,7 @@ def why(found: Target, outputs: Outputs, host: Host) -> str:
 
 
 def _read(host: Host, table: str) -> list[Limit]:
-    """The elements of the two sets, as nft(8) lists them in JSON."""
+    """The limits in the two sets, from nft(8)'s listing of the table in JSON."""
     found = []
     for item in json.loads(table)["nftables"]:
         named = item.get("set", {})
@@ -103,9 +103,9 @@ def _read(host: Host, table: str) -> list[Limit]:
 
 
 def _own_address(found: Target, outputs: Outputs, host: Host) -> list[str]:
-    """The address that we have ourselves, unless others see another one.
+    """This computer's own address, or none behind NAT.
 
-    Port 25 is closed to nobody.
+    It is that of a connection to port 25, on which no address is limited.
     """
     internet = found.internet(outputs.acme_root)
     try:

@@ -10,20 +10,20 @@ from ops.outputs import Host
 
 @dataclass(frozen=True)
 class Down:
-    """Why a host answers nothing, and what brings it back."""
+    """The reason that a host does not answer, and the remedy."""
 
     why: str
     remedy: str
-    gone: bool = False  # for good: only another instance takes its place
+    gone: bool = False  # permanently: it must be replaced
 
     def __str__(self) -> str:
         return f"{self.why}. To bring it back: {self.remedy}"
 
 
 def down(client: Clients, host: Host, again: str) -> Down | None:
-    """None for an instance that runs and passes its status checks; else botocore's errors.
+    """The reason that a host's instance is down, or None if it runs; raises botocore's errors.
 
-    `again` is the command that makes an instance that is gone.
+    `again` is the command that replaces an instance that is gone.
     """
     identity = host.instance_id
     try:

@@ -1,8 +1,8 @@
-"""The language host: runs the program, and policy packs, when the engine asks.
+"""The language host: runs the program, and policy packs, for the engine.
 
 The engine starts it as `pulumi-language-python`; it prints its port and serves until the engine
-ends it or is gone. The SDK keeps the state of a deployment in its process: one process for each
-run keeps runs apart.
+stops it or exits. The SDK keeps the state of a deployment in its process, so each run has a process
+of its own.
 """
 
 import os
@@ -26,22 +26,22 @@ PIPE_SIZE = 65536
 
 
 class LanguageHost(LanguageServer):
-    """The SDK's own server, which lacks the running of policy packs, and the program's warnings.
+    """The SDK's own server with what it lacks: policy packs, and the program's log messages.
 
-    `engine_address` is where the engine takes them.
+    `engine_address` is the address to which the engine wants log messages.
     """
 
     engine_address = ""
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
-        """Run the program; what it logs goes to the engine."""
+        """Run the program; its log messages go to the engine."""
         request.args.insert(0, self.engine_address)
         return without_repetition(super().Run(request, context))
 
     def RunPlugin(
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.RunPluginResponse]:
-        """Run a policy pack by the SDK's own module for it, and hand on what it writes."""
+        """Run a policy pack by the SDK's module for it, and pass on its output."""
         answer = language_pb2.RunPluginResponse
         folder = request.info.program_directory
         process = subprocess.Popen(
@@ -51,9 +51,9 @@ class LanguageHost(LanguageServer):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        context.add_callback(process.terminate)  # the engine has done with it
+        context.add_callback(process.terminate)  # when the engine ends the call
         with selectors.DefaultSelector() as pipes:
-            assert process.stdout and process.stderr  # pipes, as asked for
+            assert process.stdout and process.stderr  # they are pipes
             read = selectors.EVENT_READ
             pipes.register(process.stdout, read, lambda piece: answer(stdout=piece))
             pipes.register(process.stderr, read, lambda piece: answer(stderr=piece))
@@ -67,13 +67,13 @@ class LanguageHost(LanguageServer):
 
 
 def without_repetition(response: language_pb2.RunResponse) -> language_pb2.RunResponse:
-    """A program's answer; its error was logged, and the engine would show it a second time."""
+    """The response without the program's error, which was logged: the engine would repeat it."""
     return language_pb2.RunResponse(bail=True) if response.error else response
 
 
 def main() -> None:
     """Serve the program in the folder that the command line names."""
-    # the engine ends its plug-ins so, and KeyboardInterrupt would show as an error of the program
+    # the engine stops its plug-ins by SIGINT: KeyboardInterrupt would look like a program's error
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     engine = os.getppid()
     directory = Path(sys.argv[1])
@@ -98,7 +98,7 @@ def main() -> None:
     print(port, flush=True)
     while os.getppid() == engine:
         time.sleep(1)
-    server.stop(None)  # which ends a policy pack as well
+    server.stop(None)  # which terminates a policy pack too
 
 
 if __name__ == "__main__":

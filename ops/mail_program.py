@@ -1,4 +1,4 @@
-"""What a login's mail program is told: servers, ports, the user name, and where the password is."""
+"""The settings for a login's mail program: servers, ports, the user name, the password."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from ops.outputs import Outputs, OutputsMissing
 from ops.submission import PORTS
 from ops.target import Target
 
-# What mail programs call the two (RFC 8314, 3.3).
+# The names in mail programs for TLS on the two ports (RFC 8314, 3.3).
 TLS = {465: "SSL/TLS", 587: "STARTTLS"}
 
 
 def described(target: Target, outputs: Outputs, login: str, show_password: bool) -> dict[str, Any]:
-    """For programs; `imap` and `mailbox` are None without a mailbox."""
+    """The settings as JSON; `imap` and `mailbox` are None without a mailbox."""
     if login not in outputs.send_as:
         text = f"the stack does not say yet what {login} may send as: {target.apply_command}"
         raise OutputsMissing(text)
@@ -35,7 +35,7 @@ def described(target: Target, outputs: Outputs, login: str, show_password: bool)
 
 
 def rows(target: Target, outputs: Outputs, login: str, show_password: bool) -> list[dict[str, str]]:
-    """For people, in the order in which programs ask."""
+    """The settings for people, in the order in which mail programs ask for them."""
     found = described(target, outputs, login, show_password)
     ways = [f"port {way['port']} with {way['tls']}" for way in found["smtp"]]
     imap = found["imap"]

@@ -1,4 +1,4 @@
-"""What the stack's file lists and the running stack lacks: the next `up` brings it."""
+"""Names that the stack's file lists and the running stack lacks, until the next `up`."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,7 +13,7 @@ Listed = Callable[[Settings], Iterable[str]]
 
 
 def why(target: Target, name: str, listed: Listed) -> str:
-    """Where it is and what brings it, or "" if the file does not list it, or cannot be read."""
+    """The message that a name is in the file and not up yet; "" if the file does not list it."""
     try:
         known = name in listed(StackFile(target).settings())
     except RelayError:
@@ -30,20 +30,20 @@ def check(target: Target, name: str, listed: Listed) -> None:
 
 
 def logins(settings: Settings) -> Iterable[str]:
-    """The logins of a file."""
+    """The logins in the settings."""
     return [login.address for login in settings.logins]
 
 
 def domains(settings: Settings) -> Iterable[str]:
-    """The domains of a file, the gateway's own too."""
+    """The domains in the settings, the gateway's own too."""
     return [domain.name for domain in settings.mail_domains]
 
 
 def hosts(settings: Settings) -> Iterable[str]:
-    """The names of a file's hosts."""
+    """The names of the hosts in the settings."""
     return [host.name for host in settings.hosts.values()]
 
 
 def mailboxes(settings: Settings) -> Iterable[str]:
-    """The mailboxes of a file."""
+    """The mailboxes in the settings."""
     return [mailbox.address for mailbox in settings.mailboxes]

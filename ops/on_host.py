@@ -1,4 +1,4 @@
-"""What a command on a host gave, whatever way led to it."""
+"""The results of commands on hosts, by ssh or in a lab."""
 
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class NoAnswer(StackError):
-    """There is no way to a host, or a command there took too long; the text says which."""
+    """A host cannot be reached, or a command there took too long; the text says which."""
 
 
 def ask_each(hosts: Iterable[Host], ask: Callable[[Host], T]) -> tuple[dict[str, T], list[str]]:
-    """What each host gives, by its name, and why those give nothing that cannot be asked."""
+    """The answers of hosts by name, and the StackErrors of those that do not answer."""
     given: dict[str, T] = {}
     silent = []
     for host in hosts:
@@ -29,7 +29,7 @@ def ask_each(hosts: Iterable[Host], ask: Callable[[Host], T]) -> tuple[dict[str,
 def ended(
     host: Host, argv: Sequence[str], text: str, seconds: float | None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line that leads to a command on a host; NoAnswer if it takes longer."""
+    """Run the local command line of a command on a host; NoAnswer if it takes longer."""
     try:
         return subprocess.run(
             argv,
@@ -45,7 +45,7 @@ def ended(
 
 
 def output(host: Host, result: subprocess.CompletedProcess[str], fine: tuple[int, ...]) -> str:
-    """What it wrote; StackError unless it ended as is fine."""
+    """The command's standard output; StackError unless its exit status is in `fine`."""
     if result.returncode not in fine:
         raise StackError(f"{host.name}: {(result.stderr or result.stdout).strip()}")
     return result.stdout

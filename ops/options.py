@@ -1,4 +1,4 @@
-"""Options that commands have in common, and the stack that they mean."""
+"""Options that commands have in common, and the target that they name."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,13 +9,13 @@ import typer
 from ops.errors import StackError
 from ops.target import LOG_IN, AwsTarget, Target
 
-# How much each letter behind a number is worth.
+# The factor of a unit, by its first letter.
 _SIZES = {"m": 1, "g": 1024, "t": 1024**2}
 _TIMES = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _whole(unit: str, worth: Mapping[str, int], example: int) -> Callable[[str], int]:
-    """A parser of whole numbers, which tells those who give a unit what would be right."""
+    """A parser of whole numbers; for a number with a unit, its error gives the right number."""
 
     def parse(text: str | int) -> int:
         said = str(text).strip()
@@ -38,13 +38,13 @@ LabOption = Annotated[
     str | None,
     typer.Option("--lab", help="A stack of the lab of this name, its own unless --stack is given."),
 ]
-# Pulumi's own words, which add nothing.
+# Pulumi's message, which our error need not repeat.
 _NONE = "no stack selected"
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def target(stack: str | None, lab: str | None) -> Target:
-    """The stack that the options mean; StackError if there is none."""
+    """The stack that the options name; StackError if there is none."""
     if lab:
         from ops.lab.target import running
 
@@ -62,7 +62,7 @@ def target(stack: str | None, lab: str | None) -> Target:
 
 
 def _unselected(said: str) -> str:
-    """That no stack is selected, with what selects one; `said` is Pulumi's own reason."""
+    """The error that no stack is selected, with remedies; `said` is Pulumi's message."""
     from ops.lab.target import labs
 
     if up := labs():
@@ -76,7 +76,7 @@ def _unselected(said: str) -> str:
 
 
 def dev_stack(lab: str | None) -> Target:
-    """The dev stack on AWS, or a lab's own; nobody looks whether it is there."""
+    """The dev stack on AWS, or a lab's own; whether it exists is not checked."""
     if lab:
         from ops.lab.target import named
 

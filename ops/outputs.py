@@ -1,4 +1,4 @@
-"""What a stack exports, typed: the one reader of what `components/stack.py` exports."""
+"""A stack's outputs, typed: the one reader of the exports of `components/stack.py`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ SECRET = {"passwords"}
 
 
 class OutputsMissing(StackError):
-    """The outputs are those of an older program; the text says what to do."""
+    """The outputs are of an older program's format; the text has the remedy."""
 
 
 class _Model(BaseModel):
@@ -24,10 +24,10 @@ class _Model(BaseModel):
 
 
 class Host(_Model):
-    """A host; a private one has no public `address`, and `ssh` is the command that leads to it.
+    """A host; a private one has no public `address`, and `ssh` is the command to reach it.
 
-    `tables` is the ETag of the lookup tables that it ought to have, `status` the s3:// URL of what
-    it writes of itself.
+    `tables` is the ETag of the lookup tables that it should have, `status` the s3:// URL of the
+    status that it writes.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Host(_Model):
     status: str
 
     def json_object(self) -> dict[str, Any]:
-        """As the stack exports it."""
+        """The host as the stack exports it."""
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
@@ -53,7 +53,8 @@ class Domain(_Model):
 class Submission(_Model):
     """The name by which 587 and 465 are reached.
 
-    `load_balancer` is the own name of what is behind it, `target_groups` have the ARN of each port.
+    `load_balancer` is the DNS name of the load balancer behind it, if any, `target_groups` are the
+    ARNs of its target groups, one for each port.
     """
 
     host: str
@@ -68,9 +69,9 @@ class Ssh(_Model):
 
 
 class MailPrograms(_Model):
-    """What other programs need to send with the first login: the lines or the file of each.
+    """The configuration of other programs to send with the first login: lines or a whole file.
 
-    The word PASSWORD stands for the login's own.
+    The word PASSWORD stands for the login's password.
     """
 
     postfix: str
@@ -79,7 +80,7 @@ class MailPrograms(_Model):
 
 
 class Smarthost(_Model):
-    """Where all mail is handed over."""
+    """The smarthost that all mail is relayed by."""
 
     host: str
     port: int
@@ -89,12 +90,12 @@ class Outputs(_Model):
     """A stack as its outputs describe it.
 
     `submission` is the name by which the gateways are reached, `draining` those that take no mail
-    any more. `zones` has the name servers of each hosted zone, `passwords` that of each of
-    `logins`, `send_as` what each may send as, `disabled` those that may not log in, `unreachable`
-    the addresses that may be sent as and take no mail.
-    `acme_root` (PEM) is trusted for certificates, if given, instead of what the computer trusts.
-    `exported` are the outputs in the form that the stack gives them, without the secret ones: to be
-    shown, not to be read from.
+    any more. `zones` has the name servers of each hosted zone, `passwords` the password of each of
+    `logins`, `send_as` the senders that each may use, `disabled` the logins that may not log in,
+    `unreachable` the addresses that may be used as a sender but receive no mail.
+    `acme_root` (PEM) is trusted for certificates, if given, instead of the computer's trust store.
+    `exported` are the outputs as the stack exports them, without the secret ones: to be shown, not
+    to be read from.
     """
 
     gateways: tuple[Host, ...] = Field(min_length=1)
@@ -124,9 +125,9 @@ class Outputs(_Model):
 
     @property
     def entrances(self) -> tuple[Host, ...]:
-        """Where logins connect: the gateways that take mail, or the name that is before them.
+        """The hosts that logins connect to: the gateways that take mail, or the load balancer.
 
-        That one has no address of its own, since who asks DNS gets whichever serve now.
+        The load balancer has no `address` here: its addresses change, and DNS has them.
         """
         if self.submission.load_balancer is None:
             return self.taking or self.gateways
@@ -134,23 +135,23 @@ class Outputs(_Model):
         return (self.gateways[0].model_copy(update=name),)
 
     def named(self, greeting: str) -> Host:
-        """The gateway that greets so, or the first one."""
+        """The gateway with the name of a greeting, or the first one."""
         return next((g for g in self.gateways if g.name == greeting.lower()), self.gateways[0])
 
     @property
     def hosts(self) -> tuple[Host, ...]:
-        """All of them, the gateways first."""
+        """All hosts, the gateways first."""
         return (*self.gateways, *self.clients)
 
     def host(self, name: str) -> Host:
-        """One by its name, or the first gateway by `gateway`; StackError if there is none."""
+        """A host by its name, or the first gateway by `gateway`; StackError if there is none."""
         known = {"gateway": self.gateways[0], **{host.name: host for host in self.hosts}}
         if name not in known:
             raise StackError(f"{name}: there is no such host; there is {', '.join(known)}")
         return known[name]
 
     def record(self, name: str, kind: str) -> RecordSet | None:
-        """The record set that ought to be at a name."""
+        """The record set that the stack has at a name and type, or None."""
         return next((r for r in self.records if (r.name, r.kind) == (name, kind)), None)
 
     def zone_of(self, name: str) -> str:
@@ -159,7 +160,7 @@ class Outputs(_Model):
 
 
 def read(outputs: Mapping[str, Any]) -> Outputs:
-    """The outputs as `pulumi stack output --json` has them; OutputsMissing if they are older."""
+    """The outputs from `pulumi stack output --json`; OutputsMissing if they are too old."""
     public = {name: value for name, value in outputs.items() if name not in SECRET}
     try:
         return Outputs.model_validate({**outputs, "exported": public})

@@ -1,4 +1,4 @@
-"""What mail servers say, in plain words: text in, text out."""
+"""The meaning of mail servers' replies in plain words: text in, text out."""
 
 import re
 import smtplib
@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Collection
 from typing import Any
 
-# The first that fits counts. {0} is the pattern's first group.
+# The first pattern that matches counts. {0} is its first group.
 _MEANINGS = (
     (
         r"not owned by user (\S+)",
@@ -54,7 +54,7 @@ _MEANINGS = (
 
 
 def plain(said: str) -> str:
-    """What it means, or "" where the words are plain enough."""
+    """The meaning of a reply, or "" if it is plain enough."""
     for pattern, meaning in _MEANINGS:
         if found := re.search(pattern, said):
             return meaning.format(*found.groups())
@@ -62,7 +62,7 @@ def plain(said: str) -> str:
 
 
 def failure(error: Exception) -> str:
-    """What an error of SMTP, IMAP, TLS or the network says, in one line."""
+    """The message of an error of SMTP, IMAP, TLS or the network, in one line."""
     said: object = str(error)
     if isinstance(error, smtplib.SMTPResponseException):
         return f"{error.smtp_code} {_line(error.smtp_error)}"
@@ -72,7 +72,7 @@ def failure(error: Exception) -> str:
         said = "it ended the connection"
     elif isinstance(error, OSError) and error.strerror:
         said = error.strerror
-    elif error.args:  # imaplib's has the server's octets
+    elif error.args:  # an error of imaplib has the server's reply as bytes
         said = error.args[0]
     return _line(said) or type(error).__name__
 
@@ -83,7 +83,7 @@ def _line(said: object) -> str:
 
 
 def login_failed(login: str, logins: Collection[str], disabled: Collection[str] = ()) -> str:
-    """Why a login failed, by the stack's lists of logins, and of those that are disabled."""
+    """The reason that a login failed, by the stack's lists of all and of disabled logins."""
     if login in ("", "(unavailable)"):
         return "it gave no name, or went away before its password"
     if login.lower() in disabled:
@@ -97,9 +97,9 @@ def login_failed(login: str, logins: Collection[str], disabled: Collection[str] 
 
 
 def no_yaml(error: Exception, place: Any = None) -> str:
-    """What is said, after its name, of a file that a YAML parser or UTF-8 refuses.
+    """The error, to follow the file's name, of a file that is no YAML or no UTF-8.
 
-    `place` is the mark of a value that cannot be read, if one was found.
+    `place` is the mark of a value that cannot be constructed, if one was found.
     """
     if isinstance(error, UnicodeError):
         return "cannot be read: it is no text in UTF-8"

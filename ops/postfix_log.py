@@ -1,10 +1,10 @@
-"""What became of each message, by the lines of mail.log: text in, values out.
+"""The fate of each message, from the lines of mail.log: text in, values out.
 
-A line holds words of strangers: addresses, HELO names, headers, what other servers answer. So a
-field is taken from where Postfix itself writes it and from nowhere else: by a line's first word on
-(what it is about), with addresses read by their quotes (info_log_address_format), and, at its end,
-behind all that a stranger has said. A HELO name has no spaces, brackets or quotes (smtpd(8) turns
-them into "?"), a login comes behind it.
+A line has words of strangers: addresses, HELO names, headers, replies of other servers. So a field
+is read only where Postfix itself writes it: at the line's beginning (its subject), with addresses
+parsed by their quotes (info_log_address_format), or at its end, after all words of strangers. A
+HELO name has no spaces, brackets or quotes (smtpd(8) replaces them with "?"), and the login follows
+it.
 """
 
 import re
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 # enable_long_queue_ids: seconds and microseconds in base 52, "z", the inode in base 51; no vowels
 _DIGIT = "0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y"
 _ID = rf"[{_DIGIT}z]{{10,12}}z[{_DIGIT}]{{1,13}}"
-# smtpd says it as a warning, so behind that word an id counts where nothing else stands
+# smtpd logs it as a warning: after "warning:" an id counts only if this text alone follows
 _TOO_LARGE = "queue file size limit exceeded"
 _LINE = re.compile(
     rf"(?P<time>\d[\dT:.+-]+Z?) \S+ (?P<program>[\w/.-]+)\[\d+\]: "
@@ -23,7 +23,7 @@ _LINE = re.compile(
 
 
 def _address(name: str) -> str:
-    """An address in brackets, which a quoted local part may have too."""
+    """The pattern of an address in brackets, which a quoted local part may contain too."""
     return rf'<(?P<{name}>(?:"(?:[^"\\]|\\.)*"|[^">])*)>'
 
 
@@ -33,7 +33,7 @@ _DELIVERY = re.compile(
     r"(?:conn_use=\d+, )?delay=[\d.]+, delays=[\d./]+, dsn=(?P<dsn>[\d.]+), "
     r"status=(?P<status>\w+) \((?P<said>.*)\)"
 )
-# smtpd's log_whatsup, and cleanup's of a milter's answer and of its header_checks
+# the line's end by smtpd's log_whatsup, and by cleanup for a milter's reply and header_checks
 _TAIL = (
     rf";(?: from={_address('sender')})?(?: to={_address('to')})?(?: proto=\w+)?"
     r"(?: helo=<[^\s<>;]*>)?(?: sasl_method=\S+)?(?: sasl_username=(?P<login>[^\s<>]+))?"
@@ -57,15 +57,15 @@ _EXPIRED = re.compile(r"from=<(.*)>, status=(?:force-)?expired, returned to send
 _LOCAL = re.compile(r"uid=(\d+) from=<.*>")
 _NOTICE = re.compile(r"(sender|postmaster) ([\w-]+) notification: (\w+)")
 _SRS = re.compile(r"SRS0[=+-][^=@]+=[^=@]+=([^=@]+)=([^@]+)@[^@]+", re.IGNORECASE)
-# what a person does to a message (postsuper(1))
+# what the operator does to a message (postsuper(1))
 _BY_HAND = {
     "removed": "deleted by hand",
     "placed on hold": "held by hand",
     "released from hold": "released by hand",
     "requeued": "queued anew by hand",
 }
-# What ends a message before it is one: the session breaks off, the message is refused as a whole,
-# its queue file goes, after a refusal too (smtpd(8), cleanup(8))
+# The ends of a message before it is queued: the session breaks off, all of it is refused, or its
+# queue file is removed, which a refusal does too (smtpd(8), cleanup(8))
 _BROKEN_OFF = re.compile(
     r"(?P<how>[a-z][a-z ]* after [A-Z-]+(?: \(\d+ bytes\))?) from \S+\[[\w.:]+\]"
 )
@@ -86,16 +86,16 @@ class Attempt:
 
     @property
     def by(self) -> str:
-        """Which server did it, to follow its status; "" if none was reached."""
+        """The server, as text to follow the status; "" if none was reached."""
         return f" by {self.relay}" if self.relay not in ("", "none") else ""
 
 
 @dataclass
 class Traced:
-    """A message on one host; what was refused before it was queued has the id NOQUEUE.
+    """A message on one host; one that was refused before it was queued has the id NOQUEUE.
 
-    The sender is the true one, also where mail is forwarded under another envelope (SRS). `notes`
-    are what judges and signers said, and what was done to it by hand.
+    The sender is the original one, also of mail that is forwarded with an SRS address. `notes` are
+    messages of the milters, and what the operator did to it.
     """
 
     host: str
@@ -117,7 +117,7 @@ def ids(lines: Iterable[str]) -> set[str]:
 
 
 def read(host: str, lines: Iterable[str]) -> list[Traced]:
-    """The messages, and failed logins, of one host's lines, which are in the order of time."""
+    """The messages and failed logins in one host's lines, which are in the order of time."""
     found: dict[str, Traced] = {}
     refused: list[Traced] = []
     over = set[str]()  # messages that were refused as a whole
@@ -143,7 +143,7 @@ def read(host: str, lines: Iterable[str]) -> list[Traced]:
 
 
 def sender_words(what: str) -> list[str]:
-    """What lines of forwarded mail have of a sender (SRS); none if it is no address."""
+    """The part of SRS addresses that has a sender, to search the log; none if it is no address."""
     local, at, domain = what.rpartition("@")
     return [f"={domain}={local}@"] if local and at else []
 
@@ -156,7 +156,7 @@ def _judged(entry: Traced, text: str) -> None:
 
 
 def _note(entry: Traced, time: str, program: str, text: str) -> None:
-    """Add a line of Postfix to the entry; a kind of line counts only from its own program."""
+    """Add a line of Postfix to the entry; each kind of line counts only from the right program."""
     match program:
         case "smtpd" if text.startswith("client="):
             _client(entry, text)
@@ -203,13 +203,13 @@ def _sender(entry: Traced, sender: str) -> None:
 
 
 def true_sender(sender: str) -> str:
-    """The sender whose mail is forwarded under an address of ours (SRS)."""
+    """The original sender in an SRS address; another address as it is."""
     forwarded = _SRS.fullmatch(sender)
     return f"{forwarded[2]}@{forwarded[1]}" if forwarded else sender
 
 
 def _refused(entry: Traced, time: str, refusal: re.Match[str]) -> None:
-    """A refusal by smtpd, a milter or a header check; a held message is not refused."""
+    """Add an action of smtpd, a milter or a header check: a refusal, a hold or a discard."""
     found = refusal.groupdict()
     entry.client = found["client"]
     entry.sender = entry.sender if found["sender"] is None else true_sender(found["sender"])
@@ -219,7 +219,7 @@ def _refused(entry: Traced, time: str, refusal: re.Match[str]) -> None:
 
 
 def _shut_out(entry: Traced, time: str, text: str) -> None:
-    """A login that failed, or a client that came too often: neither is about a message."""
+    """Add a failed login, or a client over a limit: neither is about a message."""
     if failed := _LOGIN_FAILED.match(text):
         entry.client, entry.login = failed["client"], failed["login"]
         entry.attempts.append(Attempt(time, "", "login failed", "", failed["said"]))

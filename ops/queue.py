@@ -20,10 +20,10 @@ from ops.target import Target
 from ops.terminal import notes, print_json, print_table, several
 
 NULL_SENDER = "<>"
-# what postqueue(1) has for it (empty_address_recipient)
+# the null sender in postqueue(1) (empty_address_recipient)
 SHOWN_NULL = "MAILER-DAEMON"
-ON_HOLD = "hold"  # the queue of messages that are kept back, by postqueue(1)
-FIRST = 10  # messages that are shown of those that are meant
+ON_HOLD = "hold"  # the name of the hold queue in postqueue(1)
+FIRST = 10  # how many of the chosen messages are shown
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits on the hosts.")
 
@@ -35,10 +35,10 @@ All = Annotated[bool, typer.Option("--all", help="All messages that wait.")]
 
 
 def _pattern(value: str | None) -> str | None:
-    """An address, every address of a domain, or the null sender; in lower case.
+    """An address, @DOMAIN or the null sender, in lower case; else BadParameter.
 
     An address is one as Postfix lists it: a local part in quotes may hold anything (RFC 5321,
-    4.1.2), what follows the last "@" is a domain or an address literal.
+    4.1.2), and after the last "@" comes a domain or an address literal.
     """
     if value in (None, NULL_SENDER):
         return value
@@ -74,7 +74,7 @@ Recipient = Annotated[
 
 @dataclass(frozen=True)
 class Choice:
-    """Which messages are meant: by id, all, or by sender and recipient, which both must fit."""
+    """A choice of messages: by id, all, or by sender and recipient, which must both match."""
 
     ids: tuple[str, ...]
     everything: bool
@@ -87,7 +87,7 @@ class Choice:
             raise typer.BadParameter("name queue ids, or give --all, or --from and --to")
 
     def means(self, row: Mapping[str, Any]) -> bool:
-        """Whether a message is meant; a forwarded one has its true sender too."""
+        """Whether a message is chosen; the sender of a forwarded one is also its original one."""
         if self.ids:
             return row["id"] in self.ids
         senders = {row["from"], true_sender(row["from"])}
@@ -96,7 +96,7 @@ class Choice:
         )
 
     def others(self, row: Mapping[str, Any]) -> list[str]:
-        """Recipients of a message that were not named, where some were."""
+        """The recipients of a message that the choice by recipient does not match."""
         pattern = self.recipient
         return [who for who in row["to"] if pattern is not None and not _fits(pattern, who)]
 
@@ -107,7 +107,7 @@ def _fits(pattern: str, address: str) -> bool:
 
 
 def _host(found: Target, outputs: Outputs, name: str) -> Host:
-    """One by its name, or `gateway`; StackError if there is none."""
+    """A host by its name, or by `gateway`; StackError if there is none."""
     try:
         return outputs.host(name)
     except StackError:
@@ -116,7 +116,7 @@ def _host(found: Target, outputs: Outputs, name: str) -> Host:
 
 
 def _waiting(found: Target, hosts: Sequence[Host]) -> tuple[list[dict[str, Any]], list[str]]:
-    """A row for each message of the queues, oldest first; and why hosts cannot be asked."""
+    """A row for each message of the queues, oldest first; and errors of hosts without answer."""
     given, silent = ask_each(hosts, lambda host: _on(found, host))
     rows = [row for on_one in given.values() for row in on_one]
     return sorted(rows, key=lambda row: row["arrived"]), silent
@@ -151,10 +151,10 @@ def _tell(silent: Sequence[str]) -> None:
 
 
 def _chosen(rows: Sequence[dict[str, Any]], choice: Choice, verb: "Verb") -> list[dict[str, Any]]:
-    """The messages that are meant and that the verb is for; those that are left are told of.
+    """The chosen messages that the verb applies to; a note reports the others.
 
-    Postfix acts on whole messages. If the verb is for messages `alone`, one that also waits for
-    recipients who were not named is left as it is.
+    Postfix acts on whole messages. If the verb has `alone`, a message that also waits for other
+    recipients than the chosen ones is left as it is.
     """
     meant = [row for row in rows if choice.means(row)]
     shared = [row for row in meant if verb.alone and choice.others(row)]
@@ -170,7 +170,7 @@ def _chosen(rows: Sequence[dict[str, Any]], choice: Choice, verb: "Verb") -> lis
 
 
 def _list(rows: Sequence[Mapping[str, Any]]) -> None:
-    """The first of them, a line each."""
+    """Print the first messages, a line each, and the number of the others."""
     for row in rows[:FIRST]:
         line = f"  {row['id']}  {row['from']} -> {', '.join(row['to'])}  {row['why']}"
         notes.print(line, overflow="ellipsis", no_wrap=True)
@@ -180,9 +180,9 @@ def _list(rows: Sequence[Mapping[str, Any]]) -> None:
 
 @dataclass(frozen=True)
 class Verb:
-    """What is done to messages: a command that gets their ids by standard input, one a line.
+    """An action on messages: a command that reads their ids from standard input, one a line.
 
-    `held` are those that it is for: on hold, not on hold, or (None) both; `alone` as in `_chosen`.
+    `held` limits it to messages on hold (True) or not on hold (False); `alone` as in `_chosen`.
     """
 
     command: tuple[str, ...]
@@ -191,7 +191,7 @@ class Verb:
     alone: bool = False
 
     def is_for(self, row: Mapping[str, Any]) -> bool:
-        """Whether it changes anything of a message."""
+        """Whether the action would change a message."""
         return self.held is None or self.held == (row["queue"] == ON_HOLD)
 
 
@@ -208,11 +208,11 @@ def _apply(
     json: bool,
     confirm: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
 ) -> None:
-    """Do it on each host, to the messages that are meant.
+    """Apply the verb to the chosen messages, on each host.
 
-    An id that is gone meanwhile is no error, to Postfix neither. `confirm` is called first with the
-    messages, unless there are none. Exit code 1: there are none, or a host could not be asked.
-    StackError for an id that is not there.
+    A message that leaves the queue meanwhile is no error, as in Postfix. `confirm` is called first
+    with the messages, if there are any. Exit status 1: there are none, or a host did not answer.
+    StackError for an unknown id.
     """
     outputs = found.outputs()
     rows, silent = _waiting(found, outputs.hosts)

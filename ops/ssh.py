@@ -1,4 +1,4 @@
-"""Commands on hosts, by the user's own ssh."""
+"""Commands on hosts, run by the user's ssh."""
 
 import shlex
 
@@ -11,7 +11,7 @@ CONNECT_SECONDS = 10
 
 
 def run(host: Host, *command: str, text: str, fine: tuple[int, ...], seconds: float | None) -> str:
-    """See `Target.run_on`; NoAnswer if there is no way to the host."""
+    """See `Target.run_on`; NoAnswer if ssh cannot connect to the host."""
     argv = ["ssh", *_options(host), *_way(host), "--", "sudo", "-n", shlex.join(command)]
     result = ended(host, argv, text, seconds)
     if result.returncode == SSH_FAILED:
@@ -23,11 +23,11 @@ def run(host: Host, *command: str, text: str, fine: tuple[int, ...], seconds: fl
 
 
 def _options(host: Host) -> list[str]:
-    """Never a question; the key is the host's own, whatever address it has."""
+    """Options of ssh: no prompts; the host key is looked up by name, since addresses change."""
     options = ["BatchMode=yes", f"ConnectTimeout={CONNECT_SECONDS}", f"HostKeyAlias={host.name}"]
     return [part for option in options for part in ("-o", option)]
 
 
 def _way(host: Host) -> list[str]:
-    """The arguments of ssh that lead to a host; a private client's output has its own."""
+    """The arguments of ssh with the host, for a private client those of its `ssh` output."""
     return shlex.split(host.ssh)[1:] if host.ssh else [f"{USER}@{host.address}"]

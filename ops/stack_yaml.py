@@ -1,4 +1,4 @@
-"""A stack's file as it stands, for who reads of it and changes nothing."""
+"""A stack's file as it is, for readers that change nothing."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from settings.raw import mistakes
 
 
 class NoYaml(Exception):
-    """What a parser cannot read, or what no stack file may have; `said` of the file, by line."""
+    """A file that a parser cannot read, or that is no stack file; `said` has the errors' lines."""
 
     def __init__(self, said: list[str]) -> None:
         super().__init__("\n".join(said))
@@ -21,7 +21,7 @@ class NoYaml(Exception):
 
 
 def content(file: Path, name: str = "") -> dict[str, Any]:
-    """A stack's file, its settings unchecked; StackError if it is none, with its name."""
+    """The content of a stack's file, unchecked; StackError, with `name`, if it is no stack file."""
     name = name or shown_path(file)
     try:
         found = parsed(file.read_bytes(), name, yaml.safe_load) or {}
@@ -35,21 +35,21 @@ def content(file: Path, name: str = "") -> dict[str, Any]:
 
 
 def config(file: Path, name: str = "") -> dict[str, Any]:
-    """The `config` of a stack's file, unchecked; StackError if it is none."""
+    """The `config` of a stack's file, unchecked; StackError if it is no stack file."""
     return content(file, name).get("config") or {}
 
 
 def parsed(octets: bytes, name: str, load: Callable[[str], Any]) -> Any:
-    """What a parser reads in a file of that name; NoYaml, whatever the parser raises.
+    """The content of a file, parsed by `load`; NoYaml for any error of the parser.
 
-    All its keys are text, and it is not too deep for who reads it level by level.
+    All keys are text, and the nesting is not too deep for recursive readers.
     """
     text = ""
     try:
         text = octets.decode()
         found = load(text)
-        str(found)  # a hexadecimal number may be too long for it
-    except Exception as error:  # parsers raise what the types of their values do
+        str(found)  # raises ValueError for a hexadecimal number that is too long
+    except Exception as error:  # constructors of values may raise any exception
         raise NoYaml([f"{name} {no_yaml(error, _place(text))}"]) from None
     if wrong := dict.fromkeys(mistakes(found)):
         raise NoYaml([f"{name}: {written(place)}: {right}" for place, right in wrong])
@@ -57,27 +57,27 @@ def parsed(octets: bytes, name: str, load: Callable[[str], Any]) -> Any:
 
 
 def written(place: Sequence[str | int]) -> str:
-    """A path as people write it, without the `config` that all settings are in."""
+    """A path as people write it, without the leading `config`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
     return "".join(parts).removeprefix(".config.").removeprefix(".")
 
 
 def _place(text: str) -> yaml.Mark | None:
-    """Where the first value is that is not what it looks like, such as the date 2020-13-45."""
+    """The position of the first value that cannot be constructed, such as the date 2020-13-45."""
     try:
         nodes = list(_scalars(yaml.compose(text, yaml.SafeLoader), set()))
-    except Exception:  # the text itself is no YAML
+    except Exception:  # the text is no YAML
         return None
     for node in nodes:
         try:
             str(yaml.SafeLoader("").construct_object(node))
-        except Exception:  # whatever is wrong with it
+        except Exception:  # any error of a constructor
             return node.start_mark
     return None
 
 
 def _scalars(node: yaml.Node | None, seen: set[int]) -> Iterator[yaml.ScalarNode]:
-    """All plain values, each once."""
+    """All scalars, each once."""
     if id(node) in seen:
         return
     seen.add(id(node))

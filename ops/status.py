@@ -1,4 +1,4 @@
-"""What the hosts write of themselves, read from the stack's bucket: no shell is needed for it."""
+"""The status that each host writes, read from the stack's bucket: no shell is needed."""
 
 import datetime
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ops.errors import StackError
 from ops.outputs import Host
 from ops.target import Target
 
-# It writes every minute.
+# A host writes every minute.
 LATE_SECONDS = 120
 
 
@@ -23,9 +23,9 @@ class NoStatus(StackError):
 
 @dataclass(frozen=True)
 class Written:
-    """A host's status and its age in seconds, by the bucket's own clock.
+    """A host's status and its age in seconds, by the bucket's clock.
 
-    `tables` is the ETag of what the bucket has for it now, "" for nothing, None if not asked.
+    `tables` is the ETag of the host's tables in the bucket now, "" for none, None if unknown.
     """
 
     status: Status
@@ -34,12 +34,12 @@ class Written:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the host has written nothing for so long that it is down or cut off."""
+        """Whether the status is so old that the host is down or cut off."""
         return self.seconds > SILENT_SECONDS
 
 
 def read(client: Clients, host: Host) -> Written:
-    """The last status of a host; raises NoStatus."""
+    """The last status of a host; NoStatus if it is unreadable or of another instance."""
     bucket, _, key = host.status.removeprefix("s3://").partition("/")
     try:
         answer = client("s3").get_object(Bucket=bucket, Key=key)
@@ -60,7 +60,7 @@ def read(client: Clients, host: Host) -> Written:
 
 
 def tables_now(client: Clients, status: str, key: str) -> str | None:
-    """The ETag of a tables object, in the bucket of a status; "" if it is not there."""
+    """The ETag of a tables object in a status's bucket; "" if it is missing, None if unknown."""
     bucket = status.removeprefix("s3://").partition("/")[0]
     try:
         return client("s3").head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
@@ -71,10 +71,10 @@ def tables_now(client: Clients, status: str, key: str) -> str | None:
 
 
 def summaries(target: Target) -> list[dict[str, Any]]:
-    """A row for each host: what waits there, since when, and mostly why.
+    """A row for each host: the number and age of its waiting messages, and the main reasons.
 
-    `as of` is when the host wrote that, `age` how long ago, and `silent` why it writes no more, ""
-    if it does.
+    `as of` is the time of the status, `age` its age, and `silent` the reason that the host
+    writes no more, "" if it does.
     """
     outputs = target.outputs()
     with target.account() as client:
@@ -115,7 +115,7 @@ def _time(seconds: float) -> str:
 
 
 def limited(target: Target) -> dict[str, str]:
-    """The logins that have reached a limit in the last hour, and which; {} where nobody knows."""
+    """The logins that reached a limit in the last hour, with the limit; {} if it is unknown."""
     try:
         outputs = target.outputs()
         with target.account() as client:

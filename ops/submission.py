@@ -1,4 +1,4 @@
-"""SMTP with a gateway, as a user's mail program speaks it."""
+"""SMTP sessions with a gateway, like those of a user's mail program."""
 
 import contextlib
 import smtplib
@@ -8,15 +8,15 @@ import ssl
 from ops.outputs import Host
 from ops.verify.talk import OURSELVES, SUBMISSION, SUBMISSIONS, Connect
 
-SECONDS = 30  # for each answer, once there is a connection
+SECONDS = 30  # for each reply, once connected
 WRONG = 535  # RFC 4954, 4: the password is wrong, or there is no such login
 PORTS = (SUBMISSION, SUBMISSIONS)
 
 
 def connect(reach: Connect, trust: ssl.SSLContext, host: Host, port: int) -> smtplib.SMTP:
-    """A session inside TLS whose certificate is verified for the host's name (RFC 8314, 3.3).
+    """A session in TLS, the certificate verified for the host's name (RFC 8314, 3.3).
 
-    465 is TLS from the start, other ports by STARTTLS. Raises OSError (smtplib's errors are some).
+    465 has implicit TLS, other ports STARTTLS. Raises OSError, of which smtplib's are subclasses.
     """
     session = _Session(reach, trust, host, port)
     if port != SUBMISSIONS:
@@ -38,8 +38,8 @@ def greeting(session: smtplib.SMTP) -> str:
 def log_in(session: smtplib.SMTP, login: str, password: str) -> None:
     """Try a password once; SMTPAuthenticationError if it is refused.
 
-    smtplib's own `login` tries a refused password again by each mechanism, and each of these is a
-    wrong password more by the host's count.
+    smtplib's own `login` repeats a refused password with each mechanism, and the host counts each
+    time as another wrong password.
     """
     offered = session.esmtp_features.get("auth", "").split()
     session.user, session.password = login, password
@@ -52,14 +52,14 @@ def log_in(session: smtplib.SMTP, login: str, password: str) -> None:
 
 
 class _Session(smtplib.SMTP):
-    """smtplib, by a connection of somebody else's making."""
+    """smtplib's session over a connection that a given function makes."""
 
     def __init__(self, reach: Connect, trust: ssl.SSLContext, host: Host, port: int) -> None:
         self._reach, self._trust, self._to = reach, trust, host
         super().__init__(host.name, port, local_hostname=OURSELVES, timeout=SECONDS)
 
     def __exit__(self, *_: object) -> None:
-        """Whatever the server says to QUIT: what went before counts."""
+        """Quit; errors are ignored, since they do not affect earlier commands."""
         with contextlib.suppress(OSError):
             self.docmd("QUIT")
         self.close()

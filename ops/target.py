@@ -1,6 +1,6 @@
-"""The stack that a command is about, and where it is: on AWS here, in a lab in `ops/lab/target.py`.
+"""The stack that a command acts on, and its place: on AWS here, in a lab in `ops/lab/target.py`.
 
-Pulumi is called in the same way for both, so that is the protocol's own.
+Both call Pulumi in the same way, so the protocol itself has these methods.
 """
 
 import http.client
@@ -34,19 +34,19 @@ from ops.testmail.verdicts import Receiver
 from ops.verify.names import Dns, Names
 from ops.verify.talk import Connect
 
-# Linux asks for a connection again after 1, 3 and 7 s; a slowed address may be let in by the last.
+# Linux retransmits a SYN after 1, 3 and 7 s; a slowed address may get through with the last.
 CONNECT_SECONDS = 8
 # Settings of the AWS provider, without `aws:`.
 PROVIDER = ("region", "profile", "accessKey", "secretKey", "token", "assumeRoles")
 # Calls fail within a minute, not ten, if the network lets nothing through.
 PATIENCE = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
-# Pulumi's messages if the last `pulumi` of a stack was killed, or another one is running.
+# Pulumi's messages if the last `pulumi` on a stack was killed, or another one is running.
 _KILLED = (
     "stack is currently locked",
     "Another update is currently in progress",
     "pending operations from previous deployment",
 )
-# Pulumi's message if nobody has said where states are kept, and what a user then types.
+# Pulumi's message if no backend is selected, and our remedy.
 _LOGGED_OUT = "PULUMI_ACCESS_TOKEN must be set"
 LOG_IN = (
     "Pulumi does not know yet where states are kept: `pulumi login s3://BUCKET`, or `pulumi login` "
@@ -56,7 +56,7 @@ LOG_IN = (
 
 @dataclass(frozen=True)
 class Internet:
-    """The internet as a computer outside the stack sees it: names, connections, whom it trusts."""
+    """The internet seen by a computer outside the stack: DNS, connections, and trusted roots."""
 
     names: Names
     connect: Connect
@@ -71,36 +71,36 @@ class Target(Protocol):
     @property
     @abstractmethod
     def file(self) -> Path:
-        """The stack's settings."""
+        """The stack's settings file."""
 
     @property
     @abstractmethod
     def command(self) -> str:
-        """How people call Pulumi where the stack is."""
+        """The command by which people call Pulumi for the stack."""
 
     @property
     @abstractmethod
     def option(self) -> str:
-        """The options that name it to our own commands."""
+        """The options that name the stack to our own commands."""
 
     @property
     @abstractmethod
     def exports(self) -> Path:
-        """The folder for copies of its state."""
+        """The folder for exports of the stack's state."""
 
     @property
     @abstractmethod
     def region(self) -> str:
-        """The AWS region that it is in; "" if nobody says which."""
+        """The stack's AWS region; "" if none is set."""
 
     @property
     @abstractmethod
     def aws_environment(self) -> str:
-        """What to type first so that AWS's own commands are about its account and region."""
+        """The command to type first so that AWS's own commands act on the stack's region."""
 
     @abstractmethod
     def argv(self, *arguments: str) -> list[str]:
-        """The command line of `pulumi ARGUMENTS` where the stack is."""
+        """The command line of `pulumi ARGUMENTS` in the stack's place."""
 
     @abstractmethod
     def beside(self, stack: str) -> "Target":
@@ -108,27 +108,27 @@ class Target(Protocol):
 
     @abstractmethod
     def account(self, provider: Mapping[str, Any] | None = None) -> AbstractContextManager[Clients]:
-        """The stack's account as its provider gets into it; AwsError for what AWS refuses.
+        """Clients of the stack's account, with the provider's credentials; raises AwsError.
 
-        `provider` has the provider's settings as the state keeps them, instead of the stack's file.
+        `provider` has the provider's settings from the state, instead of those in the stack's file.
         """
 
     @abstractmethod
     def regions(self) -> AbstractContextManager[Callable[[str, str], Any]]:
-        """Clients by service and region, by the profile alone; what AWS refuses is botocore's."""
+        """A maker of clients by service and region, by profile alone; raises botocore's errors."""
 
     @abstractmethod
     def internet(self, root: str | None = None) -> Internet:
-        """`root` (PEM) is trusted instead of what computers trust by themselves."""
+        """The internet; `root` (PEM) is trusted, if given, instead of the default trust store."""
 
     @abstractmethod
     def https(self, host: str, seconds: float) -> http.client.HTTPSConnection:
-        """A connection with a web server of the internet, verified; not open yet."""
+        """A connection with a web server on the internet, not open yet; TLS is verified."""
 
     def connect(self, host: Host, port: int, root: str | None = None) -> SMTP:
-        """SMTP inside TLS that is verified for the host's name; OSError."""
+        """An SMTP session in TLS that is verified for the host's name; raises OSError."""
         internet = self.internet(root)
-        if not host.address:  # a name before several hosts
+        if not host.address:  # the load balancer's name
             answer = internet.names.resolve(host.name, "A")
             if not answer.values:
                 raise OSError(answer.problem or f"{host.name} has no address")
@@ -136,8 +136,8 @@ class Target(Protocol):
         return submission.connect(internet.connect, internet.trust, host, port)
 
     def down(self, host: Host) -> Down | None:
-        """Why a host answers nothing, if its place knows; None too if nobody can be asked."""
-        if not host.address:  # a name before several hosts
+        """The reason that a host does not answer, or None if it is unknown or the host runs."""
+        if not host.address:  # the load balancer's name, or a private client host
             return None
         try:
             with self.account() as client:
@@ -151,11 +151,11 @@ class Target(Protocol):
     @property
     @abstractmethod
     def receiver(self) -> Receiver | None:
-        """Who tells its verdicts on a test here, if somebody does."""
+        """The provider that returns its verdicts on a test, or None."""
 
     @abstractmethod
     def has_shell(self, outputs: Outputs) -> bool:
-        """Whether commands can be run on its hosts."""
+        """Whether commands can be run on the stack's hosts."""
 
     @abstractmethod
     def run_on(
@@ -166,51 +166,51 @@ class Target(Protocol):
         fine: tuple[int, ...] = (0,),
         seconds: float | None = None,
     ) -> str:
-        """The output of a command as the host's root, with `text` as its standard input.
+        """The output of a command run as root on a host, with `text` as its standard input.
 
-        StackError unless it ends as is fine, in time; of a host that is down, with why.
+        StackError if its exit status is not `fine`, or late; for a host that is down, with why.
         """
 
     @abstractmethod
     def prepare(self) -> None:
-        """Have the place there for a first stack."""
+        """Make the place ready for a first stack."""
 
     @abstractmethod
     def adapted(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """The `config` of a stack file, as a stack in this place can have it."""
+        """The `config` of a stack file, changed where this place needs it."""
 
     @abstractmethod
     def reviewed(self, given: Path | None) -> AbstractContextManager[Path]:
-        """The stack's file, or one that is given as it would be here."""
+        """The stack's file, or a given one, changed where this place needs it."""
 
     def typed(self, words: str) -> str:
-        """A command of Pulumi's on this stack, as people type it."""
+        """A Pulumi command on this stack, as people type it."""
         return f"{self.command} {words} --stack {self.stack}"
 
     @property
     def apply_command(self) -> str:
-        """What puts a change in force."""
+        """The command that applies a change."""
         return self.typed("up")
 
     @property
     def opens_port_25(self) -> str:
-        """What people type to open port 25 out; "" where only a form opens it."""
+        """The command that opens outbound port 25; "" on AWS, which has only a form for it."""
         return ""
 
     @property
     def settle_command(self) -> str:
-        """What a stack needs whose `pulumi` was killed."""
+        """The command for a stack whose `pulumi` was killed."""
         return f"./relay settle {self.option}"
 
     def pulumi(self, *arguments: str, text: str = "") -> str:
-        """The output of `pulumi ARGUMENTS` on this stack; StackError with what it said."""
+        """The output of `pulumi ARGUMENTS` on this stack; StackError with its message."""
         try:
             return self.pulumi_here(*arguments, "--stack", self.stack, text=text)
         except StackError as error:
             raise self._hinted(str(error)) from None
 
     def pulumi_here(self, *arguments: str, text: str = "") -> str:
-        """The same of what is not about one stack that there is."""
+        """The output of `pulumi ARGUMENTS`, without --stack; StackError with its message."""
         result = self._captured(*arguments, text=text)
         if result.returncode != 0:
             said = (result.stderr or result.stdout).strip()
@@ -231,9 +231,9 @@ class Target(Protocol):
         )
 
     def operate(self, *arguments: str, shown: Callable[[str], str] = lambda line: line) -> None:
-        """Run `pulumi ARGUMENTS` on this stack with what it shows on our standard error.
+        """Run `pulumi ARGUMENTS` on this stack, with its output on our standard error.
 
-        `shown` is what is shown of a line. StackError with what it said if it fails.
+        `shown` maps a line to the text that is shown. StackError with its message if it fails.
         """
         said = []
         with subprocess.Popen(
@@ -249,19 +249,19 @@ class Target(Protocol):
                 notes.print(shown(line), end="", soft_wrap=True)
                 said.append(line)
         if process.returncode != 0:
-            text = "".join(said)  # all was shown already: the error has only the diagnostics
+            text = "".join(said)  # already shown: the error has only the diagnostics
             end = text[max(text.find("Diagnostics:"), 0) :]
             # the outputs are not part of the error
             raise self._hinted(end.partition("\nOutputs:")[0].strip(), text)
 
     def _hinted(self, said: str, whole: str = "") -> StackError:
-        """The error; if a killed `pulumi` is the cause, with the command that repairs the stack."""
+        """An error; if a killed `pulumi` may be the cause, with the command that repairs that."""
         if any(sign in (whole or said) for sign in _KILLED):
             said += f"\nIf the last `pulumi` was killed: {self.settle_command}"
         return StackError(said)
 
     def under_way(self, state: str = "") -> str:
-        """What to do about a `pulumi` that works on the stack, or was cut off; "" without one."""
+        """The remedy for a `pulumi` that is running on the stack or was killed; "" without one."""
         exported = json.loads(state or self.pulumi("stack", "export"))
         words = f"a `pulumi` works on the stack {self.stack}, or was cut off: wait for it, or "
         pending = exported["deployment"].get("pending_operations")
@@ -276,14 +276,14 @@ class Target(Protocol):
         return result.stdout
 
     def outputs(self) -> Outputs:
-        """The stack's outputs, secret ones too; StackError if it was never brought up."""
+        """The stack's outputs, secret ones too; StackError if there are none yet."""
         found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
         if not found:
             raise StackError(f"the stack {self.stack} has no outputs yet: {self.apply_command}")
         return read(found)
 
     def stacks(self) -> dict[str, str | None]:
-        """When each of the project's stacks here last changed, by name without its owner's."""
+        """The time of each of the project's stacks' last change, by name without organization."""
         listed = json.loads(self.pulumi_here("stack", "ls", "--json"))
         return {stack["name"].rpartition("/")[2]: stack.get("lastUpdate") for stack in listed}
 
@@ -313,12 +313,12 @@ class AwsTarget(Target):
 
     @property
     def region(self) -> str:
-        """As the provider finds it: the stack's file, the environment, the profile."""
+        """The region, looked up like the provider: stack file, environment, profile."""
         given = self._config("region") or os.environ.get("AWS_REGION")
         if not given:
             try:
                 given = boto3.Session(profile_name=self._config("profile")).region_name
-            except ProfileNotFound:  # the doctor's first check says so
+            except ProfileNotFound:  # the doctor's first check reports it
                 given = None
         return given or ""
 
@@ -345,7 +345,7 @@ class AwsTarget(Target):
 
     @contextmanager
     def regions(self) -> Iterator[Callable[[str, str], Any]]:
-        """Made at the first call, so that credentials that are not there are a finding."""
+        """A maker whose session is made at the first call: a missing profile is a finding there."""
 
         @cache
         def session() -> boto3.Session:
@@ -365,7 +365,7 @@ class AwsTarget(Target):
 
     @property
     def receiver(self) -> None:
-        """Nobody: providers show their verdicts to the reader of the message alone."""
+        """None: providers show their verdicts only to the reader of the message."""
 
     def has_shell(self, outputs: Outputs) -> bool:
         return bool(outputs.ssh.allow_from)
@@ -384,7 +384,7 @@ class AwsTarget(Target):
             raise StackError(str(self.down(host) or error)) from None
 
     def prepare(self) -> None:
-        """It is there."""
+        """Nothing to do."""
 
     def adapted(self, config: Mapping[str, Any]) -> dict[str, Any]:
         return dict(config)
@@ -395,5 +395,5 @@ class AwsTarget(Target):
 
 
 def connect(address: str, port: int) -> socket.socket:
-    """From this computer, or from the network namespace that this thread is in."""
+    """A connection from this computer, or from the network namespace that this thread is in."""
     return socket.create_connection((address, port), CONNECT_SECONDS)

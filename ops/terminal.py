@@ -1,4 +1,4 @@
-"""What commands print: results to standard output, everything else to standard error."""
+"""Output of commands: results on standard output, everything else on standard error."""
 
 import json
 import sys
@@ -13,38 +13,38 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# What others say, or a file holds, is shown as it is: no text is markup, colours are Text's.
+# Text of others or of files is shown as it is: strings are never markup, colours need a Text.
 _AS_IT_IS: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
-# Where no terminal is, a line is as long as what it says: programs and files do not wrap it.
+# Without a terminal, lines are not wrapped: programs and files read them.
 PIPE_WIDTH = 10_000
-# Between columns, and at both ends of a line.
+# The widths between columns, and of both ends of a line.
 _BORDER, _EDGE = 3, 1
 notes = Console(stderr=True, **_AS_IT_IS)
 results = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, **_AS_IT_IS)
 
 
 def print_json(value: Any) -> None:
-    """A result for programs."""
+    """Print a result for programs."""
     print(json.dumps(value, indent=2))
 
 
 def shown_path(file: Path) -> str:
-    """A file as it can be opened from here."""
+    """The path of a file, relative to the current folder if it is in it."""
     here = Path.cwd()
     return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 def several(count: int, one: str, more: str) -> str:
-    """So many, in words that fit the number."""
+    """The count with the singular or the plural."""
     return f"{count} {one if count == 1 else more}"
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, Any]], below: str = "") -> None:
-    """A result for people: one column for each key; a list of nothing says so.
+    """Print a result for people: one column for each key; "none" for no rows.
 
-    Lines are broken between words; where not even words fit, each key has a line of its own. In a
-    pipe each row has one line, without borders, as `awk` and `grep` like it, and the title is no
-    part of it. What the key `below` has is shown below it all, on standard error.
+    Lines are broken between words; if even words do not fit, each key has its own line. In a pipe
+    each row is one line, without borders, for `awk` and `grep`, and the title goes to standard
+    error. Values of the key `below` are shown below the table, on standard error.
     """
     if not rows:
         notes.print(f"{title}: none")
@@ -70,7 +70,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], below: str = "") 
 
 
 def _widths(columns: list[list[str]], room: int) -> list[int] | None:
-    """The columns' widths in which no word is broken, or None if there is not room enough."""
+    """Widths of the columns that break no word, or None if there is not enough room."""
     wanted = [max(map(_longest_line, column)) for column in columns]
     found = [max(cell_len(word) for cell in c for word in (*cell.split(), "")) for c in columns]
     spare = room - sum(width + _BORDER for width in found)
@@ -89,7 +89,7 @@ def _longest_line(text: str) -> int:
 
 
 def _print_columns(columns: list[list[str]]) -> None:
-    """The columns beside each other, two spaces between."""
+    """Print the columns with two spaces between them."""
     flat = [[" ".join(cell.split()) for cell in column] for column in columns]
     widths = [max(map(cell_len, column)) for column in flat]
     for line in zip(*flat, strict=True):
@@ -98,7 +98,7 @@ def _print_columns(columns: list[list[str]]) -> None:
 
 
 def _print_blocks(title: str, keys: list[str], cells: list[list[str]]) -> None:
-    """The rows one after another, each key that has something on a line of its own."""
+    """Print the rows one after another, each key with a value on its own line."""
     results.print(title, style="italic")
     for row in cells:
         table = Table.grid(padding=(0, 2))
@@ -112,7 +112,7 @@ def _print_blocks(title: str, keys: list[str], cells: list[list[str]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    """A value as people write it."""
+    """The text of a value: a list with commas, a bool as yes or no."""
     if isinstance(value, list):
         return ", ".join(value)
     if isinstance(value, bool):
@@ -121,7 +121,7 @@ def _cell(value: Any) -> str:
 
 
 def begin(text: str) -> None:
-    """Say what begins, for what ends with a word of its own."""
+    """Show that something begins; its end is shown by the caller."""
     notes.print(Text("...", "dim"), text)
 
 

@@ -1,4 +1,4 @@
-"""`relay trace`: where a message is, and who sent what to whom, from the hosts' logs."""
+"""`relay trace`: finds messages in the hosts' logs, with senders, recipients and replies."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
@@ -64,7 +64,7 @@ def command(
 
 
 def _nowhere(what: str, silent: int, hosts: int) -> str:
-    """That nothing was found, where so many of the hosts could not be asked."""
+    """The note that nothing was found; `silent` of the hosts did not answer."""
     if silent == hosts:
         return f"no host could be asked for {what!r}"
     found = f"no host's log has {what!r}"
@@ -74,7 +74,7 @@ def _nowhere(what: str, silent: int, hosts: int) -> str:
 
 
 def _json(message: Traced, logins: Collection[str], disabled: Collection[str]) -> dict[str, Any]:
-    """A message as JSON, with the meaning of each answer that is not clear by itself."""
+    """A message as JSON, with the meaning of each reply that is not plain."""
     content = asdict(message)
     for attempt in content["attempts"]:
         failed = attempt["status"] == "login failed"
@@ -85,12 +85,12 @@ def _json(message: Traced, logins: Collection[str], disabled: Collection[str]) -
 
 
 def _logins(outputs: Outputs) -> list[str]:
-    """Every name that may log in: the stack's logins, and its client hosts' own."""
+    """All user names that can log in: the stack's logins, and those of its client hosts."""
     return [*outputs.logins, *(f"relay@{client.name}" for client in outputs.clients)]
 
 
 def search(found: Target, hosts: Sequence[Host], what: str) -> list[Traced]:
-    """The messages that are about an address, a login or an id; StackError if a host is silent."""
+    """The messages about an address, a login or an id; StackError if a host does not answer."""
     messages, silent = look(found, hosts, what)
     if silent:
         raise StackError("; ".join(silent))
@@ -98,7 +98,7 @@ def search(found: Target, hosts: Sequence[Host], what: str) -> list[Traced]:
 
 
 def look(found: Target, hosts: Sequence[Host], what: str) -> tuple[list[Traced], list[str]]:
-    """The messages, oldest first, with the same ones on other hosts; and which hosts are silent."""
+    """The messages, oldest first, on all their hosts; and the errors of hosts without answer."""
     words = [what, *postfix_log.sender_words(what)]
     given, silent = ask_each(hosts, lambda host: _on(found, host, words))
     messages = [m for on_one in given.values() for m in on_one]
@@ -107,7 +107,7 @@ def look(found: Target, hosts: Sequence[Host], what: str) -> tuple[list[Traced],
         asked = [host for host in hosts if host.name in given]
         again = [m for host in asked for m in _on(found, host, words)]
         seen = {(m.host, m.id) for m in messages}
-        # a longer id begins as a shorter one
+        # a longer Message-ID may begin with a wanted one
         same = [m for m in again if m.message_id in known]
         messages += [m for m in same if (m.host, m.id) not in seen]
     return sorted(messages, key=lambda message: message.time), silent
@@ -116,7 +116,7 @@ def look(found: Target, hosts: Sequence[Host], what: str) -> tuple[list[Traced],
 def _on(found: Target, host: Host, words: list[str]) -> list[Traced]:
     lines = grep(found, host, words)
     known = postfix_log.ids(lines)
-    # a line that only mentions an id is another message's
+    # drop lines of other messages, which only mention an id
     whole = grep(found, host, [f"{i}:" for i in sorted(known)])
     about = [line for line in whole if postfix_log.ids([line]) & known]
     outside = [line for line in lines if not postfix_log.ids([line])]
@@ -124,9 +124,9 @@ def _on(found: Target, host: Host, words: list[str]) -> list[Traced]:
 
 
 def grep(found: Target, host: Host, words: list[str]) -> list[str]:
-    """The lines of the mail logs, rotated ones too, that hold one of the words, oldest first.
+    """The lines of the mail logs, rotated ones too, that have one of the words, oldest first.
 
-    The words go by standard input: an argument of a command is 128 KiB at most (MAX_ARG_STRLEN).
+    The words go by standard input: a command's argument is limited to 128 KiB (MAX_ARG_STRLEN).
     """
     if not words:
         return []
@@ -147,13 +147,13 @@ def _print(message: Traced, logins: Collection[str], disabled: Collection[str]) 
 def _rows(
     message: Traced, logins: Collection[str], disabled: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    """A message in words: what of it, and the text."""
+    """A message for people: labels and texts."""
     by = message.login or message.client or "the host itself"
     failed = [a for a in message.attempts if a.status == "login failed"]
     if failed:
         yield "login", f"{message.login} from {message.client}"
     elif message.attempts and not message.sender and not any(a.to for a in message.attempts):
-        yield "client", by  # nobody wrote down the sender
+        yield "client", by  # the log has no sender
     else:
         yield "from", f"{message.sender or '<>'}, handed in by {by}"
     if message.message_id:
@@ -169,5 +169,5 @@ def _rows(
             yield "", f"({why})"
     if not message.attempts:
         yield "to", "nothing was tried yet"
-    # last, for what a person did to a message is the end of what was tried
+    # last, since an operator's action ends the attempts
     yield from (("noted", note) for note in message.notes)

@@ -1,4 +1,4 @@
-"""The account that a stack is to be in, and what the stack brings with it."""
+"""The AWS account for a stack, and the stack's settings and state."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,19 +8,19 @@ from ops.verify.names import Names
 from ops.verify.talk import Connect
 from settings import Settings
 
-# The region that no account can turn off; it answers for the whole account.
+# The region that no account can disable; calls about the whole account go there.
 HOME = "us-east-1"
 
 
 @dataclass(frozen=True)
 class Account:
-    """A stack as its file describes it, and what the checks need to query AWS and DNS.
+    """A stack as its file describes it, and the clients with which checks query AWS and DNS.
 
     `client` makes a boto3 client from a service and a region, `names` asks DNS, `connect` opens a
-    connection from here, `option` names the stack to our other commands, `typed` gives a command of
-    Pulumi's as people type it for this stack. `state` has the ids of what the stack has made
-    already, unless `state_problem` says why it cannot be read; `provider` is the AWS provider's
-    configuration without `aws:`.
+    connection from this computer, `option` names the stack to our other commands, `typed` gives a
+    Pulumi command as people type it for this stack. `state` has the ids of the stack's existing
+    resources, unless `state_problem` is the reason that the state cannot be read; `provider` is the
+    AWS provider's configuration without `aws:`.
     """
 
     project: str

@@ -1,4 +1,4 @@
-"""What AWS does not answer: a finding, with what would make it answer."""
+"""Calls that AWS refuses or does not answer: findings, with a remedy."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ DENIED = {
     "NotAuthorized",
     "UnauthorizedOperation",
 }
-# What `pulumi preview` itself has to read: denied, nothing can be brought up.
+# Actions that `pulumi preview` needs itself: without them no stack can be brought up.
 NEEDED = {
     "ec2:DescribeAvailabilityZones",
     "ec2:DescribeImages",
@@ -28,7 +28,7 @@ NEEDED = {
 
 @contextmanager
 def answers(result: Result, service: str) -> Iterator[None]:
-    """Calls of a service, by its name in IAM; the first that is not answered ends them."""
+    """Make calls of a service, by its name in IAM; the first that fails ends them, as a finding."""
     try:
         yield
     except ClientError as error:
@@ -43,7 +43,7 @@ def answers(result: Result, service: str) -> Iterator[None]:
 
 
 def _line(error: Mapping[str, str]) -> str:
-    """What AWS said, or a proxy in its place, in one line."""
+    """The message of AWS, or of a proxy, in one line."""
     said = " ".join(error.get("Message", "").split())
     return said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
 

@@ -66,7 +66,7 @@ def _account(chosen: Target) -> Iterator[Account]:
 
 
 def _state(chosen: Target) -> tuple[frozenset[str], str]:
-    """The ids of what the stack has made, none before its first `up`; or why that is not known."""
+    """The ids in the stack's state, none before its first `up`; and why it is unreadable, or ""."""
     with step(f"the state of {chosen.stack}"):
         try:
             return frozenset(in_state(chosen.pulumi("stack", "export"))) - {""}, ""

@@ -1,4 +1,4 @@
-"""The hosted zones of the account that the stack wants, and what they hold."""
+"""The account's hosted zones that the stack needs, and their record sets."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Zone:
-    """A public zone; `held` has the values at each name and type, alias or not.
+    """A public zone; `held` has the values at each name and type, aliases too.
 
     `answers` has the identifiers of record sets that are multivalue answers, by name and type.
     """
@@ -28,7 +28,7 @@ class Zone:
 
 
 def check(account: Account) -> Iterator[tuple[Result, Zone | None]]:
-    """Each zone with what it holds; None if the stack cannot use it."""
+    """A result for each zone, with the zone; None if the stack cannot use it."""
     wanted = account.settings.existing_zones
     listed = Result("zone", ", ".join(zone.name for zone in wanted))
     with answers(listed, "route53"):
@@ -45,7 +45,7 @@ def check(account: Account) -> Iterator[tuple[Result, Zone | None]]:
 def _one(
     account: Account, route53: Any, wanted: HostedZone, same: list[dict[str, Any]]
 ) -> tuple[Result, Zone | None]:
-    """The zone that is wanted, of those of its name."""
+    """The wanted zone among the account's zones of its name."""
     name = wanted.name
     public = [
         zone["Id"].rpartition("/")[2] for zone in same if not zone["Config"].get("PrivateZone")
@@ -79,7 +79,7 @@ def _one(
 
 
 def _several(account: Account, name: str, servers: Mapping[str, list[str]]) -> Result:
-    """By their servers, which of the zones it is that the world sees."""
+    """The error for several zones of a name: it tells the delegated one, by its name servers."""
     result = Result("zone", name)
     delegated = sorted(s.rstrip(".") for s in account.names.resolve(name, "NS").values)
     seen = [identity for identity, own in servers.items() if own == delegated]
@@ -102,7 +102,7 @@ def _servers(route53: Any, identity: str) -> list[str]:
 
 
 def _holding(name: str, route53: Any, identity: str) -> Zone:
-    """The zone with all that it holds."""
+    """The zone with all its record sets."""
     held: dict[Key, tuple[str, ...]] = {}
     answers: dict[Key, tuple[str, ...]] = {}
     pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=identity)
@@ -115,12 +115,12 @@ def _holding(name: str, route53: Any, identity: str) -> Zone:
 
 
 def _values(item: Mapping[str, Any]) -> tuple[str, ...]:
-    """Texts as one string; an alias as where it leads."""
+    """The values of a record set: a TXT value as one string, an alias as its target."""
     if alias := item.get("AliasTarget"):
         return (f"an alias of {alias['DNSName'].rstrip('.')}",)
     raw = [record["Value"] for record in item.get("ResourceRecords", [])]
     text = "\n".join(zonefile.line("name", item["Type"], 0, value) for value in raw)
     try:
         return tuple(value for record in zonefile.read(text) for value in record.values)
-    except ValueError:  # a type that is Route53's own, or somebody's slip
+    except ValueError:  # a type that only Route53 has, or a malformed value
         return tuple(raw)

@@ -1,4 +1,4 @@
-"""Who asks, in which account, and whether the account has the region."""
+"""The credentials, their account, and whether the account has the region enabled."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from ops.verify.result import Result
 
 PARTITION = "aws"
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-# Ways to other credentials that the provider goes and this command does not.
+# Settings of the provider for other credentials, which this command does not use.
 OTHER_WAYS = ("accessKey", "assumeRole", "assumeRoles", "assumeRoleWithWebIdentity")
 LOG_IN = (
     "Give credentials: `aws configure`, `aws sso login --profile NAME` with `pulumi config set "
@@ -32,17 +32,17 @@ OPTED_IN = ("opt-in-not-required", "opted-in")
 
 @dataclass(frozen=True)
 class Who:
-    """The account's id, or "" if AWS does not answer."""
+    """The check of the credentials; `account` is the account's id, "" if they cannot be used."""
 
     result: Result
     account: str = ""
 
 
 def check(account: Account) -> Who:
-    """Credentials that work, for an account that the stack's file allows."""
+    """Check that the credentials work, for an account that the stack's file allows."""
     result = Result("identity", "credentials")
     try:
-        # in the region that always answers: a wrong one would look like wrong credentials
+        # in a region that always answers: in a wrong one the credentials would look wrong
         said = account.client("sts", HOME).get_caller_identity()
     except ClientError as error:
         _refused(result, error)
@@ -54,7 +54,7 @@ def check(account: Account) -> Who:
     except (NoCredentialsError, PartialCredentialsError, ProfileNotFound) as error:
         result.error("credentials-missing", str(error), LOG_IN)
         return Who(result)
-    except BotoCoreError as error:  # of single sign-on, mostly: its token has run out
+    except BotoCoreError as error:  # mostly of single sign-on: its token has expired
         result.error("credentials-expired", str(error), LOG_IN)
         return Who(result)
     number, arn = said["Account"], said["Arn"]
@@ -85,7 +85,7 @@ def _refused(result: Result, error: ClientError) -> None:
 
 
 def _allowed(account: Account, result: Result, number: str) -> None:
-    """As the provider holds `aws:allowedAccountIds` and `aws:forbiddenAccountIds`."""
+    """Check the account as the provider does, by `aws:allowedAccountIds`, `forbiddenAccountIds`."""
     allowed = _ids(account.provider.get("allowedAccountIds"))
     forbidden = _ids(account.provider.get("forbiddenAccountIds"))
     remedy = "Take credentials of the account that is meant, or change the stack's file"
@@ -98,7 +98,7 @@ def _allowed(account: Account, result: Result, number: str) -> None:
 
 
 def _ids(given: Any) -> list[str]:
-    """A list, or its text as `pulumi config set` writes it."""
+    """The ids of a list, or of a list's text as `pulumi config set` writes it."""
     if isinstance(given, str):
         try:
             given = json.loads(given)
@@ -108,7 +108,7 @@ def _ids(given: Any) -> list[str]:
 
 
 def region(account: Account) -> Result:
-    """The stack's region is there, and the account has it turned on."""
+    """Check that the stack's region exists, and that the account has it enabled."""
     name = account.region
     result = Result("region", name or "none")
     choose = account.typed("config set aws:region REGION")

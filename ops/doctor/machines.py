@@ -1,4 +1,4 @@
-"""Instance types and images: there, where the stack will be, and able to run each other."""
+"""Instance types and images: offered in the stack's region, and of one architecture."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,12 @@ from ops.verify.result import Result
 from settings import architecture
 
 SOON = timedelta(days=90)
-ORDINARY = "availability-zone"  # not a Local Zone, not one at a carrier's
+ORDINARY = "availability-zone"  # neither a Local Zone nor a Wavelength Zone
 ARCHITECTURES = {"arm64": "arm64", "amd64": "x86_64"}
 
 
 def check(account: Account) -> Iterator[Result]:
-    """The types and their zones, then each image."""
+    """Check the types and their zones, then each image."""
     s = account.settings
     kinds = sorted({host.instance_type for host in s.hosts.values()})
     yield _types(account, kinds)
@@ -63,7 +63,7 @@ def _types(account: Account, kinds: list[str]) -> Result:
 
 
 def _offers(ec2: Any, kinds: list[str]) -> dict[str, set[str]]:
-    """The zones that have each of the types."""
+    """The availability zones that offer each type."""
     found: dict[str, set[str]] = {kind: set() for kind in kinds}
     pages = ec2.get_paginator("describe_instance_type_offerings").paginate(
         LocationType=ORDINARY, Filters=[{"Name": "instance-type", "Values": kinds}]
@@ -77,7 +77,7 @@ def _image(account: Account, name: str, kind: str) -> Result:
     result = Result("image", name)
     with answers(result, "ec2"):
         ec2 = account.here("ec2")
-        # all of this release and architecture: the newest one is the remedy
+        # all images of this release and architecture: the remedy names the newest
         pattern = f"{name.rpartition(architecture(kind))[0]}{architecture(kind)}-*"
         listed = {
             image["Name"]: image
@@ -100,7 +100,7 @@ def _image(account: Account, name: str, kind: str) -> Result:
 
 
 def _missing(account: Account, result: Result, name: str, remedy: str) -> None:
-    """Not published here, or hidden by the account's own setting."""
+    """Add the error: the account's setting hides the image, or it is not published here."""
     hidden = Result("image", name)
     with answers(hidden, "ec2"):
         state = account.here("ec2").get_allowed_images_settings().get("State", "disabled")

@@ -1,4 +1,4 @@
-"""Port 25 out, which AWS closes for each new account and shows in no API."""
+"""Outbound port 25, which AWS blocks for each new account and shows in no API."""
 
 from ops.doctor.account import Account
 from ops.verify.result import Result
@@ -9,7 +9,7 @@ FORM = "https://aws.amazon.com/forms/ec2-email-limit-rdns-request"
 
 
 def check(account: Account) -> Result:
-    """Never a verdict: what can be done before there is a host that could try."""
+    """Give advice, never a verdict: there is no host yet that could try."""
     result = Result("port-25", account.region)
     given = account.settings.smarthost
     if given:
@@ -31,7 +31,7 @@ def check(account: Account) -> Result:
 
 
 def _from_here(account: Account, result: Result) -> None:
-    """Whether `verify` will be able to look at the gateway's port 25 from this network."""
+    """Add whether `verify` will be able to reach the gateway's port 25 from this network."""
     exchange, address = _somebody(account)
     if not address:
         return
@@ -47,7 +47,7 @@ def _from_here(account: Account, result: Result) -> None:
 
 
 def _somebody(account: Account) -> tuple[str, str]:
-    """The operator's mail exchanger, or a large provider's, and its address; "" if not found."""
+    """A mail exchanger, the operator's or a large provider's, and its address; "" if not found."""
     for domain in (account.settings.operator.rpartition("@")[2], PROVIDER):
         values = account.names.resolve(domain, "MX").values
         for value in sorted(values, key=lambda value: int(value.split()[0])):

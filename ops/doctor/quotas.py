@@ -1,4 +1,4 @@
-"""What the account may still make, against what the stack still needs."""
+"""The account's remaining quotas against the needs of the stack."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +12,14 @@ from ops.verify.result import Result
 ADDRESSES = ("ec2", "L-0263D0A3")
 STANDARD_VCPUS = ("ec2", "L-1216C47A")
 VPCS = ("vpc", "L-F678F1CE")
-# "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"; the others have their own.
+# "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"; others have own quotas.
 STANDARD = re.compile(r"(?!inf|trn|hpc|mac|dl)[acdhimrtz]")
 RUNNING = {"Name": "instance-state-name", "Values": ["pending", "running"]}
 TYPES_AT_ONCE = 100
 
 
 def check(account: Account) -> Iterator[Result]:
-    """Elastic IPs, vCPUs, VPCs."""
+    """Check the quotas of Elastic IPs, vCPUs and VPCs."""
     yield _addresses(account)
     yield _vcpus(account)
     yield _vpcs(account)
@@ -55,7 +55,7 @@ def _vcpus(account: Account) -> Result:
             for page in ec2.get_paginator("describe_instances").paginate(Filters=[RUNNING])
             for reservation in page["Reservations"]
             for instance in reservation["Instances"]
-            if "InstanceLifecycle" not in instance  # spot has a quota of its own
+            if "InstanceLifecycle" not in instance  # spot instances have their own quota
         ]
         kinds = [instance["InstanceType"] for instance in running]
         ours = [i["InstanceType"] for i in running if i["InstanceId"] in account.state]
@@ -68,7 +68,7 @@ def _vcpus(account: Account) -> Result:
 
 
 def _sizes(ec2: Any, kinds: Sequence[str]) -> dict[str, int]:
-    """vCPUs by instance type; a type that is not there is `types.py`'s to say."""
+    """vCPUs by instance type, without unknown types, which `machines.py` reports."""
     found: dict[str, int] = {}
     chosen = [kind for kind in kinds if STANDARD.match(kind)]
     for start in range(0, len(chosen), TYPES_AT_ONCE):
@@ -104,7 +104,7 @@ def _compare(
 
 
 def _value(client: Any, service: str, identity: str) -> int:
-    """The account's own, or AWS's default where nobody ever asked for another."""
+    """The account's quota, or AWS's default if none was ever requested."""
     given = {"ServiceCode": service, "QuotaCode": identity}
     try:
         return int(client.get_service_quota(**given)["Quota"]["Value"])

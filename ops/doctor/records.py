@@ -1,4 +1,4 @@
-"""The names that the stack will publish, against what its zones hold already."""
+"""The record sets that the stack will publish against those that its zones have already."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,12 +15,12 @@ SHOWN = 80
 
 
 def planned(settings: Settings) -> set[tuple[str, str]]:
-    """The name and type of each record set that the stack makes, but for SES's own names."""
+    """The name and type of each record set of the stack, except those with names from SES."""
     return {(made.name, made.kind) for made in published.stack(settings)}
 
 
 def check(account: Account, zones: Sequence[Zone]) -> Iterator[Result]:
-    """One result for each zone; a zone that the stack makes itself is empty."""
+    """One result for each zone; the zone of `delegation` is new, so only its NS is checked."""
     made = account.settings.delegation
     for zone in zones:
         result = Result("names", zone.name)
@@ -41,7 +41,7 @@ def check(account: Account, zones: Sequence[Zone]) -> Iterator[Result]:
 
 
 def _delegated(result: Result, zone: Zone, here: list[tuple[str, str]]) -> None:
-    """What is at or below an NS record is not asked of this zone (RFC 1034, 4.2.1)."""
+    """Report names at or below a zone cut, which no resolver asks this zone (RFC 1034, 4.2.1)."""
     cuts = {name for name, kind in zone.held if kind == "NS"} - {zone.name}
     for cut in sorted(cuts):
         below = [name for name, kind in here if names.is_within(name, cut) and kind != "NS"]
@@ -58,7 +58,7 @@ def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) 
     if (name, kind) == (account.settings.shared_name, "A") and (name, kind) in zone.held:
         _answers_in_use(account, result, zone, name)
         return
-    ours = f"{zone.id}_{name}_{kind}"  # and behind that what tells several answers apart
+    ours = f"{zone.id}_{name}_{kind}"  # followed by the set identifier of a multivalue answer
     if any(held == ours or held.startswith(f"{ours}_") for held in account.state):
         return
     if alias := zone.held.get((name, "CNAME")):
@@ -92,13 +92,13 @@ def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) 
 
 
 def _take_over(account: Account, called: str, identity: str) -> str:
-    """The command by which the stack takes a record set over."""
+    """The command that imports a record set into the stack."""
     record = "--protect=false --generate-code=false aws:route53/record:Record"
     return account.typed(f"import {record} {called} {identity}")
 
 
 def _answers_in_use(account: Account, result: Result, zone: Zone, name: str) -> None:
-    """The name of several gateways: an answer for each, which its identifier tells apart."""
+    """Check the shared name of several gateways: a multivalue answer, by identifier, for each."""
     answers, values = zone.answers.get((name, "A"), ()), zone.held[name, "A"]
     own = f"{account.project}/{account.stack}/"
     text = f"{name} has a record of type A: {_short(values)}"
@@ -119,12 +119,12 @@ def _answers_in_use(account: Account, result: Result, zone: Zone, name: str) -> 
 
 
 def _short(values: Sequence[str]) -> str:
-    """Keys are long, and their beginning is enough to know them by."""
+    """The values, long ones such as keys cut to their beginning."""
     return " and ".join(v if len(v) <= SHOWN else f"{v[:SHOWN]}..." for v in values)
 
 
 def _alone(account: Account, result: Result, zone: Zone) -> None:
-    """What stands in the way of a certificate, and of senders who try IPv6 first."""
+    """Report a CNAME at an ACME challenge's name, and AAAA records of hosts, which have no IPv6."""
     s = account.settings
     for name in map(records.challenge, s.certified):
         if names.is_within(name, zone.name) and (alias := zone.held.get((name, "CNAME"))):
@@ -145,7 +145,7 @@ def _alone(account: Account, result: Result, zone: Zone) -> None:
 
 
 def authority(account: Account, zones: Sequence[Zone], certified: str) -> Result:
-    """Whether Let's Encrypt may issue for a name: the next CAA set upwards (RFC 8659, 3)."""
+    """Whether Let's Encrypt may issue for a name, by the closest CAA set upwards (RFC 8659, 3)."""
     s = account.settings
     result = Result("caa", certified)
     if s.acme.directory and caa.LETS_ENCRYPT not in s.acme.directory:

@@ -1,4 +1,4 @@
-"""Every check, in the order in which one rests on another."""
+"""All checks, in the order of their dependencies."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from ops.verify.result import Result
 
 
 def examine(account: Account) -> Iterator[Result]:
-    """The results as they come; nothing that is asked changes anything."""
+    """The results as they come; all calls only read."""
     who = identity.check(account)
     yield who.result
     if not who.account:

@@ -1,4 +1,4 @@
-"""Names that S3 and Amazon SES give to one owner only."""
+"""Names that S3 and Amazon SES give to one owner only: whether they are free."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from ops.verify.result import Result
 
 
 def bucket(account: Account, number: str) -> Result:
-    """The bucket of the tables: free, or the stack's own already. `number` is the account's id."""
+    """Check that the tables' bucket is free or the stack's own. `number` is the account's id."""
     name = bucket_name(account.project, account.stack, number)
     result = Result("bucket", name)
     if name in account.state:
@@ -50,7 +50,7 @@ def _ours(account: Account, result: Result, where: str) -> None:
 
 
 def ses(account: Account) -> Iterator[Result]:
-    """If Amazon SES takes all mail: whether it sends for the account, and for whom already."""
+    """If Amazon SES is the smarthost: whether it sends for the account, and its identities."""
     given = account.settings.smarthost
     if given is None or not given.ses:
         return

@@ -1,1 +1,1 @@
-"""Commands that edit the settings in a stack's file, and try what it then serves."""
+"""Commands that edit the settings in a stack's file, and test the running stack."""

@@ -1,4 +1,4 @@
-"""What the commands that edit a stack's settings have in common."""
+"""Options and helpers of the commands that edit a stack's settings."""
 
 import re
 import sys
@@ -24,7 +24,7 @@ SendAs = Annotated[
     list[str] | None,
     typer.Option("--send-as", help="An address or @domain it may send as; can be repeated."),
 ]
-# What is said where nothing was to be done; of all else, that it is as given.
+# The message, by verb, if there was nothing to do; for other verbs "is so already".
 AS_IT_WAS = {name: f"is {name} already" for name in ("enabled", "disabled", "parked")}
 INDEX = re.compile(r"\[\d+\]")
 
@@ -37,9 +37,9 @@ def edit(
     verb: str,
     change: Callable[[StackFile, Target], None],
 ) -> None:
-    """Change the stack's file as a whole; tell what puts that in force, and what is likely amiss.
+    """Change the stack's file as a whole; print the command that applies it, and new advice.
 
-    `name` and `verb` say what was done: `me@example.org is added`.
+    `name` and `verb` make the message: `me@example.org is added`.
     """
     found = target(stack, lab)
     file = StackFile(found)
@@ -63,7 +63,7 @@ def edit(
 
 
 def _newly_amiss(found: Target, before: Settings, after: Settings) -> list[str]:
-    """What a preview would warn of, and would not have before; of items whatever their place."""
+    """The advice that a preview would print and would not have before, whatever an item's index."""
     addresses = _addresses(found) if needs_addresses(after) or needs_addresses(before) else {}
     was, now = ([*advice(s), *spf_advice(s, addresses)] for s in (before, after))
     known = {INDEX.sub("", line) for line in was}
@@ -71,7 +71,7 @@ def _newly_amiss(found: Target, before: Settings, after: Settings) -> list[str]:
 
 
 def _addresses(found: Target) -> dict[str, str]:
-    """The gateways' addresses by name; none if the stack is not up or cannot be asked."""
+    """The gateways' addresses by name; none if the stack is not up or does not answer."""
     try:
         return {gateway.name: gateway.address for gateway in found.outputs().gateways}
     except RelayError:
@@ -85,7 +85,7 @@ def remove_item(
     section: Literal["logins", "forwards", "mailboxes"],
     name: str,
 ) -> None:
-    """Take an item out of a list; SettingsError with what needs it, and what ends each need."""
+    """Remove an item from a list; SettingsError with its uses and the commands that end them."""
 
     def change(file: StackFile, found: Target) -> None:
         before = file.settings()
@@ -102,7 +102,7 @@ def remove_item(
 
 
 def password_from_stdin() -> str:
-    """The password: asked for without echo on a terminal, else the first line of the input."""
+    """Read a password: without echo from a terminal, else the first line of standard input."""
     if sys.stdin.isatty():
         return typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return sys.stdin.readline().rstrip("\r\n")

@@ -55,7 +55,7 @@ Mx = Annotated[
     ),
 ]
 
-# What `park` sets: the domain takes no mail, and nobody sends as it (RFC 7505, RFC 7208, 10.1.2).
+# The settings of `park`: no mail to the domain, and none from it (RFC 7505; RFC 7208, 10.1.2).
 PARKED: dict[str, Any] = {
     "mx": [{"host": NULL_MX}],
     "spf": {"mechanisms": [], "all": "-all"},
@@ -84,7 +84,7 @@ OPTIONS = {
 
 
 def _exchange(text: str) -> dict[str, Any]:
-    """An exchanger as a zone file has it; BadParameter if it is none."""
+    """The `mx` setting for an exchanger as a zone file has it; BadParameter if it is invalid."""
     found = re.fullmatch(r"(?:(\d{1,5})\s+)?(\S+)", text.strip())
     if found is None or found[2].isdigit() or (found[2] == NULL_MX and int(found[1] or 0)):
         raise typer.BadParameter(
@@ -105,7 +105,7 @@ def _values(
     txt: list[str] | None,
     ttl: int | None,
 ) -> dict[str, Any]:
-    """The settings that were given, as the stack's file has them."""
+    """The settings of the options that were given, as the stack's file has them."""
     dmarc = {"policy": policy, "reports": reports or None}
     spf = {"mechanisms": terms or None, "all": spf_all}
     found = {
@@ -119,7 +119,7 @@ def _values(
 
 
 def _set(file: StackFile, domain: str, values: dict[str, Any]) -> None:
-    """Set keys of a domain; the gateway's own need not be listed yet."""
+    """Set keys of a domain; the gateway's own is added if it is not listed yet."""
     listed = [item["name"] for item in file.items("domains")]
     if domain in listed or domain != file.settings().gateway_domain:
         file.change("domains", domain, values)
@@ -128,7 +128,7 @@ def _set(file: StackFile, domain: str, values: dict[str, Any]) -> None:
 
 
 def _check_removable(found: Target, settings: Settings, domain: str) -> None:
-    """SettingsError for a domain that stays without being listed, or that is in use."""
+    """SettingsError for the gateway's own domain, which is always there, or for one in use."""
     if domain == settings.gateway_domain:
         name = settings.gateways[0].name
         keys = " ".join(f"--reset {key}" for key in Key)
@@ -143,7 +143,7 @@ def _check_removable(found: Target, settings: Settings, domain: str) -> None:
 
 
 def _check_zones(before: Settings, after: Settings, domain: str) -> None:
-    """SettingsError if other domains would be looked for in zones that nobody has said exist."""
+    """SettingsError if records of other domains would then need zones that no setting names."""
     if new := sorted(set(after.hosted_zones) - set(before.hosted_zones)):
         zones = ", ".join(before.hosted_zones)
         raise SettingsError(
@@ -156,7 +156,7 @@ def _check_zones(before: Settings, after: Settings, domain: str) -> None:
 
 
 def _check_zones_stay(before: Settings, after: Settings, domain: str) -> None:
-    """SettingsError if the records of others would move into the new domain's zone."""
+    """SettingsError if the records of other domains would move into the new domain's zone."""
     if left := sorted(set(before.hosted_zones) - set(after.hosted_zones)):
         raise SettingsError(
             [

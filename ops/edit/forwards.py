@@ -16,7 +16,7 @@ from ops.target import Target
 from ops.terminal import print_json, print_table, shown_path
 from settings import Settings
 
-REFUSED = range(500, 600)  # RFC 5321, 4.2.1: for good
+REFUSED = range(500, 600)  # permanently (RFC 5321, 4.2.1)
 app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")
 
 Address = Annotated[
@@ -98,7 +98,7 @@ def test(
 
 
 def _asked(found: Target, settings: Settings, gateway: Host, address: str) -> dict[str, Any]:
-    """What a gateway says to a sender of mail for an address."""
+    """A row with a gateway's reply to RCPT for an address."""
     row: dict[str, Any] = {"gateway": gateway.name, "taken": False, "said": ""}
     try:
         with found.connect(gateway, 25, settings.acme.root) as session:
@@ -113,10 +113,10 @@ def _asked(found: Target, settings: Settings, gateway: Host, address: str) -> di
 
 
 def _why(found: Target, gateway: Host) -> str:
-    """Why an address of the stack's file is refused: it is not in force."""
+    """The reason that a gateway refuses an address of the stack's file: it is not in force yet."""
     try:
         late = arrival.late(found, [gateway])
-    except RelayError:  # an account that cannot be asked is no answer to this
+    except RelayError:  # an account that does not answer tells nothing about it
         late = []
     if late:
         return f"{gateway.name} has not got the tables of the last `up` yet"

@@ -1,4 +1,4 @@
-"""Whether a login can log in: each gateway and port is tried, a wrong password once."""
+"""A test of a login at each gateway and port; a wrong password is tried once."""
 
 import smtplib
 import ssl
@@ -16,10 +16,10 @@ ONCE = "a wrong password is tried once, because the gateways count failed logins
 
 
 def run(found: Target, outputs: Outputs, login: str, password: str) -> list[dict[str, Any]]:
-    """A row for each gateway and port; `why` is what explains its `login`, if that is known.
+    """A row for each gateway and port; `why` explains its `login`, if the reason is known.
 
-    fail2ban counts each refusal. So a gateway that refuses is not asked again, and the others are
-    asked only if the stack itself says that the password is right.
+    fail2ban counts each refusal. So a gateway that refuses is not tried again, and the others are
+    tried only if the password is right by the stack's own outputs.
     """
     rows: list[dict[str, Any]] = []
     right = login not in outputs.disabled and password == outputs.passwords.get(login)
@@ -63,7 +63,7 @@ def _at(
             said, wrong = f"refused: {failure(error)}", error.smtp_code == submission.WRONG
         except ssl.SSLCertVerificationError as error:
             said = f"not tried: {failure(error)}"
-        except OSError as error:  # smtplib's errors are some
+        except OSError as error:  # smtplib's errors are OSErrors
             said, down = f"no answer: {failure(error)}", found.down(gateway)
             why = str(down or guessing.why(found, outputs, gateway))
         rows.append({**row, "login": said, "why": why})
@@ -71,14 +71,14 @@ def _at(
 
 
 def _why(found: Target, outputs: Outputs, login: str) -> str:
-    """What the stack knows of a refusal, or ""."""
+    """The reason of a refusal as far as the stack knows it, or ""."""
     if login in outputs.disabled:
         return "the login is disabled"
     if login not in outputs.passwords and (why := not_up.why(found, login, not_up.logins)):
         return why
     try:
         late = arrival.late(found, outputs.gateways)
-    except RelayError:  # an account that cannot be asked is no answer to this
+    except RelayError:  # an account that does not answer tells nothing about it
         return ""
     if late:
         names = ", ".join(host.name for host in late)

@@ -25,7 +25,7 @@ Quota = Annotated[
 
 
 def _check_readable(found: Target, settings: Settings, address: str) -> None:
-    """SettingsError if an address of ours has no login, which alone could read its mail."""
+    """SettingsError if an address of ours has no login: nobody could read its mail."""
     ours = {domain.name for domain in settings.mail_domains}
     logins = {login.address for login in settings.logins}
     if address.rpartition("@")[2] in ours and address not in logins:

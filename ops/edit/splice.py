@@ -1,8 +1,8 @@
-"""YAML text with one value put in, added or taken out, and every other character as it was.
+"""Edits of YAML text: one value set, appended or removed, and every other character kept.
 
-The parser says where each value stands; the text is cut and joined there, and never written anew.
-What is written is in one line (flow style), but for a list of mappings and its items. A path names
-a value by keys and indexes from the top.
+The parser gives the position of each value; the text is cut and joined there, never dumped anew. A
+new value is one line in flow style, except a list of mappings and its items. A path names a value
+by keys and indexes from the top.
 """
 
 import io
@@ -22,7 +22,7 @@ from ruamel.yaml.events import (
 )
 
 Keys = Sequence[str | int]
-# Between a block sequence's start, or an item's end, and the next item's dash.
+# The text between a block sequence's start, or an item's end, and the next item's dash.
 _TO_DASH = re.compile(r"([&!][^\s]*|\s|#[^\n]*)*")
 _COLON = re.compile(r"\s*:")
 _REST_OF_LINE = re.compile(r"[ \t]*,?[ \t]*(#[^\n]*?)?(?=\r?\n|\Z)")
@@ -31,7 +31,7 @@ _TO_COMMA = re.compile(r"(\s|#[^\n]*)*,")
 
 
 class NoPlace(Exception):
-    """The text has no place of its own for the value; it says what stands there, and where."""
+    """The value cannot be placed in the text; the message says what is there instead, and where."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Node:
     anchor: str | None = None
 
     def index(self, key: str | int) -> int | None:
-        """Where an entry is, by its key or its index."""
+        """The position of an entry by its key or index, or None."""
         if self.kind == "sequence":
             return key if isinstance(key, int) and key < len(self.entries) else None
         keys = [entry.key for entry in self.entries]
@@ -67,12 +67,12 @@ class _Entry:
 
 
 def load(text: str) -> Any:
-    """What the text says, in plain types (YAML 1.2); raises YAMLError."""
+    """The content of the text in plain types (YAML 1.2); raises YAMLError."""
     return YAML(typ="safe", pure=True).load(text)
 
 
 def put(text: str, path: Keys, value: Any) -> str:
-    """The text with the value of a mapping's key, instead of another or at the mapping's end."""
+    """The text with a mapping's key set: its value replaced, or the pair added at the end."""
     parent = _at(text, path[:-1])
     found = parent.index(path[-1])
     if parent.kind != "mapping":
@@ -83,7 +83,7 @@ def put(text: str, path: Keys, value: Any) -> str:
 
 
 def append(text: str, path: Keys, item: Any) -> str:
-    """The text with another item at the end of a list, which may be empty or not there yet."""
+    """The text with an item added at the end of a list, which may be empty or missing."""
     parent = _at(text, path[:-1])
     found = parent.index(path[-1])
     if found is None:
@@ -99,7 +99,7 @@ def append(text: str, path: Keys, item: Any) -> str:
 
 
 def remove(text: str, path: Keys) -> str:
-    """The text without a value; what held nothing else goes with it."""
+    """The text without a value, and without parents that it leaves empty."""
     parent = _at(text, path[:-1])
     found = parent.index(path[-1])
     if found is None:
@@ -136,9 +136,9 @@ def _parsed(text: str) -> _Node:
 
 
 def obstacle(text: str, path: Keys, no_place: str = "") -> str:
-    """What makes an edit at a path come out wrong, as far as it shows, and where.
+    """The likely reason that an edit at a path comes out wrong, with its line.
 
-    `no_place` is what NoPlace said, if that was raised.
+    `no_place` is the message of NoPlace, if that was raised.
     """
     if lone := re.search(r"\r(?!\n)", text):
         return f"line {_line(text, lone.start())} ends with CR alone, not with LF"
@@ -168,7 +168,7 @@ def obstacle(text: str, path: Keys, no_place: str = "") -> str:
 
 
 def lines(key: str | None, value: Any) -> list[str]:
-    """A pair, or an item, as it would be written."""
+    """The lines of a pair, or of an item if there is no key."""
     return _lines(key, value, 2)
 
 
@@ -183,12 +183,12 @@ def _below(node: _Node) -> Iterator[_Node]:
 
 
 def _line(text: str, at: int) -> int:
-    """The number of the line at a place, counted as editors do."""
+    """The number of the line at an offset, counted as editors do."""
     return len(re.findall(r"\r\n|\r|\n", text[:at])) + 1
 
 
 def _elsewhere(text: str, parent: _Node, key: str | int) -> str:
-    """Why a value that the text has is not where its key would be."""
+    """The reason that a mapping has no such key, although the content has the value."""
     for entry in parent.entries:
         if entry.key == "<<":
             return f"line {_line(text, entry.start)} takes {key} from elsewhere (<<)"
@@ -214,7 +214,7 @@ def _node(text: str, event: Any, events: Iterator[Any]) -> _Node:
             key = _node(text, inner, events)
             value = _node(text, next(events), events)
             colon = _COLON.match(text, key.end)
-            if value.start == value.end and colon:  # nothing: to the parser, that is further down
+            if value.start == value.end and colon:  # no value: the parser puts it further down
                 value = _Node("scalar", colon.end(), colon.end())
             entries.append(_Entry(getattr(inner, "value", None), key.start, key.end, value))
         else:
@@ -243,7 +243,7 @@ def _at(text: str, path: Keys) -> _Node:
 
 
 def _added(text: str, node: _Node, key: str | None, value: Any) -> str:
-    """With a pair, or an item if there is no key, at the end of what is there."""
+    """The text with a pair, or an item if there is no key, added at the node's end."""
     if not node.is_flow:
         column = _column(text, node.entries[0].start)
         return _with_lines(text, node.end, column, _lines(key, value, _offset(text, node)))
@@ -262,12 +262,12 @@ def _replaced(text: str, entry: _Entry, value: Any) -> str:
     if first <= entry.end_of_key or not _NOTHING_BEHIND.match(text, old.end):
         return text[: old.start] + new + text[old.end :]
     colon = text.index(":", entry.end_of_key) + 1
-    rest = _without(text, first, _line_end(text, old.end))  # lines below the key's own
+    rest = _without(text, first, _line_end(text, old.end))  # without the value's own lines
     return f"{rest[:colon]} {new}{rest[colon:]}"
 
 
 def _with_lines(text: str, after: int, column: int, lines: list[str]) -> str:
-    """With lines below the one where something ends."""
+    """The text with lines added below the line of an offset, at a column."""
     end = _line_end(text, after)
     newline = _newline(text, end)
     made = "".join(f"{newline}{' ' * column}{line}" for line in lines)
@@ -275,7 +275,7 @@ def _with_lines(text: str, after: int, column: int, lines: list[str]) -> str:
 
 
 def _without(text: str, start: int, end: int) -> str:
-    """Without whole lines; the text ends with a line break as before, or with none."""
+    """The text without whole lines; at its end there is a line break only if there was one."""
     last = text.find("\n", end)
     if last >= 0:
         return text[:start] + text[last + 1 :]
@@ -295,7 +295,7 @@ def _line_end(text: str, at: int) -> int:
 
 
 def _newline(text: str, end: int) -> str:
-    """The line break where a line ends; at the end of the text, the one that it has elsewhere."""
+    """The line break at a line's end; at the end of the text, the one used elsewhere in it."""
     if end < len(text):
         return "\n" if text[end] == "\n" else "\r\n"
     return "\r\n" if "\r\n" in text else "\n"
@@ -306,7 +306,7 @@ def _column(text: str, at: int) -> int:
 
 
 def _offset(text: str, mapping: _Node) -> int:
-    """How far the lists below a mapping's keys are indented, as the first that is there."""
+    """The indent of lists below a mapping's keys, taken from the first such list."""
     for entry in mapping.entries:
         lists = entry.value.kind == "sequence" and not entry.value.is_flow
         if lists and entry.key is not None:
@@ -316,7 +316,7 @@ def _offset(text: str, mapping: _Node) -> int:
 
 
 def _lines(key: str | None, value: Any, offset: int) -> list[str]:
-    """A pair, or an item, as lines."""
+    """The lines of a pair, or of an item if there is no key; `offset` is the indent of lists."""
     if key is None:
         pairs = [_pair(k, v) for k, v in value.items()] if _is_mapping(value) else [_flow(value)]
         return [f"{'  ' if at else '- '}{line}" for at, line in enumerate(pairs)]

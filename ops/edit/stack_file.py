@@ -25,15 +25,15 @@ from settings.marks import item_keys
 
 PREFIX = "mail-relay:"
 CONFIG = "config"
-# What an item of each list is known by.
+# The key that identifies an item, by list.
 ITEM_KEYS = item_keys(Settings)
 
 
 class StackFile:
-    """The settings of a stack; nothing is written before the whole of it is right.
+    """The settings file of a stack; it is written only if all of it is valid.
 
-    An edit changes the lines of its own item alone. Raises SettingsError where the file is wrong
-    already, StackError where an edit would change more than it should.
+    An edit changes the lines of its own item alone. Raises SettingsError if the file is invalid
+    already, StackError if an edit would change more than it should.
     """
 
     def __init__(self, target: Target) -> None:
@@ -59,7 +59,7 @@ class StackFile:
         return self._content.get(CONFIG) or {} if isinstance(self._content, dict) else {}
 
     def settings(self) -> Settings:
-        """The settings, checked; encrypted values are stood in for by ones that are valid."""
+        """The settings, checked; encrypted values are replaced by valid ones."""
         return read(readable(self._config))
 
     def value(self, key: str) -> Any:
@@ -71,7 +71,7 @@ class StackFile:
         return self._config.get(f"{PREFIX}{section}") or []
 
     def find(self, section: str, name: str) -> Any:
-        """One item by its name; SettingsError with the names that there are."""
+        """An item by its name; SettingsError, with the known names, if there is none."""
         return self.items(section)[self._index(section, name)]
 
     def _index(self, section: str, name: str) -> int:
@@ -83,9 +83,9 @@ class StackFile:
         raise SettingsError([f"{PREFIX}{section}: {name!r} is not listed; {known}"])
 
     def add(self, section: str, item: Mapping[str, Any]) -> None:
-        """Put an item at the end of a list, with its keys that have a value.
+        """Add an item at the end of a list, with its keys that have a value.
 
-        SettingsError if there is one of its name.
+        SettingsError if the list has an item of its name.
         """
         key = ITEM_KEYS[section]
         name = item[key]
@@ -100,7 +100,7 @@ class StackFile:
         )
 
     def change(self, section: str, name: str, values: Mapping[str, Any]) -> None:
-        """Set keys of an item, of mappings inside it too; a value of None takes the key away."""
+        """Set keys of an item, also in mappings inside it; a value of None removes the key."""
         path = (CONFIG, f"{PREFIX}{section}", self._index(section, name))
         self._merge(path, self.find(section, name), values)
 
@@ -118,7 +118,7 @@ class StackFile:
                 self._put(place, _given(value))
 
     def remove(self, section: str, name: str) -> None:
-        """Take an item out of its list; a list without items goes as well."""
+        """Remove an item from its list, and the list if that leaves it empty."""
         self._remove((CONFIG, f"{PREFIX}{section}", self._index(section, name)))
 
     def _put(self, path: splice.Keys, value: Any) -> None:
@@ -139,7 +139,7 @@ class StackFile:
     def _edit(
         self, path: splice.Keys, make: Callable[[], str], expected: Any, by_hand: str
     ) -> None:
-        """Take the new text if it says what it should, and nothing else."""
+        """Accept the new text if its content is exactly the expected one; else StackError."""
         no_place = ""
         try:
             text = make()
@@ -157,7 +157,7 @@ class StackFile:
         self._text, self._content = text, expected
 
     def secret(self, value: str) -> dict[str, Any]:
-        """The value encrypted as the stack's secrets are, by Pulumi itself."""
+        """The value as Pulumi encrypts it for the stack."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"Pulumi.{self._target.stack}.yaml"
             # JSON is YAML
@@ -172,9 +172,9 @@ class StackFile:
         return dict(written[CONFIG][key])
 
     def save(self) -> bool:
-        """Check the whole, and write it if it says something else than before.
+        """Check the whole file, and write it if the settings have changed.
 
-        Returns whether it does; SettingsError leaves the file as it was.
+        Returns whether they have; SettingsError leaves the file as it was.
         """
         if self.settings() == self._before:
             return False
@@ -185,7 +185,7 @@ class StackFile:
 
 @contextmanager
 def _replaced(file: Path) -> Iterator[Path]:
-    """A new version of a file, written beside it and put in its place as a whole."""
+    """A temporary file beside the given one, which replaces it in one step at the end."""
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         beside.touch(mode=0o600)
@@ -197,13 +197,13 @@ def _replaced(file: Path) -> Iterator[Path]:
 
 
 def _by_hand(path: splice.Keys, value: Any, key: str | None = None) -> str:
-    """What a person is to write: a list's new item, or a key of a mapping."""
+    """The instruction for an edit by hand: a list's new item, or a key of a mapping."""
     lines = "".join(f"\n  {line}" for line in splice.lines(key, value))
     return f"{'set' if key else 'add'} in {stack_yaml.written(path)}:{lines}"
 
 
 def _plain(value: Any) -> Any:
-    """A copy in which no part is another's too, as an alias would have it."""
+    """A deep copy in which nothing is shared, also not the values of YAML aliases."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
@@ -223,7 +223,7 @@ def _inside(content: Any, path: Sequence[str | int]) -> Any:
 
 
 def readable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings in plain types, with encrypted values replaced by ones that are valid."""
+    """The settings in plain types, with encrypted values replaced by valid ones."""
     ours = {k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX)}
     return {key: _readable(value) for key, value in ours.items()}
 
@@ -239,7 +239,7 @@ def _readable(value: Any, name: str = "") -> Any:
 
 
 def _stand_in(encrypted: Any) -> str:
-    """A valid password in place of an encrypted one, another one for another."""
+    """A valid password in place of an encrypted one, different for each."""
     return f"encrypted-{hashlib.sha256(str(encrypted).encode()).hexdigest()}"
 
 

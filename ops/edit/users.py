@@ -49,7 +49,7 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
 
 
 def _limits(limits: LoginLimits) -> str:
-    """As people say it: an hour, a day."""
+    """A login's limits an hour and a day, as text."""
     pairs = (
         ("messages", limits.messages_per_hour, limits.messages_per_day),
         ("recipients", limits.recipients_per_hour, limits.recipients_per_day),
@@ -143,7 +143,7 @@ def enable(
     login: Login, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
     """Let a disabled login log in and send again, by the password that it had."""
-    values = {"enabled": None}  # which is the default
+    values = {"enabled": None}  # the default
     edit(stack, lab, json, login, "enabled", lambda f, _: f.change("logins", login, values))
 
 
@@ -204,12 +204,12 @@ def _check_running(found: Target, outputs: Outputs, login: str) -> None:
 
 
 def _encrypted(file: StackFile, password: str) -> Any:
-    """The password as a secret; what is encrypted can no longer be checked."""
+    """The password as a secret; checked first, since ciphertext cannot be checked."""
     return file.secret(_checked(password))
 
 
 def _checked(password: str) -> str:
-    """One that a login can have; SettingsError for another."""
+    """The password if a login can have it; else SettingsError."""
     if not PASSWORD.fullmatch(password):
         raise SettingsError(
             ["the password: give 8 to 128 printable ASCII characters without spaces and colons"]

@@ -1,4 +1,4 @@
-"""Who uses a domain or an address, and the command that ends each use: settings in, lines out."""
+"""The uses of a domain or an address, and the command that ends each: settings in, lines out."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -8,18 +8,18 @@ from ops.target import Target
 from ops.terminal import shown_path
 from settings import Client, Login, Settings, SettingsError
 
-# Which addresses are meant.
+# Whether an address is one of those in question.
 Which = Callable[[str], bool]
 
-# For the address of another domain, which only the user knows.
+# A placeholder for an address in another domain, which only the user knows.
 OTHER = "ADDRESS"
 
 
 def check_unused(found: Target, settings: Settings, domain: str, *, closing: bool) -> None:
     """SettingsError with all uses of a domain, in an order in which they can be ended.
 
-    `closing`: it is to take no mail, so nothing may be sent to its addresses. Nor may it if they
-    are received here and no longer will be.
+    Mail to its addresses is a use if they are received here, or if `closing`: the domain will take
+    no mail.
     """
     takes, own = closing or domain in settings.receiving, partial(_is_of, domain)
     lines = [
@@ -33,7 +33,7 @@ def check_unused(found: Target, settings: Settings, domain: str, *, closing: boo
 
 
 def unserved(found: Target, s: Settings) -> list[str]:
-    """What needs a login or an address that these settings, which are not checked, lack."""
+    """The uses of a login or an address that these settings, which are not checked, lack."""
     logins, receiving, targets = {x.address for x in s.logins}, set(s.receiving), s.targets
 
     def refused(address: str) -> bool:
@@ -50,7 +50,7 @@ def unserved(found: Target, s: Settings) -> list[str]:
 
 
 def _mail_to(found: Target, s: Settings, which: Which) -> Iterator[str]:
-    """Reports and forwarded mail for such addresses."""
+    """The settings that send reports or forwarded mail to such addresses."""
     if which(s.operator):
         yield (
             f"  {s.operator} is the operator: "
@@ -76,7 +76,7 @@ def _mail_to(found: Target, s: Settings, which: Which) -> Iterator[str]:
 
 
 def _received(found: Target, s: Settings, which: Which) -> Iterator[str]:
-    """Forwards and mailboxes of such addresses, each before what it sends mail on to."""
+    """Forwards and mailboxes of such addresses, each forward before those of its targets."""
     targets = s.targets
 
     def steps(address: str) -> int:
@@ -125,7 +125,7 @@ def _accounts(found: Target, s: Settings, which: Which) -> Iterator[str]:
 
 
 def _client(found: Target, client: Client, left: Sequence[str]) -> str:
-    """What to write; no command changes the clients."""
+    """The edit to make by hand: no command changes the clients."""
     where = f"in {shown_path(found.file)}"
     if left:
         return f"leave sendAs: [{', '.join(left)}] to it {where}"
@@ -145,5 +145,5 @@ def _of(addresses: Iterable[str], which: Which) -> str:
 
 
 def _others(addresses: Iterable[str], which: Which) -> list[str]:
-    """The other addresses; a place for one if there are none."""
+    """The other addresses, or the placeholder if there are none."""
     return [address for address in addresses if not which(address)] or [OTHER]

@@ -1,6 +1,6 @@
 """Pulumi's engine: the one on PATH, or one built from its published Go module.
 
-Pulumi's language host for Python is no module that can be had, so the engine is given ours
+Pulumi's language host for Python is not published as a module, so the engine runs ours
 (language_host.py), which is the SDK's own server. Display, flags and exit codes are the CLI's own.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from common.errors import RelayError
 
 VERSION = "3.259.0"
-# Set to "true", it makes `preview --json` write the engine's events, one a line.
+# With the value "true", `preview --json` writes the engine's events, one a line.
 EVENTS = "PULUMI_ENABLE_STREAMING_JSON_PREVIEW"
 PROJECT = Path(__file__).resolve().parents[2]
 MODULE = Path(__file__).parent
@@ -24,11 +24,11 @@ CACHE = Path(os.environ.get("MAIL_RELAY_CACHE", Path.home() / ".cache" / "mail-r
 
 
 class EngineMissing(RelayError):
-    """There is no engine and none can be built here; names the official ways to install it."""
+    """No engine is installed or can be built; the message names the official ways to install it."""
 
 
 def engine() -> Path:
-    """The `pulumi` to use. Building it takes about three minutes on two cores, once."""
+    """The path of `pulumi`. If it must be built, that takes about three minutes on two cores."""
     if found := shutil.which("pulumi"):
         return Path(found)
     binary = CACHE / f"engine-{VERSION}" / "pulumi"
@@ -54,7 +54,7 @@ def engine() -> Path:
 
 
 def install(file: Path, module: str, argument: str) -> None:
-    """Make a module of the project a plug-in of the engine's, as the file that the engine runs."""
+    """Write the file that the engine runs as a plug-in: a script that runs a module of ours."""
     file.parent.mkdir(parents=True, exist_ok=True)
     python, project = shlex.quote(sys.executable), shlex.quote(str(PROJECT))
     command = f'exec {python} -m {module} {shlex.quote(argument)} "$@"'
@@ -63,7 +63,7 @@ def install(file: Path, module: str, argument: str) -> None:
 
 
 def environment(home: Path, env: Mapping[str, str], program_dir: Path = PROJECT) -> dict[str, str]:
-    """What `pulumi` is run in so that nothing of the user's own is read or written; see `run`."""
+    """The environment of `pulumi`, apart from the user's own configuration and state; see `run`."""
     state = home / "state"
     state.mkdir(parents=True, exist_ok=True)
     folder = home / "plugins" / f"language-python-v{VERSION}"
@@ -71,8 +71,8 @@ def environment(home: Path, env: Mapping[str, str], program_dir: Path = PROJECT)
     return {
         **{k: v for k, v in os.environ.items() if not k.startswith("PULUMI_") or k == EVENTS},
         "PULUMI_HOME": str(home),
-        # without the files of attributes beside the state's: one that a kill cuts off makes the
-        # stack unreadable, while the state itself is written beside its place and moved there
+        # metadata=skip: no .attrs files beside the state's. A kill can truncate one, and then the
+        # stack is unreadable; the state itself is written to a temporary file and renamed
         "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DIY_BACKEND_GZIP": "true",
@@ -95,7 +95,7 @@ def run(
     in `home/state`: nothing of the user's own Pulumi is read or written.
     """
     # The engine shares our terminal: Ctrl-C reaches it directly, and we wait for its end.
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # a handler, so the child has none
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # SIG_IGN would be inherited
     try:
         process = subprocess.Popen(
             [str(engine()), *arguments],

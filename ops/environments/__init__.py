@@ -1,1 +1,1 @@
-"""Environments: throw-away stacks beside the dev stack, each below a zone of its own."""
+"""Environments: throw-away stacks beside the dev stack, each with its names in its own zone."""

@@ -1,4 +1,4 @@
-"""Environments as Pulumi's backend has them: found without any file of theirs."""
+"""The environments in Pulumi's backend: found without their stack files."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from ops.settle import state
 from ops.target import Target
 
 PREFIX = "env-"
-# The stack's tag, set before its first resource is created.
+# The stack's tag for the time of expiry, set before its first resource is created.
 EXPIRES = "mail-relay:expires"
 # A stack without the tag expires so long after its creation: `env up` may still be about to tag it.
 UNTAGGED = timedelta(hours=1)
@@ -37,22 +37,22 @@ class Environment:
 
     @property
     def past_due(self) -> bool:
-        """Whether its time is over."""
+        """Whether the environment has expired."""
         return datetime.now(UTC) >= self.expires
 
     @property
     def resources(self) -> list[dict[str, Any]]:
-        """What the state holds, the stack itself included."""
+        """The resources in the state, the stack itself included."""
         return state.resources(self.state)
 
     @property
     def zone(self) -> str:
-        """Its zone's name, or "" while there is none."""
+        """The environment's zone, or "" while there is none."""
         return next((r["inputs"]["name"] for r in self.resources if r["type"] == ZONE), "")
 
     @property
     def provider(self) -> dict[str, Any] | None:
-        """The settings of its AWS provider; without one, nothing of it is in any account."""
+        """The settings of the AWS provider, or None: then no account has anything of it."""
         return state.provider(self.state)
 
     @property
@@ -67,13 +67,13 @@ def list_all(dev: Target) -> list[Environment]:
 
 
 def loaders(dev: Target) -> dict[str, Callable[[], Environment]]:
-    """How each environment is loaded, by its name; StackError where its state cannot be."""
+    """A function by name that loads the environment; it raises StackError if that fails."""
     found = sorted((s, when) for s, when in dev.stacks().items() if s.startswith(PREFIX))
     return {s.removeprefix(PREFIX): partial(_load, dev.beside(s), when) for s, when in found}
 
 
 def get(name: str, dev: Target) -> Environment:
-    """An environment by its name; StackError with those that there are."""
+    """An environment by its name; StackError, with the known names, if there is none."""
     found = loaders(dev)
     if name not in found:
         known = ", ".join(found) or "none"
@@ -96,7 +96,7 @@ def _load(target: Target, when: str | None) -> Environment:
 
 
 def restore_file(environment: Environment) -> None:
-    """The stack's file where there is none: how its secrets are encrypted, as the state has it."""
+    """Write the stack's file if it is missing: its secrets provider, as the state has it."""
     file, kept = environment.target.file, environment.state.get("secrets_providers", {})
     if file.exists() or not kept:
         return

@@ -111,7 +111,7 @@ def reap(lab: LabOption = None, json: Json = False) -> None:
             with step(f"{name} away"):
                 destroy.destroy(environment)
             rows.append({"name": name, "result": "destroyed"})
-        except StackError as error:  # the others are not to wait for this one
+        except StackError as error:  # go on with the others
             rows.append({"name": name, "result": str(error)})
     print_json(rows) if json else print_table("past due", rows)
     if any(row["result"] != "destroyed" for row in rows):

@@ -12,7 +12,7 @@ from ops.terminal import notes
 
 
 def refuse_protected(environment: Environment) -> None:
-    """StackError if `pulumi destroy` would stop in the middle; it names the commands to run."""
+    """StackError if `pulumi destroy` would stop midway at protected resources; names a remedy."""
     if environment.protected:
         stack, pulumi = environment.target.stack, environment.target.command
         ways = "\n".join(
@@ -26,7 +26,7 @@ def refuse_protected(environment: Environment) -> None:
 
 
 def destroy(environment: Environment) -> None:
-    """Destroy all of it and remove the stack. Raises StackError with what Pulumi said."""
+    """Destroy all resources and remove the stack. Raises StackError with Pulumi's message."""
     refuse_protected(environment)
     restore_file(environment)
     target = environment.target
@@ -35,7 +35,7 @@ def destroy(environment: Environment) -> None:
         try:
             unlocked(target, "destroy", "--yes", "--skip-preview")
         except StackError:
-            # an address whose PTR was just taken back cannot be released for some minutes
+            # an address whose PTR was just reset cannot be released for some minutes
             notes.print("not everything could be destroyed at once: once more")
             unlocked(target, "destroy", "--yes", "--skip-preview", "--refresh")
     _check_left(environment)

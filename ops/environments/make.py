@@ -28,7 +28,7 @@ def make(
     *,
     wait: bool,
 ) -> Outputs:
-    """Bring it up, or go on with one that is, until its hosts serve if asked; its outputs."""
+    """Create or update the environment, with `wait` until its hosts serve; return its outputs."""
     config, base, kept = _read(source)
     target.prepare()
     root = _text(acme_root) if acme_root else roots.staging_roots(target)
@@ -41,7 +41,7 @@ def make(
     target.pulumi("stack", "tag", "set", backend.EXPIRES, expiry(wanted.expires))
     _write(target.file, found)
     with step(f"pulumi up of {target.stack}, until its hosts serve"):
-        settle(target)  # what an `up` that was killed has left
+        settle(target)  # after an earlier `up` that was killed
         unlocked(target, "up", "--yes", "--skip-preview")
     return target.outputs()
 
@@ -54,14 +54,14 @@ def _text(file: Path) -> str:
 
 
 def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:
-    """The dev stack's `config`, its settings, and what else its file holds."""
+    """The dev stack's `config`, its settings, and the rest of its file."""
     content = stack_yaml.content(source)
     config = content.pop("config", None) or {}
     return config, read(readable(config)), content
 
 
 def _check(config: Mapping[str, Any], source: Path) -> None:
-    """SettingsError if the program would refuse the settings, before anything is created."""
+    """SettingsError if the program would refuse the settings."""
     try:
         read(readable(dict(config)))
     except SettingsError as error:
@@ -73,7 +73,7 @@ def _check(config: Mapping[str, Any], source: Path) -> None:
 
 
 def _select(target: Target, provider: str | None) -> None:
-    """Make the stack unless it is there; its secrets are encrypted as the dev stack's are."""
+    """Create the stack unless it exists, with the secrets provider of the dev stack."""
     if target.stack not in target.stacks():
         arguments = ("--secrets-provider", provider) if provider else ()
         target.pulumi_here("stack", "init", "--no-select", target.stack, *arguments)

@@ -1,4 +1,4 @@
-"""From the dev stack's settings to those of an environment; pure."""
+"""The settings of an environment, derived from the dev stack's; pure."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ _DOMAIN = re.compile(r"(?<![a-z0-9._-])[a-z0-9_-]++(?:\.[a-z0-9-]++)++(?!@)")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What makes one environment differ from others; `acme_root` is PEM."""
+    """The properties in which an environment differs from others; `acme_root` is PEM."""
 
     name: str
     expires: datetime
@@ -35,7 +35,7 @@ class Wanted:
 
 
 def checked(name: str) -> str:
-    """The name, or BadParameter: it is a label in DNS, and a part of a bucket's name."""
+    """The name if it is a DNS label and fits into a bucket's name; else BadParameter."""
     if not NAME.fullmatch(name):
         raise typer.BadParameter(
             f"{name!r} is no name of an environment: give 1 to 20 of a-z, 0-9 and '-', a letter "
@@ -45,12 +45,12 @@ def checked(name: str) -> str:
 
 
 def expiry(moment: datetime) -> str:
-    """As the tag has it: ISO 8601 in UTC."""
+    """A time as the tag has it: ISO 8601 in UTC."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def network(name: str) -> str:
-    """A network for the VPC, away from others': in a lab one router serves them all."""
+    """The VPC's network, apart from other environments': a lab has one router for all."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:2]) % 2048
     return f"10.{128 + number // 16}.{number % 16 * 16}.0/20"
 
@@ -60,7 +60,7 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
 
     The gateway's domain becomes the environment's zone, NAME.<the gateway's domain>; every other
     name of the stack goes below it as a whole (shop.example: shop.example.NAME.relay.example), so
-    that no two can meet.
+    that no two collide.
     """
     if base.smarthost and not base.smarthost.ses:
         raise SettingsError(
@@ -95,7 +95,7 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
 
 
 def _smallest(given: Any, hosts: Sequence[BaseHost]) -> Any:
-    """One host as the file has it, or a list of them, with the smallest instance type that fits."""
+    """A host's settings, or a list of those, with the smallest instance type that fits."""
     if isinstance(given, list):
         return [_smallest(item, [host]) for item, host in zip(given, hosts, strict=True)]
     return {**given, "instanceType": SMALLEST[architecture(hosts[0].instance_type)]}
@@ -107,7 +107,7 @@ class _Move:
     zone: str
 
     def settings(self, model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings of a model, by their keys."""
+        """The settings of a model, by key, without secrets: each environment makes its own."""
         known = marks.fields(model)
         return {
             key: self.setting(key, known[key], value)
@@ -116,9 +116,9 @@ class _Move:
         }
 
     def setting(self, key: str, field: FieldInfo, value: Any) -> Any:
-        """A setting with the names in it moved, and without its secrets.
+        """A setting with the names in it moved to the environment's zone.
 
-        Those are made anew for each environment: these are of another stack, and encrypted for it.
+        SettingsError if it is encrypted: the environment cannot decrypt the dev stack's secrets.
         """
         if isinstance(value, Mapping):
             if set(value) == {"secure"}:
@@ -135,7 +135,7 @@ class _Move:
         if not isinstance(value, str):
             return value
         is_person = marks.is_marked(field, Mark.PERSON)
-        # somebody elsewhere stays, also where the domain is ours and its mail is not
+        # a person's address elsewhere stays, also in a domain of ours whose mail goes elsewhere
         if is_person and value.rpartition("@")[2] not in self.base.receiving:
             return value
         if not (is_person or marks.is_marked(field, Mark.NAME)):

@@ -1,4 +1,4 @@
-"""The roots of Let's Encrypt's staging environment, which no computer trusts by itself."""
+"""The roots of Let's Encrypt's staging environment, which no trust store has."""
 
 import http.client
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from ops.errors import StackError
 from ops.target import Target
 
-# https://letsencrypt.org/docs/staging-environment/: every chain of theirs leads to one of the two.
+# Every chain of theirs ends at one of these: https://letsencrypt.org/docs/staging-environment/
 URLS = (
     "https://letsencrypt.org/certs/staging/letsencrypt-stg-root-x1.pem",
     "https://letsencrypt.org/certs/staging/letsencrypt-stg-root-x2.pem",
@@ -15,7 +15,7 @@ SECONDS = 30
 
 
 def staging_roots(target: Target) -> str:
-    """The certificates (PEM) from their owner's site; StackError if they cannot be fetched."""
+    """The certificates (PEM) from Let's Encrypt's site; StackError if they cannot be fetched."""
     return "".join(dict.fromkeys(_get(url, target) for url in URLS))
 
 

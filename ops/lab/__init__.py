@@ -1,1 +1,1 @@
-"""`relay lab ...`, and the lab as a place where a stack can be: all of `ops` that imports `lab`."""
+"""`relay lab ...`, and stacks in a lab as targets: all modules of `ops` that import `lab`."""

@@ -37,7 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(machines.app)
 ARRIVAL_SECONDS = 300
-INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
+INTERRUPTED = 130  # the exit status of shells: 128 and the number of the signal
 
 
 @app.command()
@@ -109,7 +109,7 @@ def _typed(
     block_port_25: bool | None,
     real_kernel: Sequence[str],
 ) -> str:
-    """The `lab up` with these options: the lab may have taken none of them yet."""
+    """The `lab up` command with the same options: the lab may not have stored any yet."""
     given = ["--example", example] if example else ["--file", str(file)] if file else []
     if block_port_25 is not None:
         given.append("--block-port-25" if block_port_25 else "--open-port-25")
@@ -128,7 +128,7 @@ def _outputs(lab: Lab, stack: str = stack_.STACK) -> Outputs:
 
 
 def _no_outputs(lab: Lab, stack: str, apply_command: str) -> str:
-    """That a stack is not up, and what the user can do."""
+    """The message that a stack is not up, with the remedy."""
     if stack_.at_work(lab, stack):
         return f"the stack {stack} is not up yet: a `pulumi` works on it"
     return f"the stack {stack} is not up: {apply_command}"
@@ -227,7 +227,7 @@ def demo(
 
 
 def _ready(lab: Lab, key: str, outputs: Outputs, anyway: bool) -> str:
-    """How the stack was edited since it was the example; LabError if that spoils its story."""
+    """The edits since the stack was the example's; LabError if they or a host spoil the story."""
     other, new = edits.of(lab, key)
     differs = f"in the lab's stack differ: {', '.join(other)}" if other else ""
     again = f"./relay lab up --lab {lab.name} --example {key}"
@@ -305,7 +305,7 @@ def _show(
 
 
 def _destroy(lab: Lab) -> list[str]:
-    """`pulumi destroy` of all stacks, environments too; what is left in the account."""
+    """Run `pulumi destroy` on all stacks, environments too; return what is left in the account."""
     for stack in stack_.stacks(lab):
         arguments = ("destroy", "--yes", "--skip-preview", "--stack", stack)
         result = stack_.pulumi(lab, *arguments, capture=True)

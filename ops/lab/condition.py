@@ -1,4 +1,4 @@
-"""How the hosts of a lab are at this moment: what one said before its present boot is history."""
+"""The present state of a lab's hosts: a status from before a host's last boot does not count."""
 
 from collections.abc import Sequence
 from subprocess import TimeoutExpired
@@ -11,13 +11,13 @@ from ops import status
 from ops.lab import power, region, stack
 from ops.outputs import Host
 
-# Seconds for an answer of a host's own kernel.
+# The timeout of a command on a host.
 ANSWER_SECONDS = 15.0
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 def lacks(lab: Lab, hosts: Sequence[Host]) -> dict[str, list[str]]:
-    """What each host lacks to serve, by its name; nothing: it serves."""
+    """The reasons, by host, that it does not serve; an empty list if it does."""
     dark = power.without(lab)
     boots = {host.name: _boot(lab, host) for host in hosts if host.name not in dark}
     found = {host.name: [dark[host.name]] for host in hosts if host.name in dark}
@@ -41,7 +41,7 @@ def _written(client: status.Clients, host: Host) -> status.Written | str:
 
 
 def _lacks(boot: str, is_there: bool, written: status.Written | str) -> list[str]:
-    """By the id of the present boot, "" if nothing answers, and by the host's own last word."""
+    """A host's reasons, by the id of its present boot, "" without answer, and its last status."""
     if not is_there:
         return ["its instance does not run"]
     if isinstance(written, str):
@@ -55,7 +55,7 @@ def _lacks(boot: str, is_there: bool, written: status.Written | str) -> list[str
 
 
 def _boot(lab: Lab, host: Host) -> str:
-    """The id of the host's present boot; "" while there is none, or nothing answers."""
+    """The id of the host's present boot; "" if it does not run or answer."""
     command = ("cat", BOOT_ID)
     try:
         return access.run(lab, host.instance_id, *command, seconds=ANSWER_SECONDS).stdout.strip()
@@ -64,7 +64,7 @@ def _boot(lab: Lab, host: Host) -> str:
 
 
 def why_not(lab: Lab, hosts: Sequence[Host]) -> str:
-    """What is wrong with these hosts, with what mends it, as a sentence of its own; or ""."""
+    """The problems of these hosts, with remedies, in a sentence; "" if all serve."""
     dark, lacking = power.without(lab), lacks(lab, hosts)
     found = [power.not_running(lab, host) for host in lacking if host in dark]
     found += [f"{host}: {', '.join(w)}" for host, w in lacking.items() if w and host not in dark]

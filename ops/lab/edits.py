@@ -1,4 +1,4 @@
-"""How the settings of a lab's stack differ from those of the example that it was made from."""
+"""The differences of a lab's stack from the example that it was made from."""
 
 import yaml
 
@@ -6,19 +6,19 @@ from lab.lab import Lab
 from ops import stack_yaml
 from ops.lab import stack
 
-# The lab sets it to its own laptop's.
+# The setting that the lab sets to its laptop's key.
 _OURS = ("mail-relay:ssh", "publicKey")
 
 
 def of(lab: Lab, key: str) -> tuple[list[str], list[str]]:
-    """What of the example `key` is gone or changed, and what is new; StackError if unreadable."""
+    """The settings of the example `key` gone or changed, and new ones; StackError if unreadable."""
     example = stack.PROJECT / "examples" / f"Pulumi.{key}.yaml"
     before = yaml.safe_load(stack.adapted(lab, example))["config"]
     return differences(before, stack_yaml.config(stack.own_file(lab)))
 
 
 def differences(before: dict[str, object], now: dict[str, object]) -> tuple[list[str], list[str]]:
-    """The same of two `config`s. Secrets are not compared: they are encrypted anew each time."""
+    """The same for two `config`s. Secrets are not compared: each encryption differs."""
     other, new = [], []
     for key in {**before, **now}:
         name = key.removeprefix("mail-relay:")
@@ -41,7 +41,7 @@ def differences(before: dict[str, object], now: dict[str, object]) -> tuple[list
 
 
 def _by_name(items: list[object]) -> dict[str, object]:
-    """The items of a list by what a user calls them."""
+    """The items of a list by their name, address or user."""
     found: dict[str, object] = {}
     for item in items:
         fields = item if isinstance(item, dict) else {}
@@ -51,9 +51,9 @@ def _by_name(items: list[object]) -> dict[str, object]:
 
 
 def _plain(value: object, key: str = "") -> object:
-    """A value without secrets, without what the lab itself sets, and without its type.
+    """A value as text, without secrets and without the lab's own setting.
 
-    `pulumi` writes 20 as "20", as it writes all that `config set` is given.
+    As text, since `pulumi config set` writes 20 as "20".
     """
     if isinstance(value, dict):
         kept = {k: _plain(v) for k, v in value.items() if (key, k) != _OURS}

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a host of a lab, in plain words and with its likely reason."""
+"""Errors on the way to a host of a lab, in plain words and with their likely reason."""
 
 import imaplib
 import smtplib
@@ -20,7 +20,7 @@ FAILURES = (OSError, imaplib.IMAP4.error, ToolError, NotRunning, TimeoutExpired)
 
 
 def words(error: Exception) -> str:
-    """What an error of `FAILURES` says, without the names and forms that are Python's."""
+    """The message of an error of `FAILURES`, without Python's names and forms."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         ((code, text), *_) = error.recipients.values()
         return _answer(code, text)
@@ -51,7 +51,7 @@ def _answer(code: int, text: bytes | str) -> str:
 
 @contextmanager
 def on_the_way(lab: Lab, host: Host, what: str) -> Iterator[None]:
-    """LabError for what fails: what was tried, what came of it after how long, and why."""
+    """Raise failures as LabError: the attempt `what`, the error, the time it took, the reason."""
     started = time.monotonic()
     try:
         yield

@@ -29,9 +29,9 @@ MACHINES = (
 
 
 def _machine(lab: Lab, host: str, *others: str) -> str:
-    """A machine by its name: of a host that is being set up too, when there are no outputs yet.
+    """The machine of a name; it may be of a host that is being set up, before there are outputs.
 
-    `others` are what the command takes besides, for the error.
+    `others` are the other names that the command takes, for the error.
     """
     known, host = region.instances(lab), _named(lab, host)
     played = ["inbox", *(["smarthost"] if Smarthost(lab).file.exists() else [])]
@@ -65,7 +65,7 @@ def _entry(lab: Lab, host: str, *others: str) -> list[str]:
 
 
 def _meant(lab: Lab, words: Sequence[str]) -> tuple[power.Kind, str]:
-    """What `break` and `mend` are given."""
+    """The kind and the name in the arguments of `break` and `mend`."""
     return power.meant(lab, [*words[:-1], _named(lab, words[-1])])
 
 
@@ -110,7 +110,7 @@ def _told(hosts: Sequence[str], what: str, json: bool) -> None:
         results.print(line, soft_wrap=True)
 
 
-# Systems that are made at each call, which are no machines of the lab.
+# Systems that each call makes anew, which are no machines of the lab.
 NEW_SYSTEMS = {"laptop": laptop.shell, "aws": region.shell}
 
 

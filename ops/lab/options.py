@@ -1,4 +1,4 @@
-"""Which lab a command of `relay lab ...` is about."""
+"""The option `--lab` of the commands of `relay lab ...`."""
 
 from typing import Annotated
 
@@ -19,15 +19,15 @@ Name = Annotated[
 
 
 def former(word: str) -> str:
-    """`--name`, as the lab's commands once called the option, still means `--lab`.
+    """The present name of an option: `--name`, the former name of `--lab`, still works.
 
-    The `token_normalize_func` of click.
+    It is click's `token_normalize_func`.
     """
     return "lab" if word == "name" else word
 
 
 def up_lab(name: str) -> Lab:
-    """The lab, which must be up."""
+    """The lab of a name; LabError if it is not up."""
     lab = lab_of(name)
     if not control.running(lab):
         raise control.LabError(not_up(name))

@@ -7,7 +7,7 @@ from ops import engine
 
 
 def install(home: Path) -> None:
-    """Make them be those that the engine finds in PULUMI_HOME."""
+    """Install them in PULUMI_HOME, where the engine finds them."""
     for kind, package in (("aws", "pulumi_aws"), ("cloudinit", "pulumi_cloudinit")):
         folder = home / "plugins" / f"resource-{kind}-v{version(package)}"
         engine.install(folder / f"pulumi-resource-{kind}", "lab.provider", kind)

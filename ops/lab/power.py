@@ -1,4 +1,4 @@
-"""Hosts and availability zones of a lab without power: dead at once, until somebody mends it."""
+"""Power cuts of a lab's hosts and availability zones: down at once, until power is restored."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,20 +11,20 @@ from lab.lab import Lab
 from lab.wait import within
 from ops.lab import region
 
-SECONDS = 60.0  # a pass of the lab may wait for a machine that boots or shuts down
-# What people call a host; a host's name alone means the same.
+SECONDS = 60.0  # the lab's loop may be waiting for a machine that boots or shuts down
+# Words before the name of a host, which may also stand alone.
 HOST_WORDS = ("host", "gateway", "client")
 
 
 class Kind(StrEnum):
-    """What has power: a host, or all hosts of an availability zone."""
+    """The unit of a power cut: a host, or all hosts of an availability zone."""
 
     HOST = "host"
     ZONE = "zone"
 
 
 def meant(lab: Lab, words: Sequence[str]) -> tuple[Kind, str]:
-    """What `[KIND] NAME` is; BadParameter for more words, and for a kind that there is not."""
+    """The kind and name of `[KIND] NAME`; BadParameter for more words or an unknown kind."""
     *kinds, name = words
     kind = kinds[0] if kinds else ""
     if len(kinds) > 1 or (kind and kind not in (*HOST_WORDS, Kind.ZONE)):
@@ -38,13 +38,13 @@ def meant(lab: Lab, words: Sequence[str]) -> tuple[Kind, str]:
 
 
 def _there(lab: Lab) -> str:
-    """The hosts and zones that there are."""
+    """The existing hosts and zones, for an error message."""
     hosts = ", ".join(region.instances(lab)) or "no host (`pulumi up` has made none yet)"
     return f"{hosts}; zone {', '.join(region.zones(lab))}"
 
 
 def without(lab: Lab) -> dict[str, str]:
-    """The hosts that have no power, by name, and which power is cut: their own or their zone's."""
+    """The hosts without power, by name; the text says whether their zone's power is cut."""
     own, dark = region.without_power(lab)
     found: dict[str, str] = {}
     for host, instance in region.instances(lab).items():
@@ -56,14 +56,14 @@ def without(lab: Lab) -> dict[str, str]:
 
 
 def mended_by(lab: Lab, host: str) -> str:
-    """The command that gives a host without power its power again."""
+    """The command that restores the power of a host."""
     zone = region.instances(lab)[host].zone
     what = f"zone {zone}" if zone in zones(lab) else f"host {host}"
     return f"./relay lab mend {what} --lab {lab.name}"
 
 
 def not_running(lab: Lab, host: str) -> str:
-    """Why the machine of a host does not run, and what to type, as a sentence."""
+    """The reason that a host's machine does not run, and the command to type, in a sentence."""
     if (dark := without(lab).get(host)) is not None:
         return f"{host} is {dark}: {mended_by(lab, host)}"
     return f"{host} does not run (it boots, or was stopped): ./relay lab status --lab {lab.name}"
@@ -75,7 +75,7 @@ def zones(lab: Lab) -> list[str]:
 
 
 def cut(lab: Lab, kind: Kind, name: str) -> list[str]:
-    """Cut the power; the hosts that end by it. LabError if there is no such host or zone."""
+    """Cut the power; return the hosts that lose it. LabError if there is no such host or zone."""
     before = without(lab)
     _switch(lab, kind, name, on=False)
     hosts = [host for host in without(lab) if host not in before]
@@ -84,7 +84,7 @@ def cut(lab: Lab, kind: Kind, name: str) -> list[str]:
 
 
 def mend(lab: Lab, kind: Kind, name: str) -> list[str]:
-    """Restore the power; the hosts that boot. LabError if it was not cut, with what is."""
+    """Restore the power; return the hosts that boot. LabError if it was not cut."""
     before = without(lab)
     own, dark = region.without_power(lab)
     cut_hosts = [host for host, instance in region.instances(lab).items() if instance.id in own]

@@ -1,4 +1,4 @@
-"""`relay lab up --real-kernel HOST`: which hosts of a lab's stack run as virtual machines."""
+"""`relay lab up --real-kernel HOST`: the hosts of a lab's stack that run as virtual machines."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from settings import Settings
 
 
 def hosts(settings: Settings, given: Sequence[str]) -> list[str]:
-    """The names of the hosts that are meant; BadParameter for one that the stack has not."""
+    """The names of the given hosts; BadParameter for one that the stack does not have."""
     known = [host.name for host in settings.hosts.values()]
     names = [settings.gateways[0].name if name == "gateway" else name for name in given]
     for name in names:
@@ -25,7 +25,7 @@ def hosts(settings: Settings, given: Sequence[str]) -> list[str]:
 
 
 def choose(target: LabTarget, given: Sequence[str]) -> None:
-    """Have these hosts of the stack run so; all that it takes is there before the first starts."""
+    """Make these hosts run as virtual machines; tools and image are in place before they start."""
     names = hosts(StackFile(target).settings(), given)
     if architecture() != "amd64":
         raise LabError("--real-kernel plays EC2's x86 machines: it needs such a computer")

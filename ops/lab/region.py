@@ -1,4 +1,4 @@
-"""A lab's region, as its account's administrator and as its owner see it."""
+"""A lab's region, as the administrator of its account and as the region's owner use it."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ def client(lab: Lab, service: str) -> Any:
 
 
 def environment(lab: Lab) -> dict[str, str]:
-    """What programs of AWS's take from the environment, to be the administrator; `lab.inside`."""
+    """Environment variables that make AWS's programs the administrator; use with `lab.inside`."""
     return {
         "AWS_ENDPOINT_URL": lab.api_url,
         "AWS_ACCESS_KEY_ID": "lab",
@@ -42,7 +42,7 @@ def environment(lab: Lab) -> dict[str, str]:
 
 
 def shell(lab: Lab) -> list[str]:
-    """The command line prefix that runs a command where `aws`, of Debian's image, is about it."""
+    """The prefix of a command line that runs it where `aws`, of Debian's image, uses the region."""
     given = {**environment(lab), "AWS_DEFAULT_REGION": NAME, "AWS_PAGER": ""}
     settings = [f"--setenv={key}={value}" for key, value in given.items()]
     image = host_image(lambda _: None)
@@ -51,7 +51,7 @@ def shell(lab: Lab) -> list[str]:
 
 @contextmanager
 def clients(lab: Lab) -> Iterator[Clients]:
-    """What makes clients; on the lab's internet meanwhile. StackError if the lab is not up."""
+    """A maker of clients; the block is on the lab's internet. StackError if the lab is not up."""
     try:
         with entered(lab.namespace), aws_errors():
             yield lambda service: client(lab, service)
@@ -61,7 +61,7 @@ def clients(lab: Lab) -> Iterator[Clients]:
 
 @contextmanager
 def _owner(lab: Lab) -> Iterator[RegionClient]:
-    """What switches the region, as its owner; LabError if it is not there."""
+    """The client of the region's owner, which controls it; LabError if it does not answer."""
     try:
         with entered(lab.namespace):
             yield RegionClient(lab.api_url)
@@ -71,13 +71,13 @@ def _owner(lab: Lab) -> Iterator[RegionClient]:
 
 
 def block_port_25(lab: Lab, blocked: bool) -> None:
-    """Block port 25 out for the lab's account, as AWS does for each new one, or open it."""
+    """Block outbound port 25 for the lab's account, as AWS does for each new one, or open it."""
     with _owner(lab) as owner:
         owner.put("account/port-25", {"blocked": blocked})
 
 
 def port_25_is_blocked(lab: Lab) -> bool:
-    """Whether port 25 out is blocked for the lab's account."""
+    """Whether outbound port 25 is blocked for the lab's account."""
     with _owner(lab) as owner:
         return owner.get("state")["port25Blocked"]
 
@@ -103,14 +103,14 @@ def zones(lab: Lab) -> list[str]:
 
 
 def leftovers(lab: Lab) -> list[str]:
-    """What a user made that is still in the region's account."""
+    """The resources of users that are still in the region's account."""
     with _owner(lab) as owner:
         return owner.get("leftovers")
 
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance that runs, as its API says."""
+    """A running instance, as the region's API describes it."""
 
     id: str
     zone: str
@@ -130,7 +130,7 @@ def instances(lab: Lab) -> dict[str, Instance]:
 
 
 def make_zones(lab: Lab, zones: Sequence[str]) -> None:
-    """The public hosted zones that a user has before an `up`."""
+    """Make the public hosted zones that a user has before an `up`, unless they exist."""
     with clients(lab) as make:
         route53 = make("route53")
         listed = route53.list_hosted_zones()["HostedZones"]

@@ -1,4 +1,4 @@
-"""Sends mail as a stack's users do, and reads the verdicts on it: `./relay lab send`."""
+"""`./relay lab send`: sends mail as a stack's users do, and reads the verdicts on it."""
 
 import re
 import time
@@ -20,7 +20,7 @@ from ops.outputs import Host, Outputs
 def by_login(
     internet: Internet, outputs: Outputs, gateway: Host, port: int, login: str, subject: str
 ) -> Sent:
-    """A mail program on the internet, with a login of the stack's, at a gateway or their name."""
+    """Send as a mail program on the internet, with a login, by a gateway or the shared name."""
     started = time.time()
     address = gateway.address or internet.resolve(gateway.name)[0]
     with internet.connect(gateway.name, address, port) as session:
@@ -34,7 +34,7 @@ def by_login(
 def by_each_way(internet: Internet, outputs: Outputs) -> list[Sent]:
     """Send by the first client's shell, and by the first login on 587 and on 465.
 
-    LabError for a step that fails, with its host, and if all that could take mail have no power.
+    LabError for a step that fails, with its host, and if no gateway that takes mail has power.
     """
     lab, sent = internet.lab, list[Sent]()
     gateway = _taking(lab, outputs)
@@ -65,14 +65,14 @@ def _taking(lab: Lab, outputs: Outputs) -> Host:
 
 
 def closed(target: LabTarget, outputs: Outputs) -> str:
-    """That nothing gets out, and what to type; "" if the way out is open."""
+    """The message that outbound port 25 is blocked, with the remedy; "" if mail can leave."""
     if outputs.smarthost or not region.port_25_is_blocked(target.lab):
         return ""
     return f"port 25 out is blocked and the stack has no smarthost: {target.opens_port_25} opens it"
 
 
 def awaited(target: LabTarget, sent: Sent, outputs: Outputs, seconds: float) -> Message:
-    """The message in the inbox; LabError if it does not come, with where to look."""
+    """The message in the inbox; LabError, with the next command, if it does not come in time."""
     lab = target.lab
     try:
         return send.arrived(lab, sent, seconds)
@@ -86,7 +86,7 @@ def awaited(target: LabTarget, sent: Sent, outputs: Outputs, seconds: float) -> 
 
 
 def hops(lab: Lab, sent: Sent, message: Message, outputs: Outputs) -> list[str]:
-    """TLS of each hop: its version, and how the sending side verified the receiving side.
+    """The TLS of each hop: its version, and how the client verified the server.
 
     The gateway hides the sessions of its users (smtpd_hide_client_session), so the first hop is
     read from the sender: its session, or the client host's log. Later hops are in Received headers,
@@ -100,7 +100,7 @@ def hops(lab: Lab, sent: Sent, message: Message, outputs: Outputs) -> list[str]:
 
 
 def _log_level(lab: Lab, host: Host, peer: str) -> str:
-    """The last TLS session of a host with a peer, by its log, such as "TLSv1.3 verified"."""
+    """A host's last TLS session with a peer, such as "TLSv1.3 verified", from its log; or ""."""
     log = access.run(lab, host.instance_id, "cat", "/var/log/mail.log").stdout
     pattern = (
         rf"(\w+) TLS connection (?:established|reused) to {re.escape(peer)}\[.*?: (TLS[v.\d]+)"
@@ -110,7 +110,7 @@ def _log_level(lab: Lab, host: Host, peer: str) -> str:
 
 
 def report(lab: Lab, sent: Sent, message: Message, outputs: Outputs) -> dict[str, Any]:
-    """One line of `lab send`."""
+    """A row of `lab send`."""
     verdict = message.verdict
     return {
         "from": sent.sender,

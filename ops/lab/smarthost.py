@@ -1,4 +1,4 @@
-"""What the lab plays for a stack with a smarthost: its accounts at the lab's provider."""
+"""The lab's provider for a stack with a smarthost: the stack's accounts there."""
 
 import json
 import secrets
@@ -17,10 +17,10 @@ KEY = f"{PREFIX}smarthost"
 
 
 def open_accounts(lab: Lab) -> None:
-    """Open the accounts that the stack's file has with the lab's provider, if it has any.
+    """Open the accounts with the lab's provider that the stack's file lists, if any.
 
-    Passwords that the file lacks are the provider's to make; they are set as a user sets them. The
-    same account keeps its password while the lab lasts.
+    The provider makes the passwords that the file lacks; they are then set as a user sets them. An
+    account keeps its password while the lab exists.
     """
     config = stack_yaml.config(stack.own_file(lab))
     given = config.get(KEY)
@@ -51,7 +51,7 @@ def open_accounts(lab: Lab) -> None:
 
 
 def _decrypted(lab: Lab) -> Any:
-    """The smarthost's settings with the passwords that the file has: those of an `up` before."""
+    """The smarthost's settings with the passwords in the file, which an earlier `up` has set."""
     result = stack.captured(lab, "config", "--json", "--show-secrets", "--stack", stack.STACK)
     if result.returncode != 0:
         raise StackError((result.stderr or result.stdout).strip())
@@ -59,7 +59,7 @@ def _decrypted(lab: Lab) -> Any:
 
 
 def _senders(settings: Settings, account: Account) -> list[str]:
-    """What the provider lets an account send as: its sender, or what no other account is for."""
+    """The senders that an account may use: its own, or all domains that no other account is for."""
     if account.sender:
         return [account.sender]
     names = [

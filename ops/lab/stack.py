@@ -35,13 +35,13 @@ PASSPHRASE_BYTES = 24
 DEV = PROJECT / "Pulumi.dev.yaml"
 # Pulumi's commands that run the program, which looks its zones up.
 _RUN_THE_PROGRAM = {"up", "update", "preview", "pre", "watch"}
-# What Pulumi writes into a stack file with the first secret.
 _ZONES = "mail-relay:zones"
+# The keys that Pulumi adds to a stack file with the first secret.
 _ENCRYPTED = {"encryptionsalt", "encryptedkey", "secretsprovider"}
 
 
 def work_dir(lab: Lab) -> Path:
-    """Where the copies of the stack's files are."""
+    """The folder of the lab's copies of stack files."""
     return lab.directory / "pulumi"
 
 
@@ -51,7 +51,7 @@ def own_file(lab: Lab) -> Path:
 
 
 def start(lab: Lab) -> None:
-    """Start the lab; its own stack's file outlasts what is cleared away of an interrupted run."""
+    """Start the lab; its own stack's file survives the clean-up after an interrupted run."""
     own = (own_file(lab), lab.directory / "passphrase", _example(lab), _taken(lab))
     kept = {path: path.read_bytes() for path in own if path.exists()}
     try:
@@ -65,7 +65,7 @@ def start(lab: Lab) -> None:
 
 
 def make_place(lab: Lab) -> Path:
-    """The folder of the stacks' files, with the project's own, and the passphrase for secrets."""
+    """Make the folder of the stacks' files, with the project's, and the passphrase for secrets."""
     folder = work_dir(lab)
     folder.mkdir(exist_ok=True)
     (folder / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
@@ -81,7 +81,7 @@ def make_place(lab: Lab) -> Path:
 
 @contextlib.contextmanager
 def alone(lab: Lab) -> Iterator[None]:
-    """One command at a time: two would each make the passphrase, or a zone of the same name."""
+    """Hold the lab's lock: two commands would each make a passphrase, or a zone of one name."""
     with (lab.directory / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,8 +94,8 @@ def alone(lab: Lab) -> Iterator[None]:
 def prepare(lab: Lab, source: Path | None) -> bool:
     """Copy the project's and the stack's files; the user's own are never touched.
 
-    Without a source the lab goes on with the stack's file that it has, and False is returned;
-    StackError if it had one and it is gone.
+    Without a source the lab keeps the stack's file that it has, and False is returned; StackError
+    if that file is gone.
     """
     make_place(lab)
     file = own_file(lab)
@@ -131,12 +131,12 @@ def prepare(lab: Lab, source: Path | None) -> bool:
 
 
 def _shown(file: Path) -> str:
-    """A file as people write it who are in the project's folder."""
+    """The path of a file, relative to the project's folder if it is in it."""
     return str(file.relative_to(PROJECT) if file.is_relative_to(PROJECT) else file)
 
 
 def remember(lab: Lab) -> None:
-    """Keep the settings of the lab's own stack as the lab made them: what differs is an edit."""
+    """Save the settings of the lab's own stack as the lab made them, to detect edits later."""
     _taken(lab).write_text(_settings(own_file(lab)))
 
 
@@ -162,15 +162,15 @@ def _taken(lab: Lab) -> Path:
 
 
 def adapted(lab: Lab, source: Path) -> str:
-    """A stack file as the lab's stack has it; StackError if the lab could not read it."""
+    """The text of a stack file adapted to the lab's stack; StackError if the lab cannot read it."""
     target = own_file(lab)
     given = stack_yaml.content(source)
     text = source.read_text()
-    # the lab's own may be no YAML and no text, by an edit
+    # after an edit, the lab's own file may be neither YAML nor UTF-8
     before = target.read_text(errors="replace") if target.exists() else ""
     kept = re.search(r"^encryptionsalt: (\S+)", before, re.M)
     salt = kept[1] if kept else None
-    # a copy of the lab's own file is read with the lab's own passphrase
+    # a copy of the lab's own file can be decrypted with the lab's passphrase
     own = salt is not None and given.get("encryptionsalt") == salt
     if _ENCRYPTED & set(given) and not own:
         raise StackError(
@@ -179,11 +179,11 @@ def adapted(lab: Lab, source: Path) -> str:
         )
     zones = (given.get("config") or {}).get(_ZONES)
     if by_id := [z for z in zones if isinstance(z, dict)] if isinstance(zones, list) else []:
-        # the lab makes its own, one of each name
+        # the lab makes its own zones, one of each name
         for zone in by_id:
             zone.pop("id", None)
         text = yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
-    if salt and not own:  # the copy's own salt goes with the state
+    if salt and not own:  # keep the lab's salt, which the state needs
         text = f"encryptionsalt: {salt}\n{text}"
     return text
 
@@ -195,9 +195,9 @@ def example_of(lab: Lab) -> str:
 
 
 def make_zones(lab: Lab) -> None:
-    """Make the zones that the lab's stacks need, as their users have them on AWS.
+    """Make the zones that users of the lab's stacks would have on AWS already.
 
-    A file that is wrong is left to the program, which says what is.
+    An invalid file is skipped: the program reports its errors.
     """
     wanted: dict[str, None] = {}
     for file in work_dir(lab).glob("Pulumi.*.yaml"):
@@ -209,7 +209,7 @@ def make_zones(lab: Lab) -> None:
 
 
 def take_laptops_key(lab: Lab, *options: str) -> None:
-    """Let the lab's laptop in by SSH: nothing here has the private half of the user's own key."""
+    """Set the SSH key to the laptop's: the lab does not have the user's private key."""
     arguments = ("config", "set", "--stack", STACK, "--path", "mail-relay:ssh.publicKey")
     result = captured(lab, *arguments, *options, "--", laptop.public_key(lab))
     if result.returncode != 0:
@@ -217,7 +217,7 @@ def take_laptops_key(lab: Lab, *options: str) -> None:
 
 
 def pulumi(lab: Lab, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run Pulumi in the lab; what it shows goes to the terminal unless captured."""
+    """Run Pulumi in the lab; its output goes to the terminal unless captured."""
     return subprocess.run(
         command(lab, *arguments),
         cwd=PROJECT,
@@ -230,7 +230,7 @@ def pulumi(lab: Lab, *arguments: str, capture: bool = False) -> subprocess.Compl
 
 
 def captured(lab: Lab, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    """Run Pulumi in the lab with `text` as its standard input, its two outputs kept apart."""
+    """Run Pulumi in the lab with `text` as standard input; stdout and stderr are separate."""
     return subprocess.run(
         command(lab, *arguments),
         cwd=PROJECT,
@@ -247,7 +247,7 @@ def command(lab: Lab, *arguments: str) -> list[str]:
 
 
 def stacks(lab: Lab) -> list[str]:
-    """The stacks that there are in the lab."""
+    """The names of the lab's stacks."""
     if not (work_dir(lab) / "Pulumi.yaml").exists():
         return []
     result = captured(lab, "stack", "ls", "--json")
@@ -257,10 +257,10 @@ def stacks(lab: Lab) -> list[str]:
 
 
 def settle(lab: Lab) -> bool:
-    """Wait for a Pulumi that still works in the lab, and unlock stacks after one that was killed.
+    """Wait for a Pulumi that still runs in the lab, and remove the locks of killed ones.
 
-    False if one was cut off while it made things of the lab's own stack: then nobody knows what
-    there is.
+    False if the state of the lab's own stack has pending operations: a Pulumi was killed, and
+    resources may be missing from the state.
     """
     for lock in _locks(lab):
         while _held(lock):
@@ -273,23 +273,23 @@ def settle(lab: Lab) -> bool:
 
 
 def at_work(lab: Lab, stack: str = STACK) -> bool:
-    """Whether a Pulumi works on a stack of the lab."""
+    """Whether a Pulumi is running on a stack of the lab."""
     return any(lock.parent.name == stack and _held(lock) for lock in _locks(lab))
 
 
 def cut_off(lab: Lab) -> bool:
-    """Whether the last Pulumi on the lab's own stack was killed, and left its lock."""
+    """Whether the lab's own stack has the lock of a Pulumi that was killed."""
     locks = [lock for lock in _locks(lab) if lock.parent.name == STACK]
     return any(not _held(lock) and lock.exists() for lock in locks)
 
 
 def _locks(lab: Lab) -> list[Path]:
-    """Pulumi's locks, each in a folder of its stack's name."""
+    """The lock files of Pulumi, each in a folder of its stack's name."""
     return [*(lab.directory / "pulumi-home" / "state" / ".pulumi" / "locks").rglob("*.json")]
 
 
 def _held(lock: Path) -> bool:
-    """Whether the lock is there and its Pulumi lives."""
+    """Whether the lock exists and its Pulumi is running."""
     try:
         pid = json.loads(lock.read_text())["pid"]
         return b"pulumi" in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -305,7 +305,7 @@ def outputs(lab: Lab, stack: str = STACK) -> Outputs | None:
     result = captured(lab, *arguments)
     if result.returncode != 0:
         said = (result.stderr or result.stdout).strip()
-        if "no stack named" in said:  # an `up` was cut off before it began
+        if "no stack named" in said:  # an `up` was killed before it made the stack
             return None
         raise StackError(said)
     found = json.loads(result.stdout)
@@ -313,7 +313,7 @@ def outputs(lab: Lab, stack: str = STACK) -> Outputs | None:
 
 
 def main() -> int:
-    """Inside the lab's namespace: `pulumi ARGS`; the zones are there whoever edited the file."""
+    """Run `pulumi ARGS` inside the lab's namespace; first make zones that an edit has added."""
     lab = Lab(sys.argv[1])
     home = lab.directory / "pulumi-home"
     plugins.install(home)
@@ -330,7 +330,7 @@ def main() -> int:
         env={
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(lab.directory / "passphrase"),
             **region.environment(lab),
-            # the lab's own unless --stack is given: `pulumi stack rm` of another one selects none
+            # the default stack, always: after `pulumi stack rm` of another one none is selected
             "PULUMI_STACK": STACK,
             "AWS_CA_BUNDLE": os.environ.get("AWS_CA_BUNDLE", ""),
         },

@@ -54,7 +54,7 @@ class LabTarget(Target):
         return lab if self.stack == stack.STACK else f"--stack {self.stack} {lab}"
 
     def typed(self, words: str) -> str:
-        """Without --stack for the lab's own, which `./relay pulumi` means by itself."""
+        """A Pulumi command; without --stack for the lab's own stack, `./relay pulumi`'s default."""
         if self.stack == stack.STACK:
             return f"{self.command} {words}"
         return super().typed(words)
@@ -85,7 +85,7 @@ class LabTarget(Target):
 
     @contextmanager
     def account(self, provider: Mapping[str, Any] | None = None) -> Iterator[Clients]:
-        """The region takes any credentials; this thread is on the lab's internet meanwhile."""
+        """The region takes any credentials; in the block this thread is on the lab's internet."""
         with region.clients(self.lab) as client:
             yield client
 
@@ -95,7 +95,7 @@ class LabTarget(Target):
             yield lambda service, _: region.client(self.lab, service)
 
     def internet(self, root: str | None = None) -> Internet:
-        """Each question and connection goes out from a computer on the lab's internet."""
+        """Each query and connection goes out from a computer on the lab's internet."""
         place = f"{self.lab.namespace}-probe"
 
         def from_there(address: str, port: int) -> socket.socket:
@@ -109,7 +109,7 @@ class LabTarget(Target):
         return _Https(self.lab, host, seconds)
 
     def down(self, host: Host) -> Down | None:
-        """Of a host without power the lab knows before EC2's status checks do."""
+        """The reason that a host is down; the lab knows a power cut before EC2's checks show it."""
         try:
             said = power.without(self.lab).get(host.name)
         except NotRunning:
@@ -154,7 +154,7 @@ class LabTarget(Target):
             stack.make_place(self.lab)
 
     def adapted(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Without the id of a zone of another account; the lab's laptop is let in by SSH."""
+        """Without the zone id of another account, and with the SSH key of the lab's laptop."""
         found = dict(config)
         if delegation := config.get(f"{PREFIX}delegation"):
             kept = {key: value for key, value in delegation.items() if key != "parentId"}
@@ -165,7 +165,7 @@ class LabTarget(Target):
 
     @contextmanager
     def reviewed(self, given: Path | None) -> Iterator[Path]:
-        """One that is given, as `lab up` would take it."""
+        """The lab's own file, or a copy of `given`, adapted as `lab up` would."""
         if given is None:
             yield self.file
             return
@@ -184,7 +184,7 @@ class LabTarget(Target):
 
 
 class _LabNames:
-    """DNS as a computer on the lab's internet sees it, wherever this thread is."""
+    """DNS queries from a computer on the lab's internet, whatever namespace this thread is in."""
 
     def __init__(self, place: str, dns: Dns) -> None:
         self._place, self._dns = place, dns
@@ -204,7 +204,7 @@ class _LabNames:
 
 @dataclass(frozen=True)
 class _Inbox:
-    """The lab's provider, which keeps its verdicts."""
+    """The lab's receiving provider, which stores its verdicts."""
 
     lab: Lab
     domain: str = inbox.DOMAIN
@@ -224,7 +224,7 @@ class _Inbox:
 
 
 class _Https(http.client.HTTPSConnection):
-    """HTTPS with what the lab plays, under its true name."""
+    """HTTPS with a service that the lab simulates, by its real name."""
 
     def __init__(self, lab: Lab, host: str, seconds: float) -> None:
         self._lab = lab
@@ -239,7 +239,7 @@ class _Https(http.client.HTTPSConnection):
 
 
 def lab_of(name: str) -> Lab:
-    """The lab that an option names."""
+    """The lab that an option names; BadParameter if the name is invalid."""
     try:
         return Lab(name)
     except ValueError as error:
@@ -253,12 +253,12 @@ def labs() -> list[str]:
 
 
 def not_up(name: str, start: str = "") -> str:
-    """That a lab is not up, and what starts it; with the labs that are."""
+    """The message that a lab is not up, with the command that starts it and the labs that are."""
     return f"the lab {name} is not up: {start or f'./relay lab up --lab {name}'}{up_here(name)}"
 
 
 def up_here(name: str) -> str:
-    """What is said after a name if other labs are up, or ""."""
+    """A hint to the other labs that are up, or ""."""
     others = [f"--lab {other}" for other in labs() if other != name]
     return f" (up here: {', '.join(others)})" if others else ""
 

@@ -20,7 +20,7 @@ from ops.settle.settle import settle
 from ops.terminal import notes, step
 from settings import Settings
 
-NAMED = 8  # resources that changed are named up to this number, and counted beyond
+NAMED = 8  # up to this number, changed resources are named; more are counted
 
 
 def source(example: str | None, file: Path | None) -> Path | None:
@@ -39,9 +39,9 @@ def source(example: str | None, file: Path | None) -> Path | None:
 
 
 def start(lab: Lab, source: Path | None) -> None:
-    """Start the lab, or go on with one whose last `pulumi` was cut off.
+    """Start the lab; if it is up and its last `pulumi` was killed, settle its stack first.
 
-    StackError before that if the lab could not take the stack file.
+    StackError, before anything is started, if the lab cannot use the stack file.
     """
     is_up = control.running(lab)
     if source or not stack.own_file(lab).exists():
@@ -54,7 +54,7 @@ def start(lab: Lab, source: Path | None) -> None:
 
 @contextmanager
 def in_time() -> Iterator[None]:
-    """What of the lab's own does not come in time is its user's to hear: LabError."""
+    """Raise a TimeoutError of the lab's own parts as LabError, which the user sees."""
     try:
         yield
     except TimeoutError as error:
@@ -67,9 +67,9 @@ def apply(
     block_port_25: bool | None = None,
     kernels: Sequence[str] = (),
 ) -> Outputs:
-    """Copy the stack file, `pulumi up`; gives the outputs once all hosts serve.
+    """Copy the stack file and run `pulumi up`; return the outputs once all hosts serve.
 
-    Without a `source` the lab goes on with the file that it has.
+    Without a `source` the lab keeps the file that it has.
     """
     is_new = stack.prepare(lab, source)
     target = LabTarget(stack.STACK, lab)
@@ -95,9 +95,9 @@ def apply(
 
 
 def _set_port_25(target: LabTarget, block: bool | None, settings: Settings, is_new: bool) -> str:
-    """Block port 25 out or open it; what is said of it at the end, or "".
+    """Block outbound port 25 or open it; return a message for the end, or "".
 
-    Unless an option or a new stack file says otherwise, one that is blocked stays so.
+    If it is blocked, it stays blocked unless an option or a new stack file decides otherwise.
     """
     before, has_smarthost = region.port_25_is_blocked(target.lab), settings.smarthost is not None
     blocked = has_smarthost or (before and not is_new) if block is None else block
@@ -109,13 +109,13 @@ def _set_port_25(target: LabTarget, block: bool | None, settings: Settings, is_n
 
 
 class Progress:
-    """What `pulumi up` tells, line by line: the hosts' progress, and in the end what changed."""
+    """The output of `pulumi up`, line by line: the hosts' progress, and a summary of changes."""
 
     def __init__(self) -> None:
         self.changed: dict[str, str] = {}
 
     def shown(self, line: str) -> str:
-        """The progress of a host in a line of `pulumi up`, or ""; the result shows all else."""
+        """The progress of a host in a line of `pulumi up`, or ""; changes go to the summary."""
         if done := re.match(r" *[-+~]+ +\S+ (\S+) (created|updated|replaced|deleted) \(", line):
             self.changed[done[1]] = done[2]
         found = re.search(r"\([\d.]+s\) .*?((?:[a-z0-9-]+\.)+[a-z0-9-]+: .+)", line)

@@ -1,7 +1,7 @@
 """The AWS types of the stack, a row each, in an order in which they can be removed.
 
 The lab's plug-in makes them (lab/provider), `leftovers` lists those with tags, `settle` looks up
-what was begun, and the policy `tagged` holds them to their tags.
+interrupted creations, and the policy `tagged` requires their tags.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,9 +23,9 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Listed:
-    """How EC2 lists a type by tags, its field names, its price, and the command to remove one.
+    """EC2's listing of a type by tags: the call, field names, the price, the command to remove one.
 
-    `operation` is boto3's, `key` names the list in its answer, `id` each one's id.
+    `operation` is boto3's, `key` is the list's key in the answer, `id` that of an item's id.
     """
 
     what: str
@@ -39,10 +39,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class AwsType:
-    """A type: whether it has the stack's tags, and how an interrupted creation is found.
+    """A type: whether it has the stack's tags, and how to find an interrupted creation.
 
-    By its tags, where EC2's ids of the type begin with `prefix`, else by `begun`. With neither, to
-    make it again is the same call as to make it.
+    That is found by its tags if EC2's ids of the type begin with `prefix`, else by `begun`. A type
+    with neither needs no search: its creation can be repeated.
     """
 
     tagged: bool = False
@@ -156,7 +156,7 @@ _ROUTE_TABLE = Listed(
 )
 _VPC = Listed("VPC", "describe_vpcs", "Vpcs", "VpcId", _free("five in a region"), _delete("vpc"))
 
-# By Pulumi's token. The stack makes no NAT gateways and no snapshots, but others tag theirs as its.
+# By Pulumi's token. The stack makes no NAT gateways or snapshots, but others' may have its tags.
 TYPES = {
     "aws:lb/loadBalancer:LoadBalancer": AwsType(tagged=True, begun=begun.balancer),
     "aws:lb/targetGroup:TargetGroup": AwsType(tagged=True, begun=begun.target_group),

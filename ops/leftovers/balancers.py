@@ -5,12 +5,12 @@ from typing import Any
 
 from ops.leftovers.left import Left, monthly
 
-BALANCER = 16.43  # USD a month of 730 hours, us-east-1, 2026, without what passes
-AT_ONCE = 20  # DescribeTags takes so many
+BALANCER = 16.43  # USD a month of 730 hours, us-east-1, 2026, without traffic
+AT_ONCE = 20  # the most ARNs of DescribeTags
 
 
 def find(elbv2: Any, tags: Mapping[str, str]) -> Iterator[Left]:
-    """A load balancer goes with its listeners, and before its target groups."""
+    """Load balancers, which are deleted with their listeners, before their target groups."""
     for page in elbv2.get_paginator("describe_load_balancers").paginate():
         names = {one["LoadBalancerArn"]: one["LoadBalancerName"] for one in page["LoadBalancers"]}
         for arn in _tagged(elbv2, [*names], tags):

@@ -1,7 +1,8 @@
 """The id of a resource whose creation was interrupted, looked up by its inputs.
 
-Each gives the ids of what is certainly the stack's own: it has a name that Pulumi chose, or is the
-very part of something of the stack that was to be made. What is not there may be a ClientError.
+Each function returns ids of resources that are certainly the stack's: they have a name that Pulumi
+chose, the stack's tags or all its values, or are a part of another resource of the stack. It may
+raise ClientError if the resource does not exist.
 """
 
 import zlib
@@ -11,7 +12,7 @@ from typing import Any
 Client = Callable[[str], Any]
 Inputs = Mapping[str, Any]
 Finder = Callable[[Client, Inputs], Iterator[str]]
-# Route53's most record sets at once (ListResourceRecordSets); a name may have many answers.
+# The most record sets of a page (ListResourceRecordSets): a name may have many multivalue answers.
 PAGE = "300"
 
 
@@ -56,7 +57,7 @@ def bucket(client: Client, inputs: Inputs) -> Iterator[str]:
 
 
 def pointer(client: Client, inputs: Inputs) -> Iterator[str]:
-    # still pending, it keeps the address from being released like one that is there
+    # a pending reverse name also keeps the address from being released
     arguments = {"AllocationIds": [inputs["allocationId"]], "Attribute": "domain-name"}
     for found in client("ec2").describe_addresses_attribute(**arguments)["Addresses"]:
         if found.get("PtrRecord") or found.get("PtrRecordUpdate"):
@@ -73,7 +74,7 @@ def route(client: Client, inputs: Inputs) -> Iterator[str]:
     destination = inputs["destinationCidrBlock"]
     for route in _table(client, inputs)["Routes"]:
         if route.get("DestinationCidrBlock") == destination:
-            # the provider's own: vpc_route.go, routeCreateID
+            # the id that the provider makes: vpc_route.go, routeCreateID
             yield f"r-{inputs['routeTableId']}{zlib.crc32(destination.encode())}"
 
 
@@ -88,7 +89,7 @@ def attachment(client: Client, inputs: Inputs) -> Iterator[str]:
     for found in client("ec2").describe_volumes(VolumeIds=[volume])["Volumes"]:
         for attachment in found.get("Attachments", []):
             if (attachment["InstanceId"], attachment["Device"]) == (instance, device):
-                # the provider's own: ebs_volume_attachment.go, volumeAttachmentID
+                # the id that the provider makes: ebs_volume_attachment.go, volumeAttachmentID
                 text = f"{device}-{instance}-{volume}-"
                 yield f"vai-{zlib.crc32(text.encode())}"
 
@@ -103,7 +104,7 @@ def rule(egress: bool) -> Finder:
     def found(client: Client, inputs: Inputs) -> Iterator[str]:
         peer = inputs.get("cidrIpv4") or inputs.get("referencedSecurityGroupId")
         protocol = inputs["ipProtocol"]
-        # of all protocols, a rule has no ports
+        # a rule for all protocols has no ports
         ports = (None, None) if protocol == "-1" else (inputs["fromPort"], inputs["toPort"])
         for rule in group_rules(client, inputs):
             theirs = rule.get("CidrIpv4") or rule.get("ReferencedGroupInfo", {}).get("GroupId")
@@ -124,7 +125,7 @@ def zone(client: Client, inputs: Inputs) -> Iterator[str]:
 
 
 def health_check(client: Client, inputs: Inputs) -> Iterator[str]:
-    """One of the stack's own address and port, with its tags or, if it was cut off there, none."""
+    """Health checks of the stack's address and port, with its tags or, if interrupted, none."""
     route53 = client("route53")
     for page in route53.get_paginator("list_health_checks").paginate():
         for check in page["HealthChecks"]:
@@ -158,9 +159,9 @@ def listener(client: Client, inputs: Inputs) -> Iterator[str]:
 
 
 def record(client: Client, inputs: Inputs) -> Iterator[str]:
-    """Only a record with our values: the name may have a record of somebody else.
+    """A record set with our values: with others it may be somebody else's.
 
-    Of several answers of a name it is the one with our identifier.
+    Of multivalue answers it is the one with our set identifier.
     """
     zone, name, kind = inputs["zoneId"], inputs["name"], inputs["type"]
     identifier = inputs.get("setIdentifier")
@@ -180,5 +181,5 @@ def record(client: Client, inputs: Inputs) -> Iterator[str]:
 
 
 def _plain(name: str) -> str:
-    """What an alias leads to: Route53 adds a dot, and its console "dualstack." to a balancer's."""
+    """An alias's target without Route53's final dot and the "dualstack." of its console."""
     return name.rstrip(".").lower().removeprefix("dualstack.")

@@ -47,7 +47,7 @@ def command(
 
 
 def _state(chosen: Target) -> list[str]:
-    """The ids in the state; none if the stack has been removed from the backend."""
+    """The ids in the state; none if the backend no longer has the stack."""
     try:
         exported = chosen.pulumi("stack", "export")
         if works := chosen.under_way(exported):

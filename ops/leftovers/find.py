@@ -1,4 +1,4 @@
-"""All that belongs to a stack in an account, by tags and names."""
+"""All resources of a stack in an account, by tags and names."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +40,7 @@ def find(stack: Stack) -> Iterator[Left]:
 def owned(
     project: str, stack: str, client: Callable[[str], Any], hosts: Sequence[str] = ()
 ) -> Iterator[Left]:
-    """Resources that have a stack's tags or name, whatever the stack's settings."""
+    """Resources with a stack's tags or a name made from the stack's, whatever its settings."""
     tags = owner_tags(project, stack)
     yield from balancers.find(client("elbv2"), tags)
     yield from network.find(client("ec2"), tags, hosts)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Left:
     """A resource that belongs to a stack by its tags or its name.
 
-    `id` is as Pulumi's state has it; `cost` says what it costs a month in us-east-1 (2026) or what
-    it keeps from others; `remove` is a command of AWS's own tool.
+    `id` is the id in Pulumi's state; `cost` is the price a month in us-east-1 (2026), and what else
+    it blocks or holds; `remove` is a command of AWS's own tool.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""EC2: what has the stack's tags, in an order in which it can be removed."""
+"""EC2: resources with the stack's tags, in an order in which they can be removed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ ENDED = ("terminated", "shutting-down", "deleted", "deleting")
 
 
 def find(ec2: Any, tags: Mapping[str, str], hosts: Sequence[str]) -> Iterator[Left]:
-    """What has all of the tags, and the addresses whose reverse name is one of the hosts'."""
+    """Resources with all the tags, and addresses whose reverse name is a host's."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
     for token, row in TYPES.items():
         if row.listed:
@@ -46,7 +46,7 @@ def _addresses(ec2: Any, tags: Mapping[str, str], hosts: Sequence[str]) -> Itera
         steps = []
         if association := item.get("AssociationId"):
             steps.append(f"aws ec2 disassociate-address --association-id {association}")
-        if pointer:  # an address with a reverse name is not released
+        if pointer:  # an address with a reverse name cannot be released
             reset = "aws ec2 reset-address-attribute --attribute domain-name"
             steps.append(f"{reset} --allocation-id {identity}")
         steps.append(f"aws ec2 release-address --allocation-id {identity}")

@@ -1,7 +1,7 @@
-"""Route53: record sets that the stack's settings make, as far as their values show it.
+"""Route53: record sets of the stack's settings, if their values show that they are the stack's.
 
-Records have no tags. One that somebody else may have put there, such as another provider's MX or
-SPF, is not the stack's and is not listed.
+Records have no tags. One that may be somebody else's, such as another provider's MX or SPF, is not
+listed.
 """
 
 import json
@@ -16,15 +16,15 @@ from ops.leftovers.left import Left, monthly
 from settings import Settings, published
 
 ZONE, HEALTH_CHECK = 0.50, 0.50  # USD a month, 2026
-TAGS_AT_ONCE = 10  # resources that one call tells the tags of (ListTagsForResources)
-# A record set whose values are None where only an `up` knew them.
+TAGS_AT_ONCE = 10  # the most resources of a call (ListTagsForResources)
+# A record set; values that only an `up` knew are None.
 Wanted = RecordSet[str | None]
 
 
 def looked_for(settings: Settings) -> list[Wanted]:
-    """What the settings make, and what they made before a client or a domain was changed.
+    """The record sets of the settings, and those of settings before a change.
 
-    A client may have had a public address before, and a domain may have taken mail.
+    A client may have had a public address, and a domain may have received mail.
     """
     found = published.stack(settings)
     for gateway in settings.gateways:
@@ -41,9 +41,9 @@ def looked_for(settings: Settings) -> list[Wanted]:
 
 
 def is_ours(wanted: Wanted, values: Sequence[str]) -> bool:
-    """Whether the values that a zone holds at this name and type show the stack's hand.
+    """Whether the values that a zone has at this name and type are the stack's.
 
-    Whatever is at the name of a host or of a selector does.
+    Any values are, for an A record or a DKIM key, or if only an `up` knew the wanted value.
     """
     first = wanted.values[0]
     if first is None or wanted.kind == "A" or first == dkim.REVOKED:
@@ -55,12 +55,12 @@ def is_ours(wanted: Wanted, values: Sequence[str]) -> bool:
 
 
 def _plain(text: str) -> str:
-    """The values without addresses: a released address of the stack is not known any more."""
+    """An SPF policy without addresses, since those that the stack has released are unknown."""
     return re.sub(r"ip4:[\d.]+", "ip4:", text)
 
 
 def find(route53: Any, settings: Settings, aliases: Sequence[str] = ()) -> Iterator[Left]:
-    """The record sets that the stack makes in the user's zones; `aliases` are those of CNAMEs."""
+    """The stack's record sets in the user's zones; `aliases` are names of CNAMEs, of any value."""
     wanted = looked_for(settings)
     wanted += [Wanted(alias, "CNAME", records.TTL, (None,)) for alias in aliases]
     names = set(settings.hosted_zones)
@@ -75,7 +75,7 @@ def find(route53: Any, settings: Settings, aliases: Sequence[str] = ()) -> Itera
 
 
 def health_checks(route53: Any, tags: Mapping[str, str]) -> Iterator[Left]:
-    """Those of gateways by their tags; a record that still names one answers without it."""
+    """Health checks with the tags; a record that refers to a deleted one is answered without it."""
     found = {
         check["Id"]: check["HealthCheckConfig"]
         for page in route53.get_paginator("list_health_checks").paginate()
@@ -94,7 +94,7 @@ def health_checks(route53: Any, tags: Mapping[str, str]) -> Iterator[Left]:
 
 
 def zones(route53: Any, tags: Mapping[str, str]) -> Iterator[Left]:
-    """The zones that the stack made itself, each after the records in it."""
+    """The zones with the stack's tags, each after its record sets."""
     for zone in _zones(route53):
         name, identity = zone["Name"].rstrip("."), zone["Id"].rpartition("/")[2]
         if _tagged(route53, identity, tags):

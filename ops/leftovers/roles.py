@@ -8,12 +8,12 @@ from botocore.exceptions import ClientError
 
 from ops.leftovers.left import Left
 
-# Roles cannot be listed by tag: Pulumi ends its names so, and only theirs are asked about.
+# Roles cannot be listed by tag: only those with Pulumi's random suffix are asked for their tags.
 PULUMI_NAME = re.compile(r".+-[0-9a-f]{7}")
 
 
 def roles(iam: Any, tags: Mapping[str, str]) -> Iterator[Left]:
-    """Instance profiles first: a role in one cannot be deleted."""
+    """Instance profiles, then roles: a role in a profile cannot be deleted."""
     for page in iam.get_paginator("list_instance_profiles").paginate():
         for name in _likely(page["InstanceProfiles"], "InstanceProfileName"):
             found = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
@@ -39,7 +39,7 @@ def roles(iam: Any, tags: Mapping[str, str]) -> Iterator[Left]:
 
 
 def users(iam: Any, tags: Mapping[str, str]) -> Iterator[Left]:
-    """The user whose key is the login of Amazon SES."""
+    """The IAM user whose access key is the login for Amazon SES."""
     for page in iam.get_paginator("list_users").paginate():
         for name in _likely(page["Users"], "UserName"):
             if _has({"Tags": iam.list_user_tags(UserName=name)["Tags"]}, tags):
@@ -66,7 +66,7 @@ def _has(item: Mapping[str, Any], tags: Mapping[str, str]) -> bool:
 
 
 def bucket(s3: Any, name: str) -> Iterator[Left]:
-    """The bucket of the tables."""
+    """The tables' bucket, if it exists."""
     try:
         s3.head_bucket(Bucket=name)
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Amazon SES: domains that are identities, by their tags."""
+"""Amazon SES: the identities of domains, by their tags."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from ops.leftovers.left import Left
 def identities(
     sesv2: Any, tags: Mapping[str, str], domains: Sequence[str]
 ) -> Iterator[tuple[Left, list[str]]]:
-    """Each identity with the names of its DKIM records."""
+    """Each identity, with the names of its DKIM records."""
     for domain in domains:
         try:
             found = sesv2.get_email_identity(EmailIdentity=domain)

@@ -1,1 +1,1 @@
-"""What a change means for mail, from a preview and the settings before and after it."""
+"""The effects of a change on mail, from a preview and the settings before and after it."""

@@ -1,4 +1,4 @@
-"""Which ports are opened and closed."""
+"""The ports that a change opens and closes."""
 
 from collections.abc import Iterator
 
@@ -12,14 +12,14 @@ Way = tuple[str, str, str]  # protocol, port, network
 
 
 def ways(change: Change, when: str, kind: str = "SecurityGroupIngressRule") -> set[Way]:
-    """What is open before or after the change, over all hosts."""
+    """The ports open before or after the change, over all hosts."""
     found: set[Way] = set()
     groups = [step.name for step in change.preview.of("SecurityGroup") if step.op == "delete"]
     for step in change.preview.of(kind):
         if step.op == "delete" and any(step.name.startswith(f"{group}-") for group in groups):
-            continue  # it goes with the last host of its group, and is closed for nobody
+            continue  # deleted with its group, which no host uses any more
         if step.name.startswith(f"{NAME}-out-"):
-            continue  # what a load balancer sends to gateways
+            continue  # from the load balancer to gateways
         if rule := step.before if when == "before" else step.after:
             first, last = (f"{rule.get(key, '')}" for key in ("fromPort", "toPort"))
             port = first if first == last else f"{first} to {last}"
@@ -30,7 +30,7 @@ def ways(change: Change, when: str, kind: str = "SecurityGroupIngressRule") -> s
 
 
 def opened_ssh(change: Change) -> list[str]:
-    """Networks that SSH is newly open to."""
+    """The networks that the change opens SSH to."""
     more = ways(change, "after") - ways(change, "before")
     return sorted(network for _, port, network in more if port == SSH and network != OURS)
 

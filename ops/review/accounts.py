@@ -8,7 +8,7 @@ from settings import Account, Login, Settings, Smarthost
 
 
 def sentences(change: Change) -> Iterator[str]:
-    """Which logins, senders and forwards are added, changed and removed."""
+    """The logins, senders and forwards that are added, changed and removed."""
     if change.settings_compare:
         yield from _logins(change)
         yield from _clients(change)

@@ -9,9 +9,9 @@ from settings import Settings
 
 @dataclass(frozen=True)
 class Change:
-    """What a preview would do, and the settings before and after it.
+    """The steps of a preview, and the settings before and after it.
 
-    `start` is None where nothing is up yet, and where the settings before are not to be had.
+    `start` is None if nothing is up yet, or if the settings before cannot be read.
     """
 
     preview: Preview
@@ -25,7 +25,7 @@ class Change:
 
     @property
     def after(self) -> Settings:
-        """The settings that it leads to."""
+        """The settings after the change."""
         return self.end.settings
 
     @property
@@ -40,7 +40,7 @@ class Change:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The public addresses that stay, by host, as far as the state knows them."""
+        """The public addresses that stay, by host, as far as the state has them."""
         kept = [step for step in self.preview.of("Eip") if step.stays and step.outputs]
         return {
             s.name: s.outputs["publicIp"] for s in kept if s.outputs and "publicIp" in s.outputs
@@ -55,7 +55,7 @@ class Change:
 
     @property
     def domains(self) -> dict[str, str]:
-        """What is done to each domain, by the settings where a preview that fails does not say."""
+        """The operation on each domain; if the preview fails, as the settings show it."""
         found = {step.name: step.op for step in self.preview.of("MailDomain")}
         before, after = (
             {domain.name for domain in s.mail_domains} if s else set()
@@ -67,7 +67,7 @@ class Change:
         return dict(sorted({**known, **found}.items()))
 
     def host(self, name: str) -> str:
-        """What a host is, with its name."""
+        """A host's kind and name."""
         known = [s for s in (self.before, self.after) if s]
         if name in {gateway.name for s in known for gateway in s.gateways}:
             return f"gateway {name}"
@@ -75,5 +75,5 @@ class Change:
         return f"{'private client host' if private else 'client host'} {name}"
 
     def identity(self, kind: str, host: str) -> Step | None:
-        """The step of a part of a host's identity, such as its Eip; None if it has none."""
+        """The step of a resource of a host's identity, such as its Eip; None if it has none."""
         return next((s for s in self.preview.of(kind) if s.name == host), None)

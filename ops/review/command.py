@@ -83,13 +83,13 @@ def _start(about: Target, base: str | None) -> tuple[snapshots.Snapshot | None, 
 
 
 def _verified(about: Target, change: Change) -> dict[str, bool]:
-    """Whether mail passes now, of the domains whose policy is tightened."""
+    """For each domain whose DMARC policy is tightened, whether its mail passes now."""
     domains = [domain.name for domain, _ in tightened(change)]
     if not domains:
         return {}
     try:
         expectation = about.outputs()
-    except StackError:  # never up, or by an older program
+    except StackError:  # never up, or with an older program's outputs
         return {}
     return passing(expectation, vantage(about, expectation).names, domains)
 

@@ -1,4 +1,4 @@
-"""Hosts that are created, rebuilt, restarted or removed, and what of them is kept."""
+"""Hosts that are created, rebuilt, restarted or removed, and their data that is kept."""
 
 import base64
 import binascii
@@ -18,11 +18,11 @@ from settings import architecture
 REBUILD_SECONDS = 300
 RESTART_SECONDS = 120
 NAMED_FILES = 4
-BOOT = "mail-relay-boot"  # of user data's parts, the one that fetches the set-up object
+BOOT = "mail-relay-boot"  # the part of user data that fetches the set-up object
 
 
 def sentences(change: Change) -> Iterator[str]:
-    """What happens to each host."""
+    """The changes of each host."""
     if change.renamed:
         old, new = change.renamed
         yield (
@@ -46,7 +46,7 @@ def sentences(change: Change) -> Iterator[str]:
 
 
 def _server(change: Change) -> Iterator[str]:
-    """What mail programs and clients connect to, if that changes."""
+    """The name that mail programs and clients connect to, if it changes."""
     yield from _balanced(change)
     new = change.after.submission_name
     old = change.before.submission_name if change.before else new
@@ -61,7 +61,7 @@ def _server(change: Change) -> Iterator[str]:
 
 
 def _balanced(change: Change) -> Iterator[str]:
-    """Whether a load balancer comes, or goes."""
+    """The load balancer, if it is added or removed."""
     after = change.after.submission
     if change.before is None or change.before.submission.load_balancer == after.load_balancer:
         return
@@ -163,12 +163,12 @@ def _images(change: Change, step: Step) -> str:
 
 
 def _files(change: Change, step: Step) -> list[str]:
-    """What differs in a host's set-up: files by their path, parts of user data by their name."""
+    """The differences in a host's set-up: files by path, parts of user data by name."""
     objects = [s for s in change.preview.of("BucketObjectv2") if s.name == f"setup-{step.name}"]
     setup = objects[0] if objects else None
     one = _laid(setup and setup.before) | _given(step.before)
     two = _laid(setup and setup.after) | _given(step.after)
-    # the script that fetches the files differs by their hash alone
+    # BOOT, which has the files' hash, is not compared
     return sorted(k for k in one.keys() | two.keys() if one.get(k) != two.get(k)) or [BOOT]
 
 

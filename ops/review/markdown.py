@@ -1,4 +1,4 @@
-"""Words that every part of the report uses."""
+"""Helpers for Markdown that every part of the report uses."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ NOT_YET = "(known after the update)"
 
 
 def code(text: str | None) -> str:
-    """As Markdown's code; None is a value that is not known yet."""
+    """A text as Markdown code; None is a value that is not known yet."""
     if text is None:
         return NOT_YET
     fence = "``" if "`" in text else "`"
@@ -14,11 +14,11 @@ def code(text: str | None) -> str:
 
 
 def turned(before: str | None, after: str | None) -> str:
-    """A value before and after."""
+    """The text of a value before and after a change."""
     return f"{code(before)} → {code(after)}"
 
 
 def listed(items: Iterable[str]) -> str:
-    """a, b and c."""
+    """The items as "a, b and c"."""
     *most, last = items
     return f"{', '.join(most)} and {last}" if most else last

@@ -1,4 +1,4 @@
-"""Settings that are neither host, domain, login nor forward."""
+"""Changes of settings other than hosts, domains, logins and forwards."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -47,7 +47,7 @@ Path = tuple[str, ...]
 
 
 def sentences(change: Change) -> Iterator[str]:
-    """What changes of the operator, certificates, inbound mail, protection, and all the rest."""
+    """The changes of the operator, inbound mail, certificates, SSH, protection, and all others."""
     if not change.settings_compare or change.before is None:
         return
     before, after = change.before, change.after
@@ -68,14 +68,14 @@ def sentences(change: Change) -> Iterator[str]:
 
 
 def _rest(change: Change) -> Iterator[str]:
-    """Changed settings that no other part of the report covers."""
+    """The changed settings that no other part of the report covers."""
     assert change.start  # there is something to compare
     both = change.start.settings, change.end.settings
-    # the only gateway may be listed or not
+    # the only gateway may be in `gateways` before, and in `gateway` after, or the reverse
     listed = any(settings.listed_gateways for settings in both)
     one, two = (_flat(_given(settings, listed)) for settings in both)
     secret = change.start.secret | change.end.secret
-    # an item's own keys may come and go: limits that were unset
+    # only items in both: a key that is new or gone in one of these, such as a limit, is a change
     in_both = {path[:2] for path in one} & {path[:2] for path in two}
     for path in sorted(one.keys() | two.keys()):
         if one.get(path) == two.get(path) or _is_told(path):
@@ -90,7 +90,7 @@ def _rest(change: Change) -> Iterator[str]:
 
 
 def _given(settings: Settings, listed: bool) -> dict[str, Any]:
-    """The settings; of a login's or a client's own limits those that are set, as others follow."""
+    """The settings; of a login's or client's own limits only those set, as others follow."""
     found = settings.model_dump(by_alias=True)
     if listed and settings.gateway:
         own = {"zone": None, "drain": False}
@@ -114,7 +114,7 @@ def _is_told(path: Path) -> bool:
 
 
 def _flat(value: Any, path: Path = ()) -> dict[Path, Any]:
-    """Values by their path; an item of a list is known by its name or address."""
+    """Values by path; the key of a list's item is its name or address, else its index."""
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, tuple) and all(isinstance(item, dict) for item in value):

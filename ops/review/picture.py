@@ -1,4 +1,4 @@
-"""The mail flow as a Mermaid flowchart, with what changes marked."""
+"""The mail flow as a Mermaid flowchart, with changes marked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ops.review.hosts import is_touched
 from ops.review.preview import SAME
 from settings import MailDomain, Settings
 
-SHOWN, MOST = 10, 30  # of each sort, and of those that change
+SHOWN, MOST = 10, 30  # the most boxes of a sort, and of those that change
 STYLES = """\
   classDef added fill:#d5f5d9,stroke:#1a7f37,color:#1f2328
   classDef changed fill:#fff3c4,stroke:#9a6700,color:#1f2328
@@ -58,7 +58,7 @@ def _gateways(change: Change) -> Iterator[str]:
 
 
 def _way_out(change: Change) -> Iterator[str]:
-    """Straight to the receivers, or by a smarthost."""
+    """The edge from the gateway to the receivers, or to a smarthost and on."""
     before, after = (settings.smarthost for settings in _both(change))
     if after is None:
         yield '  gateway -- "25, DKIM-signed" --> receivers["receivers"]'
@@ -72,7 +72,7 @@ def _way_out(change: Change) -> Iterator[str]:
 def _sort(
     sort: str, plural: str, nodes: list[Node], edge: str, open_: str = '["', close: str = '"]'
 ) -> Iterator[str]:
-    """The boxes of one sort with their edges, those that change first; the rest is one box."""
+    """The boxes of a sort with their edges, those that change first; one box for the rest."""
     marked, others = [n for n in nodes if n.mark], [n for n in nodes if not n.mark]
     room = max(SHOWN, min(len(marked), MOST))
     shown, rest = (marked + others)[:room], (marked + others)[room:]
@@ -97,7 +97,7 @@ def _host_mark(change: Change, name: str) -> str:
 
 
 def _both(change: Change) -> tuple[Settings, Settings]:
-    """The settings before and after; where those before are unknown, nothing is marked by them."""
+    """The settings before and after; unknown ones before are those after, so nothing is marked."""
     if change.before:
         return change.before, change.after
     if change.preview.is_first:
@@ -107,7 +107,7 @@ def _both(change: Change) -> tuple[Settings, Settings]:
 
 
 def _marked(before: dict[str, object], after: dict[str, object]) -> Iterator[tuple[str, str]]:
-    """Names of both with their mark."""
+    """The names in both, each with its mark."""
     for name in dict.fromkeys((*after, *before)):
         if name not in before:
             yield name, "added"

@@ -8,11 +8,11 @@ from typing import Any
 from mail import txt
 from mail.zonefile import RecordSet
 
-# How the engine writes a value that only the update will know.
+# The engine's placeholder of a value that is known only after the update.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 # A record set before or after a change; values that are not known yet are None.
 Planned = RecordSet[str | None]
-# A replacement is three events; these two are parts of the one called "replace".
+# A replacement has three events: these two, and "replace".
 _PARTS = {"create-replacement", "delete-replaced"}
 SAME = "same"
 STAYING = (SAME, "update")
@@ -20,10 +20,10 @@ STAYING = (SAME, "update")
 
 @dataclass(frozen=True)
 class Step:
-    """What happens to one resource; `before` and `after` are its inputs, None where it is not.
+    """The operation on a resource; `before` and `after` are its inputs, None if it does not exist.
 
-    `reasons` are the properties that replace it, `changed` all that differ. Secrets are
-    "[secret]" in both.
+    `reasons` are the properties that force a replacement, `changed` all that differ. Secret inputs
+    are "[secret]".
     """
 
     op: str
@@ -54,7 +54,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Violation:
-    """What a rule of the policy pack found."""
+    """A violation of a rule of the policy pack."""
 
     rule: str
     level: str
@@ -64,7 +64,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Preview:
-    """Every step, unchanged resources too; `errors` are why it failed."""
+    """The steps of a preview, unchanged resources too; `errors` are the reasons that it failed."""
 
     steps: tuple[Step, ...]
     violations: tuple[Violation, ...]
@@ -88,7 +88,7 @@ class Preview:
 
 
 def read(lines: Iterable[str]) -> Preview:
-    """From the events of `pulumi preview --json`, one a line; ValueError if there are none."""
+    """The preview in the events of `pulumi preview --json`, one a line; ValueError without any."""
     steps: dict[str, Step] = {}
     violations: list[Violation] = []
     errors: list[str] = []
@@ -105,7 +105,7 @@ def read(lines: Iterable[str]) -> Preview:
             level = found["enforcementLevel"]
             violations.append(Violation(found["policyName"], level, resource, message))
         elif (found := event.get("diagnosticEvent")) and found["severity"] == "error":
-            # a traceback of the program says less than its first line
+            # without the program's traceback
             errors.append(found["message"].partition("\nTraceback")[0].strip())
     if not count:
         raise ValueError("the preview wrote no events")
@@ -134,7 +134,7 @@ def _step(found: Mapping[str, Any]) -> Step:
 
 
 def _merged(one: Step, two: Step) -> Step:
-    """Two events of one replacement."""
+    """One step from two events of a replacement."""
     return Step(
         one.op,
         one.urn,
@@ -149,7 +149,7 @@ def _merged(one: Step, two: Step) -> Step:
 
 
 def record_set(inputs: Mapping[str, Any] | None) -> Planned | None:
-    """From a record's inputs."""
+    """The record set in a record's inputs, or None without inputs."""
     if inputs is None:
         return None
     kind, given = inputs["type"], inputs.get("records")

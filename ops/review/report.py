@@ -16,13 +16,13 @@ from ops.review.warnings import Warn, warnings
 SIGNS = {"create": "+ create", "delete": "- delete", "update": "~ update", "replace": "± replace"}
 ROWS = 100  # of a list or the table; a comment on GitHub has at most 65,536 characters
 SHOWN = 60  # characters of a value in the table
-IDENTIFIER = re.compile(r"[a-z]+-[0-9a-f]{8,17}")  # AWS's, which say nothing to a reader
-SECRET = "[secret]"  # noqa: S105 (the engine's word in place of one)
+IDENTIFIER = re.compile(r"[a-z]+-[0-9a-f]{8,17}")  # an id of AWS's: meaningless to a reader
+SECRET = "[secret]"  # noqa: S105 (the engine's placeholder of a secret)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a reviewer reads."""
+    """The report for a reviewer."""
 
     stack: str
     sentences: list[str]
@@ -39,7 +39,7 @@ class Report:
         return not self.errors and all(v.level != "mandatory" for v in self.policy)
 
     def json(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as JSON."""
         return asdict(self)
 
 
@@ -106,7 +106,7 @@ def _is_short(value: Any) -> bool:
 
 
 def markdown(found: Report) -> str:
-    """For a pull request; its first line marks the comment, so that it can be found again."""
+    """The report for a pull request; its first line identifies the comment, to find it again."""
     parts = [
         f"<!-- mail-relay review of {found.stack} -->",
         f"## Review of the stack {code(found.stack)}",

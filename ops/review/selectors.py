@@ -42,7 +42,7 @@ def sentences(
     before: Planned | None,
     after: Planned | None,
 ) -> Iterator[str]:
-    """What happens to a selector whose record changes."""
+    """The effect of a change of a selector's record."""
     what = f"elector {selector} of {domain}"
     in_use = published(change, domain, "before")
     signs = [s for s in published(change, domain, "after") if s in in_use]

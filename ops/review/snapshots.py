@@ -1,6 +1,6 @@
-"""The settings that a change starts from, and those that it leads to, with secrets to compare.
+"""The settings before and after a change, with their secrets, which are compared.
 
-Secrets are in the settings here, as they are in the program: nothing of this is printed whole.
+The settings here have secrets in clear, as in the program: never print them as a whole.
 """
 
 import json
@@ -17,16 +17,16 @@ from ops.engine import PROJECT
 from ops.errors import StackError
 from settings import Settings, read
 
-UPDATES = 20  # of the stack's history, looked through for the last one that worked
+UPDATES = 20  # entries of the stack's history that are searched for the last successful one
 
 Pulumi = Callable[..., str]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Settings, and the keys of them that hold a secret.
+    """Settings, and those of their keys that have a secret.
 
-    Without `secrets_read`, secrets are stood in for by others.
+    Without `secrets_read`, the secrets are placeholders.
     """
 
     settings: Settings
@@ -35,13 +35,13 @@ class Snapshot:
 
 
 def of_file(pulumi: Pulumi, file: Path) -> Snapshot:
-    """What a stack file says; SettingsError if it is wrong."""
+    """The settings of a stack file; SettingsError if it is invalid."""
     arguments = ("config", "--json", "--show-secrets", "--config-file", str(file))
     return _snapshot(json.loads(pulumi(*arguments)))
 
 
 def deployed(pulumi: Pulumi) -> Snapshot | None:
-    """What the stack was last brought up with; None if nothing is up."""
+    """The settings of the last successful `up`; None if nothing is up."""
     arguments = ("--json", "--show-secrets", f"--page-size={UPDATES}", "--page=1")
     for entry in json.loads(pulumi("stack", "history", *arguments)):
         if entry["result"] == "succeeded" and entry["kind"] in ("update", "destroy"):
@@ -50,7 +50,7 @@ def deployed(pulumi: Pulumi) -> Snapshot | None:
 
 
 def of_commit(pulumi: Pulumi, reference: str, stack: str) -> Snapshot | None:
-    """What the stack's file said at a commit; None if there was none."""
+    """The settings of the stack's file at a commit; None if it did not exist."""
     name = f"Pulumi.{stack}.yaml"
     _git("rev-parse", "--verify", f"{reference}^{{commit}}")
     if not _git("ls-tree", "--name-only", reference, name):

@@ -1,4 +1,4 @@
-"""What a change means for mail, in sentences."""
+"""The effects of a change on mail, in sentences."""
 
 from ops.review import access, accounts, domains, hosts, other_settings
 from ops.review.change import Change
@@ -7,7 +7,7 @@ TAGS = {"tags", "tagsAll"}
 
 
 def sentences(change: Change) -> list[str]:
-    """The most disturbing first: hosts, domains, accounts, access, other settings."""
+    """The sentences, the most disruptive first: hosts, domains, accounts, access, others."""
     parts = (hosts, domains, accounts, access, other_settings)
     found = [sentence for part in parts for sentence in part.sentences(change)]
     tables = any(s.name.startswith("tables-") for s in change.preview.changes())

@@ -1,4 +1,4 @@
-"""What a person must decide: what cannot be undone, or is safer in another order."""
+"""Warnings for a person to decide on: changes that are irreversible or safer in other order."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ops.review.selectors import published
 from settings import MailDomain, Settings
 from settings.advice import lacks_gateways
 
-# The results of SPF for everybody who is not named, the strictest last.
+# SPF's `all` terms, the strictest last.
 ENDS = ("?all", "~all", "-all")
 
 
@@ -26,10 +26,10 @@ class Warn:
 
 
 def warnings(change: Change, verified: Mapping[str, bool] | None = None) -> list[Warn]:
-    """Everything that a person should decide.
+    """All warnings of a change.
 
-    `verified` says of domains whether their mail passes SPF and DKIM now; of others, only what
-    settings and state say is known.
+    `verified` has, by domain, whether its mail passes SPF and DKIM now; other domains are judged by
+    settings and state alone.
     """
     return [
         *_addresses(change),
@@ -152,7 +152,7 @@ def _selectors(names: list[str]) -> str:
 
 
 def tightened(change: Change) -> Iterator[tuple[MailDomain, MailDomain | None]]:
-    """The domains whose DMARC asks for more than before, and as they were."""
+    """The domains whose DMARC policy becomes stricter, each with its settings before."""
     before = {d.name: d for d in change.before.mail_domains} if change.before else {}
     for domain in change.after.mail_domains if change.settings_compare else ():
         old = before.get(domain.name)
@@ -165,7 +165,7 @@ def _dmarc(change: Change, verified: Mapping[str, bool]) -> Iterator[Warn]:
     for domain, old in tightened(change):
         if verified.get(domain.name):
             continue
-        if old is None and _parked(change, domain):  # nothing is sent that could fail
+        if old is None and _parked(change, domain):  # no mail is sent that could fail
             continue
         asked = f"DMARC of {domain.name} asks receivers to {_asked(domain)} what does not pass"
         if verified.get(domain.name) is False:
@@ -196,21 +196,21 @@ def _dmarc_weakened(change: Change) -> Iterator[Warn]:
 
 
 def _tags(domain: MailDomain) -> str:
-    """What DMARC asks for, without where its reports go."""
+    """The DMARC tags of a domain, except those of reports."""
     given = domain.dmarc.model_dump(exclude={"policy", "reports", "ruf", "fo"}, exclude_none=True)
     return "; ".join(f"{tag}={value}" for tag, value in {"p": domain.dmarc.policy, **given}.items())
 
 
 def _asked(domain: MailDomain) -> str:
-    """The strictest of its policies."""
+    """The strictest of a domain's DMARC policies."""
     given = domain.dmarc
     policies = [policy for policy in (given.policy, given.sp, given.np) if policy]
     return max(policies, key=dmarc.POLICIES.index)
 
 
 def _strictness(domain: MailDomain | None) -> list[tuple[int, int, int]]:
-    """What is asked for the domain, for subdomains that exist and that do not: the policy's level,
-    the share of mail (RFC 7489's `pct`), and how many of SPF and DKIM must align strictly.
+    """The strictness for the domain, its existing and its nonexistent subdomains: the policy's
+    level, the share of mail (RFC 7489's `pct`), and how many of SPF and DKIM must align strictly.
     """
     if domain is None:
         return [(0, 0, 0)] * 3
@@ -242,7 +242,7 @@ def _bounces(change: Change) -> Iterator[Warn]:
 
 
 def _alignment(change: Change) -> Iterator[Warn]:
-    """A warning if the gateway's own mail is no longer aligned with the domain that signs it."""
+    """A warning if the gateway's own mail is no longer aligned with its signing domain."""
     was_aligned = change.before is None or _own_is_aligned(change.before)
     if change.settings_compare and was_aligned and not _own_is_aligned(change.after):
         host, domain = change.after.gateways[0].name, change.after.gateway_domain
@@ -255,7 +255,7 @@ def _alignment(change: Change) -> Iterator[Warn]:
 
 
 def _own_is_aligned(settings: Settings) -> bool:
-    """For receivers of both standards, as far as the stack's own records lead."""
+    """Whether the gateway's own mail is aligned in both standards, by the stack's own records."""
     records = {dmarc.name(d.name): settings.dmarc_record(d) for d in settings.mail_domains}
     domain = settings.gateway_domain
     (given,) = [d.dmarc for d in settings.mail_domains if d.name == domain]
@@ -286,7 +286,7 @@ def _spf(change: Change) -> Iterator[Warn]:
             and old.spf == given
             and _lacks_gateways(change, change.before, old)
         ):
-            continue  # as it was
+            continue  # unchanged
         mail = "refuse what they send" if given.all == "-all" else "take what they send for spam"
         yield Warn(
             "spf-without-gateways",
@@ -296,18 +296,18 @@ def _spf(change: Change) -> Iterator[Warn]:
 
 
 def _lacks_gateways(change: Change, settings: Settings, domain: MailDomain) -> bool:
-    """Also if the SPF has no terms: of a domain that is not parked, somebody may send as it."""
+    """Whether SPF may not name the gateways; without terms it does not, if no smarthost sends."""
     has_none = settings.smarthost is None and not domain.spf.mechanisms
     return has_none or lacks_gateways(settings, domain, change.addresses)
 
 
 def _parked(change: Change, domain: MailDomain) -> bool:
-    """Nobody is meant to send as it: neither by its SPF nor by a login or a client."""
+    """Whether nobody is to send as the domain, by its SPF and by the logins and clients."""
     return not domain.spf.mechanisms and not change.after.senders(domain.name)
 
 
 def _unproven(change: Change, domain: MailDomain, old: MailDomain | None) -> list[str]:
-    """Why the domain's mail may not pass, by its settings and records."""
+    """The reasons that the domain's mail may not pass, by its settings and records."""
     if old is None:
         return ["it is new: no report has shown yet that its mail passes"]
     found = []

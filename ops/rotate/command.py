@@ -27,7 +27,7 @@ DONE = {
 
 @dataclass(frozen=True)
 class Turn:
-    """What a call did for a domain, or waits for; `refused` says why a due step is unsafe."""
+    """The step that a call took for a domain, or that is next; `refused` says why it is unsafe."""
 
     domain: str
     did: str

@@ -1,8 +1,8 @@
-"""Which step of a rotation is due: pure, from the settings and the records in the state.
+"""The next step of a rotation: pure, from the settings and the records in the state.
 
 A domain with one selector gets a second one; hosts switch to it by themselves once the zone's
-servers show it. When no mail can carry a signature by the old one any more, its key is revoked (an
-empty `p=`, RFC 6376, 3.6.1), and after the same time again its record goes.
+servers have it. When no mail in transit can have a signature by the old one, its key is revoked (an
+empty `p=`, RFC 6376, 3.6.1), and after the same time again its record is removed.
 """
 
 import datetime
@@ -15,8 +15,8 @@ from mail import dkim
 from mail.queue import LIFETIME
 from settings import MailDomain
 
-# Mail that was signed just before the switch waits for as long as a queue keeps it: here, and at a
-# receiver that forwards it again. Two days more are margin.
+# Mail that was signed just before the switch may wait for a queue's lifetime, here or at a receiver
+# that forwards it. Two days are margin.
 WAIT = LIFETIME + datetime.timedelta(days=2)
 EVERY = datetime.timedelta(days=180)
 
@@ -34,9 +34,9 @@ class Published:
 
 @dataclass(frozen=True)
 class Step:
-    """The next step of a domain: what is to be done to a selector, and from when on.
+    """The next step of a domain: an operation on a selector, and the time from which it is due.
 
-    `at` is None where the stack is to be brought up first: the last step is not in force yet.
+    `at` is None if an `up` must come first: the last step is not in force yet.
     """
 
     kind: Kind

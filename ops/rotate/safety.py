@@ -1,4 +1,4 @@
-"""Whether an old selector can be given up: found by checks of DNS and hosts, not by its age."""
+"""Whether an old selector can be retired, by checks of DNS and hosts, not by its age."""
 
 import datetime
 
@@ -14,7 +14,7 @@ from ops.verify.world import World
 def objections(
     target: Target, domain: str, newest: str, now: datetime.datetime, wait: datetime.timedelta
 ) -> list[str]:
-    """Why mail could still need the selectors before `newest`; a host without a status is a reason.
+    """Reasons that mail may still need selectors before `newest`; a host without status is one.
 
     `wait` is for how long mail may carry an old selector after the switch.
     """
@@ -44,7 +44,7 @@ def of_signer(
     now: datetime.datetime,
     wait: datetime.timedelta,
 ) -> list[str]:
-    """The reasons in the gateway's own status."""
+    """The reasons in a gateway's status."""
     status = written.status
     if written.seconds > SILENT_SECONDS:
         silent = f"{gateway} has said nothing of itself for {written.seconds / 60:.0f} minutes"
@@ -55,7 +55,7 @@ def of_signer(
         return [f"{old}; it takes {newest} by itself, a minute or two after the `up`: try again"]
     found = []
     if status.tables.problem:
-        # what is installed may not be what the signer has read
+        # the signer may not have read the tables that are installed
         found.append(f"{gateway} has trouble with its tables: {status.tables.problem}")
     since = status.signing_since.get(domain)
     if not since:

@@ -1,1 +1,1 @@
-"""A stack whose `pulumi up` was killed: it is unlocked, and its state is completed."""
+"""Repair of a stack whose `pulumi up` was killed: it is unlocked, and its state is completed."""

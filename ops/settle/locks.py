@@ -11,16 +11,16 @@ from ops.target import Target
 from ops.terminal import notes
 
 _LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at (\S+)")
-# What Pulumi Cloud says of a lock; whose it is, it does not say.
+# Pulumi Cloud's message for a lock, which does not name its holder.
 _BUSY = "Another update is currently in progress"
-# Nothing of ours holds a lock for so long: `up` waits for hosts, two hours at most.
+# The age of a stale lock: `up` waits for a new host for two hours at most.
 _STALE = timedelta(hours=4)
 
 
 def unlocked(target: Target, *arguments: str) -> bool:
-    """Run a command that changes the stack; the lock of a dead `pulumi` is removed for it.
+    """Run a command that changes the stack; the stale lock of a killed `pulumi` is removed first.
 
-    True if there was one. StackError if the lock may be held, and with what the command said.
+    True if there was one. StackError if the lock may be held, or if the command fails.
     """
     try:
         target.operate(*arguments)
@@ -53,5 +53,5 @@ def _stale(host: str, pid: str, made: str) -> bool:
         return True
     except PermissionError:
         return False
-    command = Path(f"/proc/{pid}/cmdline")  # another may have the number by now, where one can see
+    command = Path(f"/proc/{pid}/cmdline")  # if there is /proc: the pid may be reused by now
     return command.exists() and b"pulumi" not in command.read_bytes()

@@ -1,7 +1,7 @@
 """Resources that an interrupted create left in the account.
 
-The state knows that it was begun (a pending operation) and with which inputs; whether the thing
-came to be, and under which id, the account.
+The state has the pending operation, with the inputs; only the account shows whether the resource
+was created, and its id.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,11 +19,11 @@ _GONE = ("NoSuchEntity", "NoSuchHostedZone", "NoSuchBucket", "NotFoundException"
 
 
 def find(client: Client, resource: Mapping[str, Any]) -> list[str]:
-    """The ids under which the account may have a resource, from its type and its inputs.
+    """The ids that a resource may have in the account, from its type and inputs.
 
-    Only what is certainly the stack's own: it has the stack's tags, or a name that Pulumi chose,
-    or is the very part of something of the stack that was to be made. A bucket's settings and
-    objects are not looked up: to make them again is the same call as to make them.
+    Only of resources that are certainly the stack's: they have its tags, a name that Pulumi chose,
+    or all the values, or are a part of another resource of the stack. A bucket's settings and
+    objects are not looked up: their creation can be repeated.
     """
     row, inputs = TYPES.get(resource["type"]), resource.get("inputs", {})
     try:
@@ -50,7 +50,7 @@ def delete_key(client: Client, user: str, key: str) -> bool:
 def close_group(client: Client, group: str) -> None:
     """Remove the default rule of a new security group, which lets everything out.
 
-    The provider does so in a second call (vpc_security_group.go), which may not have been made.
+    The provider removes it in a second call (vpc_security_group.go), which may not have been made.
     """
     for rule in begun.group_rules(client, {"securityGroupId": group}):
         if rule["IsEgress"] and rule["IpProtocol"] == "-1" and rule.get("CidrIpv4") == "0.0.0.0/0":
@@ -75,7 +75,7 @@ def start(client: Client, instance: str) -> bool:
 
 
 def _by_tags(client: Client, inputs: Inputs, prefix: str) -> Iterator[str]:
-    """The resources with its tags whose ids begin with `prefix`."""
+    """The ids of resources with the stack's tags and the name, if they begin with `prefix`."""
     wanted = {key: inputs["tags"][key] for key in ("Project", "Stack", "Name")}
     items = network.find(client("ec2"), wanted, ())
     return (item.id for item in items if item.id.startswith(prefix))

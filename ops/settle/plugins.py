@@ -1,6 +1,6 @@
 """Plug-ins that outlive a killed `pulumi`, and finish the operations that it had started.
 
-The engine's own look after it only every few minutes (sdk/go/common/util/rpcutil, Healthcheck).
+Pulumi's own plug-ins check on it only every few minutes (sdk/go/common/util/rpcutil, Healthcheck).
 """
 
 import os
@@ -18,9 +18,9 @@ _NAMES = (b"pulumi-resource-", b"lab.provider")
 
 
 def end_orphans(project: Path = engine.PROJECT) -> None:
-    """Wait for them, or end them: what they made after the look would not be found.
+    """Wait for orphaned plug-ins, then terminate them: later creations would not be found.
 
-    Those of this project alone, and where there is /proc.
+    Only those of this project, and only if there is /proc.
     """
     if not _left(project, WAIT_SECONDS):
         return
@@ -32,7 +32,7 @@ def end_orphans(project: Path = engine.PROJECT) -> None:
 
 
 def _left(project: Path, seconds: float) -> bool:
-    """Whether there still are some after so long."""
+    """Whether orphans are still there after so many seconds."""
     deadline = time.monotonic() + seconds
     while found := list(_orphans(project)):
         if time.monotonic() > deadline:
@@ -47,7 +47,7 @@ def _orphans(project: Path) -> Iterator[int]:
             command = (folder / "cmdline").read_bytes()
             if not any(name in command for name in _NAMES):
                 continue
-            # after the name, which may hold blanks: state, parent
+            # after the name, which may have spaces: state, parent
             parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
             adopted = parent == "1" or Path("/proc", parent, "comm").read_text() == "systemd\n"
             if adopted and (folder / "cwd").readlink() == project:

@@ -19,7 +19,7 @@ NOTHING = "not made"
 REPEATED = "repeated"
 STARTED = "started"
 LEFT = "left"
-# What each means, for people.
+# The results, explained to people.
 MEANINGS = {
     ADOPTED: "it is in the state now",
     SECOND: "there is one already; the next `pulumi up` deletes it",
@@ -29,7 +29,7 @@ MEANINGS = {
     STARTED: "it had been stopped for a change",
     LEFT: "it is not taken: it may hold mail, or somebody uses it; see ./relay leftovers",
 }
-# of what is settled alone; the outputs are as they were
+# for the settled resources only; the stack's outputs have not changed
 REFRESH = ("refresh", "--yes", "--skip-preview", "--suppress-outputs")
 VOLUME = "aws:ebs/volume:Volume"
 INSTANCE = "aws:ec2/instance:Instance"
@@ -45,14 +45,14 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """Its type and its name, short."""
+        """The resource's type, without its module, and name."""
         kind, _, name = self.urn.rpartition("::")
         return f"{kind.rpartition(':')[2]} {name}"
 
 
 @dataclass
 class Settlement:
-    """What settling a stack did; false if there was nothing to do."""
+    """The result of settling a stack; false if there was nothing to do."""
 
     unlocked: bool = False
     export: str = ""
@@ -62,12 +62,12 @@ class Settlement:
         return self.unlocked or bool(self.export)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The result as JSON."""
         return {**asdict(self), "settled": bool(self)}
 
 
 def keep_export(target: Target, export: dict[str, Any]) -> Path:
-    """Write a state, its secrets encrypted, to a file that only its user can read; its path."""
+    """Write a state, its secrets encrypted, to a file that only its user can read; return it."""
     folder = target.exports
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / f"{target.stack}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
@@ -79,19 +79,19 @@ def keep_export(target: Target, export: dict[str, Any]) -> Path:
 def settle(target: Target) -> Settlement:
     """Add what a killed `pulumi` created to the state, and remove its pending operations.
 
-    Can be repeated, also after it was itself cut off. Raises StackError with what Pulumi said, such
-    as that another `pulumi` works on the stack.
+    Can be repeated, also if it was itself killed. Raises StackError with Pulumi's message, such as
+    that another `pulumi` has the lock.
     """
     done = Settlement()
     export = json.loads(target.pulumi("stack", "export"))
     deployment = export["deployment"]
     if not state.pending(deployment) and not state.unread(deployment):
         return done
-    done.unlocked = unlock(target)  # first: it is refused where another `pulumi` still works
+    done.unlocked = unlock(target)  # first: it fails if another `pulumi` is still running
     end_orphans()
     done.export = str(keep_export(target, export))
     provider = state.provider(deployment)
-    if provider is None:  # killed before there was anything
+    if provider is None:  # killed before any resource was begun
         done.findings = [Finding(NOTHING, r["urn"]) for r in state.pending(deployment)]
         _import(target, export)
         return done
@@ -109,14 +109,14 @@ def settle(target: Target) -> Settlement:
 def unlock(target: Target) -> bool:
     """Remove the lock of a dead `pulumi`; True if there was one."""
     deployment = json.loads(target.pulumi("stack", "export"))["deployment"]
-    # a refresh of nothing: what changes a stack is what meets its lock
+    # a refresh of nothing else: only a command that changes the stack takes its lock
     whole = [r["urn"] for r in state.resources(deployment) if r["type"] == "pulumi:pulumi:Stack"]
     targets = [f"--target={urn}" for urn in whole]
     return unlocked(target, *REFRESH, *targets)
 
 
 def _import(target: Target, export: dict[str, Any]) -> None:
-    """Import it as the state, without pending operations."""
+    """Import an export as the state, without pending operations."""
     deployment = {k: v for k, v in export["deployment"].items() if k != "pending_operations"}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(json.dumps({**export, "deployment": deployment}))
@@ -125,7 +125,7 @@ def _import(target: Target, export: dict[str, Any]) -> None:
 
 
 def _found(deployment: state.Deployment, client: orphans.Client) -> list[Finding]:
-    """What exists of each pending operation's resource; adopted ones are put into the state."""
+    """A finding for each pending operation; resources that exist are put into the state."""
     known = {(r["type"], r.get("id", "")) for r in state.resources(deployment)}
     findings = []
     for resource in state.pending(deployment, "creating"):
@@ -151,7 +151,7 @@ def _adopt(deployment: state.Deployment, resource: state.Resource, identity: str
 
 
 def _put_right(finding: Finding, deployment: state.Deployment, client: orphans.Client) -> Finding:
-    """Do for a resource what no later `up` would do."""
+    """Repair what no later `up` would: delete an unused access key, close a security group."""
     resource = next(r for r in state.pending(deployment) if r["urn"] == finding.urn)
     if finding.result == DELETED:
         user = resource["inputs"]["user"]
@@ -163,14 +163,14 @@ def _put_right(finding: Finding, deployment: state.Deployment, client: orphans.C
 
 
 def _stopped(resource: state.Resource, client: orphans.Client) -> str:
-    """Start an instance that an interrupted change had stopped; its id, or "" for none."""
+    """Start an instance that an interrupted change had stopped; return its id, or ""."""
     kind, inputs = resource["type"], resource.get("inputs", {})
     identity = resource.get("id", "") if kind == INSTANCE else inputs.get("instanceId", "")
     return identity if identity and orphans.start(client, identity) else ""
 
 
 def _read(target: Target, done: Settlement) -> None:
-    """Read what was adopted, and what may be gone, from the account."""
+    """Refresh adopted resources and those of interrupted changes, which may be gone."""
     export = json.loads(target.pulumi("stack", "export"))
     wanted = [resource["urn"] for resource in state.unread(export["deployment"])]
     wanted += [f.urn for f in done.findings if f.result == REPEATED]
@@ -178,7 +178,7 @@ def _read(target: Target, done: Settlement) -> None:
         targets = [f"--target={urn}" for urn in dict.fromkeys(wanted)]
         unlocked(target, *REFRESH, *targets)
     export = json.loads(target.pulumi("stack", "export"))
-    if unchanged := state.unread(export["deployment"]):  # there was nothing more to be read
+    if unchanged := state.unread(export["deployment"]):  # the refresh found them unchanged
         for resource in unchanged:
             resource["modified"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         _import(target, export)

@@ -21,13 +21,13 @@ def pending(deployment: Mapping[str, Any], *kinds: str) -> list[Resource]:
 
 
 def provider(deployment: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The settings of the AWS provider; without one, nothing of the stack is in any account."""
+    """The settings of the AWS provider, or None: then no account has anything of the stack."""
     found = (r.get("inputs", {}) for r in resources(deployment) if r["type"] == _PROVIDER)
     return next(found, None)
 
 
 def unread(deployment: Mapping[str, Any]) -> list[Resource]:
-    """Adopted resources that no refresh has read yet: the engine neither made nor changed them."""
+    """Adopted resources that no refresh has read yet: they have no time of creation or change."""
     return [
         resource
         for resource in resources(deployment)
@@ -40,15 +40,15 @@ def _times(resource: Mapping[str, Any]) -> bool:
 
 
 def adopt(deployment: Deployment, resource: Resource, identity: str) -> bool:
-    """Put a resource with its inputs into the state under an id, to be read by a refresh.
+    """Put a resource with its inputs and an id into the state, for a refresh to read.
 
-    True if it is the stack's own from now on, False if there is one already, so that it is a second
-    one, which the next `up` or `destroy` deletes.
+    True if it is now the stack's resource. False if the state has one already: then this is a
+    second one, which the next `up` or `destroy` deletes.
     """
-    # Outputs as well: without them a refresh is an import to the provider, which not every type
-    # has, and which forgets what no API tells, such as `forceDestroy`.
+    # Outputs as well: without them the provider treats a refresh as an import, which not every type
+    # supports, and which loses properties that no API returns, such as `forceDestroy`.
     outputs = {**_plain(resource.get("inputs", {})), "id": identity}
-    # the engine may have noted when it was made before it noted what was
+    # the engine may have set the times before it set the outputs
     told = {key: value for key, value in resource.items() if key not in ("created", "modified")}
     made = {**told, "id": identity, "outputs": outputs}
     held = [r for r in resources(deployment) if r["urn"] == resource["urn"] and not r.get("delete")]

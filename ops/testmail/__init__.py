@@ -1,1 +1,1 @@
-"""`relay test`: a message that is really sent, and what became of it."""
+"""`relay test`: sends a real test message and reports its fate."""

@@ -1,4 +1,4 @@
-"""`relay test`: send a message for real, and tell what became of it."""
+"""`relay test`: the command."""
 
 import time
 from contextlib import ExitStack
@@ -22,7 +22,7 @@ from ops.testmail.message import Outgoing, first_sender, may_send_as, new_token,
 from ops.testmail.report import Report, as_dict, rows, where
 
 TIMEOUT = "2m"
-# How long a reply is waited for: people do not answer so soon, reflectors do.
+# The timeout for a reply: reflectors answer so soon, people do not.
 REPLY_SECONDS = 60.0
 
 
@@ -89,7 +89,7 @@ def command(
 def _test(
     found: Target, outputs: Outputs, login: str | None, sender: str | None, address: str | None
 ) -> Outgoing:
-    """The message; BadParameter for a login that does not exist, or a sender it may not be."""
+    """The message; BadParameter for an unknown login, or a sender that the login may not use."""
     if not outputs.logins:
         listed = StackFile(found).settings().logins
         add = "" if listed else f"./relay users add LOGIN {found.option}, then "
@@ -120,7 +120,7 @@ def _test(
 
 
 def _run(found: Target, outputs: Outputs, report: Report, clock: Clock) -> Report:
-    """Send it by the first gateway that can be reached, and wait for what is said of it."""
+    """Send the message by the first gateway that can be reached, and wait for its fate."""
     for gateway in outputs.entrances:
         try:
             return _by(found, outputs, gateway, replace(report, gateway=gateway.name), clock)
@@ -132,14 +132,14 @@ def _run(found: Target, outputs: Outputs, report: Report, clock: Clock) -> Repor
 
 
 def _by(found: Target, outputs: Outputs, gateway: Host, report: Report, clock: Clock) -> Report:
-    """Send it by one gateway; raises NotReached."""
+    """Send the message by one gateway; raises NotReached."""
     test = report.test
     with ExitStack() as opened:
         try:
             with step(f"{test.login} logs in at {gateway.name}, port {report.port}"):
                 way = logged_in(found, outputs, gateway, report.port, test.login)
                 session = opened.enter_context(way)
-            if not gateway.address:  # which one it is, behind the name of all
+            if not gateway.address:  # the load balancer's name: find the gateway behind it
                 gateway = outputs.named(submission.greeting(session))
             mailbox = _mailbox(found, outputs, gateway, test, opened)
             with step(f"{gateway.name} takes the message"):
@@ -158,7 +158,7 @@ def _by(found: Target, outputs: Outputs, gateway: Host, report: Report, clock: C
 
 
 def _fate(found: Target, outputs: Outputs, gateway: Host, report: Report, clock: Clock) -> Fate:
-    """By the log; where that cannot be read, by what the host writes."""
+    """The message's fate by the log or, if that cannot be read, by the host's status."""
     closed = "SSH is closed (mail-relay:ssh.allowFrom), so nobody can read the log"
     if found.has_shell(outputs):
         try:
@@ -171,7 +171,7 @@ def _fate(found: Target, outputs: Outputs, gateway: Host, report: Report, clock:
 def _mailbox(
     found: Target, outputs: Outputs, gateway: Host, test: Outgoing, opened: ExitStack
 ) -> reply.Mailbox | None:
-    """Where the test, or an answer to it, can be read; None if nowhere, which is told of."""
+    """The mailbox for the test or a reply to it; None if there is none, or it is unreadable."""
     kept = [a for a in (test.recipient.lower(), test.login) if a in outputs.mailboxes]
     if not kept:
         return None
@@ -186,7 +186,7 @@ def _mailbox(
 def _judged(
     found: Target, outputs: Outputs, report: Report, mailbox: reply.Mailbox | None, clock: Clock
 ) -> Report:
-    """The verdicts, from where they are told; else where a person finds them."""
+    """The report with the verdicts or, without these, with a hint where a person finds them."""
     test, receiver = report.test, found.receiver
     if receiver and test.recipient.lower().endswith(f"@{receiver.domain}"):
         with step(f"the verdicts of {receiver.domain}"):
@@ -205,7 +205,7 @@ def _judged(
 
 
 def _replied(report: Report, mailbox: reply.Mailbox, clock: Clock) -> Report:
-    """As the mailbox tells: a bounce, the test itself, or an answer with verdicts."""
+    """The report by what comes into the mailbox: a bounce, the test itself, or a reply."""
     test = report.test
     while True:
         for message in mailbox.about(test.token):

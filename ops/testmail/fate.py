@@ -1,4 +1,4 @@
-"""What became of a message that the gateway has taken: by its log, or by what the host writes."""
+"""The fate of a message that the gateway has accepted: by its log, or by the host's status."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from ops.plain_words import plain
 from ops.postfix_log import Attempt
 from ops.target import Target
 
-EVERY, STATUS_EVERY = 2.0, 10.0  # seconds between two looks; hosts write every minute
+EVERY, STATUS_EVERY = 2.0, 10.0  # seconds between two queries; hosts write every minute
 # Postfix's words for a delivery that will not be tried again (bounce(8)).
 _OVER = ("bounced", "expired", "refused")
 
@@ -22,9 +22,9 @@ Kind = Literal["taken", "refused", "deferred", "unknown", "unsent"]
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of it, the last answer for each recipient, and why it is not simply taken.
+    """The fate, the last reply for each recipient, and the reason if it is not "taken".
 
-    "unsent": no gateway could be told of it.
+    "unsent": no gateway could be reached.
     """
 
     kind: Kind
@@ -34,7 +34,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class Clock:
-    """How long somebody waits; `seconds` is what is left."""
+    """A deadline; `seconds` is the time left."""
 
     until: float
     now: Callable[[], float] = time.monotonic
@@ -42,14 +42,14 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """Not below 0."""
+        """The time left, not below 0."""
         return max(self.until - self.now(), 0.0)
 
 
 def by_log(found: Target, gateway: Host, message_id: str, queue_id: str, clock: Clock) -> Fate:
-    """As the gateway's log has it, once the message is out of its queue or the time is over."""
+    """The fate in the gateway's log, once the message has left its queue or the time is over."""
     while True:
-        # first the queue: what has left it by then is in the log
+        # first the queue: a message that has left it is in the log already
         waits = _waits(found, gateway, queue_id)
         messages = [m for m in trace.search(found, [gateway], message_id) if m.id == queue_id]
         last = {attempt.to: attempt for m in messages for attempt in m.attempts}
@@ -83,9 +83,9 @@ def _words(attempt: Attempt) -> str:
 
 
 def by_status(found: Target, gateway: Host, closed: str, clock: Clock) -> Fate:
-    """As far as the host's next status tells, which has no message's own fate.
+    """An unknown fate, with the queue in the host's next status, which has no single messages.
 
-    `closed` is why nobody can read the log.
+    `closed` is the reason that the log cannot be read.
     """
     begun = clock.now()
     while True:

@@ -1,4 +1,4 @@
-"""A test message goes to a gateway, as a user's mail program hands it in."""
+"""Submission of a test message to a gateway, as by a user's mail program."""
 
 import smtplib
 import ssl
@@ -16,20 +16,20 @@ from ops.testmail.message import Outgoing
 
 
 class Refused(Exception):
-    """The gateway did not take the message; the text is what was said, and by what step."""
+    """The gateway refused the message, or the login; the text is its reply."""
 
 
 class Lost(Exception):
-    """The gateway broke off while it was told the message; the text is what was seen."""
+    """The connection broke off during the submission; the text is the error."""
 
 
 class NotReached(Exception):
-    """Nobody has seen the message: the gateway cannot be spoken with; the text says why."""
+    """The message was not sent: there is no session with the gateway; the text says why."""
 
 
 @dataclass(frozen=True)
 class HandedIn:
-    """A message that a gateway has taken: the version of TLS, and its queue id."""
+    """A message that a gateway has accepted: the version of TLS, and the queue id."""
 
     tls: str
     queue_id: str
@@ -39,14 +39,14 @@ class HandedIn:
 def logged_in(
     found: Target, outputs: Outputs, gateway: Host, port: int, login: str
 ) -> Iterator[Session]:
-    """A session with a gateway, with the login inside verified TLS; raises Refused, NotReached."""
+    """A session with a gateway, logged in inside verified TLS; raises Refused, NotReached."""
     try:
         session = found.connect(gateway, port, outputs.acme_root)
     except smtplib.SMTPResponseException as error:
         raise NotReached(_told(error)) from None
     except ssl.SSLCertVerificationError as error:
         raise NotReached(failure(error)) from None
-    except OSError as error:  # smtplib's errors are some
+    except OSError as error:  # smtplib's errors are OSErrors
         between = found.down(gateway) or guessing.why(found, outputs, gateway)
         raise NotReached("; ".join(filter(None, (failure(error), str(between))))) from None
     with session:
@@ -63,7 +63,7 @@ def logged_in(
 
 
 def hand_in(session: Session, test: Outgoing) -> HandedIn:
-    """Hand a message in; raises Refused or Lost."""
+    """Submit a message; raises Refused or Lost."""
     steps = (
         lambda: session.mail(test.sender),
         lambda: session.rcpt(test.recipient),
@@ -79,13 +79,13 @@ def hand_in(session: Session, test: Outgoing) -> HandedIn:
         raise Refused(_told(error)) from None
     except OSError as error:
         raise Lost(failure(error)) from None
-    with suppress(OSError):  # the message is taken, whatever is said now
+    with suppress(OSError):  # the message is accepted already
         session.quit()
     return HandedIn(tls or "", said.decode(errors="replace").rpartition("queued as ")[2].strip())
 
 
 def _told(error: smtplib.SMTPResponseException) -> str:
-    """The answer, with its meaning where that is not clear by itself."""
+    """The reply, with its meaning if that is not plain."""
     answer = failure(error)
     meaning = plain(answer)
     return f"{answer}{f' ({meaning})' if meaning else ''}"

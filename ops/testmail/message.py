@@ -1,4 +1,4 @@
-"""The test message: who may send it, to whom, and what it says."""
+"""The test message: its sender, recipient and content."""
 
 import uuid
 from collections.abc import Sequence
@@ -10,21 +10,21 @@ from mail import idn, names
 
 
 def recipient_problem(address: str) -> str | None:
-    """Why mail cannot be sent to an address, or None."""
+    """The reason that mail cannot be sent to an address, or None."""
     local, _, domain = address.rpartition("@")
     if not domain.isascii() and (form := idn.ascii_form(domain)):
         return f"write it in its ASCII form: {local}@{form}"
-    # capitals are fine in other people's addresses
+    # an address elsewhere may have capitals
     return names.address_problem(address.lower())
 
 
 def may_send_as(send_as: Sequence[str], address: str) -> bool:
-    """Whether an address is among those, or in one of the domains (`@domain`)."""
+    """Whether an address is one of `send_as`, or in one of its domains (`@domain`)."""
     return address in send_as or f"@{address.rpartition('@')[2]}" in send_as
 
 
 def first_sender(login: str, send_as: Sequence[str]) -> str:
-    """The first address that a login may send as; of a whole domain, its own or the postmaster."""
+    """The first address that a login may send as; if only domains, its own or a postmaster."""
     first = next((item for item in send_as if not item.startswith("@")), "")
     if first or not send_as:
         return first or login
@@ -33,7 +33,7 @@ def first_sender(login: str, send_as: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message to send; `token` is a word that no other message has, and replies repeat."""
+    """A message to send; `token` is a word that is unique to it, and that replies repeat."""
 
     login: str
     sender: str
@@ -49,7 +49,7 @@ class Outgoing:
 
     @property
     def message_id(self) -> str:
-        """Without its brackets."""
+        """The Message-ID without its brackets."""
         return f"relay-test-{self.token}@{self.sender.rpartition('@')[2]}"
 
     def compose(self) -> EmailMessage:
@@ -68,5 +68,5 @@ class Outgoing:
 
 
 def new_token() -> str:
-    """A word that nobody can guess, so what repeats it comes from who has the message."""
+    """A word that nobody can guess, so whoever repeats it has received the message."""
     return uuid.uuid4().hex[:16]

@@ -1,8 +1,8 @@
-"""A mailbox of the stack, and what comes into it about a test: replies, bounces, the test itself.
+"""A mailbox of the stack, and the messages in it about a test: replies, bounces, the test itself.
 
 The field Authentication-Results at the top of a reply is our own gateway's verdict on that reply. A
-verdict on the test is in what the reply brings back of it: the test's header, as a part or as text,
-or words of the reply's own. Whoever repeats the test's token has had the message.
+verdict on the test is in the test's header, which the reply has as a part or as text, or in the
+reply's own text. Whoever repeats the test's token has received the message.
 """
 
 import email
@@ -26,16 +26,16 @@ PORT, SECONDS = 993, 30
 _QUOTED = re.compile(
     rf"^[> \t]*{FIELD}:(.*(?:\n(?:>+ ?)*+[ \t]+\S.*)*)", re.IGNORECASE | re.MULTILINE
 )
-# as the reports of widely used reflectors have it: "SPF check:          pass"
+# the format of widely used reflectors: "SPF check:          pass"
 _CHECK = re.compile(r"^(SPF|DKIM|DMARC) check:[ \t]*([a-z]+)", re.IGNORECASE | re.MULTILINE)
 
 
 class Unreadable(Exception):
-    """A mailbox cannot be read; the text is what was said."""
+    """A mailbox cannot be read; the text is the error."""
 
 
 class _Imap(imaplib.IMAP4_SSL):
-    """IMAP from where the stack's place is; the certificate is verified for the host's name."""
+    """IMAP over the target's internet; the certificate is verified for the host's name."""
 
     def __init__(self, internet: Internet, host: Host) -> None:
         self._internet, self._address = internet, host.address
@@ -48,7 +48,7 @@ class _Imap(imaplib.IMAP4_SSL):
 
 
 class Mailbox:
-    """What comes into INBOX after this was made; nothing in it is changed."""
+    """The messages that come into INBOX after this was made; INBOX is opened read-only."""
 
     def __init__(self, imap: imaplib.IMAP4) -> None:
         self._imap = imap
@@ -76,7 +76,7 @@ class Mailbox:
 
 @contextmanager
 def opened(internet: Internet, host: Host, login: str, password: str) -> Iterator[Mailbox]:
-    """A mailbox of the stack; raises Unreadable."""
+    """A mailbox of the stack, logged in; raises Unreadable."""
     try:
         imap = _Imap(internet, host)
         imap.login(login, password)
@@ -88,7 +88,7 @@ def opened(internet: Internet, host: Host, login: str, password: str) -> Iterato
 
 
 def bounce(message: Message, message_id: str) -> str:
-    """What a notice about the test says (RFC 3464): the diagnosis, or ""; delays do not count."""
+    """The diagnosis in a bounce of the test (RFC 3464), or ""; delays do not count."""
     parts = [part for part in message.walk() if not part.is_multipart()]
     if message.get_content_type() != "multipart/report" or message_id not in _whole(message):
         return ""
@@ -107,8 +107,8 @@ def identity(message: Message) -> str:
 
 
 def verdicts(message: EmailMessage, message_id: str) -> Verdicts | None:
-    """What a message that came says of the test, or None."""
-    # it came back, or never went out: what stands at its top is of the test itself
+    """The verdicts on the test in a message of the mailbox, or None."""
+    # the test itself came back, or never left: the field at its top is the verdict on it
     if identity(message) == message_id:
         return _judged([str(value) for value in message.get_all(FIELD, [])])
     for header in _headers(message):
@@ -124,7 +124,7 @@ def verdicts(message: EmailMessage, message_id: str) -> Verdicts | None:
 
 
 def _judged(values: Sequence[str]) -> Verdicts | None:
-    """The verdicts of the judge who was last, which stand first (RFC 8601, 5)."""
+    """The verdicts of the last server that checked, whose fields are first (RFC 8601, 5)."""
     read = [authentication_results.read(value) for value in values]
     if not (fields := [found for found in read if found]):
         return None
@@ -139,7 +139,7 @@ def _made(by: str, said: Mapping[str, str]) -> Verdicts | None:
 
 
 def _headers(message: EmailMessage) -> Iterator[Message]:
-    """The headers of messages that are parts of this one."""
+    """The headers of messages that are attached to this one."""
     for part in message.walk():
         if part.get_content_type() == "message/rfc822":
             payload: Any = part.get_payload()
@@ -154,13 +154,13 @@ def _text(message: EmailMessage) -> str:
         return ""
     try:
         return str(body.get_content())
-    except (LookupError, ValueError):  # a character set that nobody knows
+    except (LookupError, ValueError):  # an unknown character set
         content: Any = body.get_payload(decode=True)
         return content.decode("latin-1")
 
 
 def _field(message: Message, name: str) -> str:
-    """A field; email's parser of addresses and ids fails on some that are malformed."""
+    """A header field, also if it is so malformed that the parser of `email` fails on it."""
     try:
         return str(message.get(name, ""))
     except (LookupError, ValueError, AttributeError):
@@ -169,5 +169,5 @@ def _field(message: Message, name: str) -> str:
 
 
 def _whole(message: Message) -> str:
-    """The message as it came, whatever its parts say of themselves."""
+    """The message's source as text, whatever its encodings."""
     return message.as_bytes(policy=compat32).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""What is known of a test message in the end, for people and for programs."""
+"""The final report on a test message, for people and for programs."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from ops.testmail.message import Outgoing
 from ops.testmail.verdicts import METHODS, Verdicts
 
 NOTHING = Fate("unknown")
-# Where the large providers show their verdicts, by the domain or the exchanger.
+# The places where large providers show their verdicts, by domain or mail exchanger.
 SHOWN = (
     (("gmail.com", "googlemail.com", "google.com"), 'in Gmail: "Show original"'),
     (("outlook.com", "hotmail.com", "live.com"), 'in Outlook: "View message source"'),
@@ -20,9 +20,9 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Report:
-    """What is known in the end; `smarthost` is who delivers our mail, if we do not.
+    """The final report; `smarthost` is the host that relays the stack's mail, if it has one.
 
-    `gateway` is who took or refused it, `unreached` the gateways before it that gave no answer.
+    `gateway` accepted or refused the message, `unreached` are earlier gateways without answer.
     """
 
     test: Outgoing
@@ -38,7 +38,7 @@ class Report:
 
     @property
     def cause(self) -> str:
-        """Why it is not well, in one line; "" if it is."""
+        """The reason that the test failed, in one line; "" if it did not."""
         if self.fate.kind == "refused":
             return f"refused: {self.fate.why}"
         if self.fate.kind == "unsent":
@@ -53,7 +53,7 @@ class Report:
 
 
 def where(report: Report) -> str:
-    """Where a person finds the verdicts."""
+    """A sentence that tells a person where to find the verdicts."""
     hosts = [attempt.relay.partition("[")[0] for attempt in report.fate.answers]
     hosts.append(report.test.recipient.rpartition("@")[2])
     for domains, place in SHOWN:
@@ -66,7 +66,7 @@ def where(report: Report) -> str:
 
 
 def as_dict(report: Report) -> dict[str, Any]:
-    """For programs."""
+    """The report as JSON."""
     test = report.test
     return {
         "from": test.sender,
@@ -90,7 +90,7 @@ def as_dict(report: Report) -> dict[str, Any]:
 
 
 def rows(report: Report) -> Sequence[tuple[str, str]]:
-    """The report in words: what of it, and the text."""
+    """The report for people: labels and texts."""
     test, said = report.test, report.verdicts
     told = [("message", f"{test.subject!r} from {test.sender} to {test.recipient}")]
     if report.queue_id:

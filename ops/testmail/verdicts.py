@@ -1,4 +1,4 @@
-"""What a receiver says of a message, and the receivers of a place that tell it."""
+"""The verdicts of a receiver on a message, and receivers that can be asked for them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,9 +8,9 @@ METHODS = ("spf", "dkim", "dmarc")
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Results by the names of RFC 8601, "" where the judge says nothing; `tls` of each hop.
+    """The verdicts of a server: results in the words of RFC 8601, "" without one.
 
-    `tls` are versions, or "none", by the message's Received fields, the first hop first.
+    `tls` has the version of each hop, or "none", by the Received fields, the first hop first.
     """
 
     by: str
@@ -21,7 +21,7 @@ class Verdicts:
 
     @property
     def bad(self) -> tuple[str, ...]:
-        """What was judged and does not pass, such as "SPF softfail"."""
+        """The results that do not pass, such as "SPF softfail"."""
         found = [(method, getattr(self, method)) for method in METHODS]
         return tuple(
             f"{method.upper()} {said}" for method, said in found if said not in ("pass", "")
@@ -29,11 +29,11 @@ class Verdicts:
 
 
 class Receiver(Protocol):
-    """A provider that tells its verdicts, on mail for addresses of its domain."""
+    """A provider that returns its verdicts on mail for addresses of its domain."""
 
     @property
     def domain(self) -> str:
-        """The domain of its addresses."""
+        """The domain of the provider's addresses."""
         ...
 
     @property
@@ -42,5 +42,5 @@ class Receiver(Protocol):
         ...
 
     def verdicts(self, message_id: str, seconds: float) -> Verdicts | None:
-        """Of the message with this Message-ID; None if it does not come in time."""
+        """The verdicts on the message with a Message-ID; None if it does not come in time."""
         ...

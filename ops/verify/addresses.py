@@ -10,7 +10,7 @@ from ops.verify.world import World
 
 
 def check(world: World, host: Host) -> list[Result]:
-    """The three of them; none for a host without a public name."""
+    """The three results; none for a host without a public name."""
     found, policy = (world.expected.record(host.name, kind) for kind in ("A", "TXT"))
     if found is None or policy is None:
         return []
@@ -41,7 +41,7 @@ def _address(world: World, host: Host, wanted: RecordSet) -> Result:
 
 
 def _pointer(world: World, host: Host, address: Result) -> Result:
-    """Exactly one, equal to HELO, and leading back: what large receivers ask for (550 5.7.25)."""
+    """Check the PTR: only one, the HELO name, confirmed, as large receivers demand (550 5.7.25)."""
     result = Result("ptr", host.name)
     reverse = ipaddress.ip_address(host.address).reverse_pointer
     remedy = (
@@ -73,7 +73,7 @@ def _pointer(world: World, host: Host, address: Result) -> Result:
 
 
 def _helo(world: World, host: Host, address: Result, wanted: RecordSet) -> Result:
-    """SPF of the HELO identity, which is that of bounces too (RFC 7208, 2.3 and 2.4)."""
+    """Check SPF of the HELO identity, which counts for bounces too (RFC 7208, 2.3 and 2.4)."""
     result = Result("helo", host.name)
     if not world.compare(result, wanted, "helo-spf", policies):
         return result

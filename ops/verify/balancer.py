@@ -1,4 +1,4 @@
-"""The load balancer before 587 and 465: where its name leads, and each gateway through it."""
+"""The load balancer for 587 and 465: the addresses of its name, and each gateway through it."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from ops.verify.result import Result
 from ops.verify.talk import READY, SUBMISSION, SUBMISSIONS, SmtpSession, probe
 from ops.verify.world import World, shown
 
-# The load balancer chooses a target by the client's address and port. So many sessions for each
-# gateway miss one of eight by chance in fewer than one of 3,000 runs.
+# The load balancer chooses a target by the client's address and port. With so many sessions for
+# each gateway, fewer than one of 3,000 runs miss one of eight gateways by chance.
 SESSIONS = 8
 
 
 def check(world: World, probes: Probes) -> Iterator[Result]:
-    """Its name at the zone's servers, then both ports of each gateway, through it."""
+    """Check the name at the zone's servers, then both ports of each gateway through it."""
     expected = world.expected
     name = expected.submission.host
     result, addresses = _check_alias(world, name)
@@ -36,7 +36,7 @@ def check(world: World, probes: Probes) -> Iterator[Result]:
 
 
 def _check_alias(world: World, name: str) -> tuple[Result, list[str]]:
-    """Whether the name has the load balancer's addresses; those that it has."""
+    """Check that the name has the load balancer's addresses; return the addresses to connect to."""
     result = Result("submission", name)
     answers = [a for a in world.at_servers(name, "A").values() if not a.problem]
     if not answers:
@@ -51,16 +51,16 @@ def _check_alias(world: World, name: str) -> tuple[Result, list[str]]:
     elif wanted.values and (foreign := sorted(set(found) - set(wanted.values))):
         text = f"{name} leads to {shown(foreign)}, which is not the load balancer ({own})"
         result.error("submission-foreign", text, "pulumi up --refresh")
-    # what it leads to beside that is told of already
+    # other addresses are reported already
     return result, [address for address in found if address in wanted.values] or found
 
 
 def _sessions(
     world: World, probes: Probes, port: int, addresses: list[str]
 ) -> dict[str, SmtpSession]:
-    """What the gateways say that take the connections, by the names that they greet with.
+    """Sessions through the load balancer, by the name in the gateway's greeting.
 
-    "" is that of connections that nobody takes.
+    "" has a session without the greeting 220.
     """
     expected, found = world.expected, dict[str, SmtpSession]()
     wanted = {gateway.name for gateway in expected.taking}
@@ -77,7 +77,7 @@ def _sessions(
 
 
 def _unseen(world: World, probes: Probes, gateway: Host) -> Result:
-    """A gateway that none of the connections came to, on one port or on both."""
+    """The result for a gateway that no connection reached, on one port or on both."""
     result = Result("submission", gateway.name)
     try:
         why = probes.target_of(gateway, world.expected.submission.target_groups)
@@ -92,7 +92,7 @@ def _unseen(world: World, probes: Probes, gateway: Host) -> Result:
 
 
 def _nobodys(name: str, port: int, greeting: str, session: SmtpSession) -> Result:
-    """A connection that came to none of the gateways that take mail."""
+    """The result for a connection that reached no gateway that takes mail."""
     result = Result("submission", f"{name}:{port}")
     if greeting:
         text = f"{name}:{port} leads to {greeting}, which is to take no mail"

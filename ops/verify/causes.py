@@ -1,4 +1,4 @@
-"""What explains what: one cause is one error, and what follows from it is shown as skipped.
+"""Causes and effects: one cause is one error, and problems that follow from it are skipped.
 
 A problem's name in the table is its code, or its code and one of its parts: a unit, a port, a rule
 of the security group.
@@ -25,16 +25,16 @@ def _at(ports: Iterable[int], *codes: str) -> tuple[str, ...]:
 
 # A port that takes no connection: refused, or without any answer.
 _SHUT = ("port-closed", "port-filtered")
-# One that takes connections and does no more than put senders off. Postfix starts no session at
-# all while a table or Dovecot's socket is missing, and answers 4xx while a milter is.
+# A port that takes connections, but only defers or drops senders. Postfix starts no session at all
+# while a table or Dovecot's socket is missing, and replies 4xx while a milter is.
 _PUTS_OFF = ("port-silent", "port-deferred", "port-broken")
 _TAKES_NONE = ("mx-deferred", "mx-refused")
 # Units that fail in order to report what another check finds, and break nothing themselves.
 _WATCHED = "service-stopped mail-relay-watch.service"
 _SMARTHOST = "service-stopped mail-relay-smarthost.service"
-# What is so for us alone: nothing is broken for others.
+# Problems of this computer alone: others can use the ports.
 _FOR_US = {"client-limited"}
-# Route53's health checks ask what strangers ask.
+# Route53's health checks connect as strangers do.
 _NO_ANSWER = "submission-without"
 _HOST = (*_SHUT, *_PUTS_OFF, *_TAKES_NONE, _NO_ANSWER, "starttls-missing", "greeting-name")
 _TABLES = ("mx-refused", "signing-none", "signing-unknown")
@@ -47,7 +47,7 @@ _VOLUME = (
 )
 _POLICY = ("missing", "differs", "several", "not-everywhere", "unresolved", "cached", "result")
 
-# Cause -> what it explains.
+# Cause -> problems that it explains.
 TABLE: dict[str, tuple[str, ...]] = {
     # the host as a whole
     "host-down": _HOST,
@@ -62,10 +62,10 @@ TABLE: dict[str, tuple[str, ...]] = {
     ),
     "disk-low": (_WATCHED,),
     "clock-off": ("tables-unread", _WATCHED),
-    # what it does with our address alone
+    # its limit on our address
     "client-limited": _at((*LOGINS, IMAPS), *_SHUT, *_PUTS_OFF),
     # its security group
-    # which drops what it does not let in: a port that refuses was reached
+    # it drops packets that it does not allow: a port that refuses was reached
     **{f"group-closed in tcp-{port}": _at([port], "port-filtered") for port in PORTS},
     "group-closed in tcp-465": (*_at([SUBMISSIONS], "port-filtered"), _NO_ANSWER),
     "group-closed out mail": ("egress-blocked", "queue-waiting"),
@@ -89,7 +89,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "certificate-missing": (
         *_at((*LOGINS, IMAPS), *_SHUT),
         *_at([SMTP], "starttls-missing"),
-        # it was there when Postfix was told of it
+        # Postfix was configured while there was a certificate
         *_at(POSTFIX, "tls-fails"),
         *_at([SUBMISSIONS, IMAPS], "port-silent"),
         _NO_ANSWER,
@@ -102,10 +102,10 @@ TABLE: dict[str, tuple[str, ...]] = {
     # its tables
     **dict.fromkeys(("tables-changed", "tables-unread", "tables-refused", "tables-stale"), _TABLES),
     "tables-old": _TABLES,
-    # what leaves
+    # outbound mail
     "egress-blocked": ("queue-waiting", _SMARTHOST),
     "queue-waiting": (_SMARTHOST,),
-    # ports, where no host says why
+    # ports, if no host's status has the reason
     **dict.fromkeys(_at([SMTP], *_PUTS_OFF), ("mx-deferred",)),
     # names
     "address-cached": ("ptr-unconfirmed",),
@@ -113,12 +113,12 @@ TABLE: dict[str, tuple[str, ...]] = {
     **{f"{kind}-{ending}": ("dmarc-fails",) for kind in ("spf", "helo-spf") for ending in _POLICY},
 }
 
-# One that hangs breaks what one that is stopped does.
+# A service that hangs has the effects of one that is stopped.
 TABLE |= {f"service-silent {unit}": TABLE.get(f"service-stopped {unit}", ()) for unit in ASKED}
-# a file of the host's that names its file systems
+# the unread file may be one that lists the host's file systems
 TABLE["status-unread"] = ("volume-missing",)
 
-# At several ports of one host each of these has one cause.
+# Each of these has one cause, at however many ports of a host.
 _ONE_POSTFIX = (
     *("port-closed", *_PUTS_OFF, "greeting-name", "starttls-missing", "tls-fails"),
     *("auth-missing", "auth-before-tls"),
@@ -143,13 +143,13 @@ class _Found:
 
     @property
     def keys(self) -> set[str]:
-        """Its names in the table."""
+        """The problem's names in the table."""
         code, parts = self.problem.code, self.problem.parts or (self.port,)
         return {code, *(f"{code} {part}" for part in parts)}
 
     @property
     def host(self) -> str:
-        """The host or the domain that it is about."""
+        """The host or the domain of the problem."""
         return self.result.subject.partition(":")[0]
 
     @property
@@ -158,19 +158,19 @@ class _Found:
 
     @property
     def reports(self) -> bool:
-        """Whether it is a unit that fails in order to report something."""
+        """Whether the problem is a unit that fails in order to report something."""
         return not self.keys.isdisjoint((_WATCHED, _SMARTHOST))
 
     @property
     def port(self) -> str:
-        """Its port, "" if it is about none."""
+        """The problem's port, "" without one."""
         return self.result.subject.partition(":")[2]
 
 
 def explain(expected: Outputs, results: Sequence[Result]) -> list[Result]:
-    """The results with each cause as one error: what it explains is skipped because of it.
+    """The results with each cause as one error: problems that it explains are skipped.
 
-    A warning that explains an error becomes the error, unless that one only reports the warning.
+    A warning that explains an error becomes an error, unless the latter only reports the warning.
     """
 
     def follows(cause: _Found, effect: _Found) -> bool:
@@ -181,7 +181,7 @@ def explain(expected: Outputs, results: Sequence[Result]) -> list[Result]:
 
 
 def fold(results: Sequence[Result]) -> list[Result]:
-    """The results with one error for what several ports of a host have in common."""
+    """The results with one error for a problem that several ports of a host have in common."""
 
     def follows(cause: _Found, effect: _Found) -> bool:
         code = cause.problem.code
@@ -196,10 +196,10 @@ def fold(results: Sequence[Result]) -> list[Result]:
 
 
 def _related(expected: Outputs, cause: _Found, effect: _Found) -> bool:
-    """Whether what the cause is about carries what the effect is about.
+    """Whether the cause's subject can affect the effect's subject.
 
-    A host carries its ports, and the gateway all domains, by its HELO name the one that it is in; a
-    domain carries what is said of it, and the policy that all include carries all domains.
+    A host affects its ports; a gateway affects all domains, its HELO name only the domain above it;
+    a domain affects its own checks, and the shared SPF policy affects all domains.
     """
     about, of = cause.host, effect.host
     hosts = {host.name for host in expected.hosts}
@@ -229,7 +229,7 @@ def _shown(results: Sequence[Result], follows: Callable[[_Found, _Found], bool])
 def _root(
     effect: _Found, found: Collection[_Found], follows: Callable[[_Found, _Found], bool]
 ) -> _Found:
-    """What the problem follows from in the end; itself if nothing explains it."""
+    """The first cause of a problem; the problem itself if nothing explains it."""
     seen = [effect]
     while True:
         causes = (c for c in found if c not in seen and follows(c, seen[-1]))

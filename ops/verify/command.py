@@ -18,7 +18,7 @@ from ops.verify.probes import vantage
 from ops.verify.run import verify
 from ops.verify.show import as_dict, progress, show
 
-# The checks of what `up` makes.
+# The checks of things that `up` makes.
 MADE = {
     *("address", "ptr", "helo", "record", "group", "submission", "tables"),
     *("mx", "spf", "dkim", "dmarc"),
@@ -57,7 +57,7 @@ def command(
 
 
 def _only(chosen: Target, wanted: Outputs, domain: str) -> Outputs:
-    """The stack as if it had this domain alone: its records, and those of hosts and gateways."""
+    """The outputs as if the stack had this domain alone: its records, hosts' and shared ones."""
     kept = tuple(d for d in wanted.domains if d.name == domain)
     if not kept:
         not_up.check(chosen, domain, not_up.domains)
@@ -74,9 +74,9 @@ def _names(named: Iterable[RecordSet | Host]) -> list[str]:
 
 
 def _is_about(wanted: Outputs, record: RecordSet, domain: str) -> bool:
-    """Whether it is a record of the domain, of a host, or of all domains."""
+    """Whether a record is the domain's, a host's, or shared by all domains."""
     others = {d.name for d in wanted.domains} - {domain}
-    for about in wanted.domains:  # at whoever takes the reports (RFC 9990)
+    for about in wanted.domains:  # in the zone of the reports' recipient (RFC 9990)
         if record.name.startswith(dmarc.report_authorization(about.name, "")):
             return about.name == domain
     if record.kind == "TXT" and record.name not in others and spf.policies(record.values):

@@ -1,4 +1,4 @@
-"""DKIM: each selector's published key is the other half of ours."""
+"""DKIM: the published key of each selector against ours."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from ops.verify.world import World
 
 
 def keys(values: Sequence[str]) -> list[str]:
-    """The keys of some records; a record that is none stays as it is."""
+    """The keys of records; the text of a record that is no key record as it is."""
     return sorted(_key(value) for value in values)
 
 
@@ -28,14 +28,14 @@ def _fault(value: str) -> str:
 
 
 def checks(world: World, domain: Domain) -> list[Result]:
-    """Each selector; none of a domain that nobody sends as, whose key signs nothing."""
+    """A result for each selector; none for a parked domain, whose key signs nothing."""
     if spf.parked(world.expected, domain):
         return []
     return [check(world, domain, selector) for selector in domain.selectors]
 
 
 def check(world: World, domain: Domain, selector: str) -> Result:
-    """The record of one selector (RFC 6376, 3.6.1)."""
+    """Check the record of a selector (RFC 6376, 3.6.1)."""
     name = dkim.name(selector, domain.name)
     result = Result("dkim", name)
     wanted = world.expected.record(name, "TXT")

@@ -1,4 +1,4 @@
-"""DMARC: the policy, whether our mail passes it, and whether its reports may be sent."""
+"""DMARC: the policy, whether our mail passes, and whether reports are authorized."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from ops.verify.world import World
 
 
 def records(values: Sequence[str]) -> list[str]:
-    """The policy records among TXT values, in one form; others do not count (RFC 9989, 4.10)."""
+    """The policy records among TXT values, normalized; others do not count (RFC 9989, 4.10)."""
     meant = [value for value in values if dmarc.tags(value) or value.startswith("v=DMARC1")]
     return sorted(_form(value) for value in meant)
 
@@ -29,7 +29,7 @@ def _fault(value: str) -> str:
 
 
 def check(world: World, domain: Domain, spf_result: str, keys: Sequence[Result]) -> Result:
-    """The domain's policy; `keys` are the checks of its DKIM selectors."""
+    """Check the domain's policy; `keys` are the results of its DKIM selectors."""
     result = Result("dmarc", domain.name)
     wanted = world.expected.record(dmarc.name(domain.name), "TXT")
     if wanted is None:
@@ -63,11 +63,11 @@ def _check_all_reports(world: World, result: Result, domain: str, policy: dmarc.
 def _check_passes(
     world: World, result: Result, domain: str, policy: dmarc.Policy, spf_result: str, signed: bool
 ) -> None:
-    """Mail passes by an SPF or a DKIM pass whose domain is aligned with that of From:.
+    """Check that mail has an SPF or DKIM pass with a domain that is aligned with that of From:.
 
-    A message's envelope sender is held to its login as From: is, and it is signed by the domain of
-    From:. What the gateway sends itself comes from its host name, signed by the domain above it:
-    both kinds of receivers must find them aligned (RFC 9989, 4.10.2; RFC 7489, 3.1).
+    The gateway restricts envelope sender and From: to those of the login, and signs with the domain
+    of From:. Its own mail comes from its host name and is signed by the domain above it: receivers
+    of both standards must find these aligned (RFC 9989, 4.10.2; RFC 7489, 3.1).
     """
     smarthost, authors = world.expected.smarthost, {domain: spf_result}
     for gateway in world.expected.gateways:
@@ -91,7 +91,7 @@ def _check_passes(
 
 
 def _check_reports(world: World, result: Result, domain: str, address: str) -> None:
-    """A domain elsewhere says that it takes reports about ours (RFC 9990)."""
+    """Check that a domain elsewhere authorizes reports about ours (RFC 9990)."""
     elsewhere = address.rpartition("@")[2]
     if dmarc.aligned(elsewhere, domain, False, world.policies_at):
         return

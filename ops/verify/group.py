@@ -1,4 +1,4 @@
-"""The security group of a gateway: its rules as AWS has them, against those that mail needs."""
+"""The security group of a gateway: its rules in AWS against those that mail needs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +20,13 @@ from ops.verify.result import Result
 
 @dataclass(frozen=True)
 class Rule:
-    """Ports that a rule opens for every address; without ports, the whole protocol ("-1": all)."""
+    """A rule that opens ports for all addresses; without ports, all of the protocol ("-1": any)."""
 
     protocol: str
     ports: range | None
 
     def opens(self, service: Service) -> bool:
-        """Whether the service passes."""
+        """Whether the rule allows the service."""
         if self.protocol not in ("-1", service.protocol):
             return False
         return self.ports is None or service.port < 0 or service.port in self.ports
@@ -34,7 +34,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Group:
-    """The security groups of a host by their ids, and what they let in and out."""
+    """The security groups of a host: their ids, and their rules for all addresses."""
 
     ids: tuple[str, ...]
     ingress: tuple[Rule, ...]
@@ -42,12 +42,12 @@ class Group:
 
 
 def read(client: Clients, host: Host) -> Group:
-    """The groups of a host's interfaces; StackError if it has none, else botocore's errors."""
+    """The groups of a host's interfaces; StackError if it has none; raises botocore's errors."""
     ec2 = client("ec2")
     found = ec2.describe_instances(InstanceIds=[host.instance_id])["Reservations"]
     interfaces = [n for r in found for i in r["Instances"] for n in i["NetworkInterfaces"]]
     ids = [group["GroupId"] for interface in interfaces for group in interface["Groups"]]
-    if not ids:  # AWS would take an empty list for every group of the account
+    if not ids:  # for an empty list AWS would return all groups of the account
         raise StackError(f"{host.instance_id} has no network interface: is it terminated?")
     groups = ec2.describe_security_groups(GroupIds=ids)["SecurityGroups"]
     return Group(
@@ -68,7 +68,7 @@ def _rules(permissions: list[dict[str, Any]]) -> list[Rule]:
 
 
 def check(expected: Outputs, host: Host, group: Group) -> Result:
-    """Whether the group lets a gateway's services in, and out what it needs."""
+    """Check that the group allows a gateway's services, and the outbound ones that it needs."""
     result = Result("group", host.name)
     smarthost = expected.smarthost
     mail = Service("tcp", smarthost.port) if smarthost else SMTP

@@ -1,4 +1,4 @@
-"""What only the host knows: its services, tables, selectors, queue, disks, and port 25 out."""
+"""Checks of a host's status: services, tables, selectors, queue, disks, outbound port 25."""
 
 from collections.abc import Callable
 
@@ -14,13 +14,13 @@ from ops.verify.result import Result
 AGENT = "mail-relay-tables.service"
 # Reads the last status of a host; raises NoAccess.
 Ask = Callable[[Host], Written]
-# The tables are looked for twice a minute.
+# A host looks for tables twice a minute.
 STALE_SECONDS = 300
-# Signatures have times (RFC 6376, 3.5), and S3 takes no request that is 15 minutes off.
+# Signatures have times (RFC 6376, 3.5), and S3 refuses requests that are 15 minutes off.
 CLOCK_SECONDS = 60
 # Servers usually notify senders of a delay after four hours.
 WAITING_SECONDS = 4 * 3600
-# The share of a file system that is free, in bytes or in inodes.
+# The free share of a file system, of bytes or of inodes.
 LOW, FULL = 0.1, 0.02
 VOLUME = "/srv/mail"
 ANEW = "rm /var/lib/mail-relay/set-up; systemctl start mail-relay-setup.service"
@@ -35,7 +35,7 @@ class NoAccess(RelayError):
 
 
 def unasked(expected: Outputs, host: Host, reason: str) -> list[Result]:
-    """Every check of a host as skipped, with the reason."""
+    """All checks of a host as skipped, with the reason."""
     checks = ["status", "services", "tables", "clock", "queue", "disk"]
     if host in expected.gateways:
         checks += ["certificate", "signing", "egress"]
@@ -43,7 +43,7 @@ def unasked(expected: Outputs, host: Host, reason: str) -> list[Result]:
 
 
 def check_down(expected: Outputs, host: Host, down: Down) -> list[Result]:
-    """Every check of a host that its place knows to be down."""
+    """All checks of a host that is known to be down: one error, the others skipped."""
     first, *others = unasked(expected, host, f"because of host-down {host.name}")
     first.skipped = ""
     first.error("host-down", down.why, down.remedy)
@@ -51,9 +51,9 @@ def check_down(expected: Outputs, host: Host, down: Down) -> list[Result]:
 
 
 def check(expected: Outputs, host: Host, written: Written, opens_port_25: str = "") -> list[Result]:
-    """Every check of a host; of a silent or unfinished one, all but the first are skipped.
+    """All checks of a host; if it is silent or not set up, all but the first are skipped.
 
-    `opens_port_25` is the command that opens port 25 out, if there is one.
+    `opens_port_25` is the command that opens outbound port 25, if there is one.
     """
     first, status = _status(host, written), written.status
     if first.errors:
@@ -119,7 +119,7 @@ def _disk(host: Host, status: Status, needed: tuple[str, ...]) -> Result:
 
 
 def _least(disk: Disk) -> tuple[float, str]:
-    """What is scarcer, and how much of it is left."""
+    """The free share of bytes or of inodes, whichever is less, with its name."""
     return min((disk.free / max(disk.size, 1), "bytes"), (disk.inodes_free, "inodes"))
 
 

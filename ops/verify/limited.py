@@ -1,4 +1,4 @@
-"""Whether the gateway limits the address that we look from, so that its ports look broken."""
+"""Whether the gateway limits this computer's address, so that its ports look broken."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ LIKE_A_LIMIT = {"port-closed", "port-filtered", "port-silent", "port-broken"}
 
 
 def check(host: Host, ports: Sequence[Result], probes: Probes) -> list[Result]:
-    """Asked if ports for logins do not serve us and port 25 does, which is closed to nobody."""
+    """Check for a limit if ports for logins fail and port 25, which has no limit, works."""
     broken = {r.subject for r in ports for p in r.errors if p.code in LIKE_A_LIMIT}
     if not broken or f"{host.name}:{SMTP}" in broken:
         return []

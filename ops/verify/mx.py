@@ -1,4 +1,4 @@
-"""MX: mail for a domain goes where the stack says, and is taken there."""
+"""MX: mail for a domain goes where the stack says, and is accepted there."""
 
 from collections.abc import Mapping
 
@@ -8,18 +8,18 @@ from ops.verify.result import Result
 from ops.verify.talk import Reply, SmtpSession
 from ops.verify.world import World, shown
 
-# Who must be taken at each domain that we receive (RFC 5321, 4.5.1; RFC 2142).
+# Local parts that must be accepted at each domain that we receive (RFC 5321, 4.5.1; RFC 2142).
 ROLES = ("postmaster", "abuse")
 
 
 def recipients(world: World) -> list[str]:
-    """Whom port 25 must take."""
+    """The recipients that port 25 must accept."""
     domains = [domain for domain in world.expected.domains if receives(world, domain)]
     return [f"{role}@{domain.name}" for role in ROLES for domain in domains]
 
 
 def receives(world: World, domain: Domain) -> bool:
-    """Whether the stack leads the domain's mail to the gateway."""
+    """Whether the stack's MX of the domain has a gateway."""
     record = world.expected.record(domain.name, "MX")
     return record is not None and bool(_ours(world, record.values))
 
@@ -29,13 +29,13 @@ def _exchanges(values: tuple[str, ...]) -> list[str]:
 
 
 def _ours(world: World, values: tuple[str, ...]) -> list[str]:
-    """The gateways that are among the exchanges."""
+    """The gateways that are among the exchangers."""
     found = _exchanges(values)
     return [gateway.name for gateway in world.expected.gateways if gateway.name in found]
 
 
 def check(world: World, domain: Domain, sessions: Mapping[str, SmtpSession]) -> Result:
-    """The domain's MX; `sessions` are what port 25 of each gateway said to our recipients."""
+    """Check the domain's MX; `sessions` are those with port 25, by gateway."""
     result = Result("mx", domain.name)
     wanted = world.expected.record(domain.name, "MX")
     for address in world.expected.unreachable:
@@ -58,7 +58,7 @@ def check(world: World, domain: Domain, sessions: Mapping[str, SmtpSession]) -> 
         return result
     closed = records.meaning("MX", wanted.values)
     result.seen.append(f"{', '.join(wanted.values)}{closed}")
-    for exchange in filter(None, _exchanges(wanted.values)):  # "." is none (RFC 7505)
+    for exchange in filter(None, _exchanges(wanted.values)):  # without "." (RFC 7505)
         if exchange not in [host.name for host in world.expected.hosts]:
             _check_exchange(world, exchange, result)
     if receives(world, domain):
@@ -87,7 +87,7 @@ def _check_all_take(domain: Domain, result: Result, sessions: Mapping[str, SmtpS
 
 
 def _check_elsewhere(world: World, domain: Domain, result: Result) -> None:
-    """The stack sets none: the domain's mail is taken elsewhere, or nowhere."""
+    """Check a domain without MX in the stack: its mail is accepted elsewhere, or nowhere."""
     answer = world.names.resolve(domain.name, "MX")
     if answer.problem:
         result.error("mx-unresolved", f"{domain.name} MX: {answer.problem}")
@@ -117,7 +117,7 @@ def _check_elsewhere(world: World, domain: Domain, result: Result) -> None:
 def _check_cached(
     world: World, domain: Domain, result: Result, remembered: tuple[str, ...]
 ) -> None:
-    """The resolver has another answer than the zone's own servers."""
+    """Warn that the resolver has another answer than the zone's own servers."""
     result.warn(
         "mx-cached",
         f"{domain.name} MX: the resolver {world.names.resolver} still says {shown(remembered)}, "
@@ -127,7 +127,7 @@ def _check_cached(
 
 
 def _check_closed(world: World, domain: Domain, result: Result) -> None:
-    """Somebody else says that the domain takes no mail, and the stack may send as it."""
+    """Warn of a null MX that is not the stack's, since the stack may send as the domain."""
     gateway = world.expected.gateways[0].name
     park = f"./relay domains park {domain.name} {world.option}".rstrip()
     result.warn(
@@ -141,7 +141,7 @@ def _check_closed(world: World, domain: Domain, result: Result) -> None:
 
 
 def _check_nobody(world: World, domain: Domain, result: Result) -> None:
-    """Without MX, mail goes to the A record (RFC 5321, 5.1), and no host of ours takes it there."""
+    """Warn that without MX mail goes to the A record (RFC 5321, 5.1), if that is ours or none."""
     addresses = world.names.resolve(domain.name, "A").values
     if set(addresses) - {host.address for host in world.expected.hosts}:
         result.seen.append(f"no MX: mail goes to {', '.join(addresses)}")
@@ -167,7 +167,7 @@ def _check_exchange(world: World, exchange: str, result: Result) -> None:
 
 
 def _check_taken(result: Result, gateway: str, said: Mapping[str, Reply]) -> None:
-    """What a gateway said to the roles' addresses; of several the first answer is told."""
+    """Report a gateway's replies for the roles' addresses; of several refusals, the first."""
     refused = [role for role, (code, _) in said.items() if code >= 500]
     deferred = [role for role, (code, _) in said.items() if 400 <= code < 500]
     taken = [role for role in said if role not in (*refused, *deferred)]

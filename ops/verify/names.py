@@ -1,4 +1,4 @@
-"""DNS, at a resolver and at single name servers."""
+"""DNS queries to a resolver and to single name servers."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,34 +19,34 @@ RESOLVER_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Answer:
-    """Values as mail.zonefile gives them, none where there are none; or why there is no answer."""
+    """The values, as mail.zonefile has them, or none; `problem` says why there is no answer."""
 
     values: tuple[str, ...] = ()
     problem: str = ""
 
 
 class Names(Protocol):
-    """How names are looked up; tests have a literal map instead."""
+    """Look-ups in DNS; tests have a literal map instead."""
 
     @property
     def resolver(self) -> str:
-        """Which resolver that is, for people."""
+        """The resolver's address, for people."""
         ...
 
     def resolve(self, name: str, kind: str) -> Answer:
-        """What the resolver says."""
+        """The resolver's answer."""
         ...
 
     def ask(self, server: str, name: str, kind: str) -> Answer:
-        """What a name server says of its own zone."""
+        """A name server's answer about its own zone."""
         ...
 
 
 class Dns:
-    """The real one. Each question is asked once."""
+    """Real DNS. Each query is sent once, and its answer cached."""
 
     def __init__(self, nameserver: str | None = None, port: int = 53) -> None:
-        """`nameserver` is an address; without one, the computer's own resolver is asked."""
+        """`nameserver` is the resolver's address; without it, the computer's own is used."""
         self._resolver, self._port = dns.resolver.Resolver(configure=nameserver is None), port
         self._resolver.port = port
         if nameserver:

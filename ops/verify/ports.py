@@ -1,4 +1,4 @@
-"""The gateway's ports: open, under its name, with TLS; passwords only inside it; no open relay."""
+"""The gateway's ports: open, with its name, with TLS, AUTH only inside TLS, and no open relay."""
 
 import time
 
@@ -6,7 +6,7 @@ from ops.outputs import Host
 from ops.verify.result import Result
 from ops.verify.talk import IMAPS, READY, SMTP, SUBMISSIONS, SmtpSession
 
-# certbot renews with a third of the time left: of Let's Encrypt's 90 days, 30
+# certbot renews with a third of the lifetime left: 30 of Let's Encrypt's 90 days
 RENEWED_DAYS = 20
 DAY = 86400
 # Nobody's address (RFC 2606, 3): a server that takes it from a stranger relays.
@@ -22,7 +22,7 @@ RENEW = "On the host: systemctl status certbot.timer; certbot renew"
 
 
 def check(host: Host, port: int, session: SmtpSession) -> Result:
-    """What the port ought to be, and what it said."""
+    """Check a port's session against what the port should offer."""
     result = Result("port", f"{host.name}:{port}")
     if session.closed:
         _closed(host, port, result, session.closed)
@@ -65,7 +65,7 @@ def check(host: Host, port: int, session: SmtpSession) -> Result:
 
 
 def _closed(host: Host, port: int, result: Result, why: str) -> None:
-    """A host refuses a port that no program has; whoever gets no answer at all meets a firewall."""
+    """Report a closed port: refused by the host if no program listens, filtered if it times out."""
     text = f"{host.address}:{port} takes no connection: {why}"
     if "timed out" in why:
         result.error("port-filtered", text, FIREWALL)
@@ -92,7 +92,7 @@ def _check_certificate(host: Host, result: Result, session: SmtpSession) -> None
 
 
 def _check_auth(port: int, result: Result, session: SmtpSession) -> None:
-    """RFC 4954, 4: passwords in clear only inside TLS; on 25 nobody logs in."""
+    """Check that AUTH PLAIN is offered only inside TLS (RFC 4954, 4), and no AUTH on 25."""
     if port == SMTP:
         if "auth" in session.before | session.after:
             text = "port 25 offers AUTH: passwords can be guessed there"

@@ -1,4 +1,4 @@
-"""Where the world is looked at from, and how hosts say what only they know."""
+"""The access that checks have: to DNS, to ports, to AWS and to the hosts' status."""
 
 import contextlib
 import ssl
@@ -22,20 +22,20 @@ from ops.verify.names import Names
 from ops.verify.talk import Connect
 
 HOST_SECONDS = 60
-# What it last found of port 25 may be an hour old.
+# The host's last test of outbound port 25 may be an hour old.
 ANEW = "rm -f /run/mail-relay/egress.json && systemctl restart mail-relay-status.service"
 NOW = ("sh", "-c", ANEW)
 
 
 @dataclass(frozen=True)
 class Probes:
-    """How names, ports and hosts are reached.
+    """The access to names, ports and hosts.
 
-    `group_of` and `target_of` raise NoAccess, as `status_of` does. `down` says why a host answers
-    nothing, if its place knows, and `limit` whether it limits our address for failed logins
-    (guessing.Unknown). `target_of` says why a load balancer's target groups, by their ARNs, send a
-    gateway nothing; "" if they do. `option` names the stack to our own commands, `opens_port_25` is
-    the command that does, if there is one.
+    `group_of` and `target_of` raise NoAccess, as `status_of` does. `down` is the reason that a host
+    does not answer, if it is known, `limit` the host's limit on our address for failed logins
+    (raises guessing.Unknown). `target_of` is the reason that a load balancer's target groups, by
+    ARN, send nothing to a gateway; "" if they do. `option` names the stack to our own commands,
+    `opens_port_25` is the command that opens outbound port 25, if there is one.
     """
 
     names: Names
@@ -51,7 +51,7 @@ class Probes:
 
 
 def vantage(target: Target, expected: Outputs) -> Probes:
-    """The internet of the stack, and its own hosts."""
+    """The probes of a stack: through its target's internet, account and hosts."""
     internet = target.internet(expected.acme_root)
     return Probes(
         internet.names,
@@ -71,7 +71,7 @@ def _status(target: Target, expected: Outputs) -> Ask:
     def ask(host: Host) -> Written:
         try:
             if target.has_shell(expected):
-                # a host that can be reached says how it is now; it writes every minute in any case
+                # ask for a new status; a host that cannot be reached writes every minute anyway
                 with contextlib.suppress(StackError):
                     target.run_on(host, *NOW, seconds=HOST_SECONDS)
             with target.account() as client:

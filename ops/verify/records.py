@@ -1,4 +1,4 @@
-"""Record sets of the stack that no other check has."""
+"""Record sets of the stack that no other check covers."""
 
 from mail import records
 from ops.verify import spf
@@ -7,7 +7,7 @@ from ops.verify.world import World, short
 
 
 def check(world: World) -> list[Result]:
-    """One result for each."""
+    """One result for each of these record sets."""
     e = world.expected
     # hosts, domains and their selectors have checks of their own
     others = [one for host in e.hosts for one in records.host(host.name, "")]

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The results of checks."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: its code (docs/verify.md, docs/doctor.md) and what was seen.
+    """A problem: its code (docs/verify.md, docs/doctor.md) and what was observed.
 
-    `parts` are what of the subject it is about: units, ports, rules. `explains` names the problems
-    that follow from this one, each as `Result.key` gives it.
+    `parts` are the affected parts of the subject: units, ports, rules. `explains` has the problems
+    that follow from this one, each as its `Result.key`.
     """
 
     code: str
@@ -21,9 +21,9 @@ class Problem:
 
 @dataclass
 class Result:
-    """One check of one subject; `skipped` says why it could not be made, or not to its end.
+    """A check of a subject; `skipped` is the reason that it was not made, or not completed.
 
-    `advice` is what to do beside the instructions of each problem.
+    `advice` are instructions beside those of each problem.
     """
 
     check: str
@@ -35,30 +35,30 @@ class Result:
     skipped: str = ""
 
     def error(self, code: str, text: str, *instructions: str, parts: tuple[str, ...] = ()) -> None:
-        """Mail is lost, refused or in danger by this."""
+        """Add an error: mail is lost, refused or in danger."""
         self.errors.append(Problem(code, text, instructions, parts))
 
     def warn(self, code: str, text: str, *instructions: str) -> None:
-        """Mail gets through; somebody should look."""
+        """Add a warning: mail gets through, but somebody should look at it."""
         self.warnings.append(Problem(code, text, instructions))
 
     @property
     def problems(self) -> list[Problem]:
-        """All that is wrong, errors first."""
+        """All problems, errors first."""
         return [*self.errors, *self.warnings]
 
     @property
     def instructions(self) -> list[str]:
-        """What to do, in the order of the problems."""
+        """The instructions in the order of the problems, then the advice."""
         return [text for problem in self.problems for text in problem.instructions] + self.advice
 
     def key(self, problem: Problem) -> str:
-        """A problem's name for people: its code and what it is about."""
+        """A problem's name for people: its code and its parts or subject."""
         return f"{problem.code} {', '.join(problem.parts) or self.subject}"
 
     @property
     def status(self) -> Literal["error", "warning", "skipped", "ok"]:
-        """The worst of it."""
+        """The worst status that applies."""
         if self.errors:
             return "error"
         if self.warnings:
@@ -66,7 +66,7 @@ class Result:
         return "skipped" if self.skipped else "ok"
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The result as JSON."""
         return {
             "check": self.check,
             "subject": self.subject,

@@ -1,4 +1,4 @@
-"""Every check, in the order in which one rests on another."""
+"""All checks, in the order of their dependencies."""
 
 from collections.abc import Callable, Collection, Iterator
 
@@ -32,7 +32,7 @@ PORTS = (talk.SMTP, talk.SUBMISSION, talk.SUBMISSIONS)
 def verify(
     expected: Outputs, probes: Probes, progress: Callable[[Result], None] = lambda _: None
 ) -> list[Result]:
-    """Every result, with each cause as one error; `progress` gets each check as it ends."""
+    """All results, with each cause as one error; `progress` gets each result as it comes."""
     found = []
     for result in _checks(expected, probes):
         progress(result)
@@ -86,7 +86,7 @@ def _group(expected: Outputs, probes: Probes, gateway: Host) -> Result:
 
 
 def _seen_from_here(expected: Outputs, probes: Probes, result: Result) -> Result:
-    """The result; skipped if it is a port 25 that nobody can see from this network."""
+    """The result; skipped if it is of port 25 and this network blocks outbound port 25."""
     closed = {problem.code for problem in result.errors} & {"port-closed", "port-filtered"}
     if not closed or not result.subject.endswith(f":{talk.SMTP}"):
         return result
@@ -95,7 +95,7 @@ def _seen_from_here(expected: Outputs, probes: Probes, result: Result) -> Result
 
 
 def _host_checks(expected: Outputs, probes: Probes, host: Host) -> list[Result]:
-    """Every check of a host's own status."""
+    """All checks of a host's status."""
     if down := probes.down(host):
         return hosts.check_down(expected, host, down)
     try:
@@ -108,8 +108,8 @@ def _host_checks(expected: Outputs, probes: Probes, host: Host) -> list[Result]:
 def _sessions(
     world: World, probes: Probes, gateway: Host
 ) -> Iterator[tuple[int, talk.SmtpSession]]:
-    """What each port of a gateway says."""
-    # with a load balancer, the others are asked through it
+    """A session with each port of a gateway."""
+    # with a load balancer, 587 and 465 are checked through it
     tried = (talk.SMTP,) if world.expected.submission.load_balancer else PORTS
     for port in (*tried, talk.IMAPS) if world.expected.mailboxes else tried:
         takes = [ports.ELSEWHERE, *(mx.recipients(world) if port == talk.SMTP else [])]
@@ -117,7 +117,7 @@ def _sessions(
 
 
 def passing(expected: Outputs, names: Names, domains: Collection[str]) -> dict[str, bool]:
-    """Of these domains, whether their mail passes SPF and DKIM by what DNS says.
+    """For each of these domains, whether its mail passes SPF and DKIM, by the records in DNS.
 
     A domain for which DNS gives no answer is left out.
     """
@@ -138,7 +138,7 @@ def passing(expected: Outputs, names: Names, domains: Collection[str]) -> dict[s
 
 
 def _exchanges(world: World) -> list[str]:
-    """Mail exchangers of the operator's domain; a large provider's where those are ours."""
+    """Mail exchangers of the operator's domain, or of a large provider if those are ours."""
     own = [host.name for host in world.expected.hosts]
     for domain in (world.expected.operator.rpartition("@")[2], PROVIDER):
         values = world.names.resolve(domain, "MX").values
@@ -149,7 +149,7 @@ def _exchanges(world: World) -> list[str]:
 
 
 def _blocked_here(world: World, probes: Probes) -> str:
-    """Why port 25 cannot be judged from here: this network may not let it out."""
+    """The reason that port 25 cannot be judged from this network, which may block it; or ""."""
     exchanges = _exchanges(world)
     for exchange in exchanges:
         for address in world.names.resolve(exchange, "A").values:

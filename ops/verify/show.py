@@ -1,4 +1,4 @@
-"""Results for people and for programs."""
+"""Output of results, for people and for programs."""
 
 import re
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ COLOURS = {"ok": "green", "skipped": "dim", "warning": "yellow", "error": "red"}
 
 
 def progress(result: Result) -> None:
-    """One line as a check ends."""
+    """Print a line as a check ends."""
     begin(f"{result.check} {result.subject}")
 
 
 def as_dict(stack: str, found: Sequence[Result]) -> dict[str, Any]:
-    """For JSON."""
+    """The results as JSON."""
     return {
         "stack": stack,
         "errors": sum(len(r.errors) for r in found),
@@ -31,9 +31,9 @@ def as_dict(stack: str, found: Sequence[Result]) -> dict[str, Any]:
 
 
 def show(target: Target, found: Sequence[Result]) -> None:
-    """Each result with its instructions, then the numbers of errors and warnings.
+    """Print each result with its instructions, then the numbers of errors, warnings and skipped.
 
-    What was skipped for one reason is one line.
+    Checks that were skipped for the same reason share a line.
     """
     skipped: dict[str, list[Result]] = {}
     for result in found:
@@ -54,7 +54,7 @@ def show(target: Target, found: Sequence[Result]) -> None:
 
 
 def _reason(result: Result) -> str:
-    """Why it was skipped; of what follows from one cause, the cause without what was seen."""
+    """The reason that a check was skipped; if it is a single cause, without what was observed."""
     because = result.skipped.startswith("because of") and result.skipped.count("because of") == 1
     return result.skipped.partition(": ")[0] if because else result.skipped
 

@@ -1,4 +1,4 @@
-"""SPF of the domains, and the record of the gateways' addresses that they include."""
+"""SPF of the domains, and the shared record of the gateways' addresses that they include."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from ops.outputs import Domain, Outputs
 from ops.verify.result import Result
 from ops.verify.world import World, shown
 
-# Nobody sends from there (RFC 1112, 4): a policy that lets it pass lets everybody pass.
+# An address that nobody has (RFC 1112, 4): a policy that lets it pass lets everybody pass.
 NOBODY = "240.0.0.1"
-# The policy of a domain that no mail is sent as (RFC 7208, 10.1.2).
+# The policy of a domain that sends no mail (RFC 7208, 10.1.2).
 NOBODY_SENDS = "v=spf1 -all"
 
 
 def policies(values: Sequence[str]) -> list[str]:
-    """The SPF policies among TXT values, in one form (RFC 7208, 4.5)."""
+    """The SPF policies among TXT values, normalized (RFC 7208, 4.5)."""
     plain = [" ".join(value.split()) for value in values]
     return sorted(v.lower() for v in plain if v.lower() == "v=spf1" or v.lower()[:7] == "v=spf1 ")
 
@@ -31,14 +31,14 @@ def nobody_sends(expected: Outputs, domain: Domain) -> bool:
 
 
 def parked(expected: Outputs, domain: Domain) -> bool:
-    """Whether its policy says so and no login or client may: what counts is that all is refused."""
+    """Whether nobody is to send as the domain, by its policy and by the logins and clients."""
     given = [address for addresses in expected.send_as.values() for address in addresses]
     allowed = {address.rpartition("@")[2] for address in (*given, *expected.unreachable)}
     return nobody_sends(expected, domain) and domain.name not in allowed
 
 
 def check_shared(world: World) -> list[Result]:
-    """The policies that are neither a host's nor a domain's, for domains to include."""
+    """Check policies that are neither a host's nor a domain's: those that domains include."""
     known = {h.name for h in world.expected.hosts} | {d.name for d in world.expected.domains}
     results = []
     for record in world.expected.records:
@@ -51,7 +51,7 @@ def check_shared(world: World) -> list[Result]:
 
 
 def check(world: World, domain: Domain, shared: Sequence[Result]) -> tuple[Result, str]:
-    """The domain's policy, and what our mail gets by it (a result of RFC 7208, 2.6).
+    """Check the domain's policy; return also the SPF result of our mail (RFC 7208, 2.6).
 
     Of several gateways, the first that does not pass counts.
     """
@@ -98,7 +98,7 @@ def _check_evaluation(
     elif evaluation.result != "pass":
         text = f"{address} gets {evaluation.result} as {domain} {evaluation.problem}".rstrip()
         result.error("spf-result", text, setting)
-    elif cost.result in ("permerror", "temperror"):  # for others that the policy names
+    elif cost.result in ("permerror", "temperror"):  # in terms after the one that passes
         text = f"{domain} as a whole gives {cost.result}: {cost.problem}"
         result.error("spf-result", text, setting)
     elif cost.result == "pass":
@@ -106,7 +106,7 @@ def _check_evaluation(
 
 
 def _check_others(world: World, domain: Domain, result: Result) -> None:
-    """Other strings of the apex: the record set is the stack's as a whole."""
+    """Check the other strings of the apex: the stack manages the record set as a whole."""
     wanted = world.expected.record(domain.name, "TXT")
     answers = world.at_servers(domain.name, "TXT").values()
     values = next((a.values for a in answers if a.values), ())

@@ -13,7 +13,7 @@ ANSWERS = 8
 
 
 def check(world: World, probes: Probes) -> Iterator[Result]:
-    """Where the name leads, and whether each gateway has a certificate for it."""
+    """Check the addresses of the name, and that each gateway has a certificate for it."""
     expected = world.expected
     name = expected.submission.host
     if name in {gateway.name for gateway in expected.gateways}:
@@ -23,7 +23,7 @@ def check(world: World, probes: Probes) -> Iterator[Result]:
         session = probe(
             probes.connect, probes.trust, gateway.model_copy(update={"name": name}), SUBMISSIONS
         )
-        # of all else that may be wrong with it, the check of the port tells
+        # the check of the port reports all other errors
         if session.distrust and session.distrust.verify_code == OTHER_NAME:
             result = Result("submission", f"{name} at {gateway.name}")
             result.error(
@@ -35,7 +35,7 @@ def check(world: World, probes: Probes) -> Iterator[Result]:
 
 
 def _check_answers(world: World, name: str) -> Result:
-    """It leads to the gateways that serve, as far as Route53's health checks know."""
+    """Check that the name has the gateways that serve, by Route53's health checks, and no other."""
     result = Result("submission", name)
     zone = world.expected.zone_of(name)
     if alias := world.names.resolve(name, "CNAME").values:

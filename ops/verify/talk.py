@@ -1,4 +1,4 @@
-"""A session with a port, without a login: greeting, TLS, AUTH, recipients."""
+"""A test session with a port, without login: greeting, TLS, AUTH, recipients."""
 
 import smtplib
 import socket
@@ -12,24 +12,24 @@ SMTP, SUBMISSION, SUBMISSIONS, IMAPS = 25, 587, 465, 993
 SECONDS = 20.0
 OURSELVES = "[127.0.0.1]"  # an address literal (RFC 5321, 4.1.3): the gateway takes any
 READY = 220
-# Recipients of one message: Postfix's smtpd_recipient_limit for strangers is more.
+# Recipients of one transaction: Postfix's smtpd_recipient_limit for strangers is more.
 AT_ONCE = 50
-# What it says of strangers.recipientsPerMinute; after some more it would hang up.
+# Postfix's reply above strangers.recipientsPerMinute; after some more it would hang up.
 TOO_MANY = "Error: too many recipients"
 
-# A TCP connection with an address and a port; OSError where there is none.
+# Opens a TCP connection to an address and a port; raises OSError.
 Connect = Callable[[str, int], socket.socket]
 Reply = tuple[int, str]
 
 
 @dataclass
 class SmtpSession:
-    """The server's side of a session; a field stays empty if the session ended before it.
+    """The server's replies in a session; a field stays empty if the session ended before it.
 
-    `closed` is why there was no connection, `broken` why the session ended early, `distrust` why
-    the certificate is not trusted. `refusal` is the answer to a STARTTLS that was refused; `before`
-    and `after` are the EHLO keywords before and after TLS. `limited` is the answer to a recipient
-    after which no more were asked for: in this minute there are no others.
+    `closed` is the reason that there was no connection, `broken` that the session ended early,
+    `distrust` that the certificate is not trusted. `refusal` is the reply to a refused STARTTLS;
+    `before` and `after` are the EHLO keywords before and after TLS. `limited` is the reply to the
+    first recipient above the limit in a minute, after which no more were tried.
     """
 
     closed: str = ""
@@ -113,7 +113,7 @@ def _talk(
 
 
 def _imap_greeting(connection: socket.socket) -> Reply:
-    """RFC 9051, 7.1; its untagged OK counts as SMTP's 220."""
+    """The greeting of IMAP (RFC 9051, 7.1); an untagged OK counts as SMTP's 220."""
     with connection.makefile("rb") as file:
         text = file.readline(1024).decode("utf-8", "replace").strip()
     return (READY if text.startswith("* OK") else 0), text
@@ -131,7 +131,7 @@ def _secure(smtp: smtplib.SMTP, trust: ssl.SSLContext, host: Host, session: Smtp
 
 
 def _ask(smtp: smtplib.SMTP, recipients: Sequence[str], session: SmtpSession) -> None:
-    """Ask for each recipient, or for as many as the server lets us in a minute."""
+    """Try RCPT for each recipient, or for as many as the server allows in a minute."""
     for begin in range(0, len(recipients), AT_ONCE):
         refusal = _reply(smtp.docmd("MAIL FROM:<>"))
         for recipient in recipients[begin : begin + AT_ONCE]:

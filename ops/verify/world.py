@@ -1,4 +1,4 @@
-"""The names of a stack as they are: at the servers of its zones, and at a resolver."""
+"""The stack's names in DNS: at the servers of its zones, and at a resolver."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from ops.verify.cuts import lame, without_delegation
 from ops.verify.names import Answer, Names
 from ops.verify.result import Result
 
-# The longest value that is shown whole: a DKIM key of 1024 bits is longer.
+# The longest value that is shown as a whole: a DKIM key of 1024 bits is longer.
 SHOWN = 160
 
 Part = Callable[[Sequence[str]], list[str]]
@@ -18,7 +18,7 @@ Part = Callable[[Sequence[str]], list[str]]
 
 @dataclass
 class World:
-    """What is looked at, and what ought to be there; `option` names the stack to our commands."""
+    """DNS, and the stack's expected state; `option` names the stack to our commands."""
 
     names: Names
     expected: Outputs
@@ -26,7 +26,7 @@ class World:
     _servers: dict[str, list[str]] = field(default_factory=dict, init=False)
 
     def servers_of(self, zone: str) -> list[str]:
-        """Those of a zone's name servers that answer for it, asked for at the first use."""
+        """The zone's own name servers that are delegated and answer, looked up at the first use."""
         if zone not in self._servers:
             if without_delegation(self.names, zone):
                 return self._servers.setdefault(zone, [])
@@ -38,21 +38,21 @@ class World:
         return self._servers[zone]
 
     def at_servers(self, name: str, kind: str) -> dict[str, Answer]:
-        """What each server of the name's zone says."""
+        """The answer of each server of the name's zone."""
         servers = self.servers_of(self.expected.zone_of(name))
         return {server: self.names.ask(server, name, kind) for server in servers}
 
     def look_up(self, name: str, kind: str) -> Sequence[str] | None:
-        """What a receiver gets from its resolver, for SPF."""
+        """The values that a receiver's resolver returns, for SPF; None without an answer."""
         answer = self.names.resolve(name, kind)
         return None if answer.problem else answer.values
 
     def policies_at(self, name: str) -> Sequence[str]:
-        """The texts at a name, for a tree walk of DMARC: what does not answer has none."""
+        """The texts at a name, for DMARC's tree walk; none without an answer."""
         return self.look_up(name, "TXT") or ()
 
     def evaluate(self, address: str, sender: str, helo: str) -> spf.Evaluation:
-        """SPF as a receiver evaluates it."""
+        """The result of SPF as a receiver evaluates it."""
         return spf.evaluate(address, sender, helo, self.look_up)
 
     def compare(
@@ -63,10 +63,10 @@ class World:
         part: Part = sorted,
         fault: Callable[[str], str] = lambda _: "differs",
     ) -> bool:
-        """Whether every server and the resolver have the record set; if not, the result says so.
+        """Whether all servers and the resolver have the record set; if not, add the problem.
 
-        Its codes begin with `code`. `part` selects and normalizes the values that are compared;
-        `fault` gives the code's ending for a value that is found instead.
+        Its code begins with `code`. `part` selects and normalizes the values that are compared;
+        `fault` returns the code's ending for a value that is found instead.
         """
         zone = self.expected.zone_of(wanted.name)
         found = self.at_servers(wanted.name, wanted.kind)
@@ -117,10 +117,10 @@ class World:
 
 
 def shown(values: Sequence[str]) -> str:
-    """Values for people."""
+    """Values as text for people."""
     return " and ".join(repr(short(value)) for value in values) or "nothing"
 
 
 def short(value: str) -> str:
-    """A value for people; of a key, which is long, the beginning."""
+    """A value for people; a long one, such as a key, is cut to its beginning."""
     return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."

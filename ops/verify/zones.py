@@ -8,17 +8,17 @@ from ops.verify.names import Names
 from ops.verify.result import Result
 from ops.verify.world import World
 
-# Of NS records in the zone above, as Route53 makes them for its own.
+# The TTL of NS records in the zone above, the same as in Route53's zones.
 TTL = 172800
 
 
 def check(world: World, zone: str) -> Result:
-    """One zone of the stack."""
+    """Check a zone of the stack."""
     return delegation(world.names, zone, world.expected.zones[zone])
 
 
 def delegation(names: Names, zone: str, servers: Sequence[str]) -> Result:
-    """Whether the zone is delegated to its servers, and they answer for it."""
+    """Check that the zone is delegated to its servers, and that they answer for it."""
     result, answering = Result("zone", zone), 0
     own = sorted(server.rstrip(".").lower() for server in servers)
     remedy = f"At the registrar (or in the zone above), set the name servers of {zone} to: "

@@ -1,4 +1,4 @@
-"""What each reference set-up is for, played with real mail: `./relay lab demo`."""
+"""The story of each reference set-up, played with real mail: `./relay lab demo`."""
 
 from collections.abc import Sequence
 

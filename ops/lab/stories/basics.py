@@ -18,7 +18,7 @@ HOST = "mail.example.com"
 LIMIT_MIB, TOMS_MIB = 20, 40
 MIB = 1024 * 1024
 ALWAYS = {"PIPELINING", f"SIZE {LIMIT_MIB * MIB}", "ENHANCEDSTATUSCODES", "8BITMIME", "CHUNKING"}
-# What a stranger is not offered.
+# EHLO keywords that strangers are not offered.
 OURS = {"ETRN", "DSN"}
 AUTH = "AUTH PLAIN LOGIN CRAM-MD5 DIGEST-MD5"
 
@@ -45,7 +45,7 @@ def records_are_literal(stage: Stage) -> str:
 
 
 def _ttl(stage: Stage, name: str, kind: str) -> int:
-    """A record's TTL as its zone's own server says it."""
+    """A record's TTL at its zone's own name server."""
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers = [DNS]
     with entered(stage.lab.namespace):
@@ -227,7 +227,7 @@ def a_full_mailbox_is_told_at_rcpt(stage: Stage) -> str:
         returned = f"to=<{TOM}>, orig_to=<team@example.com>.*status=bounced"
         wait = f"until grep -q '{returned}' /var/log/mail.log; do sleep 1; done"
         stage.run(stage.gateway, "timeout", "60", "sh", "-c", wait)
-        # as most programs throw away: into Trash, then out of it
+        # as most programs delete: move it to Trash, then expunge it there
         _, (large, *_) = inbox.uid("SEARCH", "LARGER", str(MIB))
         moved, answer = inbox.uid("MOVE", large.decode().replace(" ", ","), "Trash")
         expect(moved == "OK", f"{answer}")

@@ -129,7 +129,7 @@ def _hosts(stage: Stage) -> tuple[Host, Host]:
 
 
 def _by_ssh(stage: Stage, command: str, text: str = "") -> str:
-    """A command on the client as the user of the laptop runs it, `text` being its input."""
+    """Run a command on the client by SSH from the laptop, with `text` as its standard input."""
     _, client = _hosts(stage)
     script = f"{client.ssh} {shlex.quote(command)} < /input"
     files = {"/input": text, "/root/.ssh/config": "StrictHostKeyChecking accept-new\n"}

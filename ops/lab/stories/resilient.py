@@ -12,10 +12,10 @@ from ops.lab.stories.stage import Stage, expect
 from ops.outputs import Host
 
 LOGIN, NAME = "me@example.com", "mail.example.com"
-# Route53 asks every 30 s and gives up after 10, its answers are kept for 30; and some room
+# Route53 checks every 30 s, with a timeout of 10 s; answers are cached for 30 s; and a margin
 GONE_SECONDS = 90.0
 BOOT_SECONDS = 300.0
-# a client host waits 30 s for an answer; what else it tries after that, and some room
+# a client host waits 30 s for a reply; then it tries another gateway; and a margin
 UNDER_WAY_SECONDS = 60.0
 
 
@@ -100,7 +100,7 @@ def one_may_lose_its_power(stage: Stage) -> str:
 
 @contextmanager
 def _signers_stopped(stage: Stage) -> Iterator[None]:
-    """No gateway answers a client's MAIL meanwhile; those that have power do so afterwards."""
+    """Pause OpenDKIM on all gateways: none replies to MAIL; at the end, resume those with power."""
     for host in stage.outputs.gateways:
         stage.run(host, "systemctl", "kill", "--signal=STOP", "opendkim.service")
     try:
@@ -112,7 +112,7 @@ def _signers_stopped(stage: Stage) -> Iterator[None]:
 
 
 def _spoken_to(stage: Stage, client: Host) -> Host | None:
-    """The gateway with which a client host has a session."""
+    """The gateway that a client host has a session with, or None."""
     for host in stage.outputs.gateways:
         said = stage.run(host, "ss", "-Htn", "state", "established", "sport", "=", ":587")
         if client.address in said:

@@ -19,7 +19,7 @@ from ops.lab.stories.stage import Stage, expect, refused
 from ops.lab.target import LabTarget
 
 MAILBOX = "you@inbox.example"
-# Each sender, and the account that its mail leaves by.
+# Senders, each with the account that its mail is relayed by.
 SENDERS = {
     "info@example.com": "example-com@provider.example",
     "sales@example.org": "example-org@provider.example",
@@ -37,7 +37,7 @@ def _sent(stage: Stage, sender: str, text: str) -> str:
 
 
 def _waits(stage: Stage, sender: str, reason: str) -> str:
-    """Why the sender's mail waits in the gateway's queue, once it is there for this reason."""
+    """The delay reason of the sender's mail, once it is deferred at the gateway for `reason`."""
 
     def found() -> str:
         for line in stage.run(stage.gateway, "postqueue", "-j").splitlines():
@@ -52,7 +52,7 @@ def _waits(stage: Stage, sender: str, reason: str) -> str:
 
 
 def _goes(stage: Stage, subject: str) -> str:
-    """The queue is tried anew, and the message arrives."""
+    """Flush the queue; the message arrives."""
     stage.run(stage.gateway, "postqueue", "-f")
     return stage.passed(subject)
 
@@ -177,7 +177,7 @@ def a_provider_that_is_down(stage: Stage) -> str:
 def a_wrong_password(stage: Stage) -> str:
     """A password that the provider refuses: mail waits, and the operator is told why."""
     account, started = SENDERS[SALES], time.time()
-    # the provider's choice, whatever Postfix's table makes of spaces and colons
+    # with a colon and spaces, which mean something in Postfix's tables
     Smarthost(stage.lab).change_password(account, f"{secrets.token_urlsafe(16)}: #2 {{words}}")
     stage.submit(send.compose(SALES, send.RECIPIENT, WAITING), SALES)
     why = _waits(stage, SALES, "535")
@@ -209,7 +209,7 @@ def the_right_password_by_the_stack(stage: Stage) -> str:
 
 
 def _relay(stage: Stage, command: str, *arguments: str, text: str = "", code: int = 0) -> str:
-    """What the user's own command says, which ends with `code`."""
+    """The output of `./relay COMMAND`, whose exit status must be `code`."""
     argv = [str(RELAY), command, "--lab", stage.lab.name, *arguments]
     result = subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
     expect(result.returncode == code, result.stdout + result.stderr)

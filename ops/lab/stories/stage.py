@@ -1,4 +1,4 @@
-"""What a story is made of: acts, and a stage that its people act on."""
+"""The parts of a story: acts, and the stage that they use."""
 
 import smtplib
 import socket
@@ -23,11 +23,11 @@ from ops.lab.failures import FAILURES, words
 from ops.outputs import Host, Outputs
 
 FILTERED_SECONDS = 1.0
-SHOWN = 600  # characters of what a program said
+SHOWN = 600  # characters of a program's output
 
 
 class Unexpected(Exception):
-    """An act ended in another way than its sentence says; the text is what was seen."""
+    """An act's result differs from its sentence; the text is what was observed."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class Stage:
 
     @property
     def inbox(self) -> Inbox:
-        """The mailbox elsewhere."""
+        """The receiving provider's inbox."""
         return Inbox(self.lab)
 
     def connect(
         self, port: int, login: str | None = None, at: Host | None = None, name: str = ""
     ) -> smtplib.SMTP:
-        """SMTP with a gateway from the internet, TLS verified; logged in if asked.
+        """An SMTP session with a gateway from the internet, TLS verified; logged in with `login`.
 
-        `name` is what it is called by, if not by its own.
+        `name` is the name to verify, unless it is the gateway's own.
         """
         gateway = at or self.gateway
         session = Internet(self.lab).connect(name or gateway.name, gateway.address, port)
@@ -70,25 +70,25 @@ class Stage:
     def submit(
         self, message: EmailMessage, login: str, port: int = 587, sender: str | None = None
     ) -> str:
-        """Hand a message in with a login; tells how."""
+        """Submit a message with a login; return the port, the TLS version and the login as text."""
         with self.connect(port, login) as session:
             session.send_message(message, from_addr=sender)
             return f"port {port}, {session.sock.version()}, AUTH as {login}"  # type: ignore[union-attr]
 
     def write(self, recipient: str, subject: str) -> None:
-        """The stranger writes to an address of ours, by port 25."""
+        """Send mail from the stranger to an address of ours, by port 25."""
         message = send.compose(self.stranger.address, recipient, subject)
         self.deliver(recipient, self.stranger.signed(message))
 
     def deliver(self, recipient: str, content: bytes, sender: str | None = None) -> None:
-        """Somebody's server hands a message in on port 25."""
+        """Deliver a message on port 25, as another server does."""
         with self.connect(25) as session:
             session.sendmail(
                 self.stranger.address if sender is None else sender, recipient, content
             )
 
     def arrived(self, wanted: Callable[[Message], bool] | str, count: int = 1) -> list[Message]:
-        """The messages with a subject, or that are wanted, once they are in the mailbox."""
+        """Messages of a subject, or that `wanted` accepts, once the inbox has `count` of them."""
         if not isinstance(wanted, str):
             return self.inbox.wait_for(wanted, count=count)
         try:
@@ -98,7 +98,7 @@ class Stage:
             raise Unexpected(f"waiting for {wanted!r} in the inbox: {error}; {queue}") from None
 
     def passed(self, subject: str, sender: str = "") -> str:
-        """That a message is in the mailbox with all three verdicts passing; tells them."""
+        """Expect a message in the inbox that passes SPF, DKIM and DMARC; return that as text."""
         (message,) = self.arrived(subject)
         verdict = message.verdict
         expect(verdict.passes(), f"{verdict}")
@@ -106,7 +106,7 @@ class Stage:
         return f"in {message.recipient}: spf=pass dkim=pass dmarc=pass, by both judges"
 
     def resolve(self, name: str, kind: str) -> list[str]:
-        """What the lab's resolver says of a name, sorted."""
+        """The records that the lab's resolver has for a name, sorted."""
         resolver = dns.resolver.Resolver(configure=False)
         resolver.nameservers = [RESOLVER]
         with entered(self.lab.namespace):
@@ -116,7 +116,7 @@ class Stage:
                 return []
 
     def reaches(self, address: str, port: int, stranger: str = "probe") -> bool:
-        """Whether a stranger gets a TCP connection; one that is filtered never answers."""
+        """Whether a stranger gets a TCP connection; a filtered port runs into the timeout."""
         with entered(f"{self.lab.namespace}-{stranger}"):
             try:
                 socket.create_connection((address, port), timeout=FILTERED_SECONDS).close()
@@ -125,7 +125,7 @@ class Stage:
         return True
 
     def run(self, host: Host, *command: str, text: str = "") -> str:
-        """A command on a host, as its root; its output."""
+        """The output of a command that root runs on a host."""
         return access.run(self.lab, host.instance_id, *command, stdin=text).stdout
 
 
@@ -134,7 +134,7 @@ Act = Callable[[Stage], str]
 
 @dataclass(frozen=True)
 class Played:
-    """One act: its sentence, what was seen, and how long it took."""
+    """The result of an act: its sentence, what was observed, and how long it took."""
 
     act: str
     passed: bool
@@ -143,12 +143,12 @@ class Played:
 
 
 def sentence(act: Act) -> str:
-    """What an act shows."""
+    """The sentence of an act: its docstring."""
     return " ".join((act.__doc__ or "").split()).removesuffix(".")
 
 
 def play(stage: Stage, act: Act) -> Played:
-    """Play an act; one that fails ends with what was seen, and does not stop the others."""
+    """Play an act; a failure becomes its result and does not stop the others."""
     started = time.monotonic()
     try:
         seen, passed = act(stage), True
@@ -160,19 +160,19 @@ def play(stage: Stage, act: Act) -> Played:
 
 
 def _shortened(text: str) -> str:
-    """What a program said, without its middle if it is long."""
+    """A text, without its middle if it is long."""
     half = SHOWN // 2
     return text if len(text) <= SHOWN else f"{text[:half]} [...] {text[-half:]}"
 
 
 def expect(condition: bool, otherwise: str) -> None:
-    """Unexpected, with what was seen, unless it is so."""
+    """Raise Unexpected, with what was observed instead, unless the condition holds."""
     if not condition:
         raise Unexpected(otherwise)
 
 
 def refused(attempt: Callable[[], object], *codes: int) -> str:
-    """That the gateway refuses an attempt with one of the codes; its answer."""
+    """Expect that the gateway refuses an attempt with one of the codes; return its reply."""
     try:
         attempt()
     except smtplib.SMTPRecipientsRefused as error:
@@ -188,5 +188,5 @@ def refused(attempt: Callable[[], object], *codes: int) -> str:
 
 
 def unsigned(sender: str, recipient: str, subject: str) -> bytes:
-    """A message as a server without DKIM sends it."""
+    """A message without a DKIM signature."""
     return send.compose(sender, recipient, subject).as_bytes(policy=SMTP)
