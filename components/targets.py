@@ -1,8 +1,8 @@
-"""Lets `pulumi up` wait until the load balancer sends connections to a rebuilt gateway.
+"""Make `pulumi up` wait until the load balancer sends connections to a rebuilt gateway.
 
-The next gateway is rebuilt only then: AWS takes up to some minutes to register a target, and with
-two gateways nobody would take the connections meanwhile. As in serving.py a hook before a resource
-does the waiting.
+The next gateway is rebuilt only then: AWS takes up to some minutes to register a target, and of two
+gateways neither would take connections meanwhile. As in serving.py a hook before a resource does
+the waiting.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class InService:
     ) -> pulumi.Resource:
         """Declare the resource that is created once an instance is healthy in all target groups.
 
-        It changes with the instance's type too, for which the instance is stopped.
+        A change of the instance's type, which stops the instance, updates this resource too.
         """
         hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
         return pulumi.Stash(
@@ -67,7 +67,7 @@ class InService:
 
 
 def lacks(client: Any, arn: str, instance: str) -> str:
-    """Why a target group sends an instance no connections, "" if it does."""
+    """The reason that a target group sends an instance no connections, "" if it sends some."""
     name = arn.split("/")[1]
     try:
         found = client.describe_target_health(TargetGroupArn=arn, Targets=[{"Id": instance}])[
@@ -84,7 +84,7 @@ def lacks(client: Any, arn: str, instance: str) -> str:
 async def wait(
     host: str, look: Callable[[], list[str]], seconds: float, report: Callable[[str], None]
 ) -> None:
-    """Return once `look` finds nothing that lacks; NotServing with what does after so long."""
+    """Return once `look` finds no problem; NotServing with the problems after `seconds`."""
     deadline, said = time.monotonic() + seconds, list[str]()
     while problems := await asyncio.to_thread(look):
         if time.monotonic() > deadline:
