@@ -51,7 +51,7 @@ def refusals(file: Path, now: float) -> list[tuple[str, int, int]]:
     with closing(sqlite3.connect(file)) as database, database:
         found = database.execute("SELECT id, delta, hit FROM limit_report").fetchall()
         database.execute("DELETE FROM limit_report")
-        # the package's own clean-up reads the limits of another file, so it deletes nothing here
+        # nothing else does: the package's own clean-up reads the limits of another file
         database.execute("DELETE FROM mail_count WHERE date < ?", (int(now) - 2 * DAY,))
     return found
 

@@ -132,7 +132,7 @@ class Placement:
         return zone
 
     def _refuse_zone(self, args: pulumi.ResourceHookArgs) -> None:
-        # the VPC has no zone; the stack's own is checked for it
+        # the VPC has no zone, so the stack's own counts
         zone = (args.new_inputs or {}).get("availabilityZone", self.zone)
         if problem := self._problems.get(zone):
             raise ZoneError(problem)

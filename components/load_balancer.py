@@ -87,7 +87,7 @@ class LoadBalancer(pulumi.ComponentResource):
             preserve_client_ip="true",
             deregistration_delay=DRAIN_SECONDS,
             connection_termination=True,
-            # of 465 for both groups: the ports open and close together, and the log gets less
+            # both groups check 465: the ports open and close together, and fewer lines are logged
             health_check={
                 "protocol": "TCP",
                 "port": str(SUBMISSIONS.port),

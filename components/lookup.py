@@ -44,7 +44,7 @@ def image_id(name: str, region: str) -> str:
 
 
 def _newest(name: str) -> str:
-    """The newest image of the same release and architecture: of the same name but for the date."""
+    """The newest image of the same release and architecture, by the name without its date."""
     pattern = f"{name.rsplit('-', 2)[0]}-*"
     try:
         found = looked_up(

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 _ENCODED = re.compile(r"=\?([^?\s]*)\?([^?\s]*)\?(.*?)\?=", re.DOTALL)
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
-# Charset names that mail programs write and Python does not know. Text of an unknown charset is
-# shown undecoded.
+# Charset names that mail programs write and Python does not know. A name in any other unknown
+# charset is refused (Unknown).
 _CHARSETS = {
     "cp-850": "cp850",
     "ansi_x3.110-1983": "latin-1",

@@ -86,7 +86,7 @@ class Balancers:
         return healthy or judged
 
     def kept(self, node: Node, group: Any) -> list[str]:
-        """Instances with connections that go on: of `receiving`, or deregistered, for their delay."""
+        """Instances whose connections go on: of `receiving`, or deregistered, for their delay."""
         now = time.monotonic()
         leaving = [i for (arn, i), end in self.draining.items() if arn == group.arn and end > now]
         return [*self.receiving(node, group), *(i for i in leaving if private_address(i))]
