@@ -1,6 +1,6 @@
-"""Daemons that run and do nothing: each is asked what it is there for, and has seconds to answer.
+"""Find daemons that run and do nothing: each gets a request of its protocol, and a deadline.
 
-The questions change nothing and leave no line in a log.
+The requests change nothing and leave no line in a log.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Question:
-    """What is said to a socket (a path, or an address and a port), and what is in a good answer."""
+    """A request to a socket (a path, or an address and a port), and a part of a good answer."""
 
     at: str | tuple[str, int]
     says: bytes
     answer: bytes
 
 
-# How an MTA opens a session: version 6, all that it could do, and the end (libmilter/mfdef.h).
+# An MTA's negotiation with a milter: version 6, every option, and quit (libmilter/mfdef.h).
 _OPTIONS = b"O" + b"".join(n.to_bytes(4, "big") for n in (6, 0x1FF, 0x1FFFFF))
 _MILTER = b"\0\0\0\x0d" + _OPTIONS + b"\0\0\0\x01Q", b"O\0\0\0\x06"
-# SMTPD_POLICY_README; nobody has sent it, so it is not counted.
+# A policy request (SMTPD_POLICY_README) without a login, so it is not counted.
 _POLICY = b"request=smtpd_access_policy\nprotocol_state=DATA\n\n", b"action=dunno"
 
 ASKED = {
@@ -42,11 +42,11 @@ ASKED = {
         f"mail-relay-limit@{kind}.service": Question(f"{RUN}/{kind}/socket", *_POLICY)
         for kind in KINDS
     },
-    # postsrsd, for the true sender of what it has not made (tcp_table(5))
+    # postsrsd, for the true sender of an address that it has not rewritten (tcp_table(5))
     "postsrsd.service": Question(("127.0.0.1", 10002), b"get nobody\n", b"500 "),
-    # what lists the queue; master(8) starts it for each question (master.cf)
+    # showq(8) lists the queue; master(8) starts it for each request (master.cf)
     "postfix.service": Question("/var/spool/postfix/public/showq", b"", b"protocol"),
-    # as `fail2ban-client ping`, which takes a Python of its own for it
+    # the request of `fail2ban-client ping`, which would start a Python for it
     "fail2ban.service": Question(
         "/run/fail2ban/fail2ban.sock",
         b"\x80\x02]X\x04\0\0\0pinga.<F2B_END_COMMAND>",
@@ -56,7 +56,7 @@ ASKED = {
 
 
 def silent(units: Iterable[str]) -> set[str]:
-    """Those of these units that do not answer, or have a process that somebody has stopped."""
+    """The units among these that do not answer, or have a stopped process."""
     names = list(units)
     asked = [name for name in names if name in ASKED]
     with ThreadPoolExecutor(max(len(asked), 1)) as together:
@@ -66,7 +66,7 @@ def silent(units: Iterable[str]) -> set[str]:
 
 
 def answers(question: Question) -> bool:
-    """Whether it is answered in time; a daemon that starts at this moment is asked again."""
+    """Whether a daemon answers in time; it is asked again until then, since it may be starting."""
     deadline = time.monotonic() + SECONDS
     while (left := deadline - time.monotonic()) > 0:
         with contextlib.suppress(OSError):
@@ -86,10 +86,10 @@ def _reply(question: Question, seconds: float) -> bytes:
 
 
 def halted() -> set[str]:
-    """The units with a stopped process (SIGSTOP): it lives and does nothing."""
+    """The units with a stopped process (SIGSTOP), which exists and does nothing."""
     found: set[str] = set()
     for stat in PROC.glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended
+        with contextlib.suppress(OSError):  # the process has ended
             if stat.read_text(errors="replace").rpartition(")")[2].split()[:1] == ["T"]:
                 groups = (stat.parent / "cgroup").read_text().splitlines()
                 found |= {group.rpartition("/")[2] for group in groups}

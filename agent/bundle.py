@@ -1,4 +1,4 @@
-"""What a tables object may hold. A bundle is valid as a whole or not used at all."""
+"""Check the content of a tables object: a bundle is valid as a whole or not used at all."""
 
 import ipaddress
 import json
@@ -133,7 +133,7 @@ def _selectors(domain: str, selectors: Any) -> None:
 
 
 def _is_sender(value: Any) -> bool:
-    """An address, or @domain for all of a domain."""
+    """Whether a value is an address, or @domain for all addresses of a domain."""
     return names.is_address(value) or (
         isinstance(value, str) and value[:1] == "@" and names.is_domain(value[1:])
     )

@@ -9,12 +9,12 @@ from mail.names import GATEWAY_USERS
 
 Bundle = Mapping[str, Any]
 TABLES = "/srv/mail/tables/current"
-# in the place of a sender who is to get no notices (agent/guard/inbound.py), and where they end
+# The local part in place of a sender who gets no notices (agent/guard/inbound.py), and its target.
 NO_NOTICES, ENDS_HERE = "nobounce", "nobounce@nobody.invalid"
 
 
 def sender_logins(bundle: Bundle) -> str:
-    """Postfix's smtpd_sender_login_maps: which logins own an envelope sender.
+    """Postfix's smtpd_sender_login_maps: the logins that own an envelope sender.
 
     Postfix stops at the first key that it finds (address, then @domain), so an address lists the
     logins that own its whole domain too.
@@ -48,9 +48,9 @@ def receives(bundle: Bundle) -> str:
 
 
 def forwards(bundle: Bundle) -> str:
-    """Postfix's virtual_alias_maps; the roles of RFC 2142 are the operator's unless given.
+    """Postfix's virtual_alias_maps; the roles of RFC 2142 lead to the operator unless given.
 
-    A mailbox is its own alias, or its domain's catch-all would take its mail.
+    A mailbox is its own alias; otherwise its domain's catch-all would take its mail.
     """
     found = {address: address for address in bundle.get("mailboxes", ())}
     found |= {address: ", ".join(targets) for address, targets in bundle["forwards"].items()}
@@ -61,7 +61,7 @@ def forwards(bundle: Bundle) -> str:
 
 
 def gateway_users(bundle: Bundle) -> str:
-    """Postfix's virtual_alias_maps for the gateways' names, whose mail any of them may get."""
+    """Postfix's virtual_alias_maps for all gateways' names: each takes mail for the others."""
     found = dict[str, str]()
     for gateway in sorted(bundle["gateways"]):
         found |= {f"{user}@{gateway}": bundle["operator"] for user in GATEWAY_USERS}
@@ -70,9 +70,9 @@ def gateway_users(bundle: Bundle) -> str:
 
 
 def targets(bundle: Bundle) -> str:
-    """Postfix's transport_maps: what our users' notices go out to, apart from strangers' ones.
+    """Postfix's transport_maps: destinations whose notices leave apart from those to strangers.
 
-    Forwards' targets, and domains of ours whose mail others take.
+    They are forwards' targets, and domains of ours whose mail goes elsewhere.
     """
     here = {*receiving(bundle), *bundle["gateways"]}
     listed = {x for forward in bundle["forwards"].values() for x in forward} | {bundle["operator"]}
@@ -84,7 +84,7 @@ def targets(bundle: Bundle) -> str:
 def passwords(bundle: Bundle, logins: Iterable[str]) -> str:
     """Dovecot's passdb (passwd-file) for these logins.
 
-    Readable, as the kept tables beside it are, or CRAM-MD5 could not be offered.
+    In clear, as in the kept tables beside it: CRAM-MD5 needs the password itself.
     """
     known = bundle["logins"]
     return "".join(f"{login}:{{PLAIN}}{known[login]['password']}\n" for login in sorted(logins))
@@ -114,7 +114,7 @@ def signing_table(bundle: Bundle, signing: Mapping[str, str]) -> str:
 
 
 def draining(bundle: Bundle, host: str) -> str:
-    """Postfix's cidr_table(5): everybody is sent to another gateway, if this one is to be emptied.
+    """Postfix's cidr_table(5): if this gateway drains, all clients are sent to another one.
 
     A client that is refused so (RFC 3463, 4.3.2) tries the next address at once.
     """
@@ -123,14 +123,14 @@ def draining(bundle: Bundle, host: str) -> str:
 
 
 def notices_only(bundle: Bundle) -> str:
-    """Postfix's access(5): addresses that are made for notices, with anything after a plus."""
+    """Postfix's access(5): addresses that take notices only, with anything after a plus."""
     return "".join(f"{NO_NOTICES}@{host} notices_only\n" for host in sorted(bundle["gateways"]))
 
 
 def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
-    """The guard's table (agent/guard/tables.py): whose key signs for a domain, and the logins.
+    """The guard's table (agent/guard/tables.py): each domain's signing domain, and the logins.
 
-    A login's proof changes with its password and its rights, and shows neither.
+    A login's proof changes with its password and its rights, and reveals neither.
     """
     key = bundle["srsSecret"].encode()
     signed_by = {domain: domain if domain in signing else None for domain in bundle["domains"]}

@@ -1,10 +1,10 @@
-"""What becomes of an address with too many wrong passwords.
+"""Ban or slow down an address with too many wrong passwords.
 
 `guessing.py ADDRESS [SECONDS TIME MINUTES LOGINS]`, called by fail2ban. Failures of LOGINS
-different logins in the MINUTES before TIME (in s since 1970) are guesses: the address is shut out
-of 587, 465 and 993. Fewer may be one user's forgotten password, and an office is behind the
-address: it is slowed down. Without SECONDS neither is so any longer. TIME is when fail2ban judged,
-which may be long ago: it begins its bans anew when it is started.
+different logins within MINUTES of TIME (in s since 1970) are guesses: the address is banned from
+587, 465 and 993. Fewer may be one user's forgotten password, in an office with one address: it is
+slowed down. Without SECONDS both are undone. TIME is the time of fail2ban's decision, which may be
+long ago: fail2ban repeats its bans when it is started.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from pathlib import Path
 LOG = Path("/var/log/mail-failures.log")
 # The addresses of the stack's own hosts, one network on each line (Postfix's cidr_table).
 OWN = Path("/srv/mail/tables/current/own_hosts")
-# Where logrotate has put the part of it that came before.
+# The part before, to which logrotate has renamed the log.
 ROTATED = Path("/var/log/mail-failures.log.1")
-# Whole lines, as fail2ban's filter has them (filter.d/mail-relay.conf): what strangers write may
+# Whole lines, as fail2ban's filter has them (filter.d/mail-relay.conf): text from strangers may
 # look like a part of one.
 FAILURE = re.compile(
     r"\S+ postfix/\S+/smtpd\[\d+\]: warning: [^\[\s]+\[(?P<smtp>[\d.]+)\]: SASL \S+ "
@@ -33,7 +33,7 @@ TABLE = ("ip", "guessing")
 
 
 def logins(lines: Iterable[str], address: str, moment: float, minutes: int) -> set[str]:
-    """The logins that this address has failed with, so long before or after this moment."""
+    """The logins that this address has failed with, at most `minutes` before or after `moment`."""
     found: set[str] = set()
     for line in lines:
         time, _, said = line.partition(" ")
@@ -43,21 +43,21 @@ def logins(lines: Iterable[str], address: str, moment: float, minutes: int) -> s
         try:
             age = moment - datetime.datetime.fromisoformat(time).timestamp()
         except ValueError:
-            continue  # cut off
+            continue  # the line is cut off
         if abs(age) <= 60 * minutes:
             found.add((failure["sasl"] or failure["user"] or "").lower())
     return found
 
 
 def is_own(address: str) -> bool:
-    """Whether it is a host of the stack's."""
+    """Whether the address is that of a host of the stack."""
     lines = OWN.read_text().splitlines() if OWN.exists() else []
     own = [ipaddress.ip_network(line.split()[0]) for line in lines]
     return any(ipaddress.ip_address(address) in network for network in own)
 
 
 def nft(verb: str, kind: str, element: str) -> None:
-    """Change a set; to delete an element that is not in it is no error."""
+    """Change an nftables set; deleting an element that is not in it is no error."""
     command = ["nft", verb, "element", *TABLE, kind, "{", element, "}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0 and verb != "delete":
@@ -65,7 +65,7 @@ def nft(verb: str, kind: str, element: str) -> None:
 
 
 def said_of(address: str) -> Iterator[str]:
-    """The lines with this address, whatever else has been logged since."""
+    """The lines with this address in both log files."""
     for file in (ROTATED, LOG):
         with contextlib.suppress(FileNotFoundError), file.open("rb") as log:
             for line in log:

@@ -1,6 +1,6 @@
-"""How a host is: the object that it writes into the tables' bucket, and its readers read.
+"""A host's status: the format of the object that the host writes into the tables' bucket.
 
-The one home of the format, for the host (status.py) and for those who wait for it or look at it.
+No other file defines the format, for the host (status.py) and for all readers.
 """
 
 import dataclasses
@@ -23,10 +23,10 @@ class BadStatus(Exception):
 
 @dataclass(frozen=True)
 class Setup:
-    """The first boot. `step` is what is being done, `failures` how often it began anew.
+    """The set-up at the first boot. `step` is the present step, `failures` the number of restarts.
 
     "retrying": systemd starts it again; "failed": the cause does not pass by itself. `said` has
-    its last lines where it failed, else its last line.
+    its last lines if it is retrying, else its last line.
     """
 
     state: Literal["running", "retrying", "failed", "done"]
@@ -37,10 +37,10 @@ class Setup:
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables in use by their ETag; how the last look for others ended, and its age in s.
+    """The tables in use by their ETag; the result of the last look for others, and its age in s.
 
-    `taken` is when they were installed here (ISO 8601), `problem` what is wrong, "" if nothing is,
-    and `unanswered` for how many seconds the bucket has not given what it was asked for.
+    `taken` is the time they were installed here (ISO 8601), `problem` the error or "", and
+    `unanswered` the seconds for which the bucket has given no usable answer.
     """
 
     etag: str
@@ -53,7 +53,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why messages wait, in the receiver's words, and how many for that."""
+    """The reason that messages wait, in the receiver's words, and their number."""
 
     text: str
     messages: int
@@ -81,9 +81,9 @@ class Disk:
 
 @dataclass(frozen=True)
 class Egress:
-    """Whether port 25 of somebody else, or the smarthost (HOST:PORT), could be reached.
+    """The last attempt to reach port 25 of another server, or the smarthost (HOST:PORT).
 
-    `seconds` is the age of the answer: others are not asked every minute.
+    `seconds` is its age: other servers are not asked every minute.
     """
 
     exchange: str
@@ -93,16 +93,16 @@ class Egress:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything. `missing` is what the host lacks to serve, with the last words on each; empty: it
-    serves.
+    """A host's status. `missing` has each thing that the host lacks to serve, with its last log
+    lines; if empty, the host serves.
 
-    `boot` is the kernel's id of this boot, `written` ISO 8601, `clock_off` by how many seconds the
-    host's clock and the bucket's differ (None: not known), `stopped` the units that do not run,
-    `silent` those that run and do not answer, `certificate` when it ends (ISO 8601, "" for none),
-    `signing` the selector in use by domain, "" where none is visible in DNS yet, and
-    `signing_since` from when on (ISO 8601), `limited` the logins that were refused by their limit
-    in the last hour, and by which, `unread` what the host could not find out, and why. A client has
-    no certificate, selectors, egress and logins.
+    `boot` is the kernel's id of this boot, `written` ISO 8601, `clock_off` the seconds by which the
+    host's clock and the bucket's differ (None: unknown), `stopped` the units that do not run,
+    `silent` those that run and do not answer, `certificate` the time it ends (ISO 8601, "" for
+    none), `signing` the selector in use by domain, "" if none is visible in DNS yet, and
+    `signing_since` the time since which (ISO 8601), `limited` the logins that a limit has refused
+    in the last hour, with that limit, `unread` the parts that could not be read, with the reasons.
+    A client has no certificate, selectors, egress and logins.
     """
 
     version: int
@@ -131,7 +131,7 @@ class Status:
         return tuple(domain for domain, selector in self.signing.items() if not selector)
 
     def to_json(self) -> str:
-        """As the object holds it."""
+        """The content of the object."""
         return json.dumps(dataclasses.asdict(self))
 
 
@@ -160,7 +160,7 @@ def _refused(constant: str) -> None:
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """The value as the type of a field; every host is untrusted, so nothing is taken on faith."""
+    """The value as the type of a field; all of it is checked, since no host is trusted."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, dict):
@@ -184,7 +184,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
             raise BadStatus(f"{where}: {value} is below zero")
         return kind(value)
     if kind is str and isinstance(value, str):
-        # a receiver's words, say, are shown on terminals
+        # such texts, a receiver's for example, are shown on terminals
         return "".join(c if c.isprintable() else " " for c in value)
     if isinstance(kind, type) and type(value) is kind:
         return value

@@ -1,8 +1,8 @@
-"""Installing files that services read as a whole: built beside the live set, swapped by one rename.
+"""Install files that services read as a whole: built beside the live set, swapped by one rename.
 
-Nothing here trusts what it finds: a run may have been killed, or the power cut, at any line. What
-is in place is compared with what is meant by its content, and who has to be told of a change is
-written down before the change is made.
+No function trusts what it finds: a run may have been killed, or the power cut, at any line.
+Installed files are compared with the wanted ones by content, and the services that must reload are
+written down before a change is made.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ class File:
         return self.content.encode() if isinstance(self.content, str) else self.content
 
     def is_at(self, path: Path) -> bool:
-        """Whether exactly this file is there."""
+        """Whether exactly this file is at a path."""
         try:
             with path.open("rb") as file:
                 found, held = file.read(), os.fstat(file.fileno())
@@ -54,7 +54,7 @@ def current(base: Path) -> Path:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write one file that is root's alone, as a whole whenever the power goes."""
+    """Write one file, for root only; after a power cut the old or the new one is there, whole."""
     beside = path.with_name(f"{path.name}.new")
     remove(beside)
     _write(beside, File(content).octets)
@@ -65,7 +65,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Whatever is there, if anything is."""
+    """Remove a file or a directory, if it exists."""
     with contextlib.suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -74,7 +74,7 @@ def remove(path: Path) -> None:
 
 
 def differing(base: Path, files: dict[str, File]) -> set[str]:
-    """The names at which the set in use is not these files: by content, owner and mode."""
+    """The names at which the set in use differs from these files, in content, owner or mode."""
     live = current(base)
     there = {p.relative_to(live).as_posix() for p in live.rglob("*") if not p.is_dir()}
     wrong = {name for name, file in files.items() if not file.is_at(live / name)}
@@ -88,7 +88,7 @@ def install(base: Path, files: dict[str, File]) -> None:
     used = live.readlink().name if live.is_symlink() else ""
     numbers = [int(p.name) for p in versions.iterdir() if p.name.isdigit()]
     last = int(used) if used.isdigit() else max(numbers, default=0)
-    # what a run that was killed, or that found no room, has left half made
+    # half-made sets of runs that were killed, or that found no room
     for left in (n for n in numbers if n > last):
         remove(versions / str(left))
     new = versions / str(last + 1)
@@ -100,7 +100,7 @@ def install(base: Path, files: dict[str, File]) -> None:
         shutil.chown(target, file.owner, file.group)
         target.chmod(file.mode)
     for directory in (new, *(p for p in new.rglob("*") if p.is_dir())):
-        directory.chmod(0o755)  # whatever the umask: the files guard themselves
+        directory.chmod(0o755)  # whatever the umask is: each file has its own mode
         _sync(directory)
     _sync(versions)
     link = base / "current.new"
@@ -110,7 +110,7 @@ def install(base: Path, files: dict[str, File]) -> None:
         remove(live)  # somebody's copy, which no link can replace
     link.replace(live)
     _sync(base)
-    # One older set is kept, for those who have its files open and for the curious.
+    # One older set is kept, for programs that have its files open and for people to compare.
     for old in sorted(int(p.name) for p in versions.iterdir() if p.name.isdigit())[:-2]:
         remove(versions / str(old))
 

@@ -1,6 +1,6 @@
-"""How much each login may send, as files of the gateway, from a checked bundle: text in, text out.
+"""The limits of logins as files of the gateway, from a checked bundle: text in, text out.
 
-policyd-rate-limit counts either messages or recipients, so there are two of it, each with its own
+policyd-rate-limit counts either messages or recipients, so two daemons run, each with its own
 configuration (policyd-rate-limit.yaml(5); JSON is YAML).
 """
 
@@ -16,8 +16,8 @@ KINDS = {"recipients": 1, "messages": 2}
 UNITS = tuple(f"mail-relay-limit@{kind}.service" for kind in KINDS)
 SECONDS = {"PerHour": HOUR, "PerDay": DAY}
 KEYS = tuple(kind + per for kind in KINDS for per in SECONDS)
-# A login that the tables do not name has none: one that is removed while its session is open
-# hears so from the guard, and not that it has sent too much.
+# A login that the tables do not name has no limit: if it was removed while its session is open,
+# the guard tells it so; a limit would tell it that it has sent too much.
 UNKNOWN: list[list[int]] = []
 
 
@@ -48,12 +48,12 @@ def configuration(bundle: Bundle, kind: str) -> str:
         "socket_permission": 0o660,
         "limits": UNKNOWN,
         "limits_by_id": {x: of(entry, kind) for x, entry in sorted(bundle["logins"].items())},
-        # the package has no default for it, and answers nothing without
+        # the package has no default for this key, and does not answer without it
         "sql_limits_by_id": "",
         "limit_by_sasl": True,
         "success_action": "dunno",
         "fail_action": text,
-        # where the counts cannot be read, nothing passes
+        # if the counts cannot be read, nothing passes
         "db_error_action": "451 4.3.0 the login's limit cannot be read now; try again later",
         "report": True,
         "report_limits": list(SECONDS.values()),

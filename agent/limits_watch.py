@@ -1,4 +1,4 @@
-"""Which logins have reached their limits. Run every minute by a systemd timer.
+"""Report logins that have reached their limits. Run every minute by a systemd timer.
 
 policyd-rate-limit notes each refusal in its database; here it becomes a line of the journal, a
 letter to the operator (once a day for a login) and, by limited.json, a part of the host's status.
@@ -38,7 +38,7 @@ LETTER = (
 
 @contextmanager
 def as_counter() -> Iterator[None]:
-    """With no more rights than the one whose files these are."""
+    """Run with the rights of the database's owner only."""
     os.seteuid(pwd.getpwnam(USER).pw_uid)
     try:
         yield
@@ -51,20 +51,20 @@ def refusals(file: Path, now: float) -> list[tuple[str, int, int]]:
     with closing(sqlite3.connect(file)) as database, database:
         found = database.execute("SELECT id, delta, hit FROM limit_report").fetchall()
         database.execute("DELETE FROM limit_report")
-        # nothing else does: the package's own cleaning takes another file's limits
+        # nothing else does: the package's own clean-up reads the limits of another file
         database.execute("DELETE FROM mail_count WHERE date < ?", (int(now) - 2 * DAY,))
     return found
 
 
 def words(kind: str, seconds: int) -> str:
-    """A limit, as its setting is called."""
+    """A limit in words, such as "messages in an hour"."""
     return f"{kind} in {'an hour' if seconds == HOUR else 'a day'}"
 
 
 def read(file: Path, now: float, seconds: int) -> dict[str, list[object]]:
-    """What was written of each login in so many seconds (its last part is when).
+    """The entries by login of the last `seconds` (the last part of each is its time).
 
-    {} where there is nothing that can be read.
+    {} if the file cannot be read.
     """
     try:
         found = json.loads(file.read_text()).items()
@@ -74,9 +74,9 @@ def read(file: Path, now: float, seconds: int) -> dict[str, list[object]]:
 
 
 def main() -> None:
-    """Look, tell, and remember what was told."""
+    """Report new refusals, and remember the reports."""
     now = time.time()
-    # a login's limit and when it last held it, in this hour
+    # each login's limit and the time of its last refusal, in this hour
     limited, told = read(LIMITED, now, HOUR), read(TOLD, now, DAY)
     for kind in KINDS:
         file = Path(RUN) / kind / "counts.sqlite3"

@@ -1,4 +1,4 @@
-"""What of a host is looked at: each folder of its templates has a file for that."""
+"""The parts of a host that its status covers: each folder of its templates has a file for that."""
 
 import tomllib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ FOLDER = Path("/usr/local/lib/mail-relay/status.d")
 
 @dataclass(frozen=True)
 class LookedAt:
-    """The units and the file systems that mail needs; `unread` says what could not be read."""
+    """The units and the file systems that mail needs; `unread` are the files with an error."""
 
     units: tuple[str, ...]
     disks: tuple[str, ...]
@@ -17,7 +17,7 @@ class LookedAt:
 
 
 def read() -> LookedAt:
-    """All files; one that is damaged is itself told, and the others count."""
+    """Read all files; a damaged one is reported in `unread`, and the others count."""
     found: dict[str, list[str]] = {"units": [], "disks": []}
     files, unread = sorted(FOLDER.glob("*.toml")), list[str]()
     for file in files:

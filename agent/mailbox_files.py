@@ -21,8 +21,8 @@ def texts(bundle: Bundle) -> dict[str, str]:
 def users(bundle: Bundle) -> str:
     """Dovecot's userdb (passwd-file): homes and quotas.
 
-    An alias of a mailbox has the same: Dovecot is asked for the quota of a recipient before Postfix
-    looks at its aliases.
+    An alias has its mailbox's: Dovecot is asked for the quota of a recipient before Postfix looks
+    up aliases.
     """
     lines = []
     for mailbox, entry in bundle["mailboxes"].items():

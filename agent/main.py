@@ -1,8 +1,8 @@
 """Fetch the tables object, check it, install it: `main.py gateway|client s3://BUCKET/KEY`.
 
-Run by a systemd timer. Exit 0: the tables are in place, or not there yet; exit 1: something is
-wrong, the last good tables keep serving, and one line in the journal says what. Each look begins
-anew from what it finds, so that it mends whatever an earlier one, or the power, left half done.
+Run by a systemd timer. Exit status 0: the tables are in place, or not in the bucket yet; 1: an
+error, with one line in the journal; the last good tables keep serving. Each run starts from what is
+on the disk, so it repairs whatever an earlier run, or a power cut, left half done.
 """
 
 import importlib
@@ -23,14 +23,14 @@ from agent import gateway_files, limits, report, source
 from agent.install import File, current, write
 from agent.readers import owe, put
 
-# where postsrsd's AppArmor profile lets it look; the package makes a random one, each host its own
+# The path that postsrsd's AppArmor profile allows; the package writes a random secret there.
 SRS_SECRET = Path("/etc/postsrsd.secret")
 BASES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
 # Keys of the tables that only some hosts have, and the module that makes their files there.
 PARTS = {"mailboxes": "mailbox_files", "smarthost": "smarthost"}
 HERE = Path(__file__).resolve().parent
-# For how long the bucket may give no answer before that is an error: a role takes seconds to
-# spread, and a host's tables may come after it.
+# Seconds without an answer of the bucket until that is an error: a new role takes seconds to work
+# everywhere, and a host's tables may be put after it was started.
 PATIENCE = 300.0
 
 
@@ -49,7 +49,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> list[str]:
     seen_file = base / "seen.json"
     before = published.read_seen(seen_file)
     files = gateway_set(bundle, published.known(domains, before))
-    # what cannot be used has been refused by now, before any of it is installed
+    # unusable tables have been refused by now, before any file is installed
     srs_secret(bundle["srsSecret"], base)
     if current(base).exists():  # logins do not wait for name servers
         put("gateway", base, files)
@@ -99,7 +99,7 @@ def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, Fi
 
 
 def srs_secret(secret: str, base: Path) -> None:
-    """Have postsrsd use the stack's secret. A rebuilt host has another, and the same tables."""
+    """Have postsrsd use the stack's secret: a rebuilt host has another, with the same tables."""
     file = File(secret + "\n")
     if not file.is_at(SRS_SECRET):
         owe("gateway", base, "postsrsd.service")
@@ -109,8 +109,8 @@ def srs_secret(secret: str, base: Path) -> None:
 def check_parts(bundle: dict[str, Any]) -> None:
     """Raise BadBundle if the tables are for a host with other optional parts.
 
-    A stack's first mailbox makes another host, and so does the end of the last one: main.cf names
-    tables that only such a host has, and Postfix takes no mail where it misses one.
+    A stack's first mailbox replaces the host, and so does the removal of the last one: main.cf
+    names tables that only such a host has, and Postfix takes no mail if one is missing.
     """
     for key, name in PARTS.items():
         made_with = (HERE / f"{name}.py").exists()
@@ -163,7 +163,7 @@ def look(role: str, url: str, base: Path) -> tuple[list[str], source.Answer]:
 
 
 def _difference(bundle: dict[str, Any], kept: bytes | None) -> str:
-    """Which logins came, went, or changed."""
+    """The logins that are new, gone or changed, for the journal."""
     try:
         before = json.loads(kept or b"{}").get("logins", {})
         after = bundle.get("logins", {})
@@ -179,7 +179,7 @@ def _difference(bundle: dict[str, Any], kept: bytes | None) -> str:
 
 
 def judged(problems: list[str], answer: source.Answer, now: float) -> report.Report:
-    """How the look ended, in the light of the one before; `now` is time.monotonic()."""
+    """The report on a look, which continues the last report; `now` is time.monotonic()."""
     last, since = report.read(), None
     if answer.problem:
         since = now if last.unanswered_since is None else last.unanswered_since
@@ -203,7 +203,7 @@ def main() -> int:
     os.umask(0o022)
     try:
         problems, answer = look(role, url, BASES[role])
-    except Exception as error:  # a full disk, say: whatever it is, the next look begins anew
+    except Exception as error:  # such as a full disk; the next look starts again
         what = f"{type(error).__name__}: {error}".replace("\n", " ")
         problems, answer = [f"the look for tables failed: {what}"], source.Answer()
     found = judged(problems, answer, time.monotonic())

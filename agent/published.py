@@ -1,8 +1,8 @@
-"""Which DKIM keys receivers can find: asked of the zone's own name servers, never of a cache.
+"""The DKIM keys that receivers can find, by the zone's own name servers, never by a cache.
 
-A caching resolver may remember for an hour that a selector was not there (RFC 2308), or show one
-that has just been taken away. All domains are asked for at once, and together for some seconds: who
-has said nothing by then counts as it last did.
+A caching resolver may remember for an hour that a selector was missing (RFC 2308), or show one
+that has just been removed. All domains are queried in parallel, within some seconds in all: one
+without an answer by then keeps its last state.
 """
 
 import base64
@@ -28,17 +28,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from agent.bundle import BadBundle
 
-# For one answer, and for all of them: a look is to end before the next one is due.
+# For one answer, and for all of them: a look has to end before the next one is due.
 SECONDS, ALL_SECONDS = 3.0, 15.0
 THREADS = 32
-# How long a key that has been seen counts as seen: Route53 charges for queries, and a domain has
-# four servers. A newer selector is asked for at every look.
+# The time for which a visible key is not asked for again: Route53 charges for queries, and a domain
+# has four servers. A newer selector is asked for at every look.
 SEEN_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A key that every server showed: its digest, when it last did, and since when it is in use.
+    """A key that every server showed: its digest, the time of that, and its first time in use.
 
     Times are in seconds since the epoch.
     """
@@ -48,14 +48,14 @@ class Seen:
     since: float
 
 
-# What a zone's servers say of our key: True or False, None where nobody can tell.
+# Whether a zone's servers show our key; None if that is unknown.
 Shown = bool | None
 
 
 def public_key(private_pem: str) -> str:
     """Base64 of the SubjectPublicKeyInfo, as in `p=` (RFC 6376, 3.6.1).
 
-    ValueError where there is no RSA key. The check that its numbers fit each other costs 40 ms, and
+    ValueError if it is no RSA key. The check that its numbers fit each other would take 40 ms, and
     was made where the key came from.
     """
     try:
@@ -73,7 +73,7 @@ def public_key(private_pem: str) -> str:
 
 
 def check_keys(domains: Mapping[str, Any]) -> None:
-    """Raise BadBundle where a selector has no key that signs."""
+    """Raise BadBundle if a selector has no usable key."""
     for domain, entry in domains.items():
         for selector in entry["selectors"]:
             try:
@@ -84,7 +84,7 @@ def check_keys(domains: Mapping[str, Any]) -> None:
 
 
 def published_key(record: str) -> str:
-    """The `p=` of a key record, without white space; "" where there is none."""
+    """The `p=` of a key record, without white space; "" if there is none."""
     for tag in record.split(";"):
         name, _, value = tag.partition("=")
         if name.strip() == "p":
@@ -93,9 +93,9 @@ def published_key(record: str) -> str:
 
 
 def texts_at_all_servers(name: str, domain: str, until: float) -> Iterator[list[str] | None]:
-    """For each name server of the zone: the TXT texts that it has, or None if it did not say.
+    """For each name server of the zone: the TXT texts that it has, or None if it did not answer.
 
-    `until` is the time, of time.monotonic(), at which nobody is asked any more.
+    After the time `until`, of time.monotonic(), no server is asked.
     """
     resolver = dns.resolver.Resolver()
 
@@ -123,7 +123,7 @@ def texts_at_all_servers(name: str, domain: str, until: float) -> Iterator[list[
 
 
 def texts(answer: dns.message.Message) -> list[str] | None:
-    """What a server of the zone says; None for one that fails, or is none (RFC 1035, 4.1.1)."""
+    """The TXT texts in an answer; None for an error, or if not authoritative (RFC 1035, 4.1.1)."""
     known = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
     if answer.rcode() not in known or not answer.flags & dns.flags.AA:
         return None
@@ -136,7 +136,7 @@ def texts(answer: dns.message.Message) -> list[str] | None:
 
 
 def read_seen(file: Path) -> dict[str, Seen]:
-    """What was seen, by domain; nothing, if that cannot be read."""
+    """The keys last seen, by domain; {} if the file cannot be read."""
     try:
         found = json.loads(file.read_text())
         return {
@@ -163,7 +163,7 @@ def in_use(
     now: float,
     shows: Callable[[str, str, str, float], Shown] | None = None,
 ) -> tuple[dict[str, str], dict[str, Seen]]:
-    """The newest usable selector of each domain that has one, and what has been seen by now."""
+    """The newest usable selector of each domain that has one, and the keys seen by now."""
     ask, until = shows or shown, time.monotonic() + ALL_SECONDS
     found = {
         domain: seen[domain]
@@ -172,7 +172,7 @@ def in_use(
         and seen[domain].key == _digest(entry["selectors"][-1])
         and 0 <= now - seen[domain].at < SEEN_SECONDS
     }
-    # who was asked the longest time ago comes first, if there is not time for all
+    # the domain that was asked the longest time ago comes first, if there is not time for all
     order = sorted(domains.keys() - found, key=lambda d: seen[d].at if d in seen else 0.0)
     pool = ThreadPoolExecutor(THREADS)
     looks: dict[str, Future[Seen | None]] = {
@@ -196,13 +196,13 @@ def _look(
     ask: Callable[[str, str, str, float], Shown],
     until: float,
 ) -> Seen | None:
-    """What is in use for a domain from now on."""
+    """The key in use for a domain from now on."""
     for selector in reversed(entry["selectors"]):
         digest = _digest(selector)
         mine = last if last and last.key == digest else None
         showing = ask(selector["name"], domain, selector["privateKey"], until)
         if showing:
-            # a clock that was ahead has left a time to come, for which a rotation would wait
+            # a clock that was ahead has left a future time, for which a rotation would wait
             return Seen(digest, now, mine.since if mine and mine.since <= now else now)
         if showing is None and mine:
             return mine
@@ -220,7 +220,7 @@ def shown(
     until: float,
     ask: Callable[[str, str, float], Iterable[list[str] | None]] = texts_at_all_servers,
 ) -> Shown:
-    """Whether every server shows our key; None if one says nothing, and no other denies it."""
+    """Whether every server shows our key; None if one does not answer and no other denies it."""
     wanted, says_all = [public_key(private_pem)], True
     for found in ask(f"{selector}._domainkey.{domain}", domain, until):
         if found is None:

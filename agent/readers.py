@@ -16,7 +16,7 @@ SERVICES = {
     "gateway": ("opendkim.service", "postsrsd.service", *limits.UNITS, POSTFIX),
     "client": (POSTFIX,),
 }
-# Which services have a file, or the files of a folder, in memory; all others are Postfix's
+# The services that keep a file, or the files of a folder, in memory; all other files are Postfix's
 # (texthash). Dovecot notices a changed file at each login, the guard at each message.
 READERS = {
     "KeyTable": ("opendkim.service",),
@@ -33,7 +33,7 @@ READERS = {
 RESTARTED = ("postsrsd.service", *limits.UNITS)
 IMAP = "imap "
 LOGIN = re.compile(r"[!-~]+@[!-~]+")
-# doveadm-kick(1): nobody was logged in (EX_NOUSER, EX_TEMPFAIL without a running Dovecot)
+# Exit statuses of doveadm-kick(1) if nobody was logged in (EX_TEMPFAIL: Dovecot does not run).
 NOBODY = (67, 68, 75)
 SECONDS = 30
 
@@ -88,7 +88,7 @@ def _cut_off(base: Path, files: dict[str, File]) -> list[str]:
 
 
 def _tell(name: str) -> bool:
-    """Whether systemd took the reload; if the unit then fails, its own journal says why."""
+    """Whether systemd accepted the reload; if the unit then fails, its journal has the reason."""
     if name.startswith(IMAP):
         return _runs("doveadm", "kick", "--", name.removeprefix(IMAP), well=NOBODY)
     # a unit that failed with the old files may start with the new ones, without its restart delay
@@ -98,7 +98,7 @@ def _tell(name: str) -> bool:
 
 
 def _runs(*command: str, well: tuple[int, ...] = ()) -> bool:
-    """Whether a command ended with 0, or another code that is as good."""
+    """Whether a command's exit status was 0 or one of `well`."""
     try:
         return subprocess.run(command, check=False, timeout=SECONDS).returncode in (0, *well)
     except (OSError, ValueError, subprocess.TimeoutExpired):

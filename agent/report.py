@@ -1,4 +1,4 @@
-"""What the last look for tables found, for status.py; a boot forgets it."""
+"""The result of the last look for tables, for status.py; a reboot deletes it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,16 +7,16 @@ from pathlib import Path
 from agent.install import write
 
 FILE = Path("/run/mail-relay/tables.json")
-CLOCK_OFF = 60.0  # seconds that are worth a word
+CLOCK_OFF = 60.0  # seconds that are worth a warning
 
 
 @dataclass(frozen=True)
 class Report:
-    """How a look ended.
+    """The result of a look for new tables.
 
-    `problem` is what is wrong, "" where nothing is. `unanswered_since` is when the bucket began to
-    give no answer (time.monotonic()), None while it gives one. `clock_off` is by how many seconds
-    the host's clock and the bucket's differ, None where that is not known.
+    `problem` is the error, or "". `unanswered_since` is the time from which on the bucket has given
+    no answer (time.monotonic()), None while it gives one. `clock_off` is the seconds by which the
+    host's clock and the bucket's differ, None if unknown.
     """
 
     problem: str = ""
@@ -25,7 +25,7 @@ class Report:
 
 
 def read() -> Report:
-    """The last look's; an empty one, if there is none to read."""
+    """The report on the last look; an empty one if it cannot be read."""
     try:
         found = json.loads(FILE.read_text())
         times = (found[name] for name in ("unanswered_since", "clock_off"))
@@ -35,6 +35,6 @@ def read() -> Report:
 
 
 def leave(report: Report) -> None:
-    """Leave it for others to read."""
+    """Write a report for others to read."""
     FILE.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     write(FILE, json.dumps(asdict(report)))

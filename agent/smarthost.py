@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.bundle import BadBundle
 
-# By an envelope sender, its @domain or, for all others, the smarthost: USER:PASSWORD.
+# A line: an envelope sender, its @domain or, for all others, the smarthost; then USER:PASSWORD.
 LINE = re.compile(
     r"([!-?A-~]*@[a-z0-9.-]+|\[[a-z0-9.-]+\]:\d+) [!-~]{1,255}:[!-~]([ -~]{0,253}[!-~])?\n"
 )

@@ -1,8 +1,8 @@
-"""Whether mail waits because of the smarthost. Run every minute by a systemd timer.
+"""Check whether mail waits because of the smarthost. Run every minute by a systemd timer.
 
-Exit 1 while it does: `systemctl --failed` shows it, the journal says why. The operator gets one
-letter, which waits with the rest unless another account works still. New passwords are tried at
-once.
+Exit status 1 while it does: `systemctl --failed` shows it, the journal has the reason. The operator
+gets one letter, which waits with the rest unless another account still works. New passwords are
+tried at once.
 """
 
 import hashlib
@@ -63,7 +63,7 @@ def main() -> int:
         print("<5>the smarthost takes mail again", flush=True)
     new = STATE.with_suffix(".new")
     new.write_text(json.dumps({"told": bool(found), "passwords": passwords}))
-    new.replace(STATE)  # whole, whenever the power goes
+    new.replace(STATE)  # whole, even after a power cut
     return 1 if found else 0
 
 

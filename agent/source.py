@@ -1,7 +1,7 @@
-"""The tables object in the bucket: asked for, and kept as it came.
+"""Fetch the tables object from the bucket, and keep a copy.
 
-What is kept is its own ETag: for an object of one put, encrypted by S3 itself, that is the MD5 of
-its content. So a copy that is torn is simply not what the bucket has, and comes again.
+The copy needs no stored ETag: for an object of a single put, encrypted by S3 itself, that is the
+MD5 of its content. So a torn copy differs in its ETag from the object, which is fetched again.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from agent.bounded import within
 from agent.install import write
 
-FETCH_SECONDS = 25.0  # a look is to end before the next one is due
-LIMIT = 64 * 1024**2  # bytes: more fits into no host's memory
+FETCH_SECONDS = 25.0  # a look has to end before the next one is due
+LIMIT = 64 * 1024**2  # bytes: more would fit into no host's memory
 REMEMBERED = 100
 
 
@@ -29,7 +29,7 @@ REMEMBERED = 100
 class Answer:
     """The bucket's answer: new content, or None if it has not changed or could not be fetched.
 
-    `problem` is why it could not be fetched. `clock_off` is the same as in a report.
+    `problem` is the reason that it could not be fetched. `clock_off` is the same as in a report.
     """
 
     content: bytes | None = None
@@ -43,7 +43,7 @@ def digest(content: bytes) -> str:
 
 
 def fetch(url: str, kept: bytes | None) -> Answer:
-    """Ask the bucket for something else than what is kept; what is too big is cut off."""
+    """Ask the bucket for content other than the kept one; content over LIMIT is cut off."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     condition = {} if kept is None else {"IfNoneMatch": f'"{digest(kept)}"'}
     settings = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
@@ -58,7 +58,7 @@ def fetch(url: str, kept: bytes | None) -> Answer:
         clock_off = _clock_off(error.response)
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 304:
             return Answer(clock_off=clock_off)
-        # A role takes seconds to spread, and a missing object reads as 403 to who may not list.
+        # A new role takes seconds to work; without permission to list, a missing object is a 403.
         code = error.response.get("Error", {}).get("Code", "no code")
         return Answer(problem=f"{url} is not to be had ({code})", clock_off=clock_off)
     except (BotoCoreError, TimeoutError) as error:
@@ -75,7 +75,7 @@ def _clock_off(answer: Any) -> float | None:
 
 
 def read_kept(base: Path) -> bytes | None:
-    """What was taken last, whatever the power has left of it."""
+    """The content kept last, which a power cut may have damaged; None if it cannot be read."""
     try:
         return (base / "bundle.json").read_bytes()
     except OSError:
@@ -83,10 +83,10 @@ def read_kept(base: Path) -> bytes | None:
 
 
 def keep(base: Path, content: bytes) -> str:
-    """Keep what has been installed; when it was taken before, if it was and other tables since."""
+    """Keep installed content; return the time it was taken before, if others came since, or ""."""
     file, now = base / "taken.json", datetime.now(UTC).isoformat(timespec="seconds")
     taken = _taken(file)
-    is_last = next(reversed(taken), "") == digest(content)  # its look was killed
+    is_last = next(reversed(taken), "") == digest(content)  # the look that took it was killed
     again = taken.pop(digest(content), "")
     taken[digest(content)] = now
     write(file, json.dumps(dict(list(taken.items())[-REMEMBERED:])))
@@ -95,7 +95,7 @@ def keep(base: Path, content: bytes) -> str:
 
 
 def _taken(file: Path) -> dict[str, str]:
-    """When each content was taken, by ETag, the last one last."""
+    """The time at which each content was taken, by ETag, the last one last."""
     try:
         return {str(etag): str(at) for etag, at in json.loads(file.read_text()).items()}
     except (OSError, ValueError, AttributeError):

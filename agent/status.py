@@ -1,8 +1,8 @@
-"""Write how this host is: `status.py gateway|client s3://BUCKET/KEY [WAY]`, as root.
+"""Write this host's status: `status.py gateway|client s3://BUCKET/KEY [WAY]`, as root.
 
-Run every minute and on change. WAY is where mail leaves: the smarthost's HOST:PORT, or @DOMAIN,
+Run every minute and on change. WAY is how mail leaves: by the smarthost's HOST:PORT, or @DOMAIN,
 whose mail exchangers show whether port 25 is open. It needs nothing but Python and the image's AWS
-CLI, since it also tells of a host whose packages are not installed yet.
+CLI, since it also reports on a host whose packages are not installed yet.
 """
 
 import contextlib
@@ -40,17 +40,17 @@ SETUP, POSTFIX = "mail-relay-setup.service", "postfix.service"
 LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
 EX_CONFIG = 78
 SECONDS = 10
-QUEUE_SECONDS = 45  # some 100,000 messages, of which each is a file to be read
-ADDRESSES = 2  # of each exchanger that are tried
-# Whoever is asked whether port 25 is open did nothing to deserve it every minute.
+QUEUE_SECONDS = 45  # enough for some 100,000 messages, each a file to be read
+ADDRESSES = 2  # that are tried of each exchanger
+# Servers of others are not to be asked every minute whether port 25 is open.
 EGRESS_SECONDS, EGRESS_FAILED_SECONDS = 3600, 300
-# A large provider's domain, where the operator's mail exchangers are this host.
+# A large provider's domain, in case the operator's mail exchanger is this host.
 PROVIDER = "gmail.com"
 T = TypeVar("T")
 
 
 def run(*command: str) -> str:
-    """The output of a command, empty where there is no such program yet."""
+    """The output of a command, empty if the program is not installed yet."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
     except FileNotFoundError:
@@ -58,18 +58,18 @@ def run(*command: str) -> str:
 
 
 def _text(file: Path) -> str:
-    """A file's text, "" where there is none yet."""
+    """A file's text, "" if it does not exist yet."""
     return file.read_text(errors="replace").strip() if file.exists() else ""
 
 
 def properties(unit: str, *names: str) -> dict[str, str]:
-    """What systemd knows of a unit."""
+    """Properties of a unit, as systemd shows them."""
     lines = run("systemctl", "show", unit, f"--property={','.join(names)}").splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 def setup() -> Setup:
-    """How far the first boot is."""
+    """The progress of the set-up at the first boot."""
     if DONE.exists():
         return Setup("done", "", 0, ())
     names = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus")
@@ -79,19 +79,19 @@ def setup() -> Setup:
     if found.get("ActiveState") == "failed" and found.get("ExecMainStatus") == str(EX_CONFIG):
         return Setup("failed", step, failures, _last_lines(1))
     waits = found.get("SubState", "").startswith("auto-restart") or failures > 0
-    # one line tells how far a long step is, such as the first fetch of the packages
+    # one line shows the progress of a long step, such as the first fetch of the packages
     said = _last_lines() if waits else _last_lines(1)
     return Setup("retrying" if waits else "running", step, failures, said)
 
 
 def _last_lines(count: int = LINES, unit: str = SETUP) -> tuple[str, ...]:
-    """What a unit wrote last."""
+    """The last lines that a unit wrote."""
     said = run("journalctl", "-q", "-o", "cat", "-n", str(count), f"_SYSTEMD_UNIT={unit}")
     return tuple(line[:LINE] for line in said.splitlines())
 
 
 def stopped(units: tuple[str, ...]) -> tuple[str, ...]:
-    """Units that failed, and those of these that are to run and do not, or not for long."""
+    """Units that failed, and those of `units` that are enabled and do not run, or keep ending."""
     listed = run("systemctl", "list-units", "--failed", "--plain", "--no-legend")
     found = {line.split()[0] for line in listed.splitlines()}
     kept = RUN / "restarts.json"
@@ -106,7 +106,7 @@ def stopped(units: tuple[str, ...]) -> tuple[str, ...]:
         if state.get("UnitFileState") != "enabled":
             continue
         restarts[unit] = int(state.get("NRestarts") or 0)
-        # one that ends at each start is "activating" between two of them, or active for a moment
+        # a unit that ends at each start is "activating" between two starts, or active for a moment
         waits = state.get("SubState", "").startswith("auto-restart")
         ends = restarts[unit] > before.get(unit, 0)
         if waits or ends or state.get("ActiveState") in ("inactive", "failed"):
@@ -116,7 +116,7 @@ def stopped(units: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def tables(base: Path) -> Tables:
-    """The tables in use, and how the last look for new ones went."""
+    """The tables in use, and the result of the last look for new ones."""
     last = _ended_look()
     ended = int(last.get("ExecMainExitTimestampMonotonic") or 0) / 1e6
     seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - ended if ended else None
@@ -131,7 +131,7 @@ def tables(base: Path) -> Tables:
 
 
 def _ended_look() -> dict[str, str]:
-    """How the last look for tables ended; systemd shows it only between two of them."""
+    """The result of the last look for tables, which systemd shows only between two looks."""
     deadline = time.monotonic() + SECONDS
     while True:
         names = ("ActiveState", "Result", "ExecMainExitTimestampMonotonic")
@@ -147,14 +147,14 @@ def signing(base: Path) -> dict[str, str]:
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         found = dict.fromkeys(json.loads((base / "bundle.json").read_text())["domains"], "")
     for line in _text(base / "current" / "KeyTable").splitlines():
-        with contextlib.suppress(IndexError, ValueError):  # torn: the agent mends it
+        with contextlib.suppress(IndexError, ValueError):  # a torn file, which the agent repairs
             domain, selector, _ = line.split()[1].split(":")
             found[domain] = selector
     return found
 
 
 def signing_since(base: Path) -> dict[str, str]:
-    """From when on each domain is signed with the selector in use."""
+    """The time since which each domain is signed with the selector in use."""
     found: dict[str, str] = {}
     damaged = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
     with contextlib.suppress(*damaged):
@@ -165,10 +165,10 @@ def signing_since(base: Path) -> dict[str, str]:
 
 
 def queue() -> Queue:
-    """How many messages wait, for how long the oldest does, and why: read as it comes.
+    """The number of waiting messages, the oldest one's age, and the reasons: read line by line.
 
-    A queue of 100,000 messages is hundreds of megabytes when it is read whole. A Postfix that hangs
-    gives none; raises TimeoutError.
+    The list of 100,000 messages is hundreds of megabytes when it is read whole. TimeoutError if
+    Postfix hangs.
     """
     messages = held = 0
     oldest = time.time()
@@ -191,14 +191,14 @@ def queue() -> Queue:
 
 
 def certificate(host: str) -> str:
-    """When the certificate ends; "" where there is none."""
+    """The time at which the certificate ends; "" if there is none."""
     file = f"/etc/letsencrypt/live/{host}/fullchain.pem"
     said = run("openssl", "x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in", file)
     return said.strip().partition("=")[2].replace(" ", "T")
 
 
 def disks(paths: tuple[str, ...]) -> tuple[Disk, ...]:
-    """The file systems that mail needs."""
+    """The mounted file systems among these paths."""
     found = []
     for path in paths:
         if path == "/" or os.path.ismount(path):
@@ -210,7 +210,7 @@ def disks(paths: tuple[str, ...]) -> tuple[Disk, ...]:
 
 
 def limited() -> dict[str, str]:
-    """The logins that limits_watch.py found refused in the last hour, and by which limit."""
+    """The logins that limits_watch.py found refused in the last hour, and the limit of each."""
     with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
         found = json.loads(LIMITED.read_text()).items()
         now = time.time()
@@ -219,7 +219,7 @@ def limited() -> dict[str, str]:
 
 
 def egress(way: str) -> Egress | None:
-    """Whether mail can leave, as it was last tried."""
+    """The last attempt to let mail leave; None if there was none by this way."""
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
         last = json.loads(EGRESS.read_text())
         if last["way"] == way:
@@ -228,12 +228,12 @@ def egress(way: str) -> Egress | None:
 
 
 def try_egress(way: str, host: str) -> bool:
-    """Try again whether mail can leave, if that is due; whether it was."""
+    """Try again whether mail can leave, if that is due; return whether it was tried."""
     last = egress(way)
     if last and last.seconds < (EGRESS_FAILED_SECONDS if last.problem else EGRESS_SECONDS):
         return False
     ways = exchanges(way[1:], host) if way.startswith("@") else [way]
-    if not ways:  # DNS knows of nobody to ask, or does not answer: that says nothing of port 25
+    if not ways:  # DNS has no exchangers, or does not answer: port 25 may be open or not
         return False
     exchange, problem = _try(ways)
     at = time.monotonic()
@@ -256,7 +256,7 @@ def exchanges(domain: str, host: str) -> list[str]:
 
 
 def _try(ways: list[str]) -> tuple[str, str]:
-    """The first way that gives a greeting, or why none does, in some seconds for all of them."""
+    """The first way with a greeting, or all ways and the problem, in some seconds for all."""
     problem, deadline = "", time.monotonic() + 2 * SECONDS
     for way in ways:
         name, _, port = way.partition(":")
@@ -279,7 +279,7 @@ def _try(ways: list[str]) -> tuple[str, str]:
 
 
 def missing(status: Status, role: str, units: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """What the host lacks to serve, in the order in which it comes, with the last words on each."""
+    """The things that the host lacks to serve, in order, with the last log lines on each."""
     if status.setup.state != "done":
         return {status.setup.step or "set-up": status.setup.said}
     found: dict[str, tuple[str, ...]] = {}
@@ -295,7 +295,7 @@ def missing(status: Status, role: str, units: tuple[str, ...]) -> dict[str, tupl
             listening = run("ss", "-Hltn").split()
             closed = [p for p in PORTS if not any(at.endswith(f":{p}") for at in listening)]
             found |= {f"port {port}": said for port in closed}
-    # others of the image's, or one that says that mail waits, keep nobody's mail
+    # other units, of the image or with a warning that mail waits, hold no mail back
     needed = [unit for unit in status.stopped if unit in units]
     found |= {unit: _last_lines(3, unit) for unit in needed}
     found |= dict.fromkeys(status.silent, ("it runs and does not answer",))
@@ -303,14 +303,14 @@ def missing(status: Status, role: str, units: tuple[str, ...]) -> dict[str, tupl
 
 
 def look(role: str, way: str) -> Status:
-    """Everything, now. What fails is itself told: a host that says nothing could be off."""
+    """The whole status, now. Parts that fail are reported too: a silent host could be off."""
     host, base, looked = socket.getfqdn(), TABLES[role], looked_at.read()
     unread = [*looked.unread]
 
     def part(what: str, otherwise: T, read: Callable[[], T]) -> T:
         try:
             return read()
-        except Exception as error:  # whatever it is, the other parts are told
+        except Exception as error:  # whatever it is, the other parts are reported
             unread.append(f"{what} cannot be told: {type(error).__name__}: {error}"[:LINE])
             return otherwise
 
@@ -321,7 +321,7 @@ def look(role: str, way: str) -> Status:
     down = part("who runs", (), lambda: stopped(looked.units))
     running = set(looked.units) - set(down) if ready else set[str]()
     mute = part("who answers", (), lambda: tuple(sorted(answers.silent(running))))
-    listed = ready and POSTFIX not in mute  # one that hangs lists nothing
+    listed = ready and POSTFIX not in mute  # a Postfix that hangs lists nothing
     status = Status(
         VERSION,
         host,
@@ -348,12 +348,12 @@ def look(role: str, way: str) -> Status:
 
 
 def put(url: str, text: str) -> int:
-    """Write the object; the CLI's own exit code."""
+    """Write the status object; return the exit status of AWS's CLI."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     file = RUN / "status.json"
     beside = file.with_suffix(".new")
     beside.write_text(text)
-    beside.replace(file)  # also read here, where somebody has a shell
+    beside.replace(file)  # also read on the host, by people with a shell
     command: list[Any] = ["aws", "s3api", "put-object", "--bucket", bucket, "--key", key]
     command += ["--content-type", "application/json", "--body", str(file)]
     result = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
@@ -367,7 +367,7 @@ def main() -> int:
     way = ways[0] if ways else ""
     status = look(role, way)
     result = put(url, status.to_json())
-    # how a host is does not wait for others' answers
+    # the status does not wait for answers of other servers
     if way and status.setup.state == "done" and try_egress(way, status.host):
         result = put(url, look(role, way).to_json())
     return result

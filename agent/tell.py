@@ -1,7 +1,7 @@
 """Tell the operator by mail that a unit failed: `tell.py UNIT`, at most once a day for each unit.
 
-Started by systemd (OnFailure=). What runs by a timer and is well again by its next looks is not
-told: networks have such moments. A daemon's end is told, although systemd has started it again.
+Started by systemd (OnFailure=). A timer's unit that succeeds again at its next runs is not
+reported: networks have such moments. A daemon's end is, although systemd has started it again.
 """
 
 import socket
@@ -12,7 +12,7 @@ from pathlib import Path
 
 TOLD = Path("/var/lib/mail-relay/told")
 DAY = 24 * 3600
-PATIENCE = 90  # seconds; our timers look once or twice a minute
+PATIENCE = 90  # seconds; our timers run once or twice a minute
 RESTART = 30  # seconds
 LINES, LINE = 15, 200
 LETTER = (
@@ -25,14 +25,14 @@ LETTER = (
 
 
 def properties(unit: str, *names: str) -> dict[str, str]:
-    """What systemd knows of a unit."""
+    """Properties of a unit, as systemd shows them."""
     command = ["systemctl", "show", unit, f"--property={','.join(names)}"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 def recovers(unit: str) -> bool:
-    """Whether what a timer starts is well again by itself, which takes some time to see."""
+    """Whether a timer's unit succeeds again within PATIENCE; False for a daemon."""
     if properties(unit, "Type").get("Type") != "oneshot":
         return False
     deadline = time.monotonic() + PATIENCE
@@ -45,7 +45,7 @@ def recovers(unit: str) -> bool:
 
 
 def runs_again(unit: str) -> bool:
-    """Whether systemd has it up again, for which it is given some time."""
+    """Whether systemd has started the unit again, within RESTART."""
     for _ in range(RESTART):
         if properties(unit, "ActiveState").get("ActiveState") == "active":
             return True
@@ -54,7 +54,7 @@ def runs_again(unit: str) -> bool:
 
 
 def last_words(unit: str) -> str:
-    """What the unit, and systemd of it, wrote last; as text that a terminal may show."""
+    """The last lines of the unit, and of systemd about it; printable, for terminals."""
     command = ["journalctl", "-q", "-o", "cat", "-n", str(LINES), "-u", unit]
     said = subprocess.run(command, capture_output=True, text=True, check=True, errors="replace")
     lines = [line[:LINE] for line in said.stdout.splitlines()]

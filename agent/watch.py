@@ -1,7 +1,7 @@
-"""What will stop mail if nobody acts: `watch.py gateway|client`, by a systemd timer.
+"""Report what will stop mail if nobody acts: `watch.py gateway|client`, by a systemd timer.
 
-Exit 1 if there is anything, one line for each: the operator gets it by the unit's OnFailure=, and
-`verify` shows the unit among those that failed.
+Exit status 1 if there is a problem, with one line for each: the operator gets them by the unit's
+OnFailure=, and `verify` shows the unit among those that failed.
 """
 
 import datetime
@@ -37,7 +37,7 @@ def ends_soon(begins: datetime.datetime, ends: datetime.datetime, now: datetime.
 
 
 def certificate(host: str) -> Iterator[str]:
-    """What is wrong with the gateway's certificate, if there is one."""
+    """The problem of the gateway's certificate, if it has one that will soon end."""
     file = Path(f"/etc/letsencrypt/live/{host}/fullchain.pem")
     if not file.exists():
         return
@@ -53,7 +53,7 @@ def certificate(host: str) -> Iterator[str]:
 
 
 def room(disks: tuple[Disk, ...]) -> Iterator[str]:
-    """Which file systems are nearly full, in bytes or in files."""
+    """A line for each file system that is nearly full, in bytes or in inodes."""
     for disk in disks:
         if disk.free < FREE * disk.size:
             yield f"{disk.path} has {disk.free >> 20} MiB left of {disk.size >> 20}: mail will wait"
@@ -62,7 +62,7 @@ def room(disks: tuple[Disk, ...]) -> Iterator[str]:
 
 
 def clock(off: float | None) -> Iterator[str]:
-    """What the last look for tables found, `report.Report.clock_off`."""
+    """A line if the clock is off, by the last look for tables (`report.Report.clock_off`)."""
     if off is not None and off > report.CLOCK_OFF:
         yield f"the clock is {off:.0f} s off: receivers refuse signatures from the future"
 

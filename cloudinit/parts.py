@@ -17,7 +17,7 @@ AGENT = "usr/local/lib/mail-relay/agent"
 # The grammar of names and addresses, which settings and hosts share.
 MAIL = "usr/local/lib/mail-relay/mail"
 MAIL_FILES = ("__init__.py", "names.py")
-# What a folder adds to files of other folders; no path on a host.
+# The subfolder with lines for files of other folders; it is no path on a host.
 LINES = "lines"
 _environment = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -76,7 +76,7 @@ def files(host: AnyHost) -> dict[str, str]:
 
 
 def _render(template: str, host: AnyHost) -> str:
-    """A template for a host. `lines(NAME)` in it has what each folder of the host adds there."""
+    """A template for a host. In it `lines(NAME)` lists what each of the host's folders adds."""
 
     def lines(name: str) -> list[str]:
         there = [f"{folder}/{LINES}/{name}.j2" for folder in folders(host)]

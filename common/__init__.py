@@ -1,1 +1,1 @@
-"""What both the command line and the lab need, and what imports nothing else of the project."""
+"""Code that settings, command line and lab share; it imports nothing else of the project."""

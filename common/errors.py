@@ -1,8 +1,8 @@
-"""What a user can put right."""
+"""The base class of errors that a user can fix."""
 
 
 class RelayError(Exception):
     """The root of the project's errors; the command line prints the text as one line.
 
-    What is none of these is a fault of the program, and shows its traceback.
+    Any other exception is a fault of the program, and shows its traceback.
     """

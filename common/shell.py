@@ -1,4 +1,4 @@
-"""Running the system's own tools: quiet when they work, whole when they do not."""
+"""Run the system's own tools; the error of one that fails has its whole output."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ from common.errors import RelayError
 
 
 class ToolError(RelayError):
-    """A command of the system failed; the text holds the command and what it said."""
+    """A command of the system failed; the text has the command and its output."""
 
 
 def run(*command: str, stdin: str | None = None) -> str:
@@ -19,5 +19,5 @@ def run(*command: str, stdin: str | None = None) -> str:
 
 
 def attempt(*command: str) -> bool:
-    """Whether the command succeeded; for taking away what may be gone already."""
+    """Whether the command succeeded; for removing something that may be gone already."""
     return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -33,7 +33,7 @@ class Account:
 
     @classmethod
     def by(cls, provider: Mapping[str, Any]) -> "Account":
-        """From the settings of the AWS provider, without `aws:`."""
+        """The account by the AWS provider's settings, whose keys are without `aws:`."""
         roles = provider.get("assumeRoles") or ()
         return cls(
             provider.get("region"),

@@ -1,7 +1,7 @@
 """The availability zone of a stack: an ordinary one that offers every instance type in use.
 
-Gateways may name others. It is chosen once: a later change in AWS's list of zones or in their state
-moves no resource.
+Gateways may name other zones. The stack's zone is chosen once: a later change in AWS's list of
+zones or in their state moves no resource.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,11 +92,11 @@ def refuse_move(key: str, held: str, zone: str) -> None:
 
 
 class Placement:
-    """The zones for a stack's new resources, and the guards that stop a preview without one.
+    """The zones for a stack's new resources, and the hooks that stop a preview without one.
 
     A program does not know which resources exist already, so an error is raised only when the
     engine is about to create one: `guard` is the hook of the VPC and the subnets, `host_guard` that
-    of instances. `hosts` are the stack's by their place in the settings.
+    of instances. `hosts` are the stack's hosts by their place in the settings.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Placement:
         return zone
 
     def _refuse_zone(self, args: pulumi.ResourceHookArgs) -> None:
-        # the VPC has none, and is made for the stack's own
+        # the VPC has no zone, so the stack's own counts
         zone = (args.new_inputs or {}).get("availabilityZone", self.zone)
         if problem := self._problems.get(zone):
             raise ZoneError(problem)

@@ -23,7 +23,7 @@ def gateway(
     """The tables that all gateways read.
 
     `keys` are private keys by domain and selector, oldest first, `hosts` are the clients' public
-    addresses. A login that is disabled is not there, as one that was removed; its mailbox is.
+    addresses. A disabled login is left out, as a removed one is; its mailbox is kept.
     """
     content: dict[str, Any] = {
         "version": VERSION,

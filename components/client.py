@@ -91,7 +91,7 @@ def hosts(
 ) -> list[Host]:
     """Declare the clients' hosts; `passwords` are by login at the gateway."""
     s, store = shared.settings, shared.store
-    # At most a quarter of them at a time: each is made or replaced once the one before it serves.
+    # At most a quarter, rounded up, at a time: each waits until the one `lanes` before it serves.
     lanes = -(-len(s.clients) // 4)
     made = list[Host]()
     for client in s.clients:

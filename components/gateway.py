@@ -34,14 +34,14 @@ from mail import caa, records, spf
 from settings import BaseHost, Settings, published
 
 TABLES_KEY = tables_key("")
-# A gateway that is gone is no answer after 40 seconds. One failure of each checker is enough: it
-# takes that of more than four in five (Route53 Developer Guide, "How Route 53 determines whether a
-# health check is healthy").
+# A gateway that is down is no answer after 40 seconds. One failure is enough for a checker, since
+# more than four checkers in five must see it (Route53 Developer Guide, "How Route 53 determines
+# whether a health check is healthy").
 CHECK_SECONDS, CHECK_FAILURES = 30, 1
 
 
 def check_authority(settings: Settings, zones: Zones) -> None:
-    """Warn if CAA records forbid a gateway's certificate, and stop the making of its A record."""
+    """Warn if CAA records forbid a gateway's certificate, and refuse to create its A record."""
     for name in settings.certified:
         _check_authority(name, settings.acme.directory, zones)
 
@@ -57,7 +57,7 @@ def _check_authority(name: str, directory: str | None, zones: Zones) -> None:
             f'{" ".join(values)}. Add 0 issue "{caa.LETS_ENCRYPT}" to it, or a CAA record '
             f"of its own for {name}"
         )
-        pulumi.log.warn(problem)  # a host that serves has a certificate for some weeks
+        pulumi.log.warn(problem)  # a host that serves still has a certificate for some weeks
         zones.refuse(name, "A", problem)
 
 
@@ -66,7 +66,7 @@ def identities(
 ) -> dict[str, Identity]:
     """Declare the gateways' interfaces, addresses, names and volumes, by the gateway's name.
 
-    They have one security group.
+    They share one security group.
     """
     group = network.security_group(
         "gateway",
@@ -92,7 +92,7 @@ def identities(
     }
     for key, gateway in settings.placed_gateways.items():
         if volume := made[gateway.name].volume:
-            # it stays where it is, and AWS would refuse to attach it to an instance elsewhere
+            # a volume keeps its zone, and AWS attaches it to no instance in another one
             zone = network.place(gateway.own_zone).zone
             place = f"{key}.zone ({gateway.name})"
             pulumi.Output.all(place, volume.availability_zone, zone).apply(
@@ -102,7 +102,7 @@ def identities(
 
 
 def _ingress(settings: Settings) -> tuple[Service, ...]:
-    """What is open to everybody."""
+    """The services that are open to everybody."""
     services = BALANCED_IN if settings.submission.load_balancer else GATEWAY_IN
     return (*services, IMAPS) if settings.mailboxes else services
 
@@ -114,11 +114,10 @@ def publish_addresses(
     tags: Tags,
     judged: pulumi.Resource,
 ) -> dict[str, pulumi.Output[str]]:
-    """Publish the addresses of all gateways for SPF, and of those that take mail by one name.
+    """Publish the SPF record of all gateways, and the submission name of those that take mail.
 
-    `judged` is made before an address is taken out of SPF (components/removal.py). The name of all
-    is published by `hosts` if it is the load balancer's. Return the ids of the health checks of the
-    gateways that it answers with, by gateway.
+    `judged` is updated before an address leaves SPF (components/removal.py). With a load balancer,
+    `hosts` publishes the submission name. Return the health checks' ids by gateway.
     """
     addresses = [gateway.address.public_ip for gateway in gateways]
     policy = pulumi.Output.all(*addresses).apply(spf.gateways)
@@ -139,7 +138,7 @@ def publish_addresses(
 
 
 def _health_check(gateway: Identity, tags: Tags) -> aws.route53.HealthCheck:
-    """Its address is no answer while nobody takes its calls."""
+    """A check of port 465: while it fails, Route53 leaves the gateway out of its answers."""
     return aws.route53.HealthCheck(
         gateway.host,
         type="TCP",
@@ -240,9 +239,9 @@ def hosts(
     judged: pulumi.Resource,
     turns: Turns,
 ) -> list[Host]:
-    """Declare the gateways' hosts, each after new connections reach the one before it.
+    """Declare the gateways' hosts, each one once new connections reach the gateway before it.
 
-    `judged` is made before the tables of a gateway that leaves change (components/removal.py).
+    `judged` is updated before the tables lose a gateway (components/removal.py).
     `keys` are the private keys by domain and selector, oldest first, `passwords` are by login,
     `clients` are the client hosts' public addresses.
     """
@@ -291,7 +290,7 @@ def hosts(
 def _publish_balancer(
     s: Settings, balancer: LoadBalancer, zones: Zones, after: Sequence[pulumi.Resource]
 ) -> None:
-    """Publish the name that leads to it, once the first gateway gets connections."""
+    """Publish the load balancer's name, once the first gateway gets connections."""
     target = Alias(balancer.balancer.dns_name, balancer.balancer.zone_id)
     opts = pulumi.ResourceOptions(depends_on=after)
     zones.publish_balancer(s.submission_name, target, [g.name for g in s.gateways], opts)

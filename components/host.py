@@ -27,7 +27,7 @@ DEVICE = "/dev/sdf"
 
 @dataclass(frozen=True)
 class Shared:
-    """What all hosts of a stack have in common.
+    """The values that all hosts of a stack share.
 
     `images` are image ids by image name, `store` is the bucket of files and tables. `guard` is the
     hook that runs before an instance is created or updated.
@@ -51,10 +51,10 @@ class Shared:
 class Host(pulumi.ComponentResource):
     """Role, set-up object, instance on its standing interface, the data volume attached.
 
-    `tables` is the object with the tables that it reads, `statements` are further IAM statements of
-    its role. Its instance is made or replaced after the resources `after`. `served` is complete
-    once the host serves, if the stack waits for that. `rebuild` judges whether the instance may be
-    replaced.
+    `tables` is the object with the tables that the host reads, `statements` are further IAM
+    statements of its role. The instance is created or replaced after the resources `after`, and
+    `rebuild` judges before whether it may be replaced. `served` is complete once the host serves,
+    if the stack waits for that.
     """
 
     def __init__(
@@ -217,8 +217,7 @@ def _object(action: str, arn: str) -> dict[str, Any]:
 def certificate_statements(zones: Mapping[str, pulumi.Input[str]]) -> list[dict[str, Any]]:
     """IAM statements that allow changing the ACME challenges' records only (RFC 8555, 8.4).
 
-    Looking them up is allowed by the zone, whose records anybody can ask for.
-
+    Listing is allowed for all records of the zones, which anybody can ask for in DNS.
     `zones` are the zones' ids by the names that the certificate is for.
     """
     prefix = "route53:ChangeResourceRecordSets"
@@ -257,6 +256,6 @@ def certificate_statements(zones: Mapping[str, pulumi.Input[str]]) -> list[dict[
 
 
 def _one_or_all(values: Iterable[pulumi.Output[str]]) -> Any:
-    """One value as it is, several as a list: IAM gives a list of one back as the value."""
+    """One value as it is, several as a list: IAM returns a list of one as the value."""
     found = list(values)
     return found[0] if len(found) == 1 else found

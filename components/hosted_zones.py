@@ -69,7 +69,7 @@ def _same(name: str) -> list[aws.route53.GetZoneResult]:
 
 
 def _listed(zones: list[aws.route53.GetZoneResult]) -> str:
-    """Their ids, with the servers of each."""
+    """The zones' ids, with the name servers of each."""
     return "; ".join(f"{z.zone_id} ({', '.join(sorted(z.name_servers))})" for z in zones)
 
 

@@ -15,8 +15,8 @@ class Identity(pulumi.ComponentResource):
     """Network interface, Elastic IP, A record, PTR, SPF of the host's name, optional data volume.
 
     With `forwards` the interface accepts packets for other addresses, as a NAT instance needs.
-    With `last_snapshot` the data volume leaves one when it is deleted. `exchanges` are the MX
-    values of the host's name, if others take its mail too.
+    With `last_snapshot` a snapshot is made when the data volume is deleted. `exchanges` are the MX
+    values of the host's name, if other hosts take its mail too.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Identity(pulumi.ComponentResource):
             final_snapshot=last_snapshot or None,
             tags=tags.named(f"{self.host} data"),
             opts=pulumi.ResourceOptions(
-                # in another zone it would be another, empty volume
+                # a change of zone would replace the volume by an empty one
                 parent=self,
                 protect=protect,
                 ignore_changes=["availability_zone"],

@@ -1,4 +1,4 @@
-"""The Network Load Balancer before the gateways' 587 and 465, if the stack has one.
+"""The Network Load Balancer for the gateways' ports 587 and 465, if the stack has one.
 
 TLS passes through it, and gateways see each client's own address. Elastic Load Balancing, "Network
 Load Balancers": target groups, target group attributes, security groups.
@@ -16,21 +16,21 @@ from components.network import SUBMISSION, SUBMISSIONS, Network, Place, Service,
 from components.reach import Reach
 from settings import Settings
 
-# A gateway that is gone gets no connection after 30 seconds: its second check ends by then.
+# A gateway that is down gets no connection after 30 seconds: its second check ends by then.
 CHECK_SECONDS, CHECK_TIMEOUT, CHECK_COUNT = 10, 5, 2
-# What is being sent may be finished; smtpd itself ends a session that is idle for so long.
+# Enough to finish a message; smtpd itself ends a session that is idle for so long.
 DRAIN_SECONDS = 120
-# AWS keeps names of load balancers and target groups to 32 characters, so they are short, and end
-# in the characters that Pulumi adds.
+# AWS limits names of load balancers and target groups to 32 characters, so this one is short, for
+# Pulumi's random characters at the end.
 NAME = "submission"
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """One node with an address in each zone that has a gateway; each spreads over all gateways.
+    """A node with an address in each zone that has a gateway; each node serves all gateways.
 
-    It takes connections from everywhere, and the gateways' 587 and 465 from it alone. Without
-    `reach` nobody waits until gateways get connections. `judged` is made before it loses a
-    zone (components/removal.py).
+    It takes connections from everywhere; the gateways' 587 and 465 are open to it alone. Without
+    `reach` an `up` does not wait until gateways get connections. `judged` is updated before it
+    loses a zone (components/removal.py).
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LoadBalancer(pulumi.ComponentResource):
         for service in services:
             out, into = (f"{NAME}-{way}-{service.name}" for way in ("out", "in"))
             allow(aws.vpc.SecurityGroupEgressRule, out, own, service, group)
-            # holds for clients' connections too, which have the clients' addresses
+            # also matches clients' connections, which keep the clients' addresses
             allow(aws.vpc.SecurityGroupIngressRule, into, group, service, own)
         self.balancer = aws.lb.LoadBalancer(
             NAME,
@@ -64,9 +64,9 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=tags.named(NAME),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # it serves once its subnets have their route to the internet
+                # it works only once its subnets have their route to the internet
                 depends_on=[*(lead for place in places for lead in place.leads), judged],
-                # with fewer zones it is replaced, and its target groups can have one at a time
+                # fewer zones replace it, and a target group has one load balancer at a time
                 delete_before_replace=True,
             ),
         )
@@ -82,11 +82,11 @@ class LoadBalancer(pulumi.ComponentResource):
             protocol="TCP",
             target_type="instance",
             vpc_id=network.vpc.id,
-            # the limits of logins and of wrong passwords are by address
+            # limits on strangers and on wrong passwords are by address
             preserve_client_ip="true",
             deregistration_delay=DRAIN_SECONDS,
             connection_termination=True,
-            # both ports are open or closed together, and 465 is a connection less in the log
+            # both groups check 465: the ports open and close together, and fewer lines are logged
             health_check={
                 "protocol": "TCP",
                 "port": str(SUBMISSIONS.port),
@@ -110,7 +110,7 @@ class LoadBalancer(pulumi.ComponentResource):
         return targets
 
     def attach(self, host: Host) -> list[pulumi.Resource]:
-        """Send it connections once it serves; complete when it gets them, if the stack waits.
+        """Attach a host once it serves; complete when it gets connections, if the stack waits.
 
         A gateway that is rebuilt gets none from before its instance ends until the new one serves.
         """

@@ -44,7 +44,7 @@ def image_id(name: str, region: str) -> str:
 
 
 def _newest(name: str) -> str:
-    """What there is of the image's release and architecture, by its name without its date."""
+    """The newest image of the same release and architecture, by the name without its date."""
     pattern = f"{name.rsplit('-', 2)[0]}-*"
     try:
         found = looked_up(

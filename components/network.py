@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Service:
-    """One row of a security group: a protocol and its port, or "icmp" with none."""
+    """One row of a security group: a protocol and its port, or "icmp" with -1."""
 
     protocol: str
     port: int
@@ -81,7 +81,7 @@ def allow(
 
 
 class Network(pulumi.ComponentResource):
-    """One VPC with its public subnet, and one in each zone that a gateway names.
+    """One VPC with its public subnet, and another one in each zone that a gateway names.
 
     No subnet assigns public addresses by itself: hosts bring an Elastic IP on their interface.
     """
@@ -136,7 +136,7 @@ class Network(pulumi.ComponentResource):
         return self._places[zone]
 
     def _place(self, name: str, number: int, zone: str, hold: Callable[[str], str]) -> Place:
-        """Declare a subnet. `hold` judges the zone of the one that exists, and gives it."""
+        """Declare a subnet. `hold` gets the zone it has, and returns that or raises RunError."""
         subnet = aws.ec2.Subnet(
             name,
             vpc_id=self.vpc.id,

@@ -1,4 +1,4 @@
-"""What the stack exports, for people and for `ops/`."""
+"""The stack's outputs, for people and for `ops/`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,9 +26,9 @@ def outputs(
     smarthost: RelayHost | None,
     balancer: LoadBalancer | None,
 ) -> dict[str, Any]:
-    """By name; `hosts` are by their kind.
+    """The outputs by name.
 
-    `selectors` are by domain, oldest first, `passwords` by login.
+    `hosts` are by kind, `selectors` by domain, oldest first, `passwords` by login.
     """
     name = settings.submission_name
     logins = [login.address for login in settings.logins]
@@ -73,7 +73,7 @@ def outputs(
 
 
 def _host(host: Host) -> dict[str, Any]:
-    """A public one has an address; a private one has the command that leads to it."""
+    """A host's fields: a public host has an address, a private one the ssh command for it."""
     identity = host.identity
     private = {"privateAddress": identity.interface.private_ip}
     if isinstance(identity, PrivateIdentity):
@@ -90,12 +90,12 @@ def _host(host: Host) -> dict[str, Any]:
 
 
 def _draining(settings: Settings) -> list[str]:
-    """The gateways that take no mail any more."""
+    """The gateways that take no new mail."""
     return [gateway.name for gateway in settings.gateways if gateway.drains]
 
 
 def _balancer(balancer: LoadBalancer | None) -> dict[str, Any]:
-    """Its own name, and its target groups by their ARNs."""
+    """The load balancer's own name, and the ARNs of its target groups."""
     if balancer is None:
         return {}
     groups = [targets.arn for targets in balancer.targets]

@@ -26,10 +26,10 @@ class PrivateNetwork(pulumi.ComponentResource):
 
     The first gateway is the subnet's NAT instance. The route's target is its standing interface, so
     a rebuilt gateway keeps it. With `ssh`, gateways may reach port 22 of the subnet's hosts.
-    `submission` is the name by which clients reach the gateways, by their private addresses also
-    where others pass a load balancer (`balanced`): by that they would come back from the gateway
-    that is their NAT instance, which may be the one that they are sent to. The zone is the whole
-    VPC's, so the public clients, whose group `clients` is, go the same way.
+    `submission` is the name by which clients reach the gateways. It has their private addresses
+    even if others use a load balancer (`balanced`), which might send a connection back to the
+    gateway that it comes from, the NAT instance. The zone is the whole VPC's, so public clients,
+    with the security group `clients`, use the private addresses too.
     """
 
     def __init__(

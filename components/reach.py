@@ -1,4 +1,4 @@
-"""Lets `pulumi up` wait until new connections reach a rebuilt gateway.
+"""Make `pulumi up` wait until new connections reach a rebuilt gateway.
 
 The next gateway is rebuilt only then. AWS takes up to some minutes to register a target of a load
 balancer, and Route53's health checkers find a gateway up to 30 seconds after it serves; with two
@@ -119,7 +119,7 @@ def _declare(
     hook: pulumi.ResourceHook,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Resource:
-    """It changes with the instance's type too, for which the instance is stopped."""
+    """A change of the instance's type, which stops the instance, updates this resource too."""
     hooks = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
     return pulumi.Stash(
         name,

@@ -1,4 +1,4 @@
-"""Keeps an `up` from rebuilding the one gateway that serves.
+"""Keep an `up` from rebuilding the one gateway that serves.
 
 A hook looks before the update of a resource that changes exactly when the instance does: a hook
 before the instance's deletion would have `pulumi destroy` refuse to work without the program.

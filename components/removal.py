@@ -1,7 +1,7 @@
-"""Keeps an `up` from taking a gateway away with mail that still waits there.
+"""Keep an `up` from removing a gateway whose queue still has mail.
 
-A hook before the update of a resource that lists the gateways looks at those that leave. A hook
-before a deletion would have `pulumi destroy` refuse to work without the program.
+A hook before the update of a resource that lists the gateways checks those that leave. With a hook
+before a deletion, `pulumi destroy` would not work without the program.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from components.tables import Tables
 from settings import Settings
 
 POSTFIX = "postfix.service"
-# A session that was open when a gateway began to drain may hand in more: client hosts keep one for
-# five minutes (postconf(5), smtp_connection_reuse_time_limit).
+# A session that was open when a gateway began to drain may submit more mail: client hosts keep one
+# for five minutes (postconf(5), smtp_connection_reuse_time_limit).
 SESSION_SECONDS = 300.0
 
 
 class MailWaits(Exception):
-    """A gateway is not to be taken away now; the text says why, and what to do."""
+    """A gateway may not be removed now; the text has the reason and the next step."""
 
 
 @dataclass(frozen=True)
 class Removal:
-    """Judges which gateways may leave; `discard` are those whose waiting mail may be lost."""
+    """Checks which gateways may be removed; the queues of those in `discard` may be lost."""
 
     store: Tables
     account: Account
@@ -42,8 +42,8 @@ class Removal:
     def declare(self, settings: Settings) -> pulumi.Resource:
         """Declare the list of gateways, each with whether it drains.
 
-        What a gateway that is refused to leave still needs (its tables, its address in SPF) has to
-        depend on this resource.
+        Resources that a gateway still needs if its removal is refused (tables, its address in SPF)
+        have to depend on this one.
         """
         hook = pulumi.ResourceHook(
             "gateway-is-empty", self._judge, pulumi.ResourceHookOptions(on_dry_run=True)
@@ -94,7 +94,7 @@ class Removal:
                 f"{name} still has {found.queue.messages} messages: ./relay queue list --host "
                 f"{name} shows them; wait until there are none, or {lost}"
             )
-        # an empty queue counts from when nobody could hand in any more
+        # an empty queue counts only once nobody can submit any more
         if not _drains(client, tables, name, found):
             return f"{name} has not begun to drain yet: ask again in a minute, or {lost}"
         if (seconds := _left(found)) > 0:
@@ -114,7 +114,7 @@ def _forbidden(client: Any, tables: str) -> bool:
 
 
 def _unseen(name: str, tables: str) -> str:
-    """Of who may not read the tables, which hold passwords: a preview can do without."""
+    """The problem if nobody here may read the tables, which hold passwords; a preview warns."""
     if pulumi.runtime.is_dry_run():
         pulumi.warn(
             f"whether mail waits on {name} is not seen here, where nobody may read {tables}: the "
@@ -139,7 +139,7 @@ def _drains(client: Any, tables: str, name: str, found: Status) -> bool:
 
 
 def _left(found: Status) -> float:
-    """For how many seconds more an open session may hand in mail, when the status was written."""
+    """The seconds after the status was written in which an open session may still submit mail."""
     if not found.tables.taken:
         return SESSION_SECONDS
     times = (found.written, found.tables.taken)

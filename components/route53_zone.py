@@ -19,9 +19,9 @@ class RecordExists(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """One of several record sets of a name, each an answer while its health check does not fail.
+    """A record set of several with one name, an answer while its health check does not fail.
 
-    `identifier` tells them apart (Route53's multivalue answers); `check` is the health check's id.
+    `identifier` is its set identifier (multivalue answers), `check` is the health check's id.
     """
 
     identifier: str
@@ -30,7 +30,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Alias:
-    """What an alias record leads to, in Route53's form: an AWS name, and the id of its zone."""
+    """The target of an alias record, in Route53's form: an AWS name, and the id of its zone."""
 
     name: pulumi.Input[str]
     zone: pulumi.Input[str]
@@ -84,7 +84,7 @@ class Route53Zone:
     ) -> aws.route53.Record:
         """Like `publish`, for a name or values that only an `up` knows, in Route53's own form.
 
-        `was` are resources whose place it takes: Route53 makes the change in one step.
+        `was` are names of resources that it replaces: Route53 makes the change in one step.
         """
         several = answer and {
             "multivalue_answer_routing_policy": True,
@@ -110,9 +110,10 @@ class Route53Zone:
         opts: pulumi.ResourceOptions,
         was: Sequence[str],
     ) -> aws.route53.Record:
-        """Declare an A record that answers as another name does.
+        """Declare an A record that is an alias of another name.
 
-        While something healthy is behind that name, or if nothing is anywhere. `was` as in `make`.
+        Route53 answers with it while a target there is healthy, or if no answer is. `was` as in
+        `make`.
         """
         return aws.route53.Record(
             called,
@@ -136,7 +137,7 @@ class Route53Zone:
         )
 
     def take_over(self, name: str, kind: str, before: str | None, now: str | None) -> None:
-        """A record set takes the place of the one with another set identifier.
+        """Note that a record set replaces the one with another set identifier.
 
         RecordExists if an alias of a load balancer would be beside other answers.
         """
@@ -190,7 +191,7 @@ class Route53Zone:
 
     @staticmethod
     def _refuse_beside(name: str, held: list[str], answers: list[str], identifier: str) -> None:
-        """RecordExists unless all that is there are answers of the same stack."""
+        """RecordExists unless the existing record sets are all answers of the same stack."""
         stack, _, _ = identifier.rpartition("/")
         if strangers := [one for one in answers if one.rpartition("/")[0] != stack]:
             raise RecordExists(

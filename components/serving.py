@@ -1,4 +1,4 @@
-"""Lets `pulumi up` wait until the hosts serve, by a resource after each host.
+"""Make `pulumi up` wait until the hosts serve, by a resource after each host.
 
 A hook before that resource is created or updated does the waiting: an error in a hook that runs
 afterwards would only be a warning to the engine. Previews and plans show an ordinary resource.
@@ -30,9 +30,9 @@ CONSOLE_LINES = 15
 CONSOLE_SECONDS = 30.0
 # A host writes its status every minute.
 STALE_SECONDS = 300.0
-WORDS = 80  # characters of a line of the set-up's
-# The lines by which apt and dpkg say how far they are. Between them are those of packages' scripts,
-# of which some speak of errors where all is well.
+WORDS = 80  # characters that are shown of a line of the set-up
+# Lines of apt and dpkg that show progress. Those of packages' scripts between them are not shown:
+# some mention errors although nothing is wrong.
 MOVES = re.compile(r"(Get:|Fetched|Reading|Preparing|Selecting|Unpacking|Setting up|Processing)")
 # Messages of cloud-init (cc_scripts_per_boot.py, cc_final_message.py): the script in user data
 # failed, or cloud-init got no user data.
@@ -51,7 +51,7 @@ class NotServing(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """A host's status, and when it was written, by S3's clock in seconds since 1970.
+    """A host's status, and the time it was written, by S3's clock in seconds since 1970.
 
     `tables` is the ETag of the tables that the host should have installed.
     """
@@ -145,8 +145,8 @@ def _indented(console: str) -> str:
 def see(client: Any, status: str, tables: str) -> Seen:
     """The host's latest status; raises NotServing if there are no credentials to read it.
 
-    All other errors of S3 may pass, a 403 too: without permission to list the bucket that is the
-    answer for a missing object.
+    All other errors of S3 may be temporary, a 403 too: without permission to list the bucket that
+    is the answer for a missing object.
     """
     try:
         answer = client.get_object(**place(status))
@@ -217,7 +217,7 @@ async def wait(
 
 
 def _doing(status: Status | None) -> str:
-    """A host's present step in a few words; of its set-up with the last line, so that it moves."""
+    """A host's present step in a few words; with the set-up's last line if that shows progress."""
     if status is None:
         return "starts"
     setup = status.setup
@@ -241,7 +241,7 @@ def _report(host: str, instance: str, what: str, status: Status | None, problem:
 
 
 def _warn(host: str, status: Status) -> None:
-    """Warn of what holds mail back on a host that serves.
+    """Warn of the causes that hold mail back on a host that serves.
 
     These are no errors: a domain may be moved here before its name servers are, and AWS closes
     port 25 for new accounts.

@@ -51,7 +51,7 @@ class RelayHost:
 
 
 def relay_host(settings: Settings, region: str, zones: Zones, tags: Tags) -> RelayHost | None:
-    """The relay host of the settings, or None where the gateway delivers to receivers itself."""
+    """The relay host of the settings, or None if the gateway delivers to receivers itself."""
     given = settings.smarthost
     if given is None:
         return None
@@ -104,7 +104,7 @@ class Ses(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     hooks=pulumi.ResourceHookBinding(before_create=[new]),
-                    # where `pulumi import` puts one that the stack is to take over
+                    # `pulumi import` puts an identity that the stack takes over below the root
                     aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
                 ),
             )

@@ -137,7 +137,7 @@ class TablesObject:
 
     @property
     def etag(self) -> pulumi.Output[str]:
-        """The object's ETag: the MD5 of the content, as S3 makes it for one put with SSE-S3.
+        """The object's ETag: the MD5 of its content, as S3 makes it for a single put with SSE-S3.
 
         The resource's own `etag` would not do: a preview gives the old value for it, and an `up`
         with that preview's plan then fails at its end.

@@ -13,8 +13,8 @@ from mail.records import TTL
 from mail.zonefile import RecordSet
 from settings import Delegation, HostedZone, Settings
 
-# of an alias to a load balancer (Route 53 Developer Guide, "Choosing between alias and non-alias
-# records")
+# The TTL of an alias to a load balancer (Route 53 Developer Guide, "Choosing between alias and
+# non-alias records").
 BALANCER_TTL = 60
 
 
@@ -50,7 +50,7 @@ class Zones:
             delegation.zone,
             name=delegation.zone,
             comment=f"{pulumi.get_project()} {pulumi.get_stack()}",
-            # destroys an ACME challenge as well that certbot did not remove
+            # also destroys an ACME challenge that certbot did not remove
             force_destroy=True,
             tags=tags.named(delegation.zone),
             opts=pulumi.ResourceOptions(protect=protect),
@@ -80,14 +80,14 @@ class Zones:
     ) -> None:
         """Publish each value as a record set of its own, so that Route53 leaves failing ones out.
 
-        `answers` are in the order of the values, by the end of the resource's name.
+        `answers` are in the order of the values; each key is the end of the resource's name.
         """
         self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
         zone, name, kind, ttl = self.holding(wanted.name), wanted.name, wanted.kind, wanted.ttl
         first = list[pulumi.Resource]()
         for (end, answer), value in zip(answers.items(), wanted.values, strict=True):
             called, opts = f"{name}-{kind}-{end}", pulumi.ResourceOptions(depends_on=first)
-            # the first takes the place of a load balancer's alias, and then others can be beside it
+            # the first replaces a load balancer's alias, beside which there can be no other answer
             was = () if first else (f"{name}-{kind}",)
             made = zone.make(called, name, kind, [value], ttl, opts, answer, was)
             first = first or [made]
@@ -97,7 +97,7 @@ class Zones:
     ) -> None:
         """Publish the name of a load balancer; in a zone file, which has no aliases, a CNAME.
 
-        It takes the place of the answer that one of the gateways was.
+        The alias replaces the answer with the address of a gateway.
         """
         values = [pulumi.Output.concat(target.name, ".")]
         self._include_in_zone_file(name, "CNAME", BALANCER_TTL, values)

@@ -1,1 +1,1 @@
-"""A local AWS region with real machines, real DNS and a provider that judges mail."""
+"""A local AWS region with real machines, real DNS and a receiving provider that checks mail."""

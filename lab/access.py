@@ -18,7 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NotRunning(RelayError):
-    """The lab, or a machine of it, is not up."""
+    """The lab, or one of its machines, is not up."""
 
 
 def inside(lab: Lab, machine: str) -> list[str]:
@@ -77,7 +77,7 @@ def _enter(descriptor: int) -> None:
 
 @contextmanager
 def entered(namespace: str) -> Iterator[None]:
-    """Within it, sockets that this thread opens belong to the namespace; they stay in it later."""
+    """Enter a network namespace with this thread; sockets opened in it stay there afterwards."""
     path = Path("/run/netns") / namespace
     if not path.exists():
         raise NotRunning(f"there is no network namespace {namespace}: is the lab up?")

@@ -32,7 +32,7 @@ class LabError(RelayError):
 
 
 def running(lab: Lab) -> bool:
-    """Whether the lab's process lives and its services are up; LabError if it is not ours."""
+    """Whether the lab's process runs and its services are up; LabError if it needs root."""
     try:
         return _daemon(lab) is not None and (lab.directory / "ready").exists()
     except PermissionError:

@@ -108,7 +108,7 @@ class Daemon:
                 )
 
     def _acme_root(self, authority: Authority) -> str:
-        """Pebble makes a new root at each start; its management port shows it."""
+        """The root certificate of pebble, which makes a new one at each start."""
         context = ssl.create_default_context(cafile=str(authority.certificate))
         url = f"https://localhost:{services.PEBBLE_MANAGEMENT_PORT}/roots/0"
 
@@ -140,7 +140,7 @@ class Daemon:
         return machine
 
     def _connect_checkers(self) -> None:
-        """Route53's health checkers are on the internet like others, behind the security groups."""
+        """Connect Route53's health checkers to the internet, so security groups apply to them."""
         link = network.other(self.lab, "checkers")
         self._connect(link)
         addresses = [address for each in CHECKERS.values() for address in each]

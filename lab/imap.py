@@ -1,4 +1,4 @@
-"""Reading a mailbox of the gateway's by IMAP, as its owner's mail program does."""
+"""Read a mailbox on a gateway by IMAP, as its owner's mail program does."""
 
 import email
 import imaplib
@@ -34,7 +34,7 @@ class Imap(imaplib.IMAP4_SSL):
         return self.ssl_context.wrap_socket(plain, server_hostname=self.host)
 
     def numbers(self, folder: str = "INBOX", *criteria: str) -> list[str]:
-        """Select a folder anew and return the numbers of its messages."""
+        """Select a folder again and return the numbers of its messages."""
         said, (answer, *_) = self.select(folder)
         if said != "OK":
             raise self.error(f"{folder}: {answer!r}")

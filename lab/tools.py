@@ -45,7 +45,7 @@ def _is_there(tool: str) -> bool:
 
 
 def main() -> int:
-    """Install missing packages; exit 1 if that is refused or impossible."""
+    """Install missing packages; exit status 1 if that is refused or impossible."""
     packages = missing(real_kernel="--real-kernel" in sys.argv[1:])
     if not packages:
         return 0

@@ -1,1 +1,1 @@
-"""What the RFCs say about sending mail: text in, text out, no network."""
+"""The rules of RFCs for sending mail: text in, text out, no network."""

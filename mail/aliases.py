@@ -29,7 +29,7 @@ def loop(address: str, targets: Targets) -> list[str]:
             way.pop()
         elif target in way:
             return [*way, target]
-        elif target not in passed:  # every address that follows from it is known to be in no loop
+        elif target not in passed:  # a passed target is known to lead into no loop
             passed.add(target)
             way.append(target)
             turns.append(iter(following(target, targets) or ()))

@@ -1,4 +1,4 @@
-"""The field Authentication-Results (RFC 8601): who judged a message, and what was found."""
+"""The field Authentication-Results (RFC 8601): a server's checks of a message, and results."""
 
 import re
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ _RESULT = re.compile(r"\s*([a-z0-9-]+)\s*(?:/\s*\d+\s*)?=\s*([a-z0-9-]+)", re.IG
 
 @dataclass(frozen=True)
 class Results:
-    """`by` is the judge's authserv-id; `found` are methods and results in order, in lower case."""
+    """A field: its authserv-id (`by`), and its methods with results, in order, in lower case."""
 
     by: str
     found: tuple[tuple[str, str], ...]
 
     def of(self, method: str) -> str:
-        """A method's result: pass if one of several passes, else the first; "" if there is none."""
+        """A method's result: pass if one of several passes, else the first result, or ""."""
         results = [result for name, result in self.found if name == method]
         return "pass" if "pass" in results else next(iter(results), "")
 
 
 def read(value: str) -> Results | None:
-    """The field's content, without its name (RFC 8601, 2.2); None if it is not of that form."""
+    """Parse the field's content, without its name (RFC 8601, 2.2); None if it is malformed."""
     parts = _parts(value)
     who = parts[0].split() if parts else []
     if not who or not parts[1:]:
@@ -31,7 +31,7 @@ def read(value: str) -> Results | None:
 
 
 def _parts(value: str) -> list[str]:
-    """What stands between semicolons, without comments; [] if one of them, or a quote, is open."""
+    """The parts between semicolons, without comments; [] if a comment or a quote is not closed."""
     parts, depth, quoted, escaped = [""], 0, False, False
     for letter in value:
         if escaped or (letter == "\\" and (depth or quoted)):

@@ -1,4 +1,4 @@
-"""Whether a domain's CAA records let an authority issue certificates (RFC 8659)."""
+"""CAA records, which allow or forbid an authority to issue certificates (RFC 8659)."""
 
 import re
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ def uris(addresses: Sequence[str]) -> str:
 
 
 def failures_problem(options: str) -> str | None:
-    """Why a text is no valid value of `fo` (RFC 9989, 4.7), or None if it is one."""
+    """The reason that a text is no valid value of `fo` (RFC 9989, 4.7), or None."""
     found = options.split(":")
     if FAILURES.fullmatch(options) and len(set(found)) == len(found) and not {"0", "1"} <= {*found}:
         return None
@@ -47,7 +47,7 @@ def name(domain: str) -> str:
 
 
 def report_authorization(domain: str, report_domain: str) -> str:
-    """Where another domain says that it takes the reports of `domain` (RFC 9990)."""
+    """The name at which another domain publishes that it takes `domain`'s reports (RFC 9990)."""
     return f"{domain}._report._dmarc.{report_domain}"
 
 
@@ -188,8 +188,8 @@ def _suffixes() -> PublicSuffixList:
 def aligned(author: str, authenticated: str, strict: bool, look_up: LookUp | None = None) -> bool:
     """Whether an authenticated domain is aligned with the domain of From: (RFC 9989, 4.4).
 
-    With a `look_up` it must be so by the tree walk and by the Public Suffix List; without one only
-    the list is used.
+    With a `look_up`, both the tree walk and the Public Suffix List must align them; without one
+    only the list is used.
     """
     if author == authenticated:
         return True

@@ -1,7 +1,7 @@
-"""Domains, selectors, addresses and passwords in the one form that every table here can hold.
+"""The grammar of domains, selectors, addresses and passwords: forms that every table can hold.
 
-The one home of this grammar: settings are held to it before anything is made, and hosts (which get
-this file) hold their tables to it again. It needs nothing but Python.
+No other file defines it: settings are checked by it before anything is created, and hosts, which
+get this file, check their tables by it again. It needs only Python's standard library.
 """
 
 import re
@@ -12,9 +12,9 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LOCAL_PART = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 # A mailbox's local part is a directory's name, and a user name in Dovecot's files.
 MAILBOX_LOCAL = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-# What sasldb, Dovecot's passwd-file and a line USER:PASSWORD of Postfix's can all hold.
+# Passwords that sasldb, Dovecot's passwd-file and a line USER:PASSWORD of Postfix can all hold.
 PASSWORD = re.compile(r"[!-9;-~]{8,128}")
-# What is often written around a name and an address: a URL's other parts, a person's name.
+# Text often written around a name or an address: a URL's other parts, a person's name.
 URL = re.compile(r"^\s*([a-zA-Z]+://)?|(:\d+)?(/.*)?\s*$")
 AROUND_ADDRESS = re.compile(r"^mailto:|^[^<>]*<|>\s*$|^\s+|\s+$")
 # A gateway's users whose mail goes to the operator.
@@ -25,7 +25,7 @@ ADDRESS_LENGTH = 254
 
 
 def domain_problem(name: str) -> str | None:
-    """Why `name` is no domain name in lower case (RFC 1035, 2.3.1; RFC 1123, 2.1), or None."""
+    """The reason that `name` is no lower-case domain (RFC 1035, 2.3.1; RFC 1123, 2.1), or None."""
     if not name.isascii():
         return "write it in its ASCII form (xn--...)"
     right = name.lower().rstrip(".")
@@ -52,11 +52,11 @@ def domain_problem(name: str) -> str | None:
 
 
 def address_problem(address: str) -> str | None:
-    """Why `address` is no mail address in lower case (RFC 5321, 4.1.2), or None.
+    """The reason that `address` is no lower-case mail address (RFC 5321, 4.1.2), or None.
 
-    Two that the RFC allows are refused for what reads them: a line of a lookup table that begins
-    with "#" is a comment (postmap(1)), and Postfix takes no recipient that begins with "-", since
-    programs could read it as an option (`allow_min_user`).
+    Two forms that the RFC allows are refused: a line of a lookup table that begins with "#" is a
+    comment (postmap(1)), and Postfix takes no recipient that begins with "-", since programs could
+    read it as an option (`allow_min_user`).
     """
     local, at, domain = address.rpartition("@")
     if not at or not local:
@@ -80,7 +80,7 @@ def address_problem(address: str) -> str | None:
 
 
 def mailbox_problem(address: str) -> str | None:
-    """Why an address cannot be a mailbox's, or None."""
+    """The reason that an address cannot be a mailbox's, or None."""
     local = address.rpartition("@")[0]
     if (problem := address_problem(address)) or MAILBOX_LOCAL.fullmatch(local):
         return problem
@@ -91,9 +91,9 @@ def mailbox_problem(address: str) -> str | None:
 
 
 def selector_problem(selector: str) -> str | None:
-    """Why `selector` is no DKIM selector in lower case, or None.
+    """The reason that `selector` is no lower-case DKIM selector, or None.
 
-    It is one label or several with dots between them (RFC 6376, 3.1, by `sub-domain` of RFC 5321).
+    A selector is labels with dots between them (RFC 6376, 3.1, by `sub-domain` of RFC 5321).
     """
     if all(LABEL.fullmatch(label) for label in selector.split(".")):
         return None
@@ -104,32 +104,32 @@ def selector_problem(selector: str) -> str | None:
 
 
 def is_domain(value: object) -> bool:
-    """Whether it is a domain's name."""
+    """Whether a value is a domain name."""
     return isinstance(value, str) and domain_problem(value) is None
 
 
 def is_address(value: object) -> bool:
-    """Whether it is an address."""
+    """Whether a value is a mail address."""
     return isinstance(value, str) and address_problem(value) is None
 
 
 def is_mailbox(value: object) -> bool:
-    """Whether it is an address that can be a mailbox's."""
+    """Whether a value is an address that can be a mailbox's."""
     return isinstance(value, str) and mailbox_problem(value) is None
 
 
 def is_selector(value: object) -> bool:
-    """Whether it is a DKIM selector."""
+    """Whether a value is a DKIM selector."""
     return isinstance(value, str) and selector_problem(value) is None
 
 
 def is_password(value: object) -> bool:
-    """Whether it is a password that every table can hold."""
+    """Whether a value is a password that every table can hold."""
     return isinstance(value, str) and PASSWORD.fullmatch(value) is not None
 
 
 def without_extension(address: str) -> str:
-    """The address less its `+something` (recipient_delimiter); one that begins so has none."""
+    """The address without its `+something` (recipient_delimiter); a leading `+` begins none."""
     local, at, domain = address.rpartition("@")
     return f"{local[:1]}{local[1:].partition('+')[0]}{at}{domain}"
 
@@ -147,5 +147,5 @@ def nearest(name: str, domains: Container[str]) -> str | None:
 
 
 def parent(name: str) -> str:
-    """The name less its first label."""
+    """The name without its first label."""
     return name.partition(".")[2]

@@ -1,7 +1,7 @@
-"""Domains in which providers give an address to everybody, and which so are nobody else's.
+"""Domains of mailbox providers, who give addresses in them to everybody; no stack can own one.
 
-Their SPF, DKIM and DMARC records name their providers' own servers, so mail from them that another
-server sends fails there.
+Their SPF, DKIM and DMARC records name the providers' own servers, so mail from these domains fails
+the checks if another server sends it.
 """
 
 _DOMAINS = """

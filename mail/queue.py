@@ -1,4 +1,4 @@
-"""How long a mail server keeps what it cannot deliver yet: 4 to 5 days (RFC 5321, 4.5.4.1)."""
+"""The lifetime of mail that a server cannot deliver yet: 4 to 5 days (RFC 5321, 4.5.4.1)."""
 
 from datetime import timedelta
 

@@ -11,7 +11,7 @@ from mail import dkim, dmarc, spf
 from mail.zonefile import RecordSet
 
 TTL = 300
-# of the name by which senders reach whichever gateways serve now
+# The TTL of the submission name: its addresses are those of the gateways that serve now.
 SUBMISSION_TTL = 30
 # The MX value of a domain that takes no mail (RFC 7505, 3).
 NULL_MX = "0 ."
@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 
 def meaning(kind: str, values: Sequence[str]) -> str:
-    """What a record set says that its values do not show to everybody, in brackets, or ""."""
+    """The meaning of a record set that its values do not show to everybody, in brackets, or ""."""
     if kind == "MX" and [value.split()[-1] for value in values] == ["."]:
         return " (a null MX, which says that the domain takes no mail: RFC 7505)"
     return ""

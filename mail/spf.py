@@ -29,7 +29,7 @@ def is_policy(text: str) -> bool:
 
 
 def term_problem(term: str) -> str | None:
-    """Why a term cannot be one of `domain`, or None.
+    """The reason that a term is not valid in `domain`, or None.
 
     pyspf decides what RFC 7208 allows. Terms that would never be evaluated are refused as well, and
     terms that would make the gateways fail.
@@ -59,7 +59,7 @@ def term_problem(term: str) -> str | None:
 
 
 def policy_problem(domain: str, policy: str, known: Mapping[str, str]) -> str | None:
-    """Why receivers would say permerror to a domain's whole policy, or let everybody pass, or None.
+    """The reason that a whole policy gives permerror, or pass for every address, or None.
 
     `known` has our other policies by name. Policies of others are assumed to be valid and to need
     no look-ups.
@@ -75,7 +75,7 @@ def policy_problem(domain: str, policy: str, known: Mapping[str, str]) -> str | 
 
 
 def _read(policy: str, domain: str, known: Mapping[str, str]) -> "tuple[_Query, str]":
-    """Parse a policy with pyspf, which sees only our DNS names; also its error, if any."""
+    """Evaluate a policy with pyspf, which sees only our DNS names; also return its error, or ""."""
 
     def look_up(name: str, kind: str) -> Sequence[str]:
         text = policy if name == domain else known.get(name, NOBODY_SENDS)
@@ -156,9 +156,9 @@ def evaluate(address: str, sender: str, helo: str, look_up: LookUp) -> Evaluatio
 
 
 def passes(address: str, sender: str, helo: str, look_up: LookUp) -> bool:
-    """Whether check_host() says pass, where `look_up` knows only some of the world's names.
+    """Whether check_host() gives pass, with a `look_up` that knows only some of the world's names.
 
-    So look-ups that find nothing are not counted.
+    So void look-ups are not counted.
     """
     return _Query(address, sender, helo, look_up).check()[0] == "pass"
 

@@ -41,7 +41,7 @@ def route53_value(text: str) -> str:
 
 
 def problem(text: str) -> str | None:
-    """Why a text cannot be a TXT record, or None if it can."""
+    """The reason that a text is no valid TXT record, or None."""
     if not text:
         return "it is empty"
     if not text.isprintable():

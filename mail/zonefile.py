@@ -60,6 +60,6 @@ def value(record: dns.rdata.Rdata) -> str:
         octets = b"".join(strings)
         try:
             return octets.decode()
-        except UnicodeDecodeError:  # somebody else's
+        except UnicodeDecodeError:  # a record of somebody else
             return octets.decode("latin-1")
     return record.to_text().lower()

@@ -1,1 +1,1 @@
-"""The policy pack: rules for what the program declares, judged before anything is made."""
+"""The policy pack: rules for the declared resources, checked before anything is created."""

@@ -26,7 +26,7 @@ from policy.rules.rule import UNKNOWN, Resource, Rule, StackRule
 
 
 def plain(value: Any) -> Any:
-    """A resource's properties in plain types; what a preview cannot know is UNKNOWN."""
+    """A resource's properties in plain types; values that a preview cannot know are UNKNOWN."""
     if isinstance(value, Mapping):
         return {key: _known(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -28,7 +28,7 @@ def secrets_in_clear(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
 
 
 def advice(s: Settings) -> Iterator[str]:
-    """What needs no address to be judged."""
+    """Advice that does not depend on the gateways' addresses."""
     if s.ssh.allow_from and s.ssh.public_key is None:
         yield "mail-relay:ssh.allowFrom: port 22 is opened and nobody has a key; give ssh.publicKey"
     for number, domain in enumerate(s.domains):
@@ -64,9 +64,9 @@ def spf_advice(s: Settings, addresses: Mapping[str, str]) -> Iterator[str]:
 
 
 def lacks_gateways(s: Settings, domain: MailDomain, addresses: Mapping[str, str]) -> bool:
-    """Whether a domain's SPF has terms and the gateways may not pass by them.
+    """Whether a domain's SPF policy has terms, and possibly none that the gateways pass by.
 
-    With a smarthost, it is the smarthost that has to pass.
+    False with a smarthost, since then the smarthost has to pass.
     """
     has_terms = bool(s.spf_terms(domain)) and s.smarthost is None
     return has_terms and not gateways_pass(s, domain, addresses)
@@ -80,7 +80,7 @@ def _consequence(domain: MailDomain) -> str:
 
 
 def _bounces(s: Settings) -> Iterator[str]:
-    """Senders in domains that are received here, at addresses that are not."""
+    """Senders whose domain receives mail here but whose address does not."""
     unreachable = s.unreachable
     senders = [(f"clients[{number}]", client) for number, client in enumerate(s.clients)]
     senders += [(f"logins[{number}]", login) for number, login in enumerate(s.logins)]

@@ -28,8 +28,8 @@ from settings.words import (
 class Dmarc(_Model):
     """A domain's DMARC policy, by the tags of RFC 9989, 4.7 (`policy` is p, `reports` is rua).
 
-    `sp` is for subdomains, `np` for those that do not exist, `t` asks for one level less while it
-    is tried. Aggregate reports go to the operator unless addresses are given. `pct` is historic:
+    `sp` is for subdomains, `np` for those that do not exist, `t` asks for one level less while a
+    policy is tested. Aggregate reports go to the operator by default. `pct` is historic:
     only receivers that still follow RFC 7489 read it.
     """
 
@@ -47,7 +47,7 @@ class Dmarc(_Model):
 
 
 class Spf(_Model):
-    """A domain's SPF record: its terms (see mail.spf.domain), and the result for all others.
+    """A domain's SPF record: its terms (see mail.spf.domain), and the result for other senders.
 
     No terms under `-all`: no mail is sent as the domain (RFC 7208, 10.1.2).
     """

@@ -49,15 +49,15 @@ def lines(raw: Mapping[str, Any], error: ValidationError, model: type[BaseModel]
 
 
 def at_once(raw: Mapping[str, Any]) -> Iterator[str]:
-    """One line for each key that is no text, and for what goes too deep."""
+    """One line for each key that is no text, and for each value that is nested too deep."""
     said = dict.fromkeys(mistakes(raw))
     yield from (f"{_key(place, is_key=False)}: {right}" for place, right in said)
 
 
 def named(raw: Mapping[str, Any], line: str, model: type[BaseModel]) -> str:
-    """A line about a list's item with what that is known by: `domains[3].ttl (example.org)`.
+    """A line about a list's item, with the item's name added: `domains[3].ttl (example.org)`.
 
-    A line without an index, or that goes on with the name itself, is as it was.
+    A line without an index, or with the name as its value, is not changed.
     """
     found = INDEXED.match(line)
     if found is None:
@@ -91,7 +91,7 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
     if field is None or marks.is_hidden(field) or is_key or value is None:
         return f"{key}: {right}"
     if isinstance(value, list | Mapping) and value:
-        return f"{key}: {right}"  # what has parts may hold a secret somewhere
+        return f"{key}: {right}"  # a list or mapping may hold a secret
     if PRIVATE in str(value):
         return f"{key}: a private key does not belong here"
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
@@ -101,7 +101,7 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
 
 
 def _key(place: tuple[Any, ...], is_key: bool) -> str:
-    """A path as people write it; the last part of one to a mapping's key is that key."""
+    """A path as people write it; with `is_key` its last part is a mapping's key, not an index."""
     text = "mail-relay:"
     for part in (*place[:-1], str(place[-1]) if is_key else place[-1]):
         name = "..." if PRIVATE in str(part) else "''" if part == "" else part

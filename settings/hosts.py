@@ -1,4 +1,4 @@
-"""The hosts of a stack, as its settings have them."""
+"""The models of a stack's hosts."""
 
 from typing import Annotated
 
@@ -11,19 +11,19 @@ from settings.words import AvailabilityZone, Host, InstanceType, SendAs
 
 
 class BaseHost(_Model):
-    """What every kind of host has."""
+    """The fields of every kind of host."""
 
     name: Host
     instance_type: InstanceType
 
     @property
     def public(self) -> bool:
-        """Whether it has a public address, and its name in DNS."""
+        """Whether the host has a public address, and its name a record in DNS."""
         return True
 
     @property
     def own_zone(self) -> str | None:
-        """The availability zone that it names, in place of the stack's."""
+        """The availability zone that the host sets in place of the stack's, or None."""
         return None
 
 
@@ -35,14 +35,14 @@ class Gateway(BaseHost):
 
     @property
     def drains(self) -> bool:
-        """Whether it takes no mail any more, and only sends what it has."""
+        """Whether the gateway takes no new mail, and only sends what is in its queue."""
         return False
 
 
 class ListedGateway(Gateway):
-    """One of several. It is in the stack's own availability zone unless it names another one.
+    """A gateway of several, in the stack's own availability zone unless it sets another one.
 
-    One that is to `drain` can be taken away once its queue is empty.
+    A gateway with `drain` can be removed once its queue is empty.
     """
 
     name: Annotated[Host, Mark.ITEM]
@@ -51,12 +51,12 @@ class ListedGateway(Gateway):
 
     @property
     def own_zone(self) -> str | None:
-        """As the settings have it."""
+        """The setting `zone`."""
         return self.zone
 
     @property
     def drains(self) -> bool:
-        """As the settings have it."""
+        """The setting `drain`."""
         return self.drain
 
 
@@ -79,5 +79,5 @@ class Client(BaseHost):
 
     @property
     def public(self) -> bool:
-        """Not a private one."""
+        """Whether the client is not private."""
         return not self.private

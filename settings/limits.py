@@ -9,7 +9,7 @@ from settings.words import Network
 
 
 class LoginLimits(Model):
-    """How much a login may send, which limits the harm of a stolen password; 0: no limit."""
+    """Limits on a login's mail, which limit the harm of a stolen password; 0: no limit."""
 
     messages_per_hour: Annotated[int, Field(ge=0)] = 300
     messages_per_day: Annotated[int, Field(ge=0)] = 2000
@@ -22,7 +22,7 @@ UNLIMITED = LoginLimits.model_validate(dict.fromkeys(_KEYS, 0))
 
 
 class Guessing(Model):
-    """When wrong passwords from one address count as guessing: `failures` in `minutes`.
+    """Wrong passwords from one address that count as guessing: `failures` in `minutes`.
 
     If they are for `logins` different logins or more, the address is banned, for `ban_minutes` at
     first. Else it is limited to `slow_per_minute` connections a minute, because honest users may

@@ -1,7 +1,7 @@
 """Kinds of fields in the settings: secrets, names, persons, keys of items.
 
-A field's type says which it is: secrets are `SecretStr`, the rest is metadata of annotated types
-(`settings/words.py`). So error messages and environments need no lists of keys of their own.
+A field's type shows its kind: secrets are `SecretStr`, the other kinds are metadata of annotated
+types (`settings/words.py`). So error messages and environments need no lists of keys of their own.
 """
 
 from collections.abc import Iterator, Mapping

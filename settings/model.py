@@ -40,7 +40,7 @@ IMAGES = {
 }
 # Addresses that every domain that receives mail must have (RFC 2142, 2 and 4).
 ROLES = ("postmaster", "abuse")
-# {} is what Pulumi gives where nothing is set
+# Pulumi passes {} or "", its default, for a key that is not set
 _UNSET = BeforeValidator(lambda given: given or None)
 _EMPTY = BeforeValidator(lambda given: None if given == {} else given)
 
@@ -48,8 +48,8 @@ _EMPTY = BeforeValidator(lambda given: None if given == {} else given)
 class Login(_Model):
     """A login from the internet. Without a password one is generated; it may send as itself.
 
-    One that is not `enabled` keeps its password and may neither log in nor send; its mailbox and
-    its addresses still take mail.
+    A login that is not `enabled` keeps its password and may neither log in nor send; its mailbox
+    and its addresses still take mail.
     """
 
     address: Annotated[OwnAddress, Mark.ITEM]
@@ -97,7 +97,7 @@ class Acme(_Model):
 
 
 class Submission(_Model):
-    """The name of 587 and 465, if it is not the gateway's own: one for several gateways.
+    """The name for 587 and 465, if it is not the gateway's own: several gateways share one.
 
     It leads to the gateways themselves, or to a load balancer that spreads connections over them.
     """
@@ -121,7 +121,7 @@ class Vpc(_Model):
 
 
 class Wait(_Model):
-    """How long `pulumi up` waits for each new host to serve, in minutes; 0: not at all."""
+    """The minutes that `pulumi up` waits for each new host to serve; 0: it does not wait."""
 
     minutes: Annotated[int, Field(ge=0, le=120)] = 20
 
@@ -191,13 +191,13 @@ class Settings(_Model):
 
     @property
     def shared_name(self) -> str | None:
-        """The submission name, if it is no gateway's own: each has a certificate for it too."""
+        """The submission name, if it is no gateway's own: each gateway's certificate has it too."""
         name = self.submission_name
         return None if name in {gateway.name for gateway in self.gateways} else name
 
     @property
     def certified(self) -> tuple[str, ...]:
-        """The names that the gateways' certificates are for: their own, and the one of all."""
+        """The names that the gateways' certificates are for: their own, and the submission name."""
         return tuple(dict.fromkeys((*(g.name for g in self.gateways), self.submission_name)))
 
     @property
@@ -221,7 +221,7 @@ class Settings(_Model):
         return f"_spf.{self.gateway_domain}"
 
     def reports(self, domain: MailDomain) -> tuple[str, ...]:
-        """Where a domain's aggregate DMARC reports go."""
+        """The addresses that get a domain's aggregate DMARC reports."""
         given = domain.dmarc.reports
         return (self.operator,) if given is None else given
 
@@ -249,7 +249,7 @@ class Settings(_Model):
 
     @property
     def closed(self) -> tuple[str, ...]:
-        """The domains that take no mail at all, and say so (RFC 7505)."""
+        """The domains that take no mail at all, and publish a null MX (RFC 7505)."""
         return tuple(d.name for d in self.domains if any(e.host == NULL_MX for e in d.mx))
 
     def senders(self, domain: str) -> tuple[str, ...]:
@@ -267,7 +267,7 @@ class Settings(_Model):
         return tuple(sorted(takers & {other.name for other in self.mail_domains}))
 
     def spf_terms(self, domain: MailDomain) -> tuple[str, ...]:
-        """The terms of a domain's SPF record: its own, and the smarthost's if it has any."""
+        """The terms of a domain's SPF record: its own; if it has any, the smarthost's too."""
         if not domain.spf.mechanisms:
             return ()
         return tuple(dict.fromkeys((*domain.spf.mechanisms, *self.smarthost_spf)))

@@ -7,12 +7,12 @@ from mail import spf
 from settings import published
 from settings.model import MailDomain, Settings
 
-# In place of addresses that are not known: nobody has them (RFC 1112, 4).
+# The first of the placeholders for unknown addresses; nobody has these (RFC 1112, 4).
 UNKNOWN = ipaddress.IPv4Address("250.0.0.1")
 
 
 def needs_addresses(s: Settings) -> bool:
-    """Whether what passes may depend on the gateways' addresses: some are written out."""
+    """Whether the results may depend on the gateways' addresses: a policy has literal ones."""
     return any(spf.has_literals(domain.spf.mechanisms) for domain in s.mail_domains)
 
 
@@ -20,8 +20,8 @@ def gateways_pass(s: Settings, domain: MailDomain, addresses: Mapping[str, str])
     """Whether mail as a domain certainly passes from every gateway (RFC 7208, 4).
 
     The policy is evaluated with the records that the stack itself publishes, so each way to name
-    the gateways counts; names of others have none. `addresses` are public ones by host, as far as
-    they are known.
+    the gateways counts; other names have no records. `addresses` are the known public addresses, by
+    host.
     """
     places = {
         host.name: addresses.get(host.name, str(UNKNOWN + number))

@@ -48,7 +48,7 @@ def own_exchanges(settings: Settings) -> tuple[str, ...]:
 
 
 def host_exchanges(settings: Settings, host: BaseHost) -> tuple[str, ...]:
-    """The MX values of a host's name: of several gateways each takes the notices for all."""
+    """The MX values of a host's name: each of several gateways takes bounces for all of them."""
     several = len(settings.gateways) > 1 and host in settings.gateways
     return own_exchanges(settings) if several else ()
 

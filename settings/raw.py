@@ -1,10 +1,10 @@
-"""What no settings may have, whatever their keys: YAML has more than Pulumi and settings take."""
+"""Values that no setting may have: YAML allows more than Pulumi and the settings do."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# More levels than any setting has, and few enough for whatever reads them level by level.
+# More levels than any setting has, and few enough for functions that recurse into them.
 DEEPEST = 20
 NO_TEXT = "put the key in quotation marks, or YAML reads no text"
 TOO_DEEP = (
@@ -15,7 +15,7 @@ Place = tuple[str | int, ...]
 
 
 def mistakes(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Keys that are no text, and what goes too deep: where each is, and what would be right."""
+    """The place and the remedy of each key that is no text, and of values nested too deep."""
     if len(place) > DEEPEST:
         yield place[:3], TOO_DEEP
     elif isinstance(value, Mapping):
@@ -30,5 +30,5 @@ def mistakes(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
 
 
 def _spelled(key: Any) -> str:
-    """A key as YAML has it, such as null and true."""
+    """A key as it is written in YAML, such as null and true."""
     return json.dumps(key, default=str).replace('"', "")

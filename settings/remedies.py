@@ -1,4 +1,4 @@
-"""What would be right in place of a wrong value, in terms of the stack's file.
+"""Remedies for wrong values, in terms of the stack's file.
 
 The keys of REMEDIES are pydantic's error types (Pydantic's documentation, "Validation Errors").
 """
@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from settings import marks
 
-# What a number counts, by the end of its key.
+# The unit of a number, by the end of its key.
 UNITS = {"MiB": "MiB", "GiB": "GiB", "inutes": "minutes", "ttl": "seconds"}
 TEXT = "give one text"
 LIST = "give a list: its items in [ ], or each on a line of its own behind '- '"
@@ -22,7 +22,7 @@ Detail = Mapping[str, Any]
 
 
 def remedy(detail: Detail, value: Any, field: FieldInfo | None, known: Sequence[str]) -> str:
-    """What would be right for an error that pydantic reports; `known` are the keys at its place."""
+    """The remedy for an error that pydantic reports; `known` are the valid keys at its place."""
     kind = detail["type"]
     if value is None:
         return "nothing is set; give a value or leave the key out"
@@ -33,7 +33,7 @@ def remedy(detail: Detail, value: Any, field: FieldInfo | None, known: Sequence[
 
 
 def _text(_: Detail, value: Any, __: FieldInfo | None) -> str:
-    """YAML reads texts without quotation marks as other types."""
+    """The remedy for a text that YAML reads as another type, without quotation marks."""
     kinds = {bool: "true or false", (int, float): "a number", datetime.date: "a date"}
     what = next((name for types, name in kinds.items() if isinstance(value, types)), None)
     return f"put it in quotation marks, or YAML reads {what}" if what else TEXT
@@ -76,7 +76,7 @@ def _at_least(context: Detail, _: Any, __: FieldInfo | None) -> str:
 
 
 def _own(context: Detail, _: Any, __: FieldInfo | None) -> str:
-    """What a check of ours says (settings/words.py)."""
+    """The remedy that one of our own checks gives (settings/words.py)."""
     return context["remedy"]
 
 

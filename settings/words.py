@@ -110,7 +110,7 @@ def _selector(value: str) -> str:
 
 
 def is_ipv4(value: str) -> bool:
-    """Whether it is an IPv4 address."""
+    """Whether a text is an IPv4 address."""
     try:
         ipaddress.IPv4Address(value)
     except ValueError:
@@ -246,12 +246,12 @@ def _letter(given: Any) -> Any:
 
 
 def subnet_number(zone: str) -> int:
-    """The number of a zone's subnet in the VPC, by its letter; two are the stack's own."""
+    """The number of a zone's subnet in the VPC, by its letter; the first two are the stack's."""
     return 2 + ord(zone[-1]) - ord("a")
 
 
 def architecture(instance_type: str) -> str:
-    """arm64 or amd64, as Debian names them."""
+    """An instance type's architecture in Debian's terms, arm64 or amd64."""
     return "arm64" if ARM_TYPE.match(instance_type) else "amd64"
 
 

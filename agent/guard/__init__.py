@@ -1,5 +1,5 @@
-"""The gateway's last look at every message: a milter for Postfix, with a policy for each way in.
+"""The gateway's last check of every message: a milter for Postfix, with a policy for each way in.
 
-Everything but `__main__` is text in, verdict out. It is the last milter of each list, so it sees
-what the others have added to the header.
+Everything but `__main__` is text in, verdict out. The guard is the last milter of each list, so it
+sees the header fields that the others have added.
 """

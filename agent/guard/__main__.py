@@ -1,8 +1,8 @@
 """The milter: `python3 -m agent.guard SOCKET HOST enforce|mark DOMAIN` (mail-relay-guard.service).
 
-Postfix waits for one answer a message, at its end: all other steps are sent without a reply or not
-at all (the body), and the macros are cut down to those that are read. By libmilter (Debian's
-python3-milter), whose threads call these functions. An error in one is a temporary refusal.
+Postfix waits for one reply a message, at its end: all other steps are sent without a reply or not
+at all (the body), and only the macros that the guard reads are sent. The functions are called by
+threads of libmilter (Debian's python3-milter). An exception in one is a temporary refusal.
 """
 
 import importlib
@@ -21,7 +21,7 @@ from agent.guard.tables import Kept, Tables
 milter: Any = importlib.import_module("milter")
 
 Policy = Callable[[Message, Tables, Tables], Verdict]
-# By master.cf's milter_macro_daemon_name.
+# The policies by the value of milter_macro_daemon_name in master.cf.
 POLICIES: dict[str, Policy] = {
     "submission": originating.by_login,
     "submissions": originating.by_login,
@@ -34,7 +34,7 @@ AWAY = deferred("this server's tables are not in place; try again later", "4.3.0
 
 @dataclass
 class Connection:
-    """A session with Postfix: the tables when it began, and the header fields until now."""
+    """A session with Postfix: the tables when it began, and the message received so far."""
 
     daemon: str
     begun: Tables | None
@@ -104,7 +104,7 @@ def header(context: Any, name: str, value: bytes) -> int:
 
 
 def ended(context: Any) -> int:
-    """The message is whole: judge it."""
+    """The message is complete: judge it."""
     connection: Connection = context.getpriv()
     headers, connection.headers = connection.headers, []
     queue_id = context.getsymval("i") or ""
@@ -120,7 +120,7 @@ def ended(context: Any) -> int:
         verdict = room.refusal(connection.daemon) or POLICIES[connection.daemon](
             message, now, connection.begun or now
         )
-    except Exception:  # whatever it is, nothing passes that was not judged
+    except Exception:  # whatever the error is, no message passes unjudged
         say(f"{queue_id}: {connection.daemon!r}: {traceback.format_exc()}", 3)
         verdict = AWAY
     for note in verdict.notes:
@@ -147,7 +147,7 @@ def answer(context: Any, verdict: Verdict) -> int:
 
 
 def aborted(context: Any) -> int:
-    """The message will not come to its end; the session may go on."""
+    """The message is aborted; the session may go on."""
     if connection := context.getpriv():
         connection.headers = []
     return milter.CONTINUE
@@ -185,7 +185,7 @@ def main() -> None:
 
 
 def ready() -> None:
-    """Tell systemd that the socket is there (sd_notify(3)), so that Postfix finds it."""
+    """Tell systemd that the socket exists (sd_notify(3)), so that Postfix finds it."""
     if address := os.environ.get("NOTIFY_SOCKET"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notice:
             notice.sendto(b"READY=1", address)

@@ -1,9 +1,9 @@
-"""Who wrote a message: the From field in the one form that every reader takes alike.
+"""The author of a message: the From field in the one form that every program reads alike.
 
 RFC 5322, 3.6.2, as programs write it today: one mailbox, as `address`, `name <address>` or
 `address (name)`. Its obsolete and rare forms (routes, groups, white space inside an address, quoted
-local parts, domain literals) are refused, since programs differ in what they see in them; so is
-whatever follows the address and is no comment.
+local parts, domain literals) are refused, since programs read them differently; so is text after
+the address that is no comment.
 """
 
 import re
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 from agent.guard.field import CONTROL, Unclosed, enclosed, unfolded
 
-# A line's limit (RFC 5322, 2.1.1) is this field's here, with its name: more than any program needs,
-# and such a field is never cut, so what is judged is what leaves.
+# The limit of a line (RFC 5322, 2.1.1) for the whole field with its name: more than any program
+# needs, and a field within it is never cut, so it leaves as it was judged.
 LIMIT = 998
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*@{_LABEL}(?:\.{_LABEL})+")
 _EMPTY_LINE = re.compile(r"\n[ \t]*(?:\n|$)")
-# What a name holds without quotes: an atom's characters, dots (RFC 5322, 4.1, obs-phrase) and what
-# is not ASCII.
+# Characters of a name without quotes: an atom's, dots (RFC 5322, 4.1, obs-phrase) and those beyond
+# ASCII.
 _WORD = re.compile(r"[^\x00-\x20()<>\[\]:;@\\,\"\x7f]+")
 _SPACE = re.compile(r"[ \t]*")
 
 
 class Unreadable(Exception):
-    """Why a From field is not taken, in one line that may be sent to who wrote it."""
+    """A From field is refused; the text is the reason, in one line for the sender."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class _Reader:
                 "the From field has more than one author, or text after its address: "
                 "write a name that has , ; : @ [ or ] in quotes"
             )
-        # an encoded word in it is text for some programs, and maybe another address (RFC 2047, 5)
+        # some programs may decode an encoded word in it to another address (RFC 2047, 5)
         if not _ADDRESS.fullmatch(address) or "=?" in address:
             raise Unreadable(f"the From field's address is not plain: {_printable(address)}")
         names = (" ".join(name), written) if name else ()
@@ -102,7 +102,7 @@ class _Reader:
             self._comment()
 
     def _name(self) -> tuple[list[str], str]:
-        """The words before `<`, and one that is an address and ends them."""
+        """The words before `<`, and an address without brackets that ends them, or ""."""
         words: list[str] = []
         while True:
             self._skip()
@@ -148,5 +148,5 @@ _NO_ADDRESS = "the From field has no address, or a name without <...> around its
 
 
 def _printable(text: str) -> str:
-    """As much of a text as an SMTP answer bears."""
+    """The start of a text, as printable ASCII, for an SMTP reply."""
     return re.sub(r"[^\x20-\x7e]", "?", text)[:80]

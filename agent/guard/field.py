@@ -1,4 +1,4 @@
-"""What both readers of From have in common: folding, control characters, quotes and comments.
+"""The parts that both readers of From share: folding, control characters, quotes and comments.
 
 RFC 5322, 2.2.3, 3.2.2 and 3.2.4; a text has the field's bytes as characters (Latin-1).
 """
@@ -14,14 +14,14 @@ class Unclosed(Exception):
 
 
 def unfolded(text: str) -> str:
-    """The text as one line, as far as its lines begin with white space."""
+    """The text without line breaks before white space (folding); other line breaks stay."""
     return _FOLD.sub("", text)
 
 
 def enclosed(text: str, begin: int) -> tuple[str, int]:
-    """What is in the quotes, or the comment, that begin here, and where the text goes on.
+    """The content of the quotes, or the comment, that begin here, and the index after their end.
 
-    Escapes are taken off; a comment keeps those in it. Raises Unclosed.
+    Escapes are removed; a comment keeps the comments inside it. Raises Unclosed.
     """
     comment = text[begin] == "("
     content, at, depth = "", begin + 1, 1

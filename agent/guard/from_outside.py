@@ -1,11 +1,11 @@
-"""Who wrote a message from outside: the one author of its From: field, or why there is none."""
+"""The author of a message from outside: the only one of its From: field, or an error."""
 
 import re
 from collections.abc import Sequence
 
 from agent.guard.field import CONTROL, Unclosed, enclosed, unfolded
 
-# What OpenDMARC reads of it; a longer one is refused before (templates/.../inbound_headers).
+# Characters that OpenDMARC reads; Postfix refuses longer fields (templates/.../inbound_headers).
 LONGEST = 1000
 _TOKEN = re.compile(
     r'\s+|(?P<quoted>"(?:[^"\\]|\\.)*")|<(?P<angle>[^<>]*)>|(?P<word>[^\s"<>\\,;]+)'
@@ -22,8 +22,8 @@ class Unreadable(ValueError):
 def domain(fields: Sequence[bytes]) -> str:
     """The author's domain, in lower case; raises Unreadable.
 
-    Wide in what it takes for a name, narrow in addresses: no list, no group, no route, no literal
-    (RFC 5322, 3.4). An address in the name, outside quotation marks, is the author's own.
+    Lenient about names, strict about addresses: no list, no group, no route, no literal (RFC 5322,
+    3.4). An address in the name, outside quotation marks, must be the author's own.
     """
     if len(fields) != 1:
         raise Unreadable("there is no From: field" if not fields else "there are two From: fields")
@@ -53,8 +53,8 @@ def domain(fields: Sequence[bytes]) -> str:
 def lone_domain(fields: Sequence[bytes]) -> str:
     """The domain of the only address in a field with commas outside quotes, or "".
 
-    OpenDMARC cannot read `Acme, Inc. <sales@acme.example>`, and forgers write so. It counts if the
-    domain has signed the message itself.
+    OpenDMARC cannot read `Acme, Inc. <sales@acme.example>`, and forgers write that too. The domain
+    counts only if it has signed the message itself.
     """
     text = b"".join(fields).decode("latin-1").lower()
     found = re.fullmatch(rf"[^@<>]*<({_ADDRESS.pattern})>\s*", text)
@@ -62,7 +62,7 @@ def lone_domain(fields: Sequence[bytes]) -> str:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    """Quoted strings, words, and what is in angle brackets, each with its kind."""
+    """Quoted strings, words, and the content of angle brackets, each with its kind."""
     found: list[tuple[str, str]] = []
     at = 0
     while at < len(text):

@@ -1,4 +1,4 @@
-"""What arrives on port 25, after SPF, DKIM and DMARC have been judged."""
+"""The policy for mail on port 25, after the checks of SPF, DKIM and DMARC."""
 
 import re
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from agent.guard.results import Results
 from agent.guard.tables import Tables
 from mail.names import without_extension
 
-# A message that has been here this often goes round and comes back: each time it may have doubled.
+# Passes through our gateways that show a loop; a message may double at each pass.
 PASSES = 3
 LOCAL_PART = 64  # octets that a receiver has to take (RFC 5321, 4.5.3.1.1)
-# postsrsd's SRS0=, a hash of 12, =, two for the day, =, the domain, =, the local part
+# What postsrsd adds: SRS0=, a hash of 12, =, two for the day, =, and = after the domain.
 SRS = 5 + 12 + 1 + 2 + 1 + 1
 _SENDER = re.compile(r"(?P<local>[\w.!#$%&'*+/=?^`{|}~-]+)@(?P<domain>[\w.-]+)", re.ASCII)
 # Dots that need quotation marks (RFC 5321, 4.1.2), as old phones' addresses have them.
 _ODD_DOTS = re.compile(r"^\.|\.\.|\.$")
-# The From: of old servers' notices: a name, and no address, so it can show nobody else's.
+# The From: of old servers' notices: a name without an address, so it shows nobody else's address.
 _NOTICE = re.compile(rb'[\w\t ."()-]*(<\s*([\w-]+\s*)?>\s*)?', re.ASCII)
 # RFC 5321, 4.1.2: some programs quote what needs no quotation marks
 _QUOTED = re.compile(r'"([^"\\\s]*)"@')
@@ -26,10 +26,11 @@ _QUOTED = re.compile(r'"([^"\\\s]*)"@')
 
 @dataclass(frozen=True)
 class Rules:
-    """What is fixed for a gateway.
+    """The fixed settings of a gateway.
 
-    `host` is its name. `enforce`: mail that its author's policy refuses is refused. `registered` is
-    the domain that `host` is in: a receiver takes forwarded mail's envelope for any name below it.
+    `host` is its name. With `enforce`, mail is refused if its author's policy says so. `registered`
+    is the organizational domain of `host`: every name below it is aligned with the envelope sender
+    of forwarded mail (DMARC).
     """
 
     host: str
@@ -38,7 +39,7 @@ class Rules:
 
 
 def judge(rules: Rules, message: Message, tables: Tables) -> Verdict:
-    """Whether a message from outside is taken, and what is changed of it."""
+    """The verdict on a message from outside: whether it is taken, and the changes to it."""
     sender = _QUOTED.sub(r"\1@", message.mail_from.strip("<>"))
     envelope = _SENDER.fullmatch(sender)
     if sender and envelope is None:
@@ -66,7 +67,7 @@ def judge(rules: Rules, message: Message, tables: Tables) -> Verdict:
         notes.append(f"the sender <{sender}> {why}: notices to it end here")
         replaced = _without_notices(envelope["local"], domain, rules.host)
     recipients, dropped = _once(message.recipients)
-    if sender and len(recipients) == 1:  # several would be shown to each other
+    if sender and len(recipients) == 1:  # several would see each other
         changes.append(Change("Delivered-To", 0, f" {recipients[0]}"))
     return Verdict(
         changes=tuple(changes), sender=replaced, dropped=tuple(dropped), notes=tuple(notes)
@@ -74,7 +75,7 @@ def judge(rules: Rules, message: Message, tables: Tables) -> Verdict:
 
 
 def _judge_author(rules: Rules, message: Message, tables: Tables, found: Results) -> Verdict:
-    """Who may write to us under which name."""
+    """The verdict on the author in From:."""
     fields = message.values("From")
     try:
         domain = from_outside.domain(fields)
@@ -108,26 +109,26 @@ def _is_ours(domain: str, rules: Rules, tables: Tables) -> bool:
 
 
 def _mention(fields: list[bytes], rules: Rules, tables: Tables) -> bool:
-    """Whether a name of ours is in a From: that nobody can read."""
+    """Whether a name of ours is in a From: that cannot be parsed."""
     text = b" ".join(fields).decode("latin-1").lower()
     return any(name in text for name in (rules.registered, *tables.signed_by))
 
 
 def _marked(why: str, host: str, found: Results) -> Verdict:
-    """The message with the reason instead of a verdict."""
+    """The message is taken, with the reason in place of DMARC's result."""
     said = f" {host}; dmarc=permerror ({re.sub('[()]', '', why)})"
     gone = [Change(results.FIELD, found.dmarc_index, None)] if found.dmarc_index else []
     return replace(TAKEN, changes=(*gone, Change(results.FIELD, 0, said)), notes=(why,))
 
 
 def _corrected(host: str, found: Results) -> Verdict:
-    """The message with the verdict that OpenDMARC has not given: its author's domain signed it."""
+    """The message is taken, with the pass that OpenDMARC missed: its author's domain signed it."""
     said = f" {host}; dmarc=pass header.from={found.dmarc_of}"
     return replace(TAKEN, changes=(Change(results.FIELD, found.dmarc_index, said),))
 
 
 def _goes_round(message: Message, gateways: Sequence[str]) -> bool:
-    """Whether it was with us for the same address before, or too often for any."""
+    """Whether the message was here for the same address before, or too often for any."""
     before = {value.decode("latin-1").strip().lower() for value in message.values("Delivered-To")}
     ours = "|".join(map(re.escape, gateways)).encode()
     received = re.compile(rb"\sby\s+(?:" + ours + rb")[\s;(]", re.IGNORECASE)
@@ -143,7 +144,7 @@ def _address(recipient: str) -> str:
 
 
 def _reader(address: str) -> str:
-    """Who gets it, in lower case: who+one@ and who+two@ are one reader."""
+    """The reader of an address's mail, in lower case: who+one@ and who+two@ are one reader."""
     return without_extension(address.lower())
 
 
@@ -157,12 +158,12 @@ def _once(recipients: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 
 def _fits(local: str, domain: str, around: int = SRS) -> bool:
-    """Whether an address can be part of a local part of ours, with so much around it."""
+    """Whether an address fits into a local part of ours, with `around` octets beside it."""
     return around + len(domain) + len(local) <= LOCAL_PART and not _ODD_DOTS.search(local)
 
 
 def _without_notices(local: str, domain: str, host: str) -> str:
-    """A sender of ours in whose place notices end, with the true one in it if it fits."""
+    """A sender of ours whose notices end here, with the true sender in it if that fits."""
     before = "nobounce+"
     known = f"{before}{domain}={local}"
     return f"{known if _fits(local, domain, len(before) + 1) else 'nobounce'}@{host}"

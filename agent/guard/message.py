@@ -1,4 +1,4 @@
-"""What a policy is shown, and what it may answer."""
+"""The input of a policy, a message, and its output, a verdict."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ class Message:
 
     `headers` are names as they are spelled and raw values, from the colon on: leading space and
     line breaks ("\\n" and white space) as they are. `sender` is the envelope's, without brackets,
-    and empty for a notice. `login` is empty where nobody has logged in. `mail_from` and
+    and empty for a notice. `login` is empty if nobody has logged in. `mail_from` and
     `recipients` are what the client wrote, with brackets, before any rewriting.
     """
 
@@ -27,9 +27,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Change:
-    """A header field's new value, the `index`-th of its name from 1; without a value it goes.
+    """A new value of a header field, the `index`-th of its name from 1; None removes the field.
 
-    With `index` 0 it is put on top of the message. The value begins with the space after the colon.
+    With `index` 0 a field is added on top of the message. The value begins with the space after the
+    colon.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a message. With a `code` it is refused, and the text is the sender's answer.
+    """The decision on a message. With a `code` it is refused, with the text as the SMTP reply.
 
     `status` is an enhanced status code (RFC 3463). `sender` replaces the envelope's; `dropped` are
     recipients that get no copy, as Postfix keeps them. `notes` are for the log.
@@ -58,10 +59,10 @@ TAKEN = Verdict()
 
 
 def refused(text: str, status: str = "5.7.1") -> Verdict:
-    """For good: trying again as it is helps nobody."""
+    """A permanent refusal: trying again does not help."""
     return Verdict("550", status, text)
 
 
 def deferred(text: str, status: str = "4.7.1") -> Verdict:
-    """For now: the sender keeps it and comes back."""
+    """A temporary refusal: the sender keeps the message and tries again."""
     return Verdict("451", status, text)

@@ -1,7 +1,7 @@
-"""What originates with us: by a login, from the host itself, and the notices that Postfix makes.
+"""The policies for mail that originates here: by a login, from the host itself, Postfix's notices.
 
-It leaves with exactly one author, in a domain of ours that its sender may use now, and with the
-signature that OpenDKIM has just made for that domain (all others are taken off before), or not.
+It leaves only with exactly one author, in a domain of ours that its sender may use now, and with
+the signature that OpenDKIM has just made for that domain (all others were removed before).
 """
 
 import re
@@ -34,9 +34,9 @@ def by_login(message: Message, tables: Tables, begun: Tables) -> Verdict:
 
 
 def by_host(message: Message, tables: Tables, begun: Tables) -> Verdict:
-    """Whether the host's own mail may leave: its users write as themselves, root as anybody.
+    """Whether the host's own mail may leave: users send as themselves, root as any address of ours.
 
-    Notices have no envelope sender, which Postfix's postdrop lets none but root leave out.
+    Notices have no envelope sender; Postfix's postdrop allows only root to leave that out.
     """
     del begun
     author = _author(message, tables, lambda address: _domain(address) in tables.signed_by)
@@ -49,14 +49,14 @@ def by_host(message: Message, tables: Tables, begun: Tables) -> Verdict:
 
 
 def folded(message: Message, tables: Tables, begun: Tables) -> Verdict:
-    """Whether a message may leave; it was judged once, and then its long lines were cut."""
+    """Whether a message may leave that was judged before, and then had its long lines cut."""
     del begun
     author = _author(message, tables, lambda address: _domain(address) in tables.signed_by)
     return author if isinstance(author, Verdict) else _signed(author, message, tables, TAKEN)
 
 
 def _author(message: Message, tables: Tables, mine: Callable[[str], bool]) -> Author | Verdict:
-    """The one author, in a domain of ours, where nothing shows an address that is not `mine`."""
+    """The one author, in a domain of ours; a refusal if a field shows an address not `mine`."""
     try:
         authors = [read(value) for value in message.values("From")]
     except Unreadable as why:
@@ -84,7 +84,7 @@ def _signed(author: Author, message: Message, tables: Tables, verdict: Verdict) 
 
 
 def _may(login: Login, address: str) -> bool:
-    """A login's addresses are its own with `+anything` too, as they are for what it receives."""
+    """Whether a login may send as an address; `+anything` may be in it, as for mail received."""
     names = (address, without_extension(address), f"@{_domain(address)}")
     return not login.send_as.isdisjoint(names)
 
@@ -95,7 +95,7 @@ def _list(login: Login) -> str:
 
 
 def _shows_another(author: Author, mine: Callable[[str], bool]) -> str:
-    """A name that shows somebody else's address may be read as the sender."""
+    """The problem of a name that shows another address, which may be read as the sender, or ""."""
     try:
         for address, spaced in (pair for text in author.names for pair in addresses(text)):
             # "Support @ shop.example" is a place
@@ -114,7 +114,7 @@ def _shows_another(author: Author, mine: Callable[[str], bool]) -> str:
 
 
 def _other_senders(message: Message, mine: Callable[[str], bool]) -> str:
-    """Programs show a Sender ("X on behalf of Y"), so it is held to the same addresses."""
+    """The problem of a Sender field, which programs show too ("X on behalf of Y"), or ""."""
     for name in ("Sender", "Resent-From", "Resent-Sender"):
         for value in message.values(name):
             try:
@@ -131,9 +131,9 @@ def _domain(address: str) -> str:
 
 
 def _shorter(message: Message) -> Iterator[Change]:
-    """Long lines of the header, folded at white space.
+    """Fold long lines of the header at white space.
 
-    Postfix has such a message cut and signed anew (main.cf, `long_lines`); it would cut anywhere.
+    Postfix has such a message cut and signed again (main.cf, `long_lines`), and would cut anywhere.
     """
     seen: dict[str, int] = {}
     for name, value in message.headers:

@@ -1,7 +1,7 @@
-"""What the judges before the guard have found: their Authentication-Results (RFC 8601).
+"""The results of the milters before the guard: their Authentication-Results (RFC 8601).
 
-OpenDKIM adds one field, OpenDMARC one for SPF and one for DMARC. Those of others are taken away
-before a judge sees the message (templates/.../inbound_headers), so one of another form is forged.
+OpenDKIM adds one field, OpenDMARC one for SPF and one for DMARC. Fields of others are removed
+before a milter sees the message (templates/.../inbound_headers), so one of another form is forged.
 """
 
 import re
@@ -22,15 +22,15 @@ _ASIDE = re.compile(r'\([^()]*\)|reason="[^"]*"')
 
 
 class Forged(ValueError):
-    """A verdict that none of this host's judges has written."""
+    """A result that none of this host's milters has written."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """`dkim` are the domains whose signature verifies; `spf` is the envelope's, if that passes.
+    """`dkim` are the domains whose signature verifies; `spf` is the envelope's domain if it passes.
 
-    `dmarc` and `policy` are OpenDMARC's words for the author's domain `dmarc_of`, empty where it
-    has not judged; `dmarc_index` is which of the fields says so, from 1.
+    `dmarc` and `policy` are OpenDMARC's result and policy for the author's domain `dmarc_of`, empty
+    if it gave none; `dmarc_index` is the number of its field, from 1.
     """
 
     dkim: frozenset[str] = frozenset()
@@ -41,14 +41,14 @@ class Results:
     dmarc_index: int = 0
 
     def vouch_for(self, domain: str) -> bool:
-        """Whether the domain, or one above it, has signed, or has SPF name who sent this."""
+        """Whether the domain, or one above it, has signed the message, or the domain passes SPF."""
         above = domain.split(".")
         names = {".".join(above[at:]) for at in range(len(above) - 1)}
         return domain == self.spf or not names.isdisjoint(self.dkim)
 
 
 def read(values: Sequence[bytes], host: str) -> Results:
-    """The verdicts in the fields of a message, the topmost first; raises Forged."""
+    """The results in the fields of a message, the topmost first; raises Forged."""
     found: dict[str, Results] = {}
     for index, value in enumerate(values, 1):
         who, _, said = " ".join(value.decode("latin-1").split()).partition(";")
@@ -63,7 +63,7 @@ def read(values: Sequence[bytes], host: str) -> Results:
 
 
 def _one(said: str, index: int) -> tuple[str, Results]:
-    """What one field is about, and its part of the results."""
+    """The method that one field is about, and its part of the results."""
     if match := _DMARC.fullmatch(said):
         of = match["of"].lower()
         return "dmarc", Results(

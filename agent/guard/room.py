@@ -1,7 +1,7 @@
-"""Whether there is room for one message more, by the number of files.
+"""A check for free inodes before a message is taken.
 
-Postfix looks at bytes alone (queue_minfree). With the last inode its cleanup(8) waits and asks
-again, and senders hang until every process is theirs.
+Postfix checks free bytes only (queue_minfree). Without free inodes its cleanup(8) waits and tries
+again, and senders hang until they occupy every process.
 """
 
 import os
@@ -15,7 +15,7 @@ FULL = deferred("there is no room for more messages now; try again later", "4.3.
 
 
 def refusal(daemon: str) -> Verdict | None:
-    """The refusal of a message that this daemon takes, if there is no room.
+    """The refusal of a message that this daemon would take, or None if there is room.
 
     Strangers' mail is refused earlier, so that there is room for our own.
     """

@@ -1,8 +1,8 @@
-"""The addresses that a display name shows, whatever it is written in.
+"""The addresses that a display name shows, in whatever encoding.
 
-Many programs show the name and not the address (or take a name that looks like one for it), so a
-name is decoded in all ways that readers have, and read as a person reads it: by Unicode's
-compatibility forms (NFKC), without what is invisible.
+Many programs show the name and not the address (or take a name that looks like an address for it),
+so a name is decoded in all ways that programs do, and read as a person reads it: by Unicode's
+compatibility forms (NFKD), without accents and invisible characters.
 """
 
 import base64
@@ -17,8 +17,8 @@ from collections.abc import Iterator
 _ENCODED = re.compile(r"=\?([^?\s]*)\?([^?\s]*)\?(.*?)\?=", re.DOTALL)
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
-# Charset names that mail programs write and Python does not know. Text of an unknown charset is
-# shown undecoded.
+# Charset names that mail programs write and Python does not know. A name in any other unknown
+# charset is refused (Unknown).
 _CHARSETS = {
     "cp-850": "cp850",
     "ansi_x3.110-1983": "latin-1",
@@ -38,12 +38,12 @@ _CHARSETS = {
     "x-sjis": "cp932",
     "x-unknown": "latin-1",
 }
-# How programs may decode a name with bytes beyond ASCII that names no charset.
+# Charsets by which programs may decode a name with bytes beyond ASCII and no charset.
 _RAW = ("utf-8", "latin-1", "gb18030", "shift_jis", "big5", "euc_kr")
 _DOTS = {ord(dot): "." for dot in "\u3002\u2027\u00b7\u2022"}
 _AT = {ord(at): "@" for at in "\u24d0\u24b6"}
 _PART = r"[^\s@<>()\[\]\\,;:\"]"
-# of a text from its end to its beginning: a search for the end would begin at each letter
+# for a reversed text: a search for the end of a text would begin at each letter
 _LOCAL = re.compile(rf"(\s*)({_PART}+)")
 _DOMAIN = re.compile(rf"(\s*)({_PART}+(?:\s*\.{_PART}+)*)")
 _EDGES = (
@@ -52,14 +52,14 @@ _EDGES = (
 
 
 class Unknown(Exception):
-    """A charset that nobody can decode, so nobody can say what the name shows."""
+    """A charset that cannot be decoded, so the addresses in the name are unknown."""
 
 
 def addresses(text: str, *, strict: bool = False) -> Iterator[tuple[str, bool]]:
     """Each address that a text may show, in lower case, and whether it is written with spaces.
 
-    `text` has bytes as characters (Latin-1). What has no dot after its @, such as "Chat@Shop", is a
-    name; if `strict`, each @ is an address's. Raises Unknown.
+    `text` has bytes as characters (Latin-1). Text without a dot after its @, such as "Chat@Shop",
+    is a name; if `strict`, each @ makes an address. Raises Unknown.
     """
     if text.isascii() and "@" not in text and "=?" not in text:
         return
@@ -75,7 +75,7 @@ def addresses(text: str, *, strict: bool = False) -> Iterator[tuple[str, bool]]:
 
 
 def _plain(text: str) -> str:
-    """As a person sees it: compatibility forms, nothing invisible, no accents, lower case."""
+    """The text as people see it: compatibility forms, nothing invisible, no accents, lower case."""
     text = unicodedata.normalize("NFKD", text.translate(_AT).translate(_DOTS)).translate(_DOTS)
     seen = (" " if c.isspace() else c for c in text if unicodedata.category(c) not in _INVISIBLE)
     return "".join(seen).lower()
@@ -121,7 +121,7 @@ def _words(text: str) -> Iterator[tuple[str, list[bytes]]]:
 
 
 def _bytes(encoding: str, content: str) -> list[bytes]:
-    """What an encoded word's text stands for; readers differ in base64 that is not whole."""
+    """The possible bytes of an encoded word's text; programs differ in incomplete base64."""
     if encoding == "q":
         raw = content.replace("_", " ").encode("latin-1")
         return [_HEX.sub(lambda found: bytes.fromhex(found[1].decode()), raw)]
@@ -141,7 +141,7 @@ def _base64(letters: str) -> bytes:
 
 
 def _decoded(words: list[tuple[str, list[bytes]]], way: int) -> Iterator[str]:
-    """Neighbours of one charset are one text: a letter may be cut between them."""
+    """The text of each group of neighbours with one charset: a letter may be cut between them."""
     for charset, group in itertools.groupby(words, key=lambda word: word[0]):
         content = b"".join(ways[min(way, len(ways) - 1)] for _, ways in group)
         if not charset:

@@ -11,7 +11,7 @@ FILE = Path("/srv/mail/tables/current/guard.json")
 
 @dataclass(frozen=True)
 class Login:
-    """`proof` changes with the password and the rights; `send_as` has addresses and @domain."""
+    """A login: `proof` changes with password and rights; `send_as` has addresses and @domain."""
 
     proof: str
     send_as: frozenset[str]
@@ -19,10 +19,10 @@ class Login:
 
 @dataclass(frozen=True)
 class Tables:
-    """What the policies know.
+    """The tables that the policies read.
 
-    `gateways` are the names of all. `signed_by` gives for each domain of ours, theirs included, the
-    domain whose key signs its mail, or None while there is no usable key.
+    `gateways` are the names of all gateways. `signed_by` gives for each domain of ours, and for
+    these names, the domain whose key signs its mail, or None while there is no usable key.
     """
 
     gateways: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ def read(content: bytes) -> Tables:
 
 
 class Kept:
-    """The table in use; it is looked for at every message, which is one system call."""
+    """The table in use; each message checks by one system call whether the file has changed."""
 
     def __init__(self, file: Path = FILE) -> None:
         self._file = file

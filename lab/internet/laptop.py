@@ -23,7 +23,7 @@ KEY = "/root/.ssh/id_ed25519"
 
 
 def run(lab: Lab, script: str, files: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a shell script as root with files at their paths; nothing of it stays."""
+    """Run a shell script as root in a new system, with files at their paths; nothing is kept."""
     with tempfile.TemporaryDirectory(dir=lab.directory) as folder:
         binds = []
         laid = {**files, "/script": script}
@@ -43,12 +43,12 @@ def run(lab: Lab, script: str, files: Mapping[str, str]) -> subprocess.Completed
 
 
 def shell(lab: Lab) -> list[str]:
-    """The command line prefix that runs a command in a new such system, at this terminal."""
+    """The command line prefix that runs a command in a new system, at this terminal."""
     return _system(lab)
 
 
 def public_key(lab: Lab) -> str:
-    """The public half of its user's key, which is made at the first call."""
+    """The public half of the user's SSH key, which is made at the first call."""
     file = lab.directory / "laptop-key"
     if not file.exists():
         key = ed25519.Ed25519PrivateKey.generate()

@@ -27,7 +27,7 @@ def configuration(zones: Sequence[PrivateZone]) -> str:
 
 
 def apply(lab: Lab, zones: Sequence[PrivateZone]) -> None:
-    """Configure these zones, unless they are configured already; it empties the cache."""
+    """Configure these zones, unless they are configured already; a change empties the cache."""
     file, text = lab.directory / FILE, configuration(zones)
     if file.read_text() != text:
         file.write_text(text)

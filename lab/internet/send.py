@@ -1,4 +1,4 @@
-"""Mail as people and programs in a lab write it, and how it is found where it arrives."""
+"""Compose and send mail as people and programs in a lab do, and find it in the inbox."""
 
 import time
 import uuid
@@ -27,7 +27,7 @@ def compose(sender: str, recipient: str, subject: str, body: str = "Hello.\n") -
 
 @dataclass(frozen=True)
 class Sent:
-    """A message that was sent: how, and the subject by which it is found in the inbox."""
+    """A sent message: the way it was sent, and the subject by which it is found in the inbox."""
 
     via: str
     sender: str

@@ -213,7 +213,7 @@ def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]
 
 
 def package_cache_configuration() -> str:
-    """Caches by host and path; packages never change, indexes are asked for again."""
+    """nginx as a cache by host and path; packages never change, indexes are asked for again."""
     resolvers = " ".join(
         line.split()[1]
         for line in Path("/etc/resolv.conf").read_text().splitlines()

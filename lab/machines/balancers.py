@@ -29,13 +29,13 @@ def _short(node: Node) -> str:
 
 
 def through(nodes: Iterable[Node], rules: Iterable[Rule]) -> list[tuple[Rule, Node]]:
-    """The rules that let a node in: they hold for the connections that pass it as well."""
+    """The rules that allow a node; they apply to the connections that pass through it as well."""
     known = {f"{node.address}/32": node for node in nodes}
     return [(rule, known[rule.cidr]) for rule in rules if rule.cidr in known]
 
 
 def chains(nodes: Sequence[Node]) -> list[str]:
-    """What comes to a node, before its destination changes, and the time that it may be idle."""
+    """Rules for packets to a node, before their destination changes, and its idle timeout."""
     if not nodes:
         return []
     lines = [
@@ -55,7 +55,7 @@ def chains(nodes: Sequence[Node]) -> list[str]:
         served = ", ".join(str(one.port) for one in node.listeners if one.targets)
         unserved = f"tcp dport != {{ {served} }} drop" if served else "drop"
         lines += [
-            # a connection that it has forgotten
+            # a packet of a connection that the node has forgotten
             f"    {to} ct state new tcp flags & (syn|rst) == 0 reject with tcp reset",
             f"    {to} ct state new {unserved}",
             f"    {to} ct state new jump in-{interface(node)}",
@@ -65,7 +65,7 @@ def chains(nodes: Sequence[Node]) -> list[str]:
 
 
 def forward(nodes: Iterable[Node], machines: Iterable[tuple[str, str]]) -> list[str]:
-    """Before what is established: connections that a node ends, and those that it never makes.
+    """Rules before those for established connections: the ones that a node ends, or never makes.
 
     `machines` are (interface, private address) of each.
     """
@@ -89,7 +89,7 @@ def forward(nodes: Iterable[Node], machines: Iterable[tuple[str, str]]) -> list[
 
 
 def new(nodes: Iterable[Node]) -> list[str]:
-    """Of new packets: a node's own checks, and what it lets out to targets."""
+    """Rules for new connections: a node's own checks, and those that it sends to targets."""
     lines = list[str]()
     for node in nodes:
         link = interface(node)
@@ -102,7 +102,7 @@ def new(nodes: Iterable[Node]) -> list[str]:
 
 
 def spread(nodes: Iterable[Node]) -> list[str]:
-    """Each new connection's target, by its client's address and port."""
+    """Rules for each new connection's target, by its client's address and port."""
     lines = list[str]()
     for node in nodes:
         for one in node.listeners:

@@ -72,7 +72,7 @@ def make_router(lab: Lab) -> None:
 
 
 def connect(lab: Lab, link: Link, *, tap: bool = False) -> None:
-    """Make the link anew: veth pair or tap, route, proxy ARP. Instances get addresses by DHCP.
+    """Make the link again: veth pair or tap, route, proxy ARP. Instances get addresses by DHCP.
 
     The veth pair leads into a namespace of the machine's own, the tap to the QEMU that opens it.
     """
@@ -265,7 +265,7 @@ def _checks(interface: str, instance: Instance) -> list[str]:
     address = instance.private_address
     foreign = f'    iifname "{interface}" ip saddr != {address}'
     if not instance.powered:
-        # its namespace has a kernel still, which would close and refuse connections
+        # its namespace still has a kernel, which would close and refuse connections
         return [f'    iifname "{interface}" drop', f'    oifname "{interface}" drop']
     if instance.forwards:
         return [f"{foreign} ip daddr != {instance.vpc_cidr} drop"]
@@ -275,7 +275,7 @@ def _checks(interface: str, instance: Instance) -> list[str]:
 def _chain(name: str, field: str, rules: Sequence[Rule], nodes: Sequence[Node] = ()) -> list[str]:
     lines = [f"  chain {name} {{"]
     matches = [(f"ip {field} {rule.cidr}", rule) for rule in rules]
-    # a rule for a load balancer lets in those who come by it, with their own addresses
+    # a rule for a load balancer also allows its clients, who keep their own addresses
     matches += [
         (f"ct original ip daddr {node.public}", rule)
         for rule, node in balancers.through(nodes, rules)

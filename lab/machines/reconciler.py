@@ -65,7 +65,7 @@ class Reconciler:
         routes.apply(self.lab, known, self.lab.directory / "routes")
 
     def _connect_nodes(self, wanted: tuple[Node, ...]) -> None:
-        """Links of load balancers' nodes, from which they check their targets."""
+        """Connect load balancers' nodes, which check their targets over these links."""
         held = {node.id: node for node in self.nodes}
         self.nodes = wanted
         for node in wanted:
@@ -113,12 +113,12 @@ class Reconciler:
         """A power cut: the machine ends at once; its disks stay, and nothing starts it."""
         if host.machine.process is not None:
             log.info("%s has no power", host.instance.id)
-            # first, for a kernel whose processes are killed says goodbye to their peers
+            # first: the kernel of killed processes closes their connections, which peers would see
             self._apply_rules()
             host.machine.kill()
 
     def _remove_terminated(self, existing: set[str]) -> None:
-        """A stopped instance keeps its root disk; a terminated one does not."""
+        """Remove the root disks of terminated instances; stopped ones keep theirs."""
         for directory in (self.lab.directory / "machines").glob("i-*"):
             if directory.name not in existing and directory.name not in self.hosts:
                 Machine.remove_directory(directory)
@@ -150,7 +150,7 @@ class Reconciler:
         return Machine(instance.id, directory, self.image, link)
 
     def _apply_rules(self, *new: Instance) -> list[Instance]:
-        """Apply the rules of all existing instances, and return these."""
+        """Apply the rules of all existing instances, and return the instances."""
         known = [*(h.instance for h in self.hosts.values() if h.closing is None), *new]
         file = self.lab.directory / "rules.nft"
         network.apply_rules(

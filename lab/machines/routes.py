@@ -1,7 +1,7 @@
 """Routes whose target is a network interface, such as a NAT instance's.
 
 Packets that leave the VPC from such a subnet go to that interface's machine. Policy rules do this
-before the router checks for its own addresses, which those of the lab's services are.
+before the router checks for its own addresses, among which are those of the lab's services.
 """
 
 import ipaddress

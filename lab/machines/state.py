@@ -35,7 +35,7 @@ class Instance(_Model):
 
     `name` is its tag `Name`, which is the host's name. `via` is the private address of the
     interface that is the target of its subnet's default route. With `forwards` it has no
-    source/destination check. Without power it runs by the API only.
+    source/destination check. Without power it runs in the API's answers only.
     """
 
     id: str
@@ -57,9 +57,9 @@ class Instance(_Model):
 
 
 class Listener(_Model):
-    """A port of a load balancer's node: who gets its new connections, whose connections go on.
+    """A port of a load balancer's node, with targets by their private addresses.
 
-    By private addresses.
+    `targets` get new connections, and connections of those in `kept` go on.
     """
 
     port: int

@@ -10,7 +10,7 @@ from lab.provider.zones import retag, tags_of
 
 TAGGED = "healthcheck"
 INTERVALS = (10, 30)
-# our names and the API's of what can be changed in place
+# properties that can be changed in place: our names and the API's
 CHANGEABLE = {
     "ipAddress": "IPAddress",
     "port": "Port",
@@ -52,7 +52,7 @@ def read(c: Clients, i: str, p: Properties) -> Properties | None:
         "tagsAll": tags_of(c, TAGGED, i),
     }
     held, known = config.get("Regions", []), p.get("regions", [])
-    if held or known:  # a set: its order is the program's
+    if held or known:  # a set, in the program's order
         found["regions"] = known if sorted(held) == sorted(known) else held
     return found
 

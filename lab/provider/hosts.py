@@ -270,7 +270,7 @@ def delete_attachment(c: Clients, i: str, p: Properties) -> None:
 
 
 def delete_volume(c: Clients, i: str, p: Properties) -> None:
-    """With a snapshot before, tagged as the volume, if it is to be."""
+    """Delete a volume; with `finalSnapshot`, after a snapshot with the volume's tags."""
     if p.get("finalSnapshot") and first(c.ec2.describe_volumes, "Volumes", VolumeIds=[i]):
         tags = [{"ResourceType": "snapshot", "Tags": c.tag_list(p)}]
         c.ec2.create_snapshot(VolumeId=i, TagSpecifications=tags)

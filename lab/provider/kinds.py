@@ -88,8 +88,9 @@ class Kind:
     """One resource type.
 
     `create` returns the id, and adds properties that the API returns only at that time. `read`
-    returns the properties that the API has, or None if the resource is gone; others stay as they
-    were. A change of an input in `replaces` replaces the resource; without `update`, every change.
+    returns the properties that the API has, or None if the resource is gone; other properties stay
+    as they were. A change of an input in `replaces`, or without `update` of any input, replaces the
+    resource.
     """
 
     inputs: frozenset[str]
@@ -102,9 +103,9 @@ class Kind:
     # pulumi-aws, provider/autonaming.go, unless its resources.go says otherwise
     longest_name: int = 255
     delete_before_replace: bool = False
-    # gives a preview's error about the inputs; unknown names are checked elsewhere
+    # returns a preview's error about the inputs; unknown names are checked elsewhere
     problem: Callable[[Properties], str | None] = lambda _: None
-    # the inputs, by those before and those now, whose change replaces it in this case
+    # returns, from the old and the new inputs, those whose change replaces it in this case
     forces: Callable[[Properties, Properties], frozenset[str]] = lambda _, __: frozenset()
     importer: Importer = lambda _, identity: (identity, {})
 

@@ -68,7 +68,7 @@ def read_balancer(c: Clients, arn: str, p: Properties) -> Properties | None:
     held = c.elbv2.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]
     attributes = {attribute["Key"]: attribute["Value"] for attribute in held}
     subnets = [zone["SubnetId"] for zone in found["AvailabilityZones"]]
-    known = p.get("subnets", [])  # a set: its order is the program's
+    known = p.get("subnets", [])  # a set, in the program's order
     return {
         "arn": arn,
         "name": found["LoadBalancerName"],
@@ -166,7 +166,7 @@ def update_group(c: Clients, arn: str, old: Properties, new: Properties) -> None
 
 
 def delete_group(c: Clients, arn: str, _: Properties) -> None:
-    """target_group.go: a listener that is being deleted may still use it."""
+    """target_group.go: a listener that is being deleted may still use the group."""
     forgiving(
         lambda: retried(lambda: c.elbv2.delete_target_group(TargetGroupArn=arn), "ResourceInUse")
     )
@@ -227,7 +227,7 @@ def create_attachment(c: Clients, p: Properties) -> str:
 
 
 def read_attachment(c: Clients, _: str, p: Properties) -> Properties | None:
-    """One that drains or is not registered is gone (findTargetHealthDescription)."""
+    """A target that drains or is not registered counts as gone (findTargetHealthDescription)."""
     found = first(c.elbv2.describe_target_health, "TargetHealthDescriptions", **_target(p))
     reason = found and found["TargetHealth"].get("Reason")
     absent = ("Target.DeregistrationInProgress", "Target.NotRegistered")

@@ -13,7 +13,7 @@ TARGETS = {"gatewayId": "GatewayId", "networkInterfaceId": "NetworkInterfaceId"}
 
 
 def first(call: Any, key: str, **arguments: Any) -> Api | None:
-    """The first thing described, or None."""
+    """The first item of a describe call, or None."""
     try:
         found = call(**arguments)[key]
     except ClientError as error:
@@ -112,7 +112,7 @@ def update_gateway(c: Clients, i: str, old: Properties, new: Properties) -> None
 
 
 def _detach_gateway(c: Clients, i: str, p: Properties) -> None:
-    if not p.get("vpcId"):  # it was made, and the next call was never sent
+    if not p.get("vpcId"):  # the gateway was made, and never attached
         return
     forgiving(
         lambda: retried(

@@ -64,7 +64,7 @@ def urn_type(urn: str) -> str:
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """One plug-in process: `aws` or `cloudinit`."""
+    """A plug-in process, `aws` or `cloudinit`."""
 
     def __init__(self, version: str) -> None:
         self.version = version
@@ -75,11 +75,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "Handshake")
 
     def Parameterize(self, request: Any, context: Any) -> Any:
-        """Not spoken."""
+        """Not implemented."""
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "Parameterize")
 
     def GetMapping(self, request: Any, context: Any) -> Any:
-        """Not spoken."""
+        """No mapping."""
         return provider_pb2.GetMappingResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
@@ -232,7 +232,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Update in place; in a preview the old outputs stay known."""
         kind = self._kind(request.urn, context)
         olds, news = to_python(request.olds), to_python(request.news)
-        # an input that is taken away is not in the new state either
+        # an input that is removed is not in the new state either
         kept = {k: v for k, v in olds.items() if k not in kind.inputs}
         if request.preview:
             return provider_pb2.UpdateResponse(properties=to_struct({**kept, **news}))

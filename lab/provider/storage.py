@@ -55,7 +55,7 @@ def _setting(
     get: Callable[[Clients, str], Any],
     remove: Callable[[Clients, str], Any],
 ) -> tuple[Create, Read, Callable[[Clients, str, Properties], None], Update]:
-    """The type of a bucket's setting: one call creates and updates it; its id is the bucket's."""
+    """Functions for a bucket's setting: one call creates and updates it; its id is the bucket's."""
 
     def create(c: Clients, p: Properties) -> str:
         put(c, p)

@@ -64,7 +64,7 @@ def read_zone(c: Clients, i: str, _: Properties) -> Properties | None:
 
 
 def delete_zone(c: Clients, i: str, p: Properties) -> None:
-    """Delete a zone; as in the provider, `forceDestroy` first deletes records of no state."""
+    """Delete a zone; as in the provider, `forceDestroy` first deletes the records left in it."""
     if p.get("forceDestroy"):
         forgiving(lambda: _empty(c, i, p["name"]))
     forgiving(lambda: c.route53.delete_hosted_zone(Id=i))
@@ -84,7 +84,7 @@ def _empty(c: Clients, zone: str, name: str) -> None:
 
 
 def _values(p: Properties) -> list[str]:
-    """TXT values are quoted whole, as the true provider does; pieces come joined by `""`."""
+    """TXT values are quoted whole, as the real provider does; pieces come joined by `""`."""
     quoted = p["type"] in ("TXT", "SPF")
     return [f'"{value}"' if quoted else value for value in p["records"]]
 
@@ -128,7 +128,7 @@ def create_record(c: Clients, p: Properties) -> str:
 
 
 def read_record(c: Clients, _: str, p: Properties) -> Properties | None:
-    """What is there by zone, name, type and set identifier: an update may change the last two."""
+    """The record set by zone, name, type and set identifier: an update may change the last two."""
     zone, name, kind = p["zoneId"], p["name"], p["type"]
     found = held(c, zone, name, kind, p.get("setIdentifier"))
     if found is None:
@@ -154,7 +154,7 @@ def read_record(c: Clients, _: str, p: Properties) -> Properties | None:
         ]
     else:
         read |= {"ttl": found.get("TTL", 0), "records": values}
-    # one that somebody took away by hand is read as none; what was never there is absent
+    # a health check that somebody removed by hand is read as "", one that was never set is absent
     if "HealthCheckId" in found or p.get("healthCheckId"):
         read["healthCheckId"] = found.get("HealthCheckId", "")
     if "SetIdentifier" in found:

@@ -1,7 +1,7 @@
-"""Network Load Balancers: their nodes, which connect to targets for real, and what they find.
+"""Network Load Balancers: their nodes, which check targets by real connections, and the results.
 
 Elastic Load Balancing, "Network Load Balancers", "Health checks for Network Load Balancer target
-groups". A node is in one zone; each judges all targets (cross-zone load balancing is on) by itself.
+groups". A node is in one zone; each checks all targets (cross-zone load balancing is on) by itself.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from lab.access import NotRunning, entered
 from lab.region import backends
 
 LOOK_SECONDS = 0.5  # until a new target is checked
-# Route53 asks each node; one whose zone has no power is no answer after about so long.
+# Route53 checks each node; one in a zone without power is no answer after about so long.
 UNNOTICED_SECONDS = 30.0
 DELAY = "deregistration_delay.timeout_seconds"
 
@@ -31,25 +31,25 @@ class Node:
 
     @property
     def id(self) -> str:
-        """The interface's."""
+        """The interface's id."""
         return self.interface.id
 
     @property
     def zone(self) -> str:
-        """Its availability zone."""
+        """The node's availability zone."""
         return self.interface.subnet.availability_zone
 
 
 @dataclass
 class View:
-    """What one node knows of one target; without a verdict its initial checks go on."""
+    """One node's checks of one target; `healthy` is None during the initial checks."""
 
     healthy: bool | None = None
     in_a_row: int = 0
     last: bool | None = None
 
     def note(self, serves: bool, healthy_after: int, unhealthy_after: int) -> None:
-        """One more check."""
+        """Count the result of one more check."""
         self.in_a_row = self.in_a_row + 1 if self.last == serves else 1
         self.last = serves
         if self.in_a_row >= (healthy_after if serves else unhealthy_after):
@@ -61,7 +61,7 @@ Key = tuple[str, str, str]  # a node, a target group's ARN, an instance
 
 @dataclass
 class Balancers:
-    """What the nodes know. Without `checked` (no machines) all targets are healthy.
+    """The nodes' views of targets. Without `checked` (no machines) all targets are healthy.
 
     `draining` has the end of each deregistered target's delay by the monotonic clock, by target
     group and instance.
@@ -79,14 +79,14 @@ class Balancers:
         return view.healthy if view else None
 
     def receiving(self, node: Node, group: Any) -> list[str]:
-        """The instances that a node sends new connections to: the healthy ones, or all."""
+        """The instances for a node's new connections: the healthy ones, or all with a verdict."""
         running = [i for i in group.targets if private_address(i)]
         healthy = [i for i in running if self.verdict(node, group, i)]
         judged = [i for i in running if self.verdict(node, group, i) is not None]
         return healthy or judged
 
     def kept(self, node: Node, group: Any) -> list[str]:
-        """The instances whose connections go on: those, and deregistered ones for their delay."""
+        """Instances whose connections go on: of `receiving`, or deregistered, for their delay."""
         now = time.monotonic()
         leaving = [i for (arn, i), end in self.draining.items() if arn == group.arn and end > now]
         return [*self.receiving(node, group), *(i for i in leaving if private_address(i))]
@@ -120,12 +120,12 @@ def nodes_of(balancer: Any) -> list[Node]:
 
 
 def all_nodes() -> list[Node]:
-    """Those of every load balancer."""
+    """The nodes of every load balancer."""
     return [n for balancer in backends.elbv2().load_balancers.values() for n in nodes_of(balancer)]
 
 
 def groups_of(balancer: Any) -> dict[int, Any]:
-    """The target group of each of its listeners, by port."""
+    """The target group of each listener of a load balancer, by port."""
     return {
         int(listener.port): backends.elbv2().target_groups[arn]
         for listener in balancer.listeners.values()
@@ -136,7 +136,7 @@ def groups_of(balancer: Any) -> dict[int, Any]:
 
 
 def using(group: Any) -> list[Any]:
-    """The load balancers that a listener gives to a target group."""
+    """The load balancers with a listener for a target group."""
     return [
         balancer
         for balancer in backends.elbv2().load_balancers.values()
@@ -145,7 +145,7 @@ def using(group: Any) -> list[Any]:
 
 
 def private_address(instance: str) -> str:
-    """The address of an instance that runs, "" of another."""
+    """The private address of an instance that runs, "" for any other."""
     for found in backends.instances():
         if found.id == instance and found._state.name == "running":
             interface = backends.primary_interface(found)
@@ -154,9 +154,9 @@ def private_address(instance: str) -> str:
 
 
 def answers(memory_balancers: Balancers, cut: dict[str, datetime], name: str) -> list[str] | None:
-    """The addresses in DNS of a load balancer's own name; None if there is none of this name.
+    """The addresses in DNS of a load balancer's own name; None if none has this name.
 
-    Those of zones with power where some target is healthy, or all if there are none.
+    They are those of nodes with power that find a healthy target in each group, or of all nodes.
     """
     for balancer in list(backends.elbv2().load_balancers.values()):
         if balancer.dns_name.lower() != name:
@@ -185,13 +185,13 @@ def _wanted() -> Iterator[tuple[Key, Any]]:
 
 
 async def _serves(namespace: str, address: str, port: int, seconds: float) -> bool:
-    """Whether a connection from a node's namespace is taken."""
+    """Whether a connection from a node's namespace is accepted."""
     if not address:
         return False
     try:
         with entered(namespace):
             connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    except NotRunning:  # the reconciler has not made it yet
+    except NotRunning:  # the reconciler has not made the namespace yet
         return False
     with connection:
         connection.setblocking(False)
@@ -204,7 +204,7 @@ async def _serves(namespace: str, address: str, port: int, seconds: float) -> bo
 
 
 async def _watch(held: Balancers, namespace: str, key: Key, group: Any) -> None:
-    """One node's checks of one target, an interval after another."""
+    """Run one node's checks of one target, one in each interval."""
     view = held.views.setdefault(key, View())
     while True:
         began = time.monotonic()
@@ -219,7 +219,7 @@ async def _watch(held: Balancers, namespace: str, key: Key, group: Any) -> None:
 
 
 def namespace_of(prefix: str, node: str) -> str:
-    """The network namespace of a node, by the lab's and the id of the node's interface."""
+    """The network namespace of a node, by the lab's namespace and the node's interface id."""
     return f"{prefix}-{node.removeprefix('eni-')[:8]}"
 
 

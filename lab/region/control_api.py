@@ -69,7 +69,7 @@ def _json(value: Any) -> Response:
 
 
 def state(memory: Memory) -> dict[str, Any]:
-    """The state for the reconciler; lab/machines/state.py has it typed."""
+    """The state for the reconciler; lab/machines/state.py has its types."""
     data_volumes = []
     for volume in backends.ec2().volumes.values():
         attachment = volume.attachment
@@ -127,7 +127,7 @@ def _nodes() -> list[tuple[Any, balancers.Node]]:
 
 
 def _node(memory: Memory, balancer: Any, node: balancers.Node) -> dict[str, Any]:
-    """A load balancer's node, and where it sends connections for each of its ports."""
+    """A load balancer's node, with the targets of each of its ports."""
     subnet, interface = node.interface.subnet, node.interface
     known = memory.balancers
 

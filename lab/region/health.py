@@ -1,4 +1,4 @@
-"""Route53's health checkers: they connect, each by itself, and the region counts what they say.
+"""Route53's health checkers: each connects by itself, and the region counts their results.
 
 Route 53 Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
 """
@@ -36,9 +36,9 @@ LOOK_SECONDS = 1.0  # until a new health check has its checkers
 
 @dataclass
 class View:
-    """What one checker knows of one endpoint; healthy until enough checks in a row say otherwise.
+    """One checker's view of one endpoint; healthy until enough checks in a row contradict that.
 
-    `against` counts the last checks that contradict `healthy`; `report` and `time` are of the last.
+    `against` counts the last checks that contradict `healthy`; `report` and `time` are the last's.
     """
 
     region: str
@@ -48,7 +48,7 @@ class View:
     time: datetime | None = None
 
     def note(self, failure: str | None, threshold: int) -> None:
-        """One more check; without a `failure` it has succeeded."""
+        """Count one more check; without a `failure` it has succeeded."""
         self.report = f"Failure: {failure}" if failure else "Success: TCP connection established."
         self.time = datetime.now(UTC)
         self.against = 0 if self.healthy == (failure is None) else self.against + 1
@@ -64,9 +64,9 @@ class Health:
         self._views: dict[tuple[str, str], View] = {}
 
     def healthy(self, identity: str) -> bool:
-        """Whether Route53 takes a health check for healthy.
+        """Whether Route53 considers a health check healthy.
 
-        Of one that was deleted AWS says that nobody can predict it; here it is unhealthy.
+        For a deleted one, AWS says that this cannot be predicted; here it is unhealthy.
         """
         check = backends.route53().health_checks.get(identity)
         if check is None:
@@ -123,7 +123,7 @@ async def _watch(health: Health, check: Any, key: tuple[str, str], region: str) 
 
 
 async def follow(health: Health) -> None:
-    """Check what health checks say, until cancelled."""
+    """Run the checks of all health checks, until cancelled."""
     tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
     while True:
         checks = [c for c in list(backends.route53().health_checks.values()) if not c.disabled]

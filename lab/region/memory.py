@@ -47,10 +47,10 @@ class Memory:
     `boots` counts the starts of each instance by its id, `pointers` are reverse names without the
     final dot by the allocation id of the Elastic IP. `sessions` are roles by access key of the
     metadata service, `credentials` are its answers by role, `tokens` are (instance id, end by the
-    monotonic clock) by token. `quotas` are by code, those only that differ from the lab's defaults.
+    monotonic clock) by token. `quotas`, by code, are those that differ from the lab's defaults.
     `images_day` is the date for the deprecation of images, if it is not today. `attachments_held`:
     attached volumes do not appear in the machine yet, as on AWS, where it takes seconds or longer.
-    `cut_instances` (by id) and `cut_zones` have no power since then.
+    `cut_instances` (by id) and `cut_zones` have the time since which there is no power.
     """
 
     consoles: Path | None = None

@@ -1,4 +1,4 @@
-"""The instance metadata service, version 2 as the instance's options say, keyed by the caller.
+"""The instance metadata service, with version 2 required if the calling instance's options say so.
 
 Paths and answers follow "Instance metadata categories" of the EC2 User Guide; a path without a
 category is a 404, as on AWS.
@@ -77,7 +77,7 @@ def tree(memory: Memory, instance: Any) -> dict[str, Any]:
 
 
 def profile_of(instance: Any) -> Any:
-    """The instance profile, or None."""
+    """The instance's profile, or None."""
     given = instance.iam_instance_profile
     association = backends.ec2().iam_instance_profile_associations.get(instance.id)
     if association is not None:
@@ -86,7 +86,7 @@ def profile_of(instance: Any) -> Any:
 
 
 def role_of(instance: Any) -> str | None:
-    """The role's name."""
+    """The name of the instance's role, or None."""
     profile = profile_of(instance)
     return profile.roles[0].name if profile is not None and profile.roles else None
 
@@ -200,7 +200,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_PUT(self) -> None:
-        """Give a token; the answer has the TTL of the instance's hop limit."""
+        """Give a token; the IP packets of the answer have the instance's hop limit as their TTL."""
         instance = self._instance()
         if instance is None or self.path != "/latest/api/token":
             return self._answer(404)

@@ -16,7 +16,7 @@ SOA = "ns.lab. hostmaster.lab. 1 7200 900 1209600 {minimum}"
 
 
 def put_zone(memory: Memory, zone: str, records: list[list[Any]]) -> None:
-    """A zone that somebody else on the lab's internet hosts; PTR records go by address."""
+    """Set a zone that somebody else on the lab's internet hosts; PTR records come by address."""
     memory.names.zones[_absolute(zone)] = [
         (_reverse(name) if kind == "PTR" else _absolute(name), kind, int(ttl), value)
         for name, kind, ttl, value in records
@@ -69,7 +69,7 @@ class Found:
     """The records at a name: (type, TTL in seconds, value) each.
 
     `exists` is also true for a name without records that has names below it (RFC 8020: NOERROR).
-    `minimum` is how long a negative answer may be cached, in seconds (RFC 2308).
+    `minimum` is the time that a negative answer may be cached, in seconds (RFC 2308).
     """
 
     zone: str
@@ -126,7 +126,7 @@ def records(
     """The records of a zone of Route53 that it answers with: (name, type, TTL, value) each.
 
     Of the multivalue answers of a name and type these are the healthy ones, or all if none is
-    healthy, and of more than `at_most` a choice by chance.
+    healthy; of more than `at_most` it is a random choice.
     """
     zone = hosted.name
     servers = [f"{s.rstrip('.')}." for s in hosted.delegation_set.name_servers]
@@ -165,7 +165,7 @@ def _answering(memory: Memory, sets: Sequence[Any], at_most: int | None) -> list
 
 
 def _balancer(memory: Memory, name: str) -> list[str] | None:
-    """The addresses of a load balancer by its own name; None if it is no such name."""
+    """The addresses of a load balancer by its own name; None if no load balancer has this name."""
     plain = name.rstrip(".").lower().removeprefix("dualstack.")
     return balancers.answers(memory.balancers, memory.cut_zones, plain)
 

@@ -1,4 +1,4 @@
-"""Instances and availability zones without power. What EC2 shows of them, its status checks say."""
+"""Instances and availability zones without power, which EC2 shows in its status checks only."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,15 +22,15 @@ def switch(names: dict[str, datetime], name: str, on: bool) -> None:
 
 
 def cut_since(memory: Memory, instance: Any) -> datetime | None:
-    """Since when an instance has no power, by itself or with its zone; None if it has."""
+    """The time since which an instance has no power, by itself or with its zone, or None."""
     own = memory.cut_instances.get(instance.id), memory.cut_zones.get(instance.placement.zone)
-    # what starts in a zone without power never had any
+    # an instance that starts in a zone without power never had any
     since = [max(cut, instance.launch_time.replace(tzinfo=UTC)) for cut in own if cut]
     return min(since, default=None)
 
 
 def before_status(memory: Memory, _: dict[str, str]) -> None:
-    """DescribeInstanceStatus: tell moto's instances."""
+    """DescribeInstanceStatus: store the power cuts in moto's instances."""
     for instance in backends.instances():
         instance.cut_since = cut_since(memory, instance)
 
@@ -45,6 +45,6 @@ def _checks(instance: Any) -> dict[str, Any]:
     return {"Details": [failed], "Status": "impaired"}
 
 
-# moto's own say "ok" of everything that runs
+# moto's own are "ok" for every instance that runs
 setattr(Instance, "system_status", property(_checks))  # noqa: B010
 setattr(Instance, "instance_status", property(_checks))  # noqa: B010

@@ -1,10 +1,10 @@
-"""Types: a rule, and the resources that it judges."""
+"""Types: rules, and the resources that they check."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# Stands for a value that a preview cannot know; the update judges the real one.
+# Stands for a value that a preview cannot know; the update checks the real one.
 UNKNOWN = object()
 Level = Literal["mandatory", "advisory"]
 
@@ -28,7 +28,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Rule:
-    """Judges each resource before it is made; `check` gives what is wrong with one."""
+    """A rule for each resource on its own; `check` yields the problems of one."""
 
     name: str
     level: Level
@@ -39,7 +39,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class StackRule:
-    """Judges the stack as a whole; `check` gives resources and what is wrong with each."""
+    """A rule for the stack as a whole; `check` yields resources, each with a problem."""
 
     name: str
     level: Level

@@ -8,7 +8,7 @@ from settings.model import Settings
 
 def conflicts(s: Settings) -> Iterator[str]:
     """One line for each conflict: the key, the value, and what would be right."""
-    if wrong := list(gateways.names_conflicts(s)):  # the first one's domain sends as well
+    if wrong := list(gateways.names_conflicts(s)):  # the rest needs the gateways' domain
         yield from wrong
         return
     ours = {domain.name for domain in s.mail_domains}

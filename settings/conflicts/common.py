@@ -7,12 +7,12 @@ from mail import names
 from mail.providers import MAILBOX_PROVIDERS
 from settings.model import Settings
 
-# How alike two names are, of 1, if one is likely a slip of the other's.
+# The similarity, from 0 to 1, at which a name is likely a misspelling of another.
 ALIKE = 0.85
 
 
 def foreign(value: str, ours: Collection[str]) -> str:
-    """Why a name or an address (`@domain` too) cannot be one of ours, and what would be right."""
+    """The reason that a name or an address (`@domain` too) is none of ours, and the remedy."""
     domain = value.rpartition("@")[2]
     if provider := names.nearest(domain, MAILBOX_PROVIDERS):
         return (
@@ -26,7 +26,7 @@ def foreign(value: str, ours: Collection[str]) -> str:
 
 
 def meant(value: str, known: Collection[str]) -> str | None:
-    """The value with the known domain that its own one is likely a slip of, or None."""
+    """The value with the known domain that its own domain likely misspells, or None."""
     local, at, domain = value.rpartition("@")
     labels = domain.split(".")
     for first in range(len(labels) - 1):
@@ -40,7 +40,7 @@ def meant(value: str, known: Collection[str]) -> str | None:
 
 
 def holder(s: Settings, name: str) -> str:
-    """Which item of the settings has a name first: a domain, the gateways' own one, or a host."""
+    """The first item of the settings with a name: a domain, the gateways' domain, or a host."""
     for number, domain in enumerate(s.domains):
         if domain.name == name:
             return f"the domain mail-relay:domains[{number}]"

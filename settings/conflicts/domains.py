@@ -20,7 +20,7 @@ def zone_conflicts(s: Settings) -> Iterator[str]:
     placed += [(f"domains[{n}].name", d.name) for n, d in enumerate(s.domains)]
     zones = s.hosted_zones
     known = set(zones)
-    # a domain brings its zone along only where no zones are listed
+    # a domain implies its zone only if no zones are listed
     add = "" if s.zones else " or its domain to mail-relay:domains"
     for key, name in placed:
         if names.nearest(name, known) is None:

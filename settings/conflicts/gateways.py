@@ -1,4 +1,4 @@
-"""One gateway or several: their names, their zones, and what only one can do."""
+"""One gateway or several: their names, their zones, and settings that only one can have."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MISSING = f"mail-relay:gateway: missing; {EXAMPLES['gateway']}"
 
 
 def names_conflicts(s: Settings) -> Iterator[str]:
-    """No gateway, two lists of them, or names that are in no common domain."""
+    """No gateway, both `gateway` and `gateways`, or names that are in no common domain."""
     if s.gateway and s.listed_gateways:
         yield "mail-relay:gateways: give either gateway, the short form of one, or gateways"
         return
@@ -35,7 +35,7 @@ def names_conflicts(s: Settings) -> Iterator[str]:
 
 
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
-    """What several gateways need, or cannot have; the place of each in the network."""
+    """Settings that several gateways need or cannot have; the place of each in the network."""
     clients = {client.name for client in s.clients}
     if s.shared_name and s.shared_name in ours | clients:
         yield (
@@ -44,7 +44,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         )
     prefix = ipaddress.IPv4Network(s.network.cidr).prefixlen
     for key, gateway in s.placed_gateways.items():
-        if not gateway.own_zone or prefix > 24:  # which is told of the network itself
+        if not gateway.own_zone or prefix > 24:  # network.cidr has its own error (hosts.py)
             continue
         enough = 24 - subnet_number(gateway.own_zone).bit_length()
         if prefix > enough:

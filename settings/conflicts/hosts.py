@@ -12,7 +12,7 @@ NO_VPC = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
 
 
 def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
-    """Two hosts of one name, a type that does not fit the image, networks that are none."""
+    """Two hosts of one name, a type that does not fit the image, networks that cannot be used."""
     taken = set(ours)
     for key, hosts in s.kinds.items():
         yield from twice(key, [host.name for host in hosts])
@@ -60,7 +60,7 @@ def _private_conflicts(s: Settings) -> Iterator[str]:
 
 
 def _image(s: Settings) -> Iterator[str]:
-    """An image for another architecture than a host's type, or one that is not named."""
+    """An image of another architecture than a host's type, or one given by id instead of name."""
     if s.image and s.image.startswith("ami-"):
         yield (
             f"mail-relay:image: {s.image!r}: give the name of Debian's image, such as "

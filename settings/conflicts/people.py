@@ -1,4 +1,4 @@
-"""Who sends and who receives: clients, logins, forwards, mailboxes."""
+"""Senders and recipients: clients, logins, forwards, mailboxes."""
 
 from collections.abc import Iterator
 

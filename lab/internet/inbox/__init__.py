@@ -51,7 +51,7 @@ def machine(lab: Lab, image: Path) -> Machine:
 
 
 def write_files(root: Path, authority: Authority) -> None:
-    """The provider's configuration, each file at its path."""
+    """Write the provider's configuration, each file at its path."""
     lay(root, FILES, {"host": HOST, "domain": DOMAIN, "resolver": RESOLVER})
     certify(root, authority, HOST)
     run("chroot", str(root), "sh", "-e", "/usr/local/lib/inbox/setup")
@@ -65,7 +65,7 @@ class Inbox:
 
     @property
     def directory(self) -> Path:
-        """Where the judged messages are, one JSON file each."""
+        """The directory of the judged messages, one JSON file each."""
         return self.lab.directory / "machines/inbox/root" / MESSAGES
 
     def messages(self) -> list[Message]:
@@ -83,7 +83,7 @@ class Inbox:
         count: int = 1,
         seconds: float = 120,
     ) -> list[Message]:
-        """The first `count` messages that match; TimeoutError tells the last others."""
+        """The first `count` messages that match; TimeoutError lists the last others."""
 
         def found() -> list[Message]:
             return [message for message in self.messages() if wanted(message)]
@@ -101,7 +101,7 @@ class Inbox:
         return access.run(self.lab, "inbox", *command).stdout
 
     def write(self, gateway: str, sender: str, recipient: str, content: bytes) -> None:
-        """Send a message of one of its users to the gateway at this address."""
+        """Send a message of one of the provider's users to the gateway at this address."""
         program = ["python3", "-c", HAND_IN, gateway, HOST, sender, recipient]
         access.run(self.lab, "inbox", *program, stdin=content.decode("ascii"))
 

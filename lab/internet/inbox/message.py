@@ -61,7 +61,7 @@ class Message(BaseModel):
 
     @property
     def _received(self) -> list[str]:
-        """The Received headers of SMTP hops, the first first."""
+        """The Received headers of SMTP hops, in the order of the hops."""
         received = [str(value) for value in reversed(self.parsed.get_all("Received", []))]
         return [value for value in received if re.search(r"\bwith E?SMTP", value)]
 
@@ -73,7 +73,7 @@ class Message(BaseModel):
 
     @property
     def receivers(self) -> list[str]:
-        """Who received at each hop."""
+        """The receiving host of each hop."""
         return [_word("by", value) for value in self._received]
 
 

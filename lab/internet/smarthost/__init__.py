@@ -95,12 +95,12 @@ class Smarthost:
         return access.run(self.lab, NAME, "postfix", "status", check=False).returncode == 0
 
     def serve(self, on: bool) -> None:
-        """Start or stop its Postfix."""
+        """Start or stop the provider's Postfix."""
         self.run("systemctl", "start" if on else "stop", "postfix.service")
 
     @contextmanager
     def impostor(self) -> Iterator[None]:
-        """Within it, a server with an untrusted certificate answers in its place."""
+        """Have a server with an untrusted certificate answer in the provider's place."""
         folder = "/etc/postfix"
         self.run("cp", "-a", f"{folder}/key.pem", f"{folder}/chain.pem", "/root")
         subject = ("-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}")
@@ -119,7 +119,7 @@ class Smarthost:
         return access.run(self.lab, NAME, *command, stdin=text).stdout
 
     def log(self) -> str:
-        """Its mail log."""
+        """The provider's mail log."""
         return (self.lab.directory / "machines" / NAME / "root/var/log/mail.log").read_text()
 
 

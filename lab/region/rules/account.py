@@ -47,7 +47,7 @@ def _create_vpc(memory: Memory, _: Parameters) -> None:
 
 
 def _run_instances(memory: Memory, parameters: Parameters) -> None:
-    """The text is AWS's: https://github.com/StreisandEffect/streisand/issues/1715."""
+    """The error's text is AWS's: https://github.com/StreisandEffect/streisand/issues/1715."""
     running = [i for i in backends.instances() if i._state.name in ("pending", "running")]
     kinds = [instance.instance_type for instance in running] + [parameters.get("InstanceType", "")]
     used = sum(
@@ -93,7 +93,7 @@ def answer(memory: Memory, service: str, request: Request, body: bytes) -> str |
 
 
 def _quota(memory: Memory, given: Mapping[str, str]) -> str:
-    """GetServiceQuota and GetAWSDefaultServiceQuota, of the quotas that the lab holds."""
+    """GetServiceQuota and GetAWSDefaultServiceQuota, for the quotas that the lab enforces."""
     service, code = given.get("ServiceCode", ""), given.get("QuotaCode", "")
     if (service, code) not in NAMES:
         raise ApiError(

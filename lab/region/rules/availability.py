@@ -1,5 +1,5 @@
-"""Availability zones of the account: their names, their state, the types they offer, and what
-must be in one zone to go together.
+"""Availability zones of the account: their names, their state, the types they offer, and checks
+that resources which are attached to each other are in one zone.
 
 moto has the ordinary zones of a region and AWS's list of their offerings; tests set differences
 for their account.
@@ -123,7 +123,7 @@ def require(memory: Memory, kind: str, zone: str) -> None:
 
 
 def place(memory: Memory, interface: Any, parameters: Parameters) -> None:
-    """RunInstances: an instance is in the zone of its interface, of which moto knows nothing."""
+    """RunInstances: an instance is in the zone of its interface, which moto ignores."""
     subnet = interface.subnet
     zone = parameters.setdefault("Placement.AvailabilityZone", subnet.availability_zone)
     if zone != subnet.availability_zone:

@@ -57,7 +57,7 @@ def _identities(parameters: Parameters) -> list[str]:
 
 
 def count_boot(memory: Memory, parameters: Parameters) -> None:
-    """StartInstances, RebootInstances."""
+    """Count the boots of StartInstances and RebootInstances."""
     for identity in _identities(parameters):
         memory.boots[identity] = memory.boots.get(identity, 1) + 1
 
@@ -69,14 +69,14 @@ def after_terminate(_: Memory, parameters: Parameters) -> None:
             continue
         for index, interface in list(instance.nics.items()):
             instance.detach_eni(interface)
-            instance.nics[index] = interface  # moto describes terminated ones by it
+            instance.nics[index] = interface  # moto describes terminated instances by it
         for volume in backends.ec2().volumes.values():
             if volume.attachment is not None and volume.attachment.instance is instance:
                 volume.attachment = None
 
 
 def allocate_address(_: Memory, parameters: Parameters) -> None:
-    """Addresses of the lab's range."""
+    """Choose an address of the lab's range."""
     used = {a.public_ip for a in backends.ec2().addresses}
     parameters["Address"] = next(str(a) for a in ELASTIC.hosts() if str(a) not in used)
 
@@ -134,7 +134,7 @@ def modify_address_attribute(memory: Memory, parameters: Parameters) -> str:
 
 
 def reset_address_attribute(memory: Memory, parameters: Parameters) -> str:
-    """Back to Amazon's own name."""
+    """Reset the reverse name to Amazon's own."""
     address = _address(parameters)
     memory.pointers.pop(address.allocation_id, None)
     return _attribute(memory, "ResetAddressAttributeResponse", [address], single=True)

@@ -21,7 +21,7 @@ PUBLIC = [ipaddress.ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "
 
 
 def before(memory: Memory, method: str, path: str, body: bytes) -> bytes:
-    """Hold a request to the rules; the body for moto."""
+    """Check a request by the rules; return the body for moto."""
     identity = _identity(path)
     if method == "DELETE" and identity:
         memory.health.forget(identity)
@@ -41,7 +41,7 @@ def before(memory: Memory, method: str, path: str, body: bytes) -> bytes:
 
 
 def status(memory: Memory, path: str) -> str | None:
-    """GetHealthCheckStatus: what each checker said last. None if it is another request."""
+    """GetHealthCheckStatus: each checker's last report. None if it is another request."""
     identity = _identity(path)
     if identity is None or not path.rstrip("/").endswith("/status"):
         return None

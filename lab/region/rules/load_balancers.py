@@ -46,7 +46,7 @@ def _create(_: Memory, parameters: Parameters) -> None:
 
 
 def _subnets(identities: list[str]) -> list[Any]:
-    """The subnets, each of another zone, all of a VPC with an internet gateway."""
+    """The subnets, each in a different zone, all in a VPC with an internet gateway."""
     subnets = [backends.ec2().get_subnet(identity) for identity in identities]
     if len({subnet.availability_zone for subnet in subnets}) < len(subnets):
         raise ApiError(
@@ -61,7 +61,7 @@ def _subnets(identities: list[str]) -> list[Any]:
 
 
 def _created(memory: Memory, parameters: Parameters) -> None:
-    """Its own name and zone, as AWS's are, and its nodes."""
+    """Give a new load balancer its DNS name and zone, as on AWS, and its nodes."""
     for balancer in backends.elbv2().load_balancers.values():
         if balancer.name == parameters["Name"]:
             unique = balancer.arn.rpartition("/")[2]
@@ -73,7 +73,7 @@ def _created(memory: Memory, parameters: Parameters) -> None:
 
 
 def _make_nodes(memory: Memory, balancer: Any) -> None:
-    """A network interface with a public address of Amazon's in each subnet that has none yet."""
+    """Make a node, an interface with one of Amazon's public addresses, in each subnet without."""
     for subnet in balancer.subnets:
         if subnet.id in balancer.nodes:
             continue
@@ -91,7 +91,7 @@ def _make_nodes(memory: Memory, balancer: Any) -> None:
 
 
 def _set_subnets(memory: Memory, parameters: Parameters) -> None:
-    """Subnets of a Network Load Balancer are added; moto asks for two zones at least."""
+    """Add subnets to a Network Load Balancer; moto's own call requires two zones at least."""
     balancer = _balancer(parameters)
     subnets = _subnets(_members(parameters, "Subnets"))
     if missing := {*balancer.nodes} - {subnet.id for subnet in subnets}:
@@ -117,7 +117,7 @@ def _set_groups(_: Memory, parameters: Parameters) -> None:
 
 
 def _delete(_: Memory, parameters: Parameters) -> None:
-    """Its interfaces go with it; listeners too."""
+    """Delete a load balancer's interfaces; moto deletes its listeners with it."""
     balancer = backends.elbv2().load_balancers.get(parameters["LoadBalancerArn"])
     if balancer is not None:
         for node in balancer.nodes.values():
@@ -194,7 +194,7 @@ def _deregister(memory: Memory, parameters: Parameters) -> None:
 
 
 def _report(memory: Memory, parameters: Parameters) -> None:
-    """DescribeTargetHealth: tell moto's target group."""
+    """DescribeTargetHealth: store each target's health in moto's target group."""
     group = _group(parameters)
     balancers = using(group)
     leaving = [i for arn, i in memory.balancers.draining if arn == group.arn]
@@ -219,7 +219,7 @@ def _deregistered(group: Any, targets: list[dict[str, Any]]) -> None:
 
 # "If the specified target does not exist, the action returns successfully" (API reference)
 setattr(FakeTargetGroup, "deregister", _deregistered)  # noqa: B010
-# moto's own says that everything registered is healthy
+# moto's own reports every registered target as healthy
 setattr(FakeTargetGroup, "health_for", _health_for)  # noqa: B010
 
 Rule = Callable[[Memory, Parameters], None]

@@ -1,7 +1,7 @@
-"""Route53's rules for record sets. A batch is checked whole, then made whole: it is atomic.
+"""Route53's rules for record sets. A batch is checked and then applied as a whole: it is atomic.
 
 The changes are made here and not by moto, whose own journal refuses a record that was deleted
-before it is made again.
+before and is created again.
 """
 
 import ipaddress
@@ -111,7 +111,7 @@ def change(zone_id: str, batch: list[Change]) -> str:
 
 
 def _apply(apex: str, sets: Sets, action: str, given: dict[str, Any]) -> list[str]:
-    """Make one change in `sets`, or say why not."""
+    """Make one change in `sets`, or return the problems with it."""
     name, kind, identifier = given["Name"], given["Type"], given.get("SetIdentifier")
     key = (name, kind, identifier)
     which = f", set-identifier='{identifier}'" if identifier else ""
@@ -132,7 +132,7 @@ def _apply(apex: str, sets: Sets, action: str, given: dict[str, Any]) -> list[st
 
 
 def _alias(given: dict[str, Any]) -> list[str]:
-    """Why an alias record is refused: its load balancer is not there. Other targets are taken."""
+    """The problem of an alias whose load balancer does not exist. Other targets are accepted."""
     target = given.get("AliasTarget")
     if not target or not target["DNSName"].rstrip(".").lower().endswith(".amazonaws.com"):
         return []
@@ -165,7 +165,7 @@ def _group(sets: Sets, given: dict[str, Any]) -> list[Any]:
 def _beside(sets: Sets, given: dict[str, Any]) -> list[str]:
     """Record sets of a name and type have one routing policy, and multivalue answers their rules.
 
-    The texts are AWS's own, as they are in reports; of the second value the text is not known.
+    The texts are AWS's own, from reports; only the one about a second value is not known.
     """
     multivalue, kind = bool(given["MultiValueAnswer"]), given["Type"]
     where = f"RRSet with DNS name {given['Name']}, type {kind}"
