@@ -85,7 +85,7 @@ def connect(lab: Lab, link: Link, *, tap: bool = False) -> None:
     prefix = link.cidr.partition("/")[2]
     address = f"{link.router}/{prefix}"
     run("ip", "-n", ns, "address", "add", address, "dev", link.interface, "noprefixroute")
-    # loose reverse path filter: answers may leave by another link than the kernel's best route
+    # no reverse path filter: answers may leave by another link than the kernel's best route
     settings = f"net.ipv4.conf.{link.interface}"
     run(*lab.inside("sysctl", "-qw", f"{settings}.proxy_arp=1", f"{settings}.rp_filter=0"))
     # a NAT instance forwards packets that come from the router's own addresses
