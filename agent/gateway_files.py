@@ -1,5 +1,6 @@
 """The gateway's tables as files, from a checked bundle: text in, text out."""
 
+import contextlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping
@@ -101,6 +102,16 @@ def key_table(signing: Mapping[str, str]) -> str:
         f"{domain} {domain}:{selector}:{TABLES}/keys/{domain}/{selector}.pem\n"
         for domain, selector in sorted(signing.items())
     )
+
+
+def read_key_table(text: str) -> dict[str, str]:
+    """The selector of each domain in a KeyTable; torn lines are left out."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        with contextlib.suppress(IndexError, ValueError):
+            domain, selector, _ = line.split()[1].split(":")
+            found[domain] = selector
+    return found
 
 
 def signing_table(bundle: Bundle, signing: Mapping[str, str]) -> str:

@@ -15,6 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent import state_file
+
+DIRECTORY_MODE = 0o755  # whoever may read which file is decided by the file
+
 
 @dataclass(frozen=True)
 class File:
@@ -78,7 +82,20 @@ def differing(base: Path, files: dict[str, File]) -> set[str]:
     live = current(base)
     there = {p.relative_to(live).as_posix() for p in live.rglob("*") if not p.is_dir()}
     wrong = {name for name, file in files.items() if not file.is_at(live / name)}
-    return wrong | (there - set(files))
+    closed = [name for name in files if not _lets_in(live, name)]
+    return wrong | set(closed) | (there - set(files))
+
+
+def _lets_in(live: Path, name: str) -> bool:
+    """Whether the directories above a file have the mode and owner that `install` gives them."""
+    for directory in (live, *(live / parent for parent in Path(name).parents)):
+        try:
+            held = directory.stat()
+        except OSError:
+            return False
+        if (held.st_mode & 0o7777, held.st_uid) != (DIRECTORY_MODE, os.geteuid()):
+            return False
+    return True
 
 
 def install(base: Path, files: dict[str, File]) -> None:
@@ -100,7 +117,7 @@ def install(base: Path, files: dict[str, File]) -> None:
         shutil.chown(target, file.owner, file.group)
         target.chmod(file.mode)
     for directory in (new, *(p for p in new.rglob("*") if p.is_dir())):
-        directory.chmod(0o755)  # whatever the umask is: each file has its own mode
+        directory.chmod(DIRECTORY_MODE)  # whatever the umask is: each file has its own mode
         _sync(directory)
     _sync(versions)
     link = base / "current.new"
@@ -118,11 +135,13 @@ def install(base: Path, files: dict[str, File]) -> None:
 def untold(base: Path, everybody: Iterable[str]) -> set[str]:
     """The readers that have not reloaded since the last change; all if the list is damaged."""
     file = base / "untold.json"
-    try:
-        return {str(name) for name in json.loads(file.read_text())} if file.exists() else set()
-    except (OSError, ValueError, TypeError):
+    if not file.exists():
+        return set()
+    found = state_file.read(file, lambda names: {str(name) for name in names}, None)
+    if found is None:
         remove(file)
         return set(everybody)
+    return found
 
 
 def to_tell(base: Path, names: set[str]) -> None:

@@ -15,9 +15,11 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from agent import state_file
 from agent.install import write
 from agent.limits import DAY, HOUR, KINDS, RUN
 
@@ -66,34 +68,49 @@ def read(file: Path, now: float, seconds: int) -> dict[str, list[object]]:
 
     {} if the file cannot be read.
     """
-    try:
-        found = json.loads(file.read_text()).items()
-        return {login: told for login, told in found if 0 <= now - float(told[-1]) < seconds}
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):
-        return {}
+
+    def form(found: Any) -> dict[str, list[object]]:
+        return {str(n): list(t) for n, t in found.items() if 0 <= now - float(t[-1]) < seconds}
+
+    return state_file.read(file, form, {})
 
 
-def main() -> None:
-    """Report new refusals, and remember the reports."""
+def main() -> int:
+    """Report new refusals, and remember the reports; exit code 1 if something could not be done."""
     now = time.time()
     # each login's limit and the time of its last refusal, in this hour
     limited, told = read(LIMITED, now, HOUR), read(TOLD, now, DAY)
+    problems = list[str]()
     for kind in KINDS:
         file = Path(RUN) / kind / "counts.sqlite3"
-        with as_counter():
-            found = refusals(file, now) if file.exists() else []
+        try:
+            with as_counter():
+                found = refusals(file, now) if file.exists() else []
+        except (OSError, sqlite3.Error) as error:
+            problems.append(f"{file} cannot be read: {error}")
+            continue
         for login, seconds, count in found:
             what = words(kind, seconds)
             print(f"<4>{login}: {count} times refused, by its limit of {what}", flush=True)
             limited[login] = [what, now]
-            if login not in told:
-                text = LETTER.format(login=login, what=what, host=socket.getfqdn())
-                subprocess.run(["sendmail", "-i", "root"], input=text, text=True, check=True)
-                told[login] = [now]
-    write(TOLD, json.dumps(told))
+    # before the letters: the refusals are no longer in the database
     LIMITED.parent.mkdir(mode=0o755, exist_ok=True)
     write(LIMITED, json.dumps(limited))
+    for login, (what, *_) in limited.items():
+        if login in told:
+            continue
+        text = LETTER.format(login=login, what=what, host=socket.getfqdn())
+        try:
+            subprocess.run(["sendmail", "-i", "root"], input=text, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            problems.append(f"no letter about {login}: {error}")
+            continue
+        told[login] = [now]
+        write(TOLD, json.dumps(told))
+    for problem in problems:
+        print(f"<3>{problem}", flush=True)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

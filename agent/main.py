@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent import bundle as bundles
 from agent import gateway_files, limits, report, source
-from agent.install import File, current, write
+from agent.install import DIRECTORY_MODE, File, current, write
 from agent.readers import owe, put
+from agent.state_file import DAMAGED
 
 # The path that postsrsd's AppArmor profile allows; the package writes a random secret there.
 SRS_SECRET = Path("/etc/postsrsd.secret")
@@ -48,6 +49,8 @@ def gateway(bundle: dict[str, Any], base: Path) -> list[str]:
     published.check_keys(domains)
     seen_file = base / "seen.json"
     before = published.read_seen(seen_file)
+    if not before:  # lost, or nothing signs yet
+        before = published.read_signing(current(base) / "KeyTable", domains, time.time())
     files = gateway_set(bundle, published.known(domains, before))
     # unusable tables have been refused by now, before any file is installed
     srs_secret(bundle["srsSecret"], base)
@@ -135,7 +138,9 @@ def client(bundle: dict[str, Any], base: Path) -> list[str]:
 
 def look(role: str, url: str, base: Path) -> tuple[list[str], source.Answer]:
     """Fetch tables and install them; returns the problems, and the bucket's answer."""
-    base.mkdir(mode=0o755, parents=True, exist_ok=True)
+    base.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    if base.stat().st_mode & 0o7777 != DIRECTORY_MODE:
+        base.chmod(DIRECTORY_MODE)
     kept, problems = source.read_kept(base), list[str]()
     answer = source.fetch(url, kept)
     # if the bucket's tables are unusable, damaged files are still restored from the last good ones
@@ -172,7 +177,7 @@ def _difference(bundle: dict[str, Any], kept: bytes | None) -> str:
             "gone": sorted(before.keys() - after.keys()),
             "changed": sorted(n for n in after.keys() & before.keys() if after[n] != before[n]),
         }
-    except (ValueError, AttributeError, TypeError):
+    except DAMAGED:
         return ""
     told = [f"{way} {', '.join(logins)}" for way, logins in ways.items() if logins]
     return f"; logins: {'; '.join(told)}" if told else ""

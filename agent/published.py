@@ -7,7 +7,6 @@ without an answer by then keeps its last state.
 
 import base64
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -26,7 +25,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from agent import state_file
 from agent.bundle import BadBundle
+from agent.gateway_files import read_key_table
 
 # For one answer, and for all of them: a look has to end before the next one is due.
 SECONDS, ALL_SECONDS = 3.0, 15.0
@@ -50,6 +51,10 @@ class Seen:
 
 # Whether a zone's servers show our key; None if that is unknown.
 Shown = bool | None
+
+# Raised by a question to a name server; EOFError if a TCP connection ends without an answer
+# (dnspython, query.py).
+NO_ANSWER = (dns.exception.DNSException, OSError, EOFError)
 
 
 def public_key(private_pem: str) -> str:
@@ -97,17 +102,9 @@ def texts_at_all_servers(name: str, domain: str, until: float) -> Iterator[list[
 
     After the time `until`, of time.monotonic(), no server is asked.
     """
-    resolver = dns.resolver.Resolver()
-
-    def resolve(ask: Callable[..., Any], *what: str, **options: Any) -> Any:
-        resolver.lifetime = max(min(4 * SECONDS, until - time.monotonic()), 0.01)
-        return ask(*what, **options)
-
     try:
-        zone = resolve(dns.resolver.zone_for_name, domain, resolver=resolver)
-        servers = sorted(str(ns.target) for ns in resolve(resolver.resolve, zone, "NS"))
-        found = [str(a) for server in servers for a in resolve(resolver.resolve, server, "A")]
-    except dns.exception.DNSException:
+        found = _servers(domain, until)
+    except NO_ANSWER:
         yield None
         return
     query = dns.message.make_query(name, dns.rdatatype.TXT)
@@ -118,8 +115,21 @@ def texts_at_all_servers(name: str, domain: str, until: float) -> Iterator[list[
             if left <= 0:
                 raise TimeoutError
             yield texts(dns.query.udp_with_fallback(query, address, timeout=left)[0])
-        except (dns.exception.DNSException, OSError):
+        except NO_ANSWER:
             yield None
+
+
+def _servers(domain: str, until: float) -> list[str]:
+    """The addresses of the zone's name servers; raises NO_ANSWER."""
+    resolver = dns.resolver.Resolver()
+
+    def resolve(ask: Callable[..., Any], *what: str, **options: Any) -> Any:
+        resolver.lifetime = max(min(4 * SECONDS, until - time.monotonic()), 0.01)
+        return ask(*what, **options)
+
+    zone = resolve(dns.resolver.zone_for_name, domain, resolver=resolver)
+    servers = sorted(str(ns.target) for ns in resolve(resolver.resolve, zone, "NS"))
+    return [str(a) for server in servers for a in resolve(resolver.resolve, server, "A")]
 
 
 def texts(answer: dns.message.Message) -> list[str] | None:
@@ -137,14 +147,31 @@ def texts(answer: dns.message.Message) -> list[str] | None:
 
 def read_seen(file: Path) -> dict[str, Seen]:
     """The keys last seen, by domain; {} if the file cannot be read."""
-    try:
-        found = json.loads(file.read_text())
+
+    def form(found: Any) -> dict[str, Seen]:
         return {
             domain: Seen(str(s["key"]), float(s["at"]), float(s.get("since", s["at"])))
             for domain, s in found.items()
         }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+
+    return state_file.read(file, form, {})
+
+
+def read_signing(key_table: Path, domains: Mapping[str, Any], now: float) -> dict[str, Seen]:
+    """The keys that sign by OpenDKIM's KeyTable, as if they were seen long ago, by domain.
+
+    For a host whose record of what was seen is lost: a key that signs was visible.
+    """
+    try:
+        signing = read_key_table(key_table.read_text(errors="replace"))
+    except OSError:
         return {}
+    return {
+        domain: Seen(_digest(selector), 0.0, now)
+        for domain, entry in domains.items()
+        for selector in entry["selectors"]
+        if signing.get(domain) == selector["name"]
+    }
 
 
 def known(domains: Mapping[str, Any], seen: Mapping[str, Seen]) -> dict[str, str]:
@@ -183,6 +210,9 @@ def in_use(
     pool.shutdown(wait=False, cancel_futures=True)
     for domain, look in looks.items():
         late = look.cancelled() or not look.done()
+        if not late and (error := look.exception()):  # the other domains do not wait for this one
+            print(f"<4>{domain}: its key was not looked for: {error!r}", flush=True)
+            late = True
         if last := seen.get(domain) if late else look.result():
             found[domain] = last
     return known(domains, found), found

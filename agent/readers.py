@@ -6,6 +6,7 @@ has reloaded. If a run is killed in between, the next run does the rest.
 
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from agent import limits
@@ -35,7 +36,11 @@ IMAP = "imap "
 LOGIN = re.compile(r"[!-~]+@[!-~]+")
 # Exit statuses of doveadm-kick(1) if nobody was logged in (EX_TEMPFAIL: Dovecot does not run).
 NOBODY = (67, 68, 75)
-SECONDS = 30
+# A look tells twice, and its unit ends it after 120 seconds.
+SECONDS = 10
+# Dovecot looks at a password file once in a second of the clock (db-passwd-file.c,
+# passwd_file_sync): until then it may let the old password in, and such a session has to end too.
+SAME_SECOND = 1.1
 
 
 def put(role: str, base: Path, files: dict[str, File]) -> list[str]:
@@ -47,9 +52,7 @@ def put(role: str, base: Path, files: dict[str, File]) -> list[str]:
         owed |= {IMAP + login for login in _cut_off(base, files) if LOGIN.fullmatch(login)}
         to_tell(base, owed)
         install(base, files)
-    left = {name for name in _in_order(role, owed) if not _tell(name)}
-    if owed:
-        to_tell(base, left)
+    left = _tell_all(role, base, owed)
     return [f"{name} could not be told of new tables" for name in sorted(left)]
 
 
@@ -87,8 +90,34 @@ def _cut_off(base: Path, files: dict[str, File]) -> list[str]:
     ]
 
 
+def _tell_all(role: str, base: Path, names: set[str]) -> set[str]:
+    """Tell each of these; return those that could not be told.
+
+    A program that hangs is not run again for the others: the next look does that.
+    """
+    left, hanging = set(names), set[bool]()
+    if any(name.startswith(IMAP) for name in names):
+        time.sleep(SAME_SECOND)
+    for name in _in_order(role, names):
+        ends_sessions = name.startswith(IMAP)
+        if ends_sessions in hanging:
+            continue
+        try:
+            if not _tell(name):
+                continue
+        except subprocess.TimeoutExpired:
+            hanging.add(ends_sessions)
+            continue
+        left.discard(name)
+        to_tell(base, left)
+    return left
+
+
 def _tell(name: str) -> bool:
-    """Whether systemd accepted the reload; if the unit then fails, its journal has the reason."""
+    """Whether systemd accepted the reload; if the unit then fails, its journal has the reason.
+
+    Raises TimeoutExpired.
+    """
     if name.startswith(IMAP):
         return _runs("doveadm", "kick", "--", name.removeprefix(IMAP), well=NOBODY)
     # a unit that failed with the old files may start with the new ones, without its restart delay
@@ -101,5 +130,5 @@ def _runs(*command: str, well: tuple[int, ...] = ()) -> bool:
     """Whether a command's exit status was 0 or one of `well`."""
     try:
         return subprocess.run(command, check=False, timeout=SECONDS).returncode in (0, *well)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+    except (OSError, ValueError):
         return False

@@ -3,7 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from agent import state_file
 from agent.install import write
 
 FILE = Path("/run/mail-relay/tables.json")
@@ -26,12 +28,12 @@ class Report:
 
 def read() -> Report:
     """The report on the last look; an empty one if it cannot be read."""
-    try:
-        found = json.loads(FILE.read_text())
+
+    def form(found: Any) -> Report:
         times = (found[name] for name in ("unanswered_since", "clock_off"))
         return Report(str(found["problem"]), *(None if t is None else float(t) for t in times))
-    except (OSError, ValueError, TypeError, KeyError):
-        return Report()
+
+    return state_file.read(FILE, form, Report())
 
 
 def leave(report: Report) -> None:

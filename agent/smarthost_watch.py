@@ -13,6 +13,11 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from agent import state_file
+from agent.install import write
+
 PASSWORDS = Path("/srv/mail/tables/current/smarthost_passwords")
 STATE = Path("/srv/mail/smarthost.json")
 PATIENCE = 60  # seconds: a smarthost may restart
@@ -49,21 +54,21 @@ def write_to_operator(found: list[tuple[float, str]]) -> None:
 
 def main() -> int:
     """Check the queue, write to the operator once, and remember that it was done."""
-    state = json.loads(STATE.read_text()) if STATE.exists() else {"told": False, "passwords": ""}
+    told, known = state_file.read(
+        STATE, lambda state: (bool(state["told"]), str(state["passwords"])), (False, "")
+    )
     passwords = hashlib.sha256(PASSWORDS.read_bytes()).hexdigest() if PASSWORDS.exists() else ""
-    if passwords != state["passwords"]:
+    if passwords != known:
         subprocess.run(["postqueue", "-f"], check=True)
     listing = subprocess.run(["postqueue", "-j"], stdout=subprocess.PIPE, text=True, check=True)
     found = waiting(listing.stdout, time.time())
-    if found and not state["told"]:
+    if found and not told:
         write_to_operator(found)
     if found:
         print(f"<3>{len(found)} wait for the smarthost: {found[-1][1]}", flush=True)
-    elif state["told"]:
+    elif told:
         print("<5>the smarthost takes mail again", flush=True)
-    new = STATE.with_suffix(".new")
-    new.write_text(json.dumps({"told": bool(found), "passwords": passwords}))
-    new.replace(STATE)  # whole, even after a power cut
+    write(STATE, json.dumps({"told": bool(found), "passwords": passwords}))
     return 1 if found else 0
 
 

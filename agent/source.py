@@ -15,8 +15,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 
+from agent import state_file
 from agent.bounded import within
 from agent.install import write
 
@@ -50,7 +51,10 @@ def fetch(url: str, kept: bytes | None) -> Answer:
 
     def ask() -> tuple[Any, bytes]:
         answer = boto3.client("s3", config=settings).get_object(Bucket=bucket, Key=key, **condition)
-        return answer, answer["Body"].read(LIMIT)
+        content, length = answer["Body"].read(LIMIT), answer["ContentLength"]
+        if len(content) < min(length, LIMIT):  # botocore compares them at the end of all alone
+            raise IncompleteReadError(actual_bytes=len(content), expected_bytes=length)
+        return answer, content
 
     try:
         answer, content = within(FETCH_SECONDS, ask)
@@ -96,7 +100,6 @@ def keep(base: Path, content: bytes) -> str:
 
 def _taken(file: Path) -> dict[str, str]:
     """The time at which each content was taken, by ETag, the last one last."""
-    try:
-        return {str(etag): str(at) for etag, at in json.loads(file.read_text()).items()}
-    except (OSError, ValueError, AttributeError):
-        return {}
+    return state_file.read(
+        file, lambda found: {str(etag): str(at) for etag, at in found.items()}, {}
+    )

@@ -26,15 +26,18 @@ from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import answers, looked_at, report
+from agent import answers, looked_at, report, state_file
 from agent.bounded import within
+from agent.gateway_files import read_key_table
 from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
+from agent.install import write
+from agent.limits import HOUR
 
 TABLES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
 PORTS = (25, 587, 465)
 RUN = Path("/run/mail-relay")
 EGRESS = RUN / "egress.json"
-LIMITED, LIMITED_SECONDS = RUN / "limited.json", 3600
+LIMITED = RUN / "limited.json"
 DONE = Path("/var/lib/mail-relay/set-up")
 SETUP, POSTFIX = "mail-relay-setup.service", "postfix.service"
 LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
@@ -95,9 +98,9 @@ def stopped(units: tuple[str, ...]) -> tuple[str, ...]:
     listed = run("systemctl", "list-units", "--failed", "--plain", "--no-legend")
     found = {line.split()[0] for line in listed.splitlines()}
     kept = RUN / "restarts.json"
-    before: dict[str, int] = {}
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
-        before = {unit: int(count) for unit, count in json.loads(kept.read_text()).items()}
+    before = state_file.read(
+        kept, lambda found: {str(unit): int(count) for unit, count in found.items()}, {}
+    )
     restarts: dict[str, int] = {}
     for unit in units:
         state = properties(unit, "UnitFileState", "ActiveState", "SubState", "NRestarts")
@@ -111,7 +114,7 @@ def stopped(units: tuple[str, ...]) -> tuple[str, ...]:
         ends = restarts[unit] > before.get(unit, 0)
         if waits or ends or state.get("ActiveState") in ("inactive", "failed"):
             found.add(unit)
-    kept.write_text(json.dumps(restarts))
+    write(kept, json.dumps(restarts))
     return tuple(sorted(found - {SETUP}))
 
 
@@ -120,14 +123,13 @@ def tables(base: Path) -> Tables:
     last = _ended_look()
     ended = int(last.get("ExecMainExitTimestampMonotonic") or 0) / 1e6
     seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - ended if ended else None
-    found, etag, taken = report.read(), "", {}
+    found, etag = report.read(), ""
     since = found.unanswered_since
     unanswered = 0.0 if since is None else max(time.monotonic() - since, 0.0)
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError):
         etag = hashlib.md5((base / "bundle.json").read_bytes(), usedforsecurity=False).hexdigest()
-        taken = json.loads((base / "taken.json").read_text())
-    result = last.get("Result", "")
-    return Tables(etag, str(taken.get(etag, "")), result, seconds, found.problem, unanswered)
+    taken = state_file.read(base / "taken.json", lambda times: str(times.get(etag, "")), "")
+    return Tables(etag, taken, last.get("Result", ""), seconds, found.problem, unanswered)
 
 
 def _ended_look() -> dict[str, str]:
@@ -143,25 +145,25 @@ def _ended_look() -> dict[str, str]:
 
 def signing(base: Path) -> dict[str, str]:
     """The selector that signs for each domain (OpenDKIM's KeyTable), "" while none is visible."""
-    found = {}
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        found = dict.fromkeys(json.loads((base / "bundle.json").read_text())["domains"], "")
-    for line in _text(base / "current" / "KeyTable").splitlines():
-        with contextlib.suppress(IndexError, ValueError):  # a torn file, which the agent repairs
-            domain, selector, _ = line.split()[1].split(":")
-            found[domain] = selector
-    return found
+    every = state_file.read(
+        base / "bundle.json", lambda bundle: dict.fromkeys(map(str, bundle["domains"]), ""), {}
+    )
+    return every | read_key_table(_text(base / "current" / "KeyTable"))
 
 
 def signing_since(base: Path) -> dict[str, str]:
     """The time since which each domain is signed with the selector in use."""
-    found: dict[str, str] = {}
-    damaged = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
-    with contextlib.suppress(*damaged):
-        for domain, seen in json.loads((base / "seen.json").read_text()).items():
-            moment = datetime.datetime.fromtimestamp(seen["since"], datetime.UTC)
-            found[domain] = moment.isoformat(timespec="seconds")
-    return found
+
+    def moment(seen: Any) -> str:
+        return datetime.datetime.fromtimestamp(seen["since"], datetime.UTC).isoformat(
+            timespec="seconds"
+        )
+
+    return state_file.read(
+        base / "seen.json",
+        lambda found: {str(domain): moment(seen) for domain, seen in found.items()},
+        {},
+    )
 
 
 def queue() -> Queue:
@@ -186,6 +188,8 @@ def queue() -> Queue:
         patience.cancel()
     if listing.returncode == -signal.SIGKILL:
         raise TimeoutError(f"the list of the queue has no end after {QUEUE_SECONDS} s")
+    if listing.returncode:
+        raise OSError(f"postqueue ended with {listing.returncode}")
     most = tuple(Reason(text, count) for text, count in reasons.most_common(REASONS))
     return Queue(messages, held, max(time.time() - oldest, 0.0), most)
 
@@ -211,20 +215,23 @@ def disks(paths: tuple[str, ...]) -> tuple[Disk, ...]:
 
 def limited() -> dict[str, str]:
     """The logins that limits_watch.py found refused in the last hour, and the limit of each."""
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
-        found = json.loads(LIMITED.read_text()).items()
-        now = time.time()
-        return {login: what for login, (what, at) in found if 0 <= now - at < LIMITED_SECONDS}
-    return {}
+    now = time.time()
+
+    def form(found: Any) -> dict[str, str]:
+        lately = {login: what for login, (what, at) in found.items() if 0 <= now - at < HOUR}
+        return {str(login): str(what) for login, what in lately.items()}
+
+    return state_file.read(LIMITED, form, {})
 
 
 def egress(way: str) -> Egress | None:
     """The last attempt to let mail leave; None if there was none by this way."""
-    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-        last = json.loads(EGRESS.read_text())
-        if last["way"] == way:
-            return Egress(last["exchange"], last["problem"], time.monotonic() - last["at"])
-    return None
+
+    def form(last: Any) -> Egress | None:
+        seconds = time.monotonic() - last["at"]
+        return Egress(last["exchange"], last["problem"], seconds) if last["way"] == way else None
+
+    return state_file.read(EGRESS, form, None)
 
 
 def try_egress(way: str, host: str) -> bool:
@@ -237,7 +244,8 @@ def try_egress(way: str, host: str) -> bool:
         return False
     exchange, problem = _try(ways)
     at = time.monotonic()
-    EGRESS.write_text(json.dumps({"way": way, "exchange": exchange, "problem": problem, "at": at}))
+    tried = {"way": way, "exchange": exchange, "problem": problem, "at": at}
+    write(EGRESS, json.dumps(tried))
     return True
 
 
@@ -247,7 +255,7 @@ def exchanges(domain: str, host: str) -> list[str]:
     import dns.resolver
 
     for name in (domain, PROVIDER):
-        with contextlib.suppress(dns.exception.DNSException):
+        with contextlib.suppress(dns.exception.DNSException, OSError, EOFError):
             answer = dns.resolver.resolve(name, "MX", lifetime=SECONDS)
             found = sorted((record.preference, str(record.exchange)[:-1]) for record in answer)
             if others := [exchange for _, exchange in found if exchange not in (host, "")]:
@@ -268,14 +276,21 @@ def _try(ways: list[str]) -> tuple[str, str]:
                 left = min(SECONDS / 2, deadline - time.monotonic())
                 if left <= 0:
                     return ", ".join(ways), problem
+                smtp = smtplib.SMTP_SSL if port.endswith("465") else smtplib.SMTP
+                greets = partial(_greets, smtp, str(address[0]), int(address[1]), left)
                 with contextlib.suppress(TimeoutError):
-                    smtp = smtplib.SMTP_SSL if port.endswith("465") else smtplib.SMTP
-                    with smtp(str(address[0]), int(address[1]), timeout=left):
-                        return way, ""
+                    within(left, greets)  # of which smtplib limits each octet alone
+                    return way, ""
                 problem = "TimeoutError: timed out"
         except (OSError, smtplib.SMTPException) as error:
             problem = f"{type(error).__name__}: {error}"[:LINE]
     return ", ".join(ways), problem
+
+
+def _greets(smtp: type[smtplib.SMTP], address: str, port: int, seconds: float) -> None:
+    """Return once a server has greeted; raises OSError or SMTPException."""
+    with smtp(address, port, timeout=seconds):
+        pass
 
 
 def missing(status: Status, role: str, units: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -351,9 +366,7 @@ def put(url: str, text: str) -> int:
     """Write the status object; return the exit status of AWS's CLI."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     file = RUN / "status.json"
-    beside = file.with_suffix(".new")
-    beside.write_text(text)
-    beside.replace(file)  # also read on the host, by people with a shell
+    write(file, text)  # also read on the host, by people with a shell
     command: list[Any] = ["aws", "s3api", "put-object", "--bucket", bucket, "--key", key]
     command += ["--content-type", "application/json", "--body", str(file)]
     result = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)

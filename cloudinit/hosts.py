@@ -34,6 +34,7 @@ FOLDERS = {
             "readers.py",
             "report.py",
             "source.py",
+            "state_file.py",
             "status.py",
             "tell.py",
             "watch.py",

@@ -74,7 +74,7 @@ def connected(context: Any, name: str, family: int, address: Any) -> int:
     """A session of Postfix begins."""
     del name, family, address
     try:
-        begun = TABLES.now()
+        begun = TABLES.begun()
     except (OSError, ValueError, KeyError, TypeError):
         begun = None
     context.setpriv(Connection(context.getsymval("{daemon_name}") or "", begun))
@@ -116,10 +116,11 @@ def ended(context: Any) -> int:
             recipients=tuple(connection.recipients),
             headers=headers,
         )
-        now = TABLES.now()
-        verdict = room.refusal(connection.daemon) or POLICIES[connection.daemon](
-            message, now, connection.begun or now
-        )
+        verdict = AWAY
+        if connection.begun is not None:
+            verdict = room.refusal(connection.daemon) or POLICIES[connection.daemon](
+                message, TABLES.now(), connection.begun
+            )
     except Exception:  # whatever the error is, no message passes unjudged
         say(f"{queue_id}: {connection.daemon!r}: {traceback.format_exc()}", 3)
         verdict = AWAY

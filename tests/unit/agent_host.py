@@ -86,10 +86,13 @@ class Host:
         folder.mkdir(parents=True, exist_ok=True)
         self.object: bytes | str | None = None
         self.clock_off = 0.0
+        self.cut_off: int | None = None
         self.memory: dict[str, dict[str, bytes]] = {}
         self.sessions = {"me@shop.example", "you@shop.example"}
         self.told: list[str] = []
         self.failing: set[str] = set()
+        self.hanging: set[str] = set()
+        self.dead_dns = False
         self.invisible: set[str] = set()
         self.calls, self.asked = 0, 0
         self.fault: Callable[[int, str, tuple[Any, ...]], None] = lambda *_: None
@@ -110,6 +113,7 @@ class Host:
         monkeypatch.setattr(install.grp, "getgrnam", lambda _: own)
         monkeypatch.setattr(source.boto3, "client", lambda *_, **__: self)
         monkeypatch.setattr(published, "shown", self._shown)
+        monkeypatch.setattr(readers, "SAME_SECOND", 0.0)
         plays = {
             (os, "open"): os.open,
             (os, "replace"): os.replace,
@@ -138,9 +142,9 @@ class Host:
 
         return call
 
-    def _shown(self, selector: str, domain: str, *_: object) -> bool:
+    def _shown(self, selector: str, domain: str, *_: object) -> bool | None:
         self.asked += 1
-        return f"{selector}.{domain}" not in self.invisible
+        return None if self.dead_dns else f"{selector}.{domain}" not in self.invisible
 
     def _command(self, command: Sequence[str], **_: object) -> subprocess.CompletedProcess[bytes]:
         if any("\0" in word for word in command):
@@ -148,6 +152,8 @@ class Host:
         if "reset-failed" in command:
             return subprocess.CompletedProcess(command, 0)
         self.told.append(command[-1])
+        if command[0] in self.hanging:
+            raise subprocess.TimeoutExpired(command, 10)
         failed = command[-1] in self.failing
         if command[0] == "doveadm" and not failed:
             self.sessions -= {command[-1]}
@@ -195,7 +201,12 @@ class Host:
             meta["HTTPStatusCode"] = 304
             error = {"Error": {"Code": "304"}, "ResponseMetadata": meta}
             raise ClientError(error, "GetObject")
-        return {"Body": io.BytesIO(self.object), "ETag": etag, "ResponseMetadata": meta}
+        return {
+            "Body": io.BytesIO(self.object[: self.cut_off]),
+            "ContentLength": len(self.object),
+            "ETag": etag,
+            "ResponseMetadata": meta,
+        }
 
     def put(self, bundle: dict[str, Any] | bytes) -> None:
         """Other tables in the bucket."""

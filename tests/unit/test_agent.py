@@ -11,7 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import dns.exception
 import dns.message
+import dns.query
+import dns.resolver
 import pytest
 
 from agent import gateway_files, mailbox_files, main, published
@@ -187,6 +190,48 @@ def test_a_name_server_that_errs_says_nothing_of_a_key(
     question = f";QUESTION\n{NAME}. IN TXT\n;ANSWER\n;AUTHORITY\n;ADDITIONAL"
     text = f"id 1\nopcode QUERY\nrcode {rcode}\nflags {flags}\n{question}\n"
     assert published.texts(dns.message.from_text(text)) == texts
+
+
+@pytest.mark.parametrize("error", [EOFError("EOF"), OSError("reset"), dns.exception.Timeout()])
+def test_a_name_server_that_ends_the_connection_says_nothing_of_a_key(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Over TCP, after a truncated answer."""
+
+    def ends(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(published, "_servers", lambda *_: ["192.0.2.1", "192.0.2.2"])
+    monkeypatch.setattr(dns.query, "udp_with_fallback", ends)
+    until = time.monotonic() + 5
+    assert [*published.texts_at_all_servers(NAME, "shop.example", until)] == [None, None]
+
+
+def test_a_host_without_a_resolver_says_nothing_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.resolver, "Resolver", missing)
+    assert [*published.texts_at_all_servers(NAME, "shop.example", time.monotonic() + 5)] == [None]
+
+
+def test_a_domain_that_cannot_be_looked_for_keeps_no_other_from_its_key(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    selectors = [{"name": "s1", "privateKey": KEY}]
+    domains = {name: {"selectors": selectors} for name in ("a.example", "b.example", "new.example")}
+    _, seen = published.in_use({"a.example": domains["a.example"]}, {}, 1000.0, lambda *_: True)
+
+    def ask(_: str, domain: str, *__: object) -> bool:
+        if domain != "b.example":
+            raise RuntimeError("whatever it is")
+        return True
+
+    signing, after = published.in_use(domains, seen, 2000.0, ask)
+    assert signing == {"a.example": "s1", "b.example": "s1"}
+    assert after["a.example"] == seen["a.example"]
+    said = capsys.readouterr().out
+    assert "<4>new.example: its key was not looked for: RuntimeError('whatever it is')" in said
 
 
 def test_a_key_that_has_been_seen_is_asked_for_rarely_and_a_newer_one_at_every_look() -> None:

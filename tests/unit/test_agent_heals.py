@@ -203,7 +203,18 @@ def open_to_all(path: Path) -> None:
     path.chmod(0o666)
 
 
-@pytest.mark.parametrize("damage", [empty, half, zeros, away, a_folder, open_to_all])
+def too_deep(path: Path) -> None:
+    path.write_text("[" * 100_000)
+
+
+def too_large(path: Path) -> None:
+    """As large as no float is."""
+    path.write_text('{"shop.example": {"key": "x", "at": 1' + "0" * 400 + "}}")
+
+
+@pytest.mark.parametrize(
+    "damage", [empty, half, zeros, away, a_folder, open_to_all, too_deep, too_large]
+)
 def test_any_file_may_be_damaged_and_is_whole_after_two_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
 ) -> None:
@@ -236,6 +247,65 @@ def test_a_service_that_cannot_be_told_is_told_by_the_next_look(
     assert "<3>postfix.service could not be told of new tables" in capsys.readouterr().out
     assert host.look() == 1
     host.failing = set()
+    assert host.look() == 0
+    assert host.is_right(AFTER, NEW) == ""
+
+
+@pytest.mark.parametrize("hangs", ["systemctl", "doveadm"])
+def test_a_program_that_hangs_is_run_once_in_a_look_for_each_set(host: Host, hangs: str) -> None:
+    """systemd would end the look before it has told the others."""
+    host.hanging = {hangs}
+    host.put(AFTER)
+    assert host.look() == 1
+    told = [name for name in host.told if name.endswith(".service") == (hangs == "systemctl")]
+    # once before name servers are asked, and once after
+    assert len([name for name in told if name != "mail-relay-status.service"]) == 2
+    host.hanging = set()
+    assert host.look() == 0
+    assert host.is_right(AFTER, NEW) == ""
+    assert host.sessions == set()
+
+
+def test_who_was_told_is_not_told_again_if_the_next_one_hangs(host: Host) -> None:
+    host.hanging = {"systemctl"}
+    host.put(AFTER)
+    assert host.look() == 1
+    owed = json.loads((host.base / "untold.json").read_text())
+    assert [name for name in owed if name.startswith("imap ")] == []
+    assert "postfix.service" in owed
+
+
+@pytest.mark.parametrize("damage", [empty, away, too_deep])
+def test_a_key_that_signs_goes_on_while_no_name_server_answers(
+    host: Host, damage: Callable[[Path], None]
+) -> None:
+    """Whatever became of the file that says which keys were seen."""
+    host.dead_dns = True
+    damage(host.base / "seen.json")
+    assert host.look() == 0
+    assert host.is_right(BEFORE, OLD) == ""
+    host.put(AFTER)  # with a selector that nobody can look for
+    assert host.look() == 0
+    assert host.is_right(AFTER, OLD) == ""
+
+
+@pytest.mark.parametrize("where", [".", "current", "current/keys", "current/keys/shop.example"])
+def test_a_folder_that_lets_nobody_in_is_opened(host: Host, where: str) -> None:
+    folder = host.base / where
+    folder.chmod(0o700)
+    assert host.look() == 0
+    assert (host.base / where).stat().st_mode & 0o777 == 0o755
+    assert host.is_right(BEFORE, OLD) == ""
+
+
+def test_tables_that_the_network_cut_off_are_no_wrong_tables(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.put(AFTER)
+    host.cut_off = 100
+    assert host.look() == 0
+    assert "100 read, but total bytes expected is" in capsys.readouterr().out
+    host.cut_off = None
     assert host.look() == 0
     assert host.is_right(AFTER, NEW) == ""
 

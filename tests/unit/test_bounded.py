@@ -1,10 +1,12 @@
 """What has no time limit of its own ends all the same, as a look-up while the resolver is dead."""
 
+import contextlib
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,3 +74,29 @@ def test_a_way_out_that_cannot_be_looked_up_keeps_no_status(
     monkeypatch.setattr(status.socket, "getaddrinfo", hangs)
     way, problem = status._try(["smtp.far.example:587"])  # pyright: ignore[reportPrivateUsage]
     assert (way, problem) == ("smtp.far.example:587", "TimeoutError: no answer in 0 s")
+
+
+@pytest.mark.parametrize("said", [b"2", b"220-wait\r\n"])
+def test_a_way_out_that_greets_for_ever_keeps_no_status(
+    monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    """A tarpit: smtplib's own time limit begins anew with each octet."""
+    monkeypatch.setattr(status, "SECONDS", 0.5)
+    over = Event()
+
+    def greet(listening: socket.socket) -> None:
+        with listening.accept()[0] as session, contextlib.suppress(OSError):
+            while not over.wait(0.05):
+                session.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = Thread(target=greet, args=[listening])
+        server.start()
+        way = f"127.0.0.1:{listening.getsockname()[1]}"
+        began = time.monotonic()
+        found = status._try([way])  # pyright: ignore[reportPrivateUsage]
+        seconds = time.monotonic() - began
+        over.set()
+        server.join()
+    assert found == (way, "TimeoutError: timed out")
+    assert seconds < LONG / 2

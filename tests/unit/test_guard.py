@@ -12,6 +12,7 @@ from agent.guard.author import read
 from agent.guard.message import Message, Verdict
 from agent.guard.tables import Kept, Login, Tables
 from agent.guard.tables import read as read_table
+from lab.wait import until
 
 ME, OTHER = "me@shop.example", "you@relay.example"
 LOGINS = {
@@ -256,6 +257,26 @@ def test_a_new_table_is_seen_at_the_next_message(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(OSError, match="No such file"):
         kept.now()
+
+
+def test_a_session_right_after_a_change_counts_as_begun_before(tmp_path: Path) -> None:
+    """In the same second Dovecot may still let the former password in."""
+    file = tmp_path / "guard.json"
+    file.write_text(gateway_files.guard(bundle(), {}))
+    kept = Kept(file)
+    former = kept.now().logins[ME]
+    beside = tmp_path / "new"
+    beside.write_text(gateway_files.guard(bundle("secret-2"), {}))
+    beside.replace(file)
+    assert kept.begun().logins[ME] == former != kept.now().logins[ME]
+    until("it counts as begun after it", lambda: kept.begun() == kept.now(), 10)
+
+
+def test_a_new_login_is_let_in_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "guard.json"
+    file.write_text(gateway_files.guard(bundle(), {}))
+    kept = Kept(file)
+    assert kept.begun().logins == kept.now().logins != {}
 
 
 def test_the_corpus_is_wide() -> None:

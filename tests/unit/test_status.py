@@ -283,6 +283,14 @@ def test_a_daemon_that_hangs_is_told_and_not_asked_for_the_queue(
     assert {"opendkim.service", "postfix.service"} <= set(found.missing)
 
 
+def test_a_list_of_the_queue_that_fails_is_no_empty_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    popen = subprocess.Popen
+    command = ["sh", "-c", "exit 70"]
+    monkeypatch.setattr(status.subprocess, "Popen", lambda _, **options: popen(command, **options))
+    with pytest.raises(OSError, match="postqueue ended with 70"):
+        status.queue()
+
+
 def test_a_list_of_the_queue_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     popen = subprocess.Popen
     monkeypatch.setattr(status, "QUEUE_SECONDS", 0.2)
