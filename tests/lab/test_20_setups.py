@@ -3,6 +3,7 @@
 import imaplib
 import json
 import subprocess
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from lab import control
 from lab.internet import send
 from lab.internet.stranger import Stranger, stranger
 from lab.lab import Lab
+from lab.wait import until
 from ops.lab.stories import STORIES
 from ops.lab.stories.basics import JANE, mailbox
 from ops.lab.stories.stage import Stage, refused
@@ -127,6 +129,36 @@ def mailboxes_come_and_go_without_touching_the_host(set_up: SetUp) -> None:
         after.run(after.gateway, "grep", "-rq", subject, kept)
 
 
+def a_former_password_leaves_no_session(set_up: SetUp) -> None:
+    """Somebody who logs in all the time, so in the very second of the change too."""
+    with stranger(Lab(set_up.key)) as friend, ThreadPoolExecutor() as beside:
+        stage = Stage(Lab(set_up.key), set_up.target.outputs(), friend)
+        # of the last ones alone: Dovecot limits the sessions of one address
+        sessions = deque[imaplib.IMAP4]([mailbox(stage, JANE)], maxlen=5)
+
+        def log_in_until_refused() -> None:
+            while True:
+                try:
+                    sessions.append(mailbox(stage, JANE))
+                except imaplib.IMAP4.error:
+                    return
+
+        def has_ended(session: imaplib.IMAP4) -> bool:
+            try:
+                return session.noop()[0] != "OK"
+            except (imaplib.IMAP4.abort, OSError):
+                return True
+
+        done(set_up, "users", "change", JANE, "--new-password")
+        thief = beside.submit(log_in_until_refused)
+        after = up(set_up, friend)
+        thief.result(60)
+        assert len(sessions) == 5
+        until("the last session ends", lambda: all(map(has_ended, sessions)), 15)
+        with mailbox(after, JANE) as inbox:
+            assert inbox.noop()[0] == "OK"
+
+
 def a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole(set_up: SetUp) -> None:
     lab, subjects = Lab(set_up.key), [send.unique("kept"), send.unique("after the rebuild")]
     with stranger(lab) as friend:
@@ -169,6 +201,7 @@ def all_gateways_renew_their_certificates_at_once(set_up: SetUp) -> None:
 CHANGES = {
     "basics": (
         mailboxes_come_and_go_without_touching_the_host,
+        a_former_password_leaves_no_session,
         a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole,
     ),
     "resilient": (all_gateways_renew_their_certificates_at_once,),
