@@ -131,7 +131,7 @@ class Outputs(_Model):
         """
         if self.submission.load_balancer is None:
             return self.taking or self.gateways
-        name = {"name": self.submission.host, "address": ""}
+        name = {"name": self.submission.host, "address": "", "instance_id": ""}
         return (self.gateways[0].model_copy(update=name),)
 
     def named(self, greeting: str) -> Host:

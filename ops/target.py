@@ -137,7 +137,7 @@ class Target(Protocol):
 
     def down(self, host: Host) -> Down | None:
         """The reason that a host does not answer, or None if it is unknown or the host runs."""
-        if not host.address:  # the load balancer's name, or a private client host
+        if not host.instance_id:  # the load balancer's name
             return None
         try:
             with self.account() as client:

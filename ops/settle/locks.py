@@ -13,8 +13,8 @@ from ops.terminal import notes
 _LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at (\S+)")
 # Pulumi Cloud's message for a lock, which does not name its holder.
 _BUSY = "Another update is currently in progress"
-# The age of a stale lock: `up` waits for a new host for two hours at most.
-_STALE = timedelta(hours=4)
+# The age of a stale lock: `up` waits for two hours at most for each of several gateways.
+_STALE = timedelta(hours=24)
 
 
 def unlocked(target: Target, *arguments: str) -> bool:

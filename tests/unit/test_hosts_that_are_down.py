@@ -92,6 +92,20 @@ def test_what_is_being_replaced_needs_no_other_up(
     assert found.remedy == remedy
 
 
+def test_a_private_host_is_down_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AwsTarget, "account", lambda _: nullcontext(api("stopped", CHECKS)))
+    found = AwsTarget("prod").down(HOST.model_copy(update={"address": ""}))
+    assert found is not None
+    assert found.why.startswith(f"{GATEWAY} is stopped")
+
+
+def test_the_name_of_a_load_balancer_is_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AwsTarget, "account", lambda _: nullcontext(api("stopped", CHECKS)))
+    submission = WANTED.submission.model_copy(update={"load_balancer": "x.elb.example"})
+    (entrance,) = WANTED.model_copy(update={"submission": submission}).entrances
+    assert AwsTarget("prod").down(entrance) is None
+
+
 def test_who_cannot_ask_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_: object) -> Any:
         raise AwsError("no credentials")
