@@ -7,15 +7,19 @@ before the instance's deletion would have `pulumi destroy` refuse to work withou
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 
 from components.account import Account
 from components.naming import tables_key
-from components.serving import STALE_SECONDS, Seen, see
+from components.serving import POLL_SECONDS, STALE_SECONDS, Seen, see
 from components.tables import Tables
+
+# A host writes its status every minute, and takes up to half of another.
+NEWS_SECONDS = 120.0
 
 
 class NoOtherServes(Exception):
@@ -51,34 +55,48 @@ class Rebuild:
 
     async def _judge(self, args: pulumi.ResourceHookArgs) -> None:
         host: str = (args.new_inputs or {})["input"]["host"]
-        if host not in self.taking:
-            return
-        client = self.account.client("s3")
+        if host in self.taking:
+            client = self.account.client("s3")
+            await wait_for_another(host, lambda: self._look(client), pulumi.log.info)
 
-        def look(name: str) -> Seen:
-            tables = self.store.url(tables_key(""))
-            return see(client, self.store.url(self.store.status_key(name)), tables)
-
-        seen = {name: await asyncio.to_thread(look, name) for name in self.taking}
-        if problem := no_other(host, seen, time.time()):
-            raise NoOtherServes(problem)
+    def _look(self, client: Any) -> dict[str, Seen]:
+        tables = self.store.url(tables_key(""))
+        status = {name: self.store.url(self.store.status_key(name)) for name in self.taking}
+        return {name: see(client, url, tables) for name, url in status.items()}
 
 
 def _fingerprint(made_of: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()
 
 
-def no_other(host: str, seen: Mapping[str, Seen], now: float) -> str:
-    """The reason not to rebuild a gateway, by what is seen of all that take mail; "" to do it.
+async def wait_for_another(
+    host: str, look: Callable[[], dict[str, Seen]], report: Callable[[str], None]
+) -> None:
+    """Return once another gateway writes that it serves; raises NoOtherServes.
 
-    One that does not serve is rebuilt whatever the others do: that may be its repair.
+    Of a gateway that has lost its power the last status says for minutes that it serves, so only a
+    status written after the call counts. A gateway that does not serve itself is rebuilt whatever
+    the others do: that may be its repair.
     """
-    lacks = {name: _lacks(found, now) for name, found in seen.items()}
-    own = lacks.pop(host)
-    # what cannot be read may serve
-    is_down = own and not seen[host].problem
-    if is_down or not all(lacks.values()):
-        return ""
+    first = seen = await asyncio.to_thread(look)
+    own = first[host]
+    if _lacks(own, time.time()) and not own.problem:  # one that cannot be read may serve
+        return
+    report(f"{host}: is rebuilt once another gateway writes that it serves")
+    deadline = time.monotonic() + NEWS_SECONDS
+    while True:
+        lacks = {name: _lacks(found, time.time()) for name, found in seen.items() if name != host}
+        new = [name for name in lacks if seen[name].written > first[name].written]
+        if any(not lacks[name] for name in new):
+            return
+        if all(lacks.values()) or time.monotonic() > deadline:
+            silent = {name: why or "it has written nothing new" for name, why in lacks.items()}
+            raise NoOtherServes(_refusal(host, silent))
+        await asyncio.sleep(POLL_SECONDS)
+        seen = await asyncio.to_thread(look)
+
+
+def _refusal(host: str, lacks: Mapping[str, str]) -> str:
     others = "; ".join(f"{name}: {why}" for name, why in lacks.items())
     return (
         f"{host} is not rebuilt now: no other gateway is seen to serve ({others}). Repair one of "
@@ -87,7 +105,7 @@ def no_other(host: str, seen: Mapping[str, Seen], now: float) -> str:
 
 
 def _lacks(found: Seen, now: float) -> str:
-    """The reason that a gateway is not seen to serve, or ""."""
+    """The reason that a gateway does not serve, or "" if its last status says so."""
     if found.status is None:
         return found.problem or "it has written no status"
     if (silent := now - found.written) > STALE_SECONDS:

@@ -77,6 +77,10 @@ AFTER = tables(
     srsSecret="another-of-SRS",
 )
 
+# The selector that signs for each domain, by the tables before and after.
+OLD = {"relay.example": "s1", "shop.example": "s1"}
+NEW = {"relay.example": "s1", "shop.example": "s2"}
+
 
 class Host:
     """The agent's host in a folder. `faults` is asked before each call that changes something."""
@@ -245,3 +249,11 @@ NOT_IN_MEMORY = ("guard.json", "passwords.smtp", "passwords.imap", "mailbox_user
 def full_disk() -> OSError:
     """What the kernel says where there is no room."""
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def settled(host: Host) -> Host:
+    """The host, which serves by the first tables."""
+    host.put(BEFORE)
+    assert host.look() == 0
+    assert host.is_right(BEFORE, OLD) == ""
+    return host

@@ -9,25 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_host import AFTER, BEFORE, SERVICES, Host, Killed, full_disk
+from agent_host import AFTER, BEFORE, NEW, OLD, SERVICES, Host, Killed, full_disk, settled
 
 from agent import host_status, main, source
-
-OLD = {"relay.example": "s1", "shop.example": "s1"}
-NEW = {"relay.example": "s1", "shop.example": "s2"}
 
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host that serves by the first tables."""
     return settled(Host(tmp_path / "host", monkeypatch))
-
-
-def settled(host: Host) -> Host:
-    host.put(BEFORE)
-    assert host.look() == 0
-    assert host.is_right(BEFORE, OLD) == ""
-    return host
 
 
 def test_a_look_that_finds_nothing_new_tells_nobody_and_writes_nothing(host: Host) -> None:
@@ -170,74 +160,6 @@ def gone(fresh: bool) -> set[str]:
     return set() if fresh else {"me@shop.example", "you@shop.example"}
 
 
-def files_of(host: Host) -> list[str]:
-    """What the agent keeps, and what it has installed."""
-    names = ["bundle.json", "seen.json", "taken.json", "untold.json", "current", "../secret"]
-    current = host.base / "current"
-    return names + [f"current/{p.relative_to(current)}" for p in current.rglob("*") if p.is_file()]
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def half(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def zeros(path: Path) -> None:
-    path.write_bytes(bytes(path.stat().st_size or 7))
-
-
-def away(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def a_folder(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.mkdir()
-    (path / "x").touch()
-
-
-def open_to_all(path: Path) -> None:
-    path.chmod(0o666)
-
-
-def too_deep(path: Path) -> None:
-    path.write_text("[" * 100_000)
-
-
-def too_large(path: Path) -> None:
-    """As large as no float is."""
-    path.write_text('{"shop.example": {"key": "x", "at": 1' + "0" * 400 + "}}")
-
-
-@pytest.mark.parametrize(
-    "damage", [empty, half, zeros, away, a_folder, open_to_all, too_deep, too_large]
-)
-def test_any_file_may_be_damaged_and_is_whole_after_two_looks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
-) -> None:
-    count = len(files_of(settled(Host(tmp_path / "one", monkeypatch))))
-    assert count > 15
-    for number in range(count):
-        with monkeypatch.context() as patch:
-            host = settled(Host(tmp_path / damage.__name__ / str(number), patch))
-            name = files_of(host)[number]
-            path = host.base / name
-            if name == "untold.json":
-                path.write_text('["postfix.service"]')
-            if name == "current" and damage not in (away, a_folder):
-                continue
-            damage(path)
-            host.boot()
-            codes = [host.look(), host.look()]
-            assert (host.is_right(BEFORE, OLD), codes[-1]) == ("", 0), name
-            host.put(AFTER)
-            assert host.look() == 0
-            assert host.is_right(AFTER, NEW) == "", name
-
-
 def test_a_service_that_cannot_be_told_is_told_by_the_next_look(
     host: Host, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -273,29 +195,6 @@ def test_who_was_told_is_not_told_again_if_the_next_one_hangs(host: Host) -> Non
     owed = json.loads((host.base / "untold.json").read_text())
     assert [name for name in owed if name.startswith("imap ")] == []
     assert "postfix.service" in owed
-
-
-@pytest.mark.parametrize("damage", [empty, away, too_deep])
-def test_a_key_that_signs_goes_on_while_no_name_server_answers(
-    host: Host, damage: Callable[[Path], None]
-) -> None:
-    """Whatever became of the file that says which keys were seen."""
-    host.dead_dns = True
-    damage(host.base / "seen.json")
-    assert host.look() == 0
-    assert host.is_right(BEFORE, OLD) == ""
-    host.put(AFTER)  # with a selector that nobody can look for
-    assert host.look() == 0
-    assert host.is_right(AFTER, OLD) == ""
-
-
-@pytest.mark.parametrize("where", [".", "current", "current/keys", "current/keys/shop.example"])
-def test_a_folder_that_lets_nobody_in_is_opened(host: Host, where: str) -> None:
-    folder = host.base / where
-    folder.chmod(0o700)
-    assert host.look() == 0
-    assert (host.base / where).stat().st_mode & 0o777 == 0o755
-    assert host.is_right(BEFORE, OLD) == ""
 
 
 def test_tables_that_the_network_cut_off_are_no_wrong_tables(

@@ -1,72 +1,109 @@
 """The one gateway that serves is not rebuilt."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pulumi
 import pytest
-from botocore.exceptions import ClientError
 from test_removal import ONE, THREE, TWO, Store
 from test_serving import status
 
 from agent.host_status import Status
-from components.rebuild import NoOtherServes, Rebuild
+from components import rebuild
+from components.rebuild import NoOtherServes, Rebuild, wait_for_another
+from components.serving import Seen
 
-SERVES = (status(), 1.0)
-ALL = (ONE, TWO, THREE)
+SERVES = status()
 
 
 @pytest.fixture(autouse=True)
-def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulumi, "ResourceHook", lambda *_: None)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(rebuild, "NEWS_SECONDS", 0.05)
 
 
-def judged(host: str, taking: tuple[str, ...] = ALL, **found: tuple[Status | None, float]) -> None:
-    """What the hook does before a gateway is rebuilt; each status with its age in seconds."""
-    store = cast("Any", Store(**found))
-    rebuild = Rebuild(taking, store, store)
-    args = SimpleNamespace(new_inputs={"input": {"host": host, "instance": "x"}})
-    asyncio.run(rebuild._judge(cast("Any", args)))  # pyright: ignore[reportPrivateUsage]
+class Gateways:
+    """The statuses of all gateways, each with its age when the wait begins.
+
+    Those of the `living` are written again at each look.
+    """
+
+    def __init__(self, *living: str, **found: tuple[Status | None, float]) -> None:
+        self.living, self.looks = living, 0
+        ages = {f"{name}.relay.example": one for name, one in found.items()}
+        self.seen = {name: Seen(what, time.time() - age) for name, (what, age) in ages.items()}
+
+    def look(self) -> dict[str, Seen]:
+        self.looks += 1
+        for name in self.living:
+            if self.looks > 2:
+                self.seen[name] = Seen(self.seen[name].status, time.time())
+        return dict(self.seen)
+
+    def judge(self, host: str) -> list[str]:
+        """What is reported until the host may be rebuilt."""
+        said = list[str]()
+        asyncio.run(wait_for_another(host, self.look, said.append))
+        return said
 
 
-def test_one_is_rebuilt_while_another_serves() -> None:
-    judged(ONE, mx1=SERVES, mx2=(None, 0), mx3=SERVES)
+def test_one_is_rebuilt_once_another_writes_that_it_serves() -> None:
+    gateways = Gateways(THREE, mx1=(SERVES, 1), mx2=(None, 0), mx3=(SERVES, 40))
+    assert gateways.judge(ONE) == [f"{ONE}: is rebuilt once another gateway writes that it serves"]
+    assert gateways.looks > 2
 
 
 @pytest.mark.parametrize(
     ("other", "why"),
     [
         ((status("certificate"), 1), "it lacks certificate"),
-        ((status(), 301), "it has written nothing for 5 minutes"),
+        ((SERVES, 301), "it has written nothing for 5 minutes"),
         ((None, 0), "it has written no status"),
+        # without power since a moment
+        ((SERVES, 1), "it has written nothing new"),
     ],
 )
 def test_the_only_one_that_serves_is_not(other: tuple[Status | None, float], why: str) -> None:
+    gateways = Gateways(ONE, mx1=(SERVES, 1), mx2=other, mx3=other)
     with pytest.raises(NoOtherServes) as error:
-        judged(ONE, mx1=SERVES, mx2=other, mx3=other)
+        gateways.judge(ONE)
     assert str(error.value).startswith(
         f"{ONE} is not rebuilt now: no other gateway is seen to serve ({TWO}: {why}; {THREE}: {why}"
     )
 
 
-@pytest.mark.parametrize("own", [(status("certificate"), 1), (status(), 301), (None, 0)])
+def test_one_that_writes_what_it_lacks_does_not_help() -> None:
+    gateways = Gateways(TWO, mx1=(SERVES, 1), mx2=(status("certificate"), 1), mx3=(SERVES, 1))
+    with pytest.raises(NoOtherServes, match=f"{TWO}: it lacks certificate; {THREE}: it has writ"):
+        gateways.judge(ONE)
+
+
+@pytest.mark.parametrize("own", [(status("certificate"), 1), (SERVES, 301), (None, 0)])
 def test_one_that_does_not_serve_is_rebuilt_as_its_repair(own: tuple[Status | None, float]) -> None:
-    judged(ONE, mx1=own, mx2=(None, 0), mx3=(None, 0))
+    assert Gateways(mx1=own, mx2=(None, 0), mx3=(None, 0)).judge(ONE) == []
 
 
-def test_one_that_drains_takes_nothing_anyway_and_helps_no_other() -> None:
-    judged(THREE, taking=(ONE, TWO), mx3=SERVES)
-    with pytest.raises(NoOtherServes, match=f"{TWO}: it has written no status"):
-        judged(ONE, taking=(ONE, TWO), mx1=SERVES, mx3=SERVES)
-
-
-def test_what_cannot_be_read_may_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_read_may_serve() -> None:
     """Or a rebuild without the right to look would be one without a look."""
+    gateways = Gateways(mx1=(None, 0), mx2=(None, 0))
+    for name in gateways.seen:
+        gateways.seen[name] = Seen(None, 0.0, "AccessDenied")
+    with pytest.raises(NoOtherServes, match=f"{TWO}: AccessDenied"):
+        gateways.judge(ONE)
 
-    def denied(*_: object, **__: object) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
 
-    monkeypatch.setattr(Store, "get_object", denied)
-    with pytest.raises(NoOtherServes, match=f"{TWO}: .*AccessDenied"):
-        judged(ONE)
+@pytest.mark.parametrize(("host", "asks"), [(ONE, True), (THREE, False)])
+def test_one_that_drains_takes_nothing_anyway(
+    monkeypatch: pytest.MonkeyPatch, host: str, asks: bool
+) -> None:
+    monkeypatch.setattr(pulumi, "ResourceHook", lambda *_: None)
+    monkeypatch.setattr(pulumi.log, "info", lambda _: None)
+    store = cast("Any", Store(mx1=(SERVES, 1.0), mx2=(SERVES, 1.0)))
+    asked = list[str]()
+    monkeypatch.setattr(store, "status_key", lambda name: asked.append(name) or name[:3])
+    judged = Rebuild((ONE, TWO), store, store)
+    args = SimpleNamespace(new_inputs={"input": {"host": host, "instance": "x"}})
+    asyncio.run(judged._judge(cast("Any", args)))  # pyright: ignore[reportPrivateUsage]
+    assert set(asked) == ({ONE, TWO} if asks else set())
