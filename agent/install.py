@@ -137,11 +137,18 @@ def untold(base: Path, everybody: Iterable[str]) -> set[str]:
     file = base / "untold.json"
     if not file.exists():
         return set()
-    found = state_file.read(file, lambda names: {str(name) for name in names}, None)
+    found = state_file.read(file, _names, None)
     if found is None:
         remove(file)
         return set(everybody)
     return found
+
+
+def _names(found: object) -> set[str]:
+    """Of a list of names; ValueError for anything else."""
+    if not isinstance(found, list):
+        raise ValueError("no list")
+    return {str(name) for name in found}
 
 
 def to_tell(base: Path, names: set[str]) -> None:

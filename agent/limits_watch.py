@@ -70,7 +70,8 @@ def read(file: Path, now: float, seconds: int) -> dict[str, list[object]]:
     """
 
     def form(found: Any) -> dict[str, list[object]]:
-        return {str(n): list(t) for n, t in found.items() if 0 <= now - float(t[-1]) < seconds}
+        kept = {n: list(t) for n, t in found.items() if 0 <= now - float(t[-1]) < seconds}
+        return {login: told for login, told in kept.items() if login.isascii()}
 
     return state_file.read(file, form, {})
 

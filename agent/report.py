@@ -31,7 +31,9 @@ def read() -> Report:
 
     def form(found: Any) -> Report:
         times = (found[name] for name in ("unanswered_since", "clock_off"))
-        return Report(str(found["problem"]), *(None if t is None else float(t) for t in times))
+        return Report(
+            str(found["problem"]), *(None if t is None else state_file.amount(t) for t in times)
+        )
 
     return state_file.read(FILE, form, Report())
 

@@ -1,6 +1,7 @@
 """State files in JSON, which are not trusted: a power cut or a person may have damaged them."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,14 @@ DAMAGED = (
     OverflowError,
     RecursionError,
 )
+
+
+def amount(value: Any) -> float:
+    """A number that is neither negative, infinite nor NaN; raises one of DAMAGED."""
+    found = float(value)
+    if not 0 <= found < math.inf:
+        raise ValueError(f"{value!r} is no amount")
+    return found
 
 
 def read(file: Path, form: Callable[[Any], T], otherwise: T) -> T:

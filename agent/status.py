@@ -128,7 +128,11 @@ def tables(base: Path) -> Tables:
     unanswered = 0.0 if since is None else max(time.monotonic() - since, 0.0)
     with contextlib.suppress(OSError):
         etag = hashlib.md5((base / "bundle.json").read_bytes(), usedforsecurity=False).hexdigest()
-    taken = state_file.read(base / "taken.json", lambda times: str(times.get(etag, "")), "")
+
+    def moment(times: Any) -> str:
+        return datetime.datetime.fromisoformat(times[etag]).isoformat(timespec="seconds")
+
+    taken = state_file.read(base / "taken.json", moment, "")
     return Tables(etag, taken, last.get("Result", ""), seconds, found.problem, unanswered)
 
 
@@ -228,8 +232,10 @@ def egress(way: str) -> Egress | None:
     """The last attempt to let mail leave; None if there was none by this way."""
 
     def form(last: Any) -> Egress | None:
-        seconds = time.monotonic() - last["at"]
-        return Egress(last["exchange"], last["problem"], seconds) if last["way"] == way else None
+        seconds = state_file.amount(time.monotonic() - last["at"])
+        if last["way"] != way:
+            return None
+        return Egress(str(last["exchange"]), str(last["problem"]), seconds)
 
     return state_file.read(EGRESS, form, None)
 
@@ -279,7 +285,7 @@ def _try(ways: list[str]) -> tuple[str, str]:
                 smtp = smtplib.SMTP_SSL if port.endswith("465") else smtplib.SMTP
                 greets = partial(_greets, smtp, str(address[0]), int(address[1]), left)
                 with contextlib.suppress(TimeoutError):
-                    within(left, greets)  # of which smtplib limits each octet alone
+                    within(left, greets)  # smtplib limits the time of each octet alone
                     return way, ""
                 problem = "TimeoutError: timed out"
         except (OSError, smtplib.SMTPException) as error:
@@ -289,8 +295,9 @@ def _try(ways: list[str]) -> tuple[str, str]:
 
 def _greets(smtp: type[smtplib.SMTP], address: str, port: int, seconds: float) -> None:
     """Return once a server has greeted; raises OSError or SMTPException."""
-    with smtp(address, port, timeout=seconds):
-        pass
+    session = smtp(address, port, timeout=seconds)
+    session.putcmd("quit")  # whose answer nobody waits for
+    session.close()
 
 
 def missing(status: Status, role: str, units: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -83,9 +83,9 @@ class Reach:
         check: pulumi.Input[str],
         opts: pulumi.ResourceOptions,
     ) -> pulumi.Resource:
-        """Declare the resource that is created once a gateway's health check is healthy.
+        """Declare the resource that is created once resolvers lead to a gateway.
 
-        For a rebuilt gateway it is updated once resolvers have forgotten the answers without it.
+        That is when its health check is healthy, and answers without it are forgotten.
         """
         given = {"healthCheck": check}
         return _declare(f"{host}-answered", host, instance, given, self._answered, opts)
@@ -107,8 +107,8 @@ class Reach:
         def look() -> list[str]:
             return [said] if (said := no_answer(client, given["healthCheck"])) else []
 
-        hold = SUBMISSION_TTL if args.old_inputs else 0
-        await wait(given["host"], look, self.minutes * 60, pulumi.log.info, ANSWER, hold)
+        seconds = self.minutes * 60
+        await wait(given["host"], look, seconds, pulumi.log.info, ANSWER, SUBMISSION_TTL)
 
 
 def _declare(

@@ -44,9 +44,12 @@ class Rebuild:
         instance: Sequence[pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
     ) -> pulumi.Resource:
-        """Declare the resource that is updated before an instance with other properties is made."""
+        """Declare the resource that is updated before an instance with other properties is made.
+
+        Its creation is judged too: a gateway may stand already, of a stack that did not wait.
+        """
         made_of = pulumi.Output.all(*instance).apply(_fingerprint)
-        hooks = pulumi.ResourceHookBinding(before_update=[self._hook])
+        hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
         return pulumi.Stash(
             f"{host}-replaceable",
             input={"host": host, "instance": made_of},
@@ -76,20 +79,21 @@ async def wait_for_another(
 
     Of a gateway that has lost its power the last status says for minutes that it serves, so only a
     status written after the call counts. A gateway that does not serve itself is rebuilt whatever
-    the others do: that may be its repair.
+    the others do, since that may be its repair, and so is one that takes all mail alone.
     """
     first = seen = await asyncio.to_thread(look)
-    own = first[host]
-    if _lacks(own, time.time()) and not own.problem:  # one that cannot be read may serve
+    own, others = first[host], [name for name in first if name != host]
+    # one that cannot be read may serve
+    if not others or (_lacks(own) and not own.problem):
         return
     report(f"{host}: is rebuilt once another gateway writes that it serves")
     deadline = time.monotonic() + NEWS_SECONDS
     while True:
-        lacks = {name: _lacks(found, time.time()) for name, found in seen.items() if name != host}
-        new = [name for name in lacks if seen[name].written > first[name].written]
+        lacks = {name: _lacks(seen[name]) for name in others}
+        new = [name for name in others if seen[name].written > first[name].written]
         if any(not lacks[name] for name in new):
             return
-        if all(lacks.values()) or time.monotonic() > deadline:
+        if all(_is_mute(seen[name]) for name in others) or time.monotonic() > deadline:
             silent = {name: why or "it has written nothing new" for name, why in lacks.items()}
             raise NoOtherServes(_refusal(host, silent))
         await asyncio.sleep(POLL_SECONDS)
@@ -104,10 +108,15 @@ def _refusal(host: str, lacks: Mapping[str, str]) -> str:
     )
 
 
-def _lacks(found: Seen, now: float) -> str:
+def _is_mute(found: Seen) -> bool:
+    """Whether no status of a gateway can be read, or none that is new enough."""
+    return found.status is None or found.silent > STALE_SECONDS
+
+
+def _lacks(found: Seen) -> str:
     """The reason that a gateway does not serve, or "" if its last status says so."""
     if found.status is None:
         return found.problem or "it has written no status"
-    if (silent := now - found.written) > STALE_SECONDS:
-        return f"it has written nothing for {silent / 60:.0f} minutes"
+    if _is_mute(found):
+        return f"it has written nothing for {found.silent / 60:.0f} minutes"
     return f"it lacks {', '.join(found.status.missing)}" if found.status.missing else ""

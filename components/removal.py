@@ -7,7 +7,6 @@ before a deletion, `pulumi destroy` would not work without the program.
 import asyncio
 import datetime
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +81,7 @@ class Removal:
         found = seen.status
         if found is None and _forbidden(client, tables):
             return _unseen(name, tables)
-        if found is None or time.time() - seen.written > STALE_SECONDS:
+        if found is None or seen.silent > STALE_SECONDS:
             return (
                 f"{name} has not written how it is for some minutes, and its data volume may hold "
                 f"mail; {lost}"

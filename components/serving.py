@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -60,6 +61,7 @@ class Seen:
     written: float
     problem: str = ""
     tables: str = ""
+    silent: float = 0.0
 
 
 @dataclass
@@ -151,6 +153,7 @@ def see(client: Any, status: str, tables: str) -> Seen:
     try:
         answer = client.get_object(**place(status))
         found, written = answer["Body"].read(LIMIT + 1), answer["LastModified"].timestamp()
+        silent = _clock(answer) - written
         etag = client.head_object(**place(tables))["ETag"].strip('"')
     except ClientError as error:
         code = error.response["Error"]["Code"]
@@ -164,9 +167,14 @@ def see(client: Any, status: str, tables: str) -> Seen:
     except BotoCoreError as error:
         return Seen(None, 0.0, f"{status}: {error}")
     try:
-        return Seen(parse(found), written, tables=etag)
+        return Seen(parse(found), written, tables=etag, silent=silent)
     except BadStatus as error:
         return Seen(None, written, f"{status} is no status: {error}")
+
+
+def _clock(answer: Any) -> float:
+    """The time of an answer by S3's clock, which also dates objects: one's own may be wrong."""
+    return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
 
 
 def place(url: str) -> dict[str, str]:

@@ -84,7 +84,8 @@ class Choice:
     def __post_init__(self) -> None:
         ways = (bool(self.ids), self.everything, bool(self.sender or self.recipient))
         if sum(ways) != 1:
-            raise typer.BadParameter("name queue ids, or give --all, or --from and --to")
+            only = ": only one of these" if sum(ways) else ""
+            raise typer.BadParameter(f"name queue ids, or give --all, or --from or --to{only}")
 
     def means(self, row: Mapping[str, Any]) -> bool:
         """Whether a message is chosen; the sender of a forwarded one is also its original one."""

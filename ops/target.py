@@ -235,23 +235,13 @@ class Target(Protocol):
 
         `shown` maps a line to the text that is shown. StackError with its message if it fails.
         """
-        said = []
-        with subprocess.Popen(
-            self.argv(*arguments, "--stack", self.stack),
-            cwd=engine.PROJECT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process:
-            for line in process.stdout or ():
-                notes.print(shown(line), end="", soft_wrap=True)
-                said.append(line)
-        if process.returncode != 0:
-            text = "".join(said)  # already shown: the error has only the diagnostics
+        command = self.argv(*arguments, "--stack", self.stack)
+        code, text = engine.follow(
+            command, lambda line: notes.print(shown(line), end="", soft_wrap=True)
+        )
+        if code != 0:
+            # all was shown already: the error has only the diagnostics, and not the outputs
             end = text[max(text.find("Diagnostics:"), 0) :]
-            # the outputs are not part of the error
             raise self._hinted(end.partition("\nOutputs:")[0].strip(), text)
 
     def _hinted(self, said: str, whole: str = "") -> StackError:

@@ -54,14 +54,18 @@ class Kept:
         self._file = file
         self._state: tuple[int, int] | None = None
         self._tables = self._before = Tables()
+        self._changed = 0.0
 
     def now(self) -> Tables:
         """The table as it is installed now; raises what `read` raises, and OSError."""
         status = self._file.stat()
         state = (status.st_ino, status.st_mtime_ns)
         if state != self._state:
-            self._before, self._tables = self._tables, read(self._file.read_bytes())
-            self._state = state
+            tables, changed = read(self._file.read_bytes()), self._swapped()
+            # of several changes in a row, the table before the first counts
+            if self._state is None or changed - self._changed >= SAME_SECOND:
+                self._before = tables if self._state is None else self._tables
+            self._tables, self._state, self._changed = tables, state, changed
         return self._tables
 
     def begun(self) -> Tables:
@@ -71,7 +75,10 @@ class Kept:
         in.
         """
         tables = self.now()
-        swapped = self._file.parent.lstat().st_ctime  # a rename changes the link's
-        if 0 <= time.time() - swapped < SAME_SECOND:
+        if 0 <= time.time() - self._changed < SAME_SECOND:
             return replace(tables, logins={**tables.logins, **self._before.logins})
         return tables
+
+    def _swapped(self) -> float:
+        """When the set in use was swapped: a rename changes the link's own time."""
+        return self._file.parent.lstat().st_ctime

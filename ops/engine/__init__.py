@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import RelayError
@@ -94,9 +96,7 @@ def run(
     `work_dir` holds Pulumi.yaml and the stack file, `home` is PULUMI_HOME, and the state is kept
     in `home/state`: nothing of the user's own Pulumi is read or written.
     """
-    # The engine shares our terminal: Ctrl-C reaches it directly, and we wait for its end.
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # SIG_IGN would be inherited
-    try:
+    with interrupts_for_the_engine():
         process = subprocess.Popen(
             [str(engine()), *arguments],
             cwd=work_dir,
@@ -105,5 +105,47 @@ def run(
             stderr=output,
         )
         return process.wait()
+
+
+@contextmanager
+def interrupts_for_the_engine() -> Iterator[Callable[[], bool]]:
+    """Leave Ctrl-C to the engine, which gets it from the terminal too; whether there was one.
+
+    The first one has it finish what it is doing, the second one ends it.
+    """
+    noted = list[int]()
+    if threading.current_thread() is not threading.main_thread():  # Python signals no other
+        yield lambda: False
+        return
+    # a handler of ours, not SIG_IGN: that would be inherited
+    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    try:
+        yield lambda: bool(noted)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def follow(command: Sequence[str], show: Callable[[str], None]) -> tuple[int, str]:
+    """Run a command, show each line of what it prints, and return its exit status with all of it.
+
+    KeyboardInterrupt if it failed after a Ctrl-C.
+    """
+    said = list[str]()
+    with (
+        interrupts_for_the_engine() as interrupted,
+        subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
+        for line in process.stdout or ():
+            show(line)
+            said.append(line)
+    if process.returncode != 0 and interrupted():
+        raise KeyboardInterrupt
+    return process.returncode, "".join(said)

@@ -61,7 +61,9 @@ def command(
     Exit code 1: a step is due and is not safe.
     """
     if bool(domain) == everything:
-        raise typer.BadParameter("give --domain or --all")
+        raise typer.BadParameter("give --domain or --all" + (", not both" if domain else ""))
+    if domain and every != durations.shown(EVERY):
+        raise typer.BadParameter("--every goes with --all; --domain begins a rotation at once")
     age, margin = durations.duration(every), durations.duration(wait)
     chosen = target(stack, lab)
     file = StackFile(chosen)

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from agent import limits_watch, looked_at, published, report, status
+from agent import install, limits_watch, looked_at, published, report, status
 from agent.limits import KINDS
 from agent.report import Report
 
 NOW = 2_000_000_000.0
+SURROGATE = json.dumps({"\ud800": ["x", NOW - 9]})
 DEEP, LARGE = "[" * 100_000, '{"a": {"since": 1' + "0" * 400 + ', "at": 1e999, "key": "x"}}'
 FOREIGN = [
     DEEP,
@@ -40,7 +41,16 @@ def test_a_foreign_report_is_none(
     assert report.read() == Report()
 
 
-@pytest.mark.parametrize("wrong", [{"unanswered_since": "x"}, {"clock_off": []}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"unanswered_since": "x"},
+        {"clock_off": []},
+        {"clock_off": -1},
+        {"clock_off": float("nan")},
+        {"unanswered_since": float("inf")},
+    ],
+)
 def test_a_report_with_a_foreign_value_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
 ) -> None:
@@ -52,7 +62,9 @@ def test_a_report_with_a_foreign_value_is_none(
     assert report.read() == Report()
 
 
-@pytest.mark.parametrize("text", [*FOREIGN, json.dumps({"a": [NOW + 9]}), '{"a": [NaN]}'])
+@pytest.mark.parametrize(
+    "text", [*FOREIGN, json.dumps({"a": [NOW + 9]}), '{"a": [NaN]}', SURROGATE]
+)
 def test_what_was_told_of_logins_is_forgotten_where_it_cannot_be_read(
     tmp_path: Path, text: str
 ) -> None:
@@ -90,7 +102,12 @@ def test_a_foreign_list_of_what_is_looked_at_is_told(
 FILES = {"restarts.json": {}, "egress.json": None, "limited.json": {}}
 
 
-@pytest.mark.parametrize("text", [*FOREIGN, '{"way": "@a.example", "at": "x"}', "a folder"])
+EGRESS = {"way": "smtp.far.example:587", "exchange": "x", "problem": "", "at": 0.0}
+
+
+@pytest.mark.parametrize(
+    "text", [*FOREIGN, *(json.dumps(EGRESS | {"at": at}) for at in ("x", 1e12, -1e999)), "a folder"]
+)
 def test_what_status_kept_is_forgotten_where_it_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -111,6 +128,26 @@ def test_what_status_kept_is_forgotten_where_it_cannot_be_read(
     assert json.loads((tmp_path / "restarts.json").read_text()) == {}
     assert status.try_egress("smtp.far.example:587", "mail.relay.example")
     assert status.egress("smtp.far.example:587") is not None
+
+
+@pytest.mark.parametrize("at", ["yesterday", 5, None])
+def test_a_time_that_is_none_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: object
+) -> None:
+    """The readers of a status refuse it as a whole."""
+    monkeypatch.setattr(status, "run", lambda *_: "")
+    (tmp_path / "bundle.json").write_text("{}")
+    etag = status.tables(tmp_path).etag
+    (tmp_path / "taken.json").write_text(json.dumps({etag: "2026-01-02T03:04:05+00:00"}))
+    assert status.tables(tmp_path).taken == "2026-01-02T03:04:05+00:00"
+    (tmp_path / "taken.json").write_text(json.dumps({etag: at}))
+    assert status.tables(tmp_path).taken == ""
+
+
+@pytest.mark.parametrize("text", ["{}", '"postfix.service"', "5", "null", "{"])
+def test_a_list_of_whom_to_tell_that_is_none_means_everybody(tmp_path: Path, text: str) -> None:
+    (tmp_path / "untold.json").write_text(text)
+    assert install.untold(tmp_path, ["a.service", "b.service"]) == {"a.service", "b.service"}
 
 
 @pytest.mark.parametrize("text", FOREIGN)

@@ -69,7 +69,7 @@ def test_options_that_do_not_go_together_are_one_line() -> None:
     command = [sys.executable, "-m", "ops.cli", "queue", "hold"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "error: name queue ids, or give --all, or --from and --to\n"
+    assert result.stderr == "error: name queue ids, or give --all, or --from or --to\n"
 
 
 def test_an_option_that_typer_finds_wrong_is_shown_with_its_name() -> None:

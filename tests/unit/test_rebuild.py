@@ -1,7 +1,6 @@
 """The one gateway that serves is not rebuilt."""
 
 import asyncio
-import time
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -33,13 +32,13 @@ class Gateways:
     def __init__(self, *living: str, **found: tuple[Status | None, float]) -> None:
         self.living, self.looks = living, 0
         ages = {f"{name}.relay.example": one for name, one in found.items()}
-        self.seen = {name: Seen(what, time.time() - age) for name, (what, age) in ages.items()}
+        self.seen = {n: Seen(what, 1000.0 - age, silent=age) for n, (what, age) in ages.items()}
 
     def look(self) -> dict[str, Seen]:
         self.looks += 1
         for name in self.living:
             if self.looks > 2:
-                self.seen[name] = Seen(self.seen[name].status, time.time())
+                self.seen[name] = Seen(self.seen[name].status, 1001.0)
         return dict(self.seen)
 
     def judge(self, host: str) -> list[str]:
@@ -74,6 +73,24 @@ def test_the_only_one_that_serves_is_not(other: tuple[Status | None, float], why
     )
 
 
+def test_one_that_is_about_to_serve_is_waited_for() -> None:
+    """Such as one of which a daemon has just been started again."""
+    gateways = Gateways(TWO, mx1=(SERVES, 1), mx2=(status("postfix.service"), 1))
+    wait = gateways.look
+
+    def recovers() -> dict[str, Seen]:
+        if gateways.looks == 4:
+            gateways.seen[TWO] = Seen(SERVES, 1000.0)
+        return wait()
+
+    gateways.look = recovers
+    assert len(gateways.judge(ONE)) == 1
+
+
+def test_one_that_takes_all_mail_alone_is_rebuilt_as_if_it_were_the_only_one() -> None:
+    assert Gateways(mx1=(SERVES, 1)).judge(ONE) == []
+
+
 def test_one_that_writes_what_it_lacks_does_not_help() -> None:
     gateways = Gateways(TWO, mx1=(SERVES, 1), mx2=(status("certificate"), 1), mx3=(SERVES, 1))
     with pytest.raises(NoOtherServes, match=f"{TWO}: it lacks certificate; {THREE}: it has writ"):
@@ -99,7 +116,11 @@ def test_one_that_drains_takes_nothing_anyway(
     monkeypatch: pytest.MonkeyPatch, host: str, asks: bool
 ) -> None:
     monkeypatch.setattr(pulumi, "ResourceHook", lambda *_: None)
-    monkeypatch.setattr(pulumi.log, "info", lambda _: None)
+
+    async def looks(_: str, look: Any, __: object) -> None:
+        look()
+
+    monkeypatch.setattr(rebuild, "wait_for_another", looks)
     store = cast("Any", Store(mx1=(SERVES, 1.0), mx2=(SERVES, 1.0)))
     asked = list[str]()
     monkeypatch.setattr(store, "status_key", lambda name: asked.append(name) or name[:3])

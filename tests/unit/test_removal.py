@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import io
 import json
+from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -35,6 +36,8 @@ class Store:
     """The bucket, and S3's client for it: each host's status, and how old it is in seconds."""
 
     tables = TABLES
+    # S3's clock, which is not this computer's
+    now = datetime.datetime(2031, 2, 3, tzinfo=datetime.UTC)
 
     def __init__(self, **found: tuple[Status | None, float]) -> None:
         self.found = dict(found)
@@ -56,8 +59,13 @@ class Store:
         held, age = self.found.get(Key, (None, 0.0))
         if held is None:
             raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        written = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
-        return {"Body": io.BytesIO(held.to_json().encode()), "LastModified": written}
+        written = self.now - datetime.timedelta(seconds=age)
+        date = {"HTTPHeaders": {"date": format_datetime(self.now, usegmt=True)}}
+        return {
+            "Body": io.BytesIO(held.to_json().encode()),
+            "LastModified": written,
+            "ResponseMetadata": date,
+        }
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, str]:
         return {"ETag": f'"{hashlib.md5(self.tables, usedforsecurity=False).hexdigest()}"'}
