@@ -8,7 +8,7 @@ from pulumi.runtime.config import CONFIG
 
 from components.stack import declare
 from settings import SettingsError, read
-from settings.advice import advice, secrets_in_clear
+from settings.advice import advice, secrets_in_clear, unread
 
 PREFIX = "mail-relay:"
 
@@ -32,7 +32,11 @@ def main() -> None:
     except SettingsError as error:
         raise pulumi.RunError("wrong settings:\n  " + "\n  ".join(error.lines)) from None
     encrypted = {name for name, key in given.items() if pulumi.runtime.is_config_secret(key)}
-    for line in (*secrets_in_clear(settings, encrypted), *advice(settings)):
+    for line in (
+        *unread(CONFIG.get()),
+        *secrets_in_clear(settings, encrypted),
+        *advice(settings),
+    ):
         pulumi.log.warn(line)
     outputs = declare(settings, pulumi.Config("aws").require("region"))
     for name, value in outputs.items():

@@ -29,7 +29,7 @@ DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 
 @dataclass(frozen=True)
-class Way:
+class Wording:
     """How connections find a gateway, in the words that a wait reports and fails with."""
 
     waits: str
@@ -38,14 +38,14 @@ class Way:
     done: str
 
 
-BALANCER = Way(
+BALANCER = Wording(
     waits="the load balancer waits",
     fails="the load balancer still sends it no connections",
     remedy="It asks port 465 from its own addresses: `pulumi up --refresh` puts the security "
     "groups' rules back",
     done="gets connections from the load balancer",
 )
-ANSWER = Way(
+ANSWER = Wording(
     waits="Route53 leaves it out of the submission name's answers",
     fails="Route53 still leaves it out of the submission name's answers",
     remedy="It asks port 465 from the internet: `pulumi up --refresh` puts the security group's "
@@ -179,7 +179,7 @@ async def wait(
     look: Callable[[], list[str]],
     seconds: float,
     report: Callable[[str], None],
-    way: Way,
+    words: Wording,
     hold: float = 0,
 ) -> None:
     """Return once `look` finds no problem for `hold` seconds; NotServing after `seconds`."""
@@ -191,11 +191,11 @@ async def wait(
             break
         if problems and now > deadline:
             raise NotServing(
-                f"{host} serves, and after {seconds / 60:.0f} minutes {way.fails}: "
-                f"{'; '.join(problems)}. {way.remedy}. The next `pulumi up` waits again"
+                f"{host} serves, and after {seconds / 60:.0f} minutes {words.fails}: "
+                f"{'; '.join(problems)}. {words.remedy}. The next `pulumi up` waits again"
             )
         if problems and problems != said:
             said = problems
-            report(f"{host}: {way.waits}: {'; '.join(problems)}")
+            report(f"{host}: {words.waits}: {'; '.join(problems)}")
         await asyncio.sleep(POLL_SECONDS)
-    report(f"{host}: {way.done}")
+    report(f"{host}: {words.done}")

@@ -54,7 +54,8 @@ class NotServing(Exception):
 class Seen:
     """A host's status, and the time it was written, by S3's clock in seconds since 1970.
 
-    `tables` is the ETag of the tables that the host should have installed.
+    `tables` is the ETag of the tables that the host should have installed, `silent` the age of the
+    status in seconds when it was read.
     """
 
     status: Status | None

@@ -166,7 +166,8 @@ def main() -> None:
     try:
         app(prog_name="relay")
     except RelayError as error:
-        said = str(error) or type(error).__name__
+        # one of Pulumi's own has that word already
+        said = str(error).removeprefix("error: ") or type(error).__name__
         notes.print(Text("error:", "red"), said, soft_wrap=True)
         sys.exit(1)
 

@@ -11,6 +11,8 @@ from ops.plain_words import no_yaml
 from ops.terminal import shown_path
 from settings.raw import mistakes
 
+OURS = "mail-relay:"
+
 
 class NoYaml(Exception):
     """A file that a parser cannot read, or that is no stack file; `said` has the errors' lines."""
@@ -31,6 +33,10 @@ def content(file: Path, name: str = "") -> dict[str, Any]:
         raise StackError(str(error)) from None
     if not isinstance(found, dict) or not isinstance(found.get("config") or {}, dict):
         raise StackError(f"{name} is no stack file: `config:`, and settings with their keys below")
+    if misplaced := [key for key in found if key.startswith(OURS)]:
+        raise StackError(
+            f"{name}: {misplaced[0]}: nobody reads it there: settings are below `config:`, indented"
+        )
     return found
 
 

@@ -3,7 +3,7 @@
 Each line has a key and a remedy, and names the item of a list as errors do.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
@@ -15,6 +15,9 @@ from settings.marks import fields
 from settings.model import Settings
 from settings.passing import gateways_pass
 
+# Namespaces with readers: ours, the provider's and Pulumi's.
+READ = ("mail-relay", "aws", "pulumi")
+
 
 def secrets_in_clear(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
     """Secrets that everybody who has the file can read; `encrypted` are keys stored as secrets."""
@@ -25,6 +28,14 @@ def secrets_in_clear(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
                 f"{place}: it stands in the stack's file in clear; set it as a secret: "
                 f"pulumi config set --secret --path '{place}'",
             )
+
+
+def unread(keys: Iterable[str]) -> Iterator[str]:
+    """Keys of a stack's file, with their namespaces, that are ours in a namespace that is not."""
+    for key in keys:
+        namespace, _, name = key.partition(":")
+        if namespace not in READ and name.partition(".")[0] in fields(Settings):
+            yield f"{key}: nobody reads this key; did you mean mail-relay:{name}?"
 
 
 def advice(s: Settings) -> Iterator[str]:

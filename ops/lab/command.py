@@ -296,7 +296,7 @@ def _show(
         )
     for zone in result["zonesWithoutPower"]:
         results.print(f"Without power: zone {zone}")
-    if result["locked"]:
+    if result["locked"] and outputs:  # `lab up` settles the stack itself
         settle = LabTarget(stack_.STACK, lab).settle_command
         results.print(f"The last `pulumi` on the stack was killed: {settle}", soft_wrap=True)
     results.print(f"Messages in the inbox: {result['messages']}")

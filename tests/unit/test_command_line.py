@@ -10,8 +10,9 @@ import click
 import pytest
 from typer.testing import CliRunner
 
-from ops import terminal
+from ops import cli, terminal
 from ops.cli import COMMANDS, app, loaded
+from ops.errors import StackError
 from ops.examples import EXAMPLES
 
 HEAVY = {"agent", "boto3", "botocore", "components", "lab", "pulumi", "pulumi_aws", "settings"}
@@ -247,3 +248,15 @@ def test_examples_are_shown_a_line_each_where_a_terminal_has_80_columns(name: st
     result = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "80"})
     shown = [line.strip() for line in result.stdout.splitlines()]
     assert set(EXAMPLES[name]) <= set(shown)
+
+
+def test_an_error_of_pulumis_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(**_: object) -> None:
+        raise StackError("error: could not decrypt")
+
+    text = io.StringIO()
+    monkeypatch.setattr(terminal.notes, "_file", text)
+    monkeypatch.setattr(cli, "app", fails)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert text.getvalue() == "error: could not decrypt\n"

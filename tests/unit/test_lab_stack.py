@@ -262,6 +262,10 @@ def refused(*_: object) -> NoReturn:
         (b"a: b: c\n", " is no YAML: look at line 1, column 5 (mapping values are not allowed"),
         (b"\xff\xfe\n", " cannot be read: it is no text in UTF-8"),
         (b"config: text\n", " is no stack file: "),
+        (
+            b"config: {}\nmail-relay:protect: true\n",
+            ": mail-relay:protect: nobody reads it there: settings are below `config:`, indented",
+        ),
         (b"text\n", " is no stack file: "),
         (
             b"config: {a: 2020-13-45}\n",

@@ -148,3 +148,13 @@ def test_a_preview_tells_it_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None
     graph = declare({**CONFIG, "mail-relay:ssh": json.dumps({"allowFrom": ["192.0.2.0/24"]})})
     assert [line.split(":")[1] for line in told] == ["ssh.allowFrom"]
     assert graph.of("Instance")
+
+
+def test_a_setting_in_a_namespace_that_nobody_reads_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody believes that the stack is protected."""
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: told.append(text))
+    declare({**CONFIG, "mailrelay:protect": "true", "aws-native:region": "x", "aws:profile": "y"})
+    assert told == ["mailrelay:protect: nobody reads this key; did you mean mail-relay:protect?"]
