@@ -17,6 +17,8 @@ POWER_OFF_SECONDS = 90
 EXIT_REBOOT = 133
 # A directory below a machine's root with the serial number of each disk, by the kernel's name.
 SERIALS = "usr/local/lib/lab/disks"
+# `look-like-ec2` mounts the directory of disks here, before it lays it over /sys/block.
+BLOCK = "/run/sys/block"
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,10 @@ class Machine:
             numbers = str(os.major(device)), str(os.minor(device))
             inside = ["nsenter", "-t", str(self.leader), "-m"]
             run(*inside, "mknod", "-m", "600", f"/dev/{disk.name}", "b", *numbers)
-            folder = f"/sys/block/{disk.name}/device"
+            # what /sys/block will be, or is; before it is mounted the boot has yet to read the file
+            folder = f"{BLOCK}/{disk.name}/device"
             show = f"mkdir -p {folder} && echo {serial} >{folder}/serial"
-            run(*inside, "sh", "-c", f"[ ! -d /run/sys/block ] || {{ {show}; }}")
+            run(*inside, "sh", "-c", f"! mountpoint -q {BLOCK} || {{ {show}; }}")
 
     def detach(self, volume: str) -> None:
         """Detach the volume."""

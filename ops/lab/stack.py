@@ -50,6 +50,24 @@ def own_file(lab: Lab) -> Path:
     return work_dir(lab) / f"Pulumi.{STACK}.yaml"
 
 
+@contextlib.contextmanager
+def put_back_if_refused(lab: Lab, source: Path | None) -> Iterator[None]:
+    """Put the lab's own file back, if `source` has taken its place and cannot be used."""
+    own = (own_file(lab), _example(lab), _taken(lab))
+    kept = {path: path.read_bytes() for path in own if path.exists()}
+    try:
+        yield
+    except RelayError as error:
+        if source is None or not kept:
+            raise
+        for path, content in kept.items():
+            path.write_bytes(content)
+        said = str(error).replace(str(own_file(lab)), _shown(source))
+        raise StackError(
+            f"{said}\n{_shown(source)} cannot be used: the lab's stack file is as it was before"
+        ) from None
+
+
 def start(lab: Lab) -> None:
     """Start the lab; its own stack's file survives the clean-up after an interrupted run."""
     own = (own_file(lab), lab.directory / "passphrase", _example(lab), _taken(lab))

@@ -71,17 +71,13 @@ def apply(
 
     Without a `source` the lab keeps the file that it has.
     """
-    is_new = stack.prepare(lab, source)
     target = LabTarget(stack.STACK, lab)
+    with stack.put_back_if_refused(lab, source):
+        is_new = stack.prepare(lab, source)
+        settings = _settings(lab, target)
     if kernels:
         real_kernel.choose(target, kernels)
     with step("pulumi up, until the hosts serve"):
-        made = stack.pulumi(lab, "stack", "select", "--create", stack.STACK, capture=True)
-        if made.returncode != 0:
-            raise StackError(made.stdout)
-        with in_time():
-            smarthost.open_accounts(lab)
-        settings = StackFile(target).settings()
         if settings.ssh.public_key:
             stack.take_laptops_key(lab)
         if is_new:
@@ -92,6 +88,16 @@ def apply(
     for said in filter(None, (progress.summary(), port_25)):
         notes.print(said, soft_wrap=True)
     return target.outputs()
+
+
+def _settings(lab: Lab, target: LabTarget) -> Settings:
+    """Select the lab's own stack, open its accounts elsewhere, and read its settings."""
+    made = stack.pulumi(lab, "stack", "select", "--create", stack.STACK, capture=True)
+    if made.returncode != 0:
+        raise StackError(made.stdout)
+    with in_time():
+        smarthost.open_accounts(lab)
+    return StackFile(target).settings()
 
 
 def _set_port_25(target: LabTarget, block: bool | None, settings: Settings, is_new: bool) -> str:

@@ -1,5 +1,6 @@
 """Names that are long or odd, and what AWS takes."""
 
+import re
 import shutil
 
 import pytest
@@ -23,7 +24,7 @@ def test_02_a_stack_of_any_name_gets_a_bucket(stack: Stack) -> None:
     shutil.copy(settings, stack.directory / "Pulumi.prod_eu.2.yaml")
     code, said = stack.pulumi("preview", "--diff", "--stack=prod_eu.2")
     assert code == 0, said
-    (bucket,) = {line.split('"')[1] for line in said.splitlines() if " bucket " in line}
+    (bucket,) = set(re.findall(r'^ +bucket +: "([^"]+)"$', said, re.M))
     assert bucket.startswith("mail-relay-prod-eu-2-")
     s3 = stack.region.client("s3")
     s3.create_bucket(Bucket=bucket)

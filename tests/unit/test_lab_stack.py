@@ -311,6 +311,25 @@ def test_zones_that_are_no_list_are_left_to_the_program_to_refuse(lab: Lab, tmp_
     assert stack.adapted(lab, file) == file.read_text()
 
 
+def test_a_file_that_cannot_be_used_takes_nothings_place(lab: Lab, tmp_path: Path) -> None:
+    stack.prepare(lab, None)
+    add(lab, "added.example")
+    before = stack.own_file(lab).read_text()
+    wrong = tmp_path / "Pulumi.wrong.yaml"
+    wrong.write_text(stack.DEV.read_text().replace("mail-relay:domains", "mail-relay:domain"))
+    with (
+        pytest.raises(StackError, match=r"mail-relay:domain: there is no such key(.|\n)*as it was"),
+        stack.put_back_if_refused(lab, wrong),
+    ):
+        stack.prepare(lab, wrong)
+        StackFile(LabTarget(stack.STACK, lab)).settings()
+    assert stack.own_file(lab).read_text() == before
+    # and is still known as an edited one
+    with stack.put_back_if_refused(lab, stack.DEV):
+        stack.prepare(lab, stack.DEV)
+    assert "added.example" in stack.own_file(lab).with_name("Pulumi.lab.yaml.before").read_text()
+
+
 def test_a_lab_whose_file_is_gone_takes_no_other_by_itself(lab: Lab, tmp_path: Path) -> None:
     """Its stack would lose all that the file had."""
     file = tmp_path / "Pulumi.mine.yaml"
