@@ -74,7 +74,7 @@ def connected(context: Any, name: str, family: int, address: Any) -> int:
     """A session of Postfix begins."""
     del name, family, address
     try:
-        begun = TABLES.begun()
+        begun = TABLES.now()
     except (OSError, ValueError, KeyError, TypeError):
         begun = None
     context.setpriv(Connection(context.getsymval("{daemon_name}") or "", begun))

@@ -1,16 +1,12 @@
 """The guard's table: a JSON file that the agent installs, read again when it has changed."""
 
 import json
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 FILE = Path("/srv/mail/tables/current/guard.json")
-# Seconds: Dovecot looks at a password file once in a second of the clock (db-passwd-file.c,
-# passwd_file_sync).
-SAME_SECOND = 2.0
 
 
 @dataclass(frozen=True)
@@ -53,32 +49,13 @@ class Kept:
     def __init__(self, file: Path = FILE) -> None:
         self._file = file
         self._state: tuple[int, int] | None = None
-        self._tables = self._before = Tables()
-        self._changed = 0.0
+        self._tables = Tables()
 
     def now(self) -> Tables:
         """The table as it is installed now; raises what `read` raises, and OSError."""
         status = self._file.stat()
         state = (status.st_ino, status.st_mtime_ns)
         if state != self._state:
-            tables, changed = read(self._file.read_bytes()), self._swapped()
-            # of several changes in a row, the table before the first counts
-            if self._state is None or changed - self._changed >= SAME_SECOND:
-                self._before = tables if self._state is None else self._tables
-            self._tables, self._state, self._changed = tables, state, changed
+            self._tables = read(self._file.read_bytes())
+            self._state = state
         return self._tables
-
-    def begun(self) -> Tables:
-        """The table for a session that begins now; raises the same as `now`.
-
-        For a moment after a change logins are as before it: Dovecot may still let a former password
-        in.
-        """
-        tables = self.now()
-        if 0 <= time.time() - self._changed < SAME_SECOND:
-            return replace(tables, logins={**tables.logins, **self._before.logins})
-        return tables
-
-    def _swapped(self) -> float:
-        """When the set in use was swapped: a rename changes the link's own time."""
-        return self._file.parent.lstat().st_ctime

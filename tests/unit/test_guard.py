@@ -1,6 +1,5 @@
 """The guard's policies: what leaves, and what is said to who may not send it."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ from agent import gateway_files
 from agent.guard import originating
 from agent.guard.author import read
 from agent.guard.message import Message, Verdict
-from agent.guard.tables import SAME_SECOND, Kept, Login, Tables
+from agent.guard.tables import Kept, Login, Tables
 from agent.guard.tables import read as read_table
-from lab.wait import until
 
 ME, OTHER = "me@shop.example", "you@relay.example"
 LOGINS = {
@@ -258,61 +256,6 @@ def test_a_new_table_is_seen_at_the_next_message(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(OSError, match="No such file"):
         kept.now()
-
-
-def test_a_session_right_after_a_change_counts_as_begun_before(tmp_path: Path) -> None:
-    """In the same second Dovecot may still let the former password in."""
-    file = tmp_path / "guard.json"
-    file.write_text(gateway_files.guard(bundle(), {}))
-    kept = Kept(file)
-    former = kept.now().logins[ME]
-    beside = tmp_path / "new"
-    beside.write_text(gateway_files.guard(bundle("secret-2"), {}))
-    beside.replace(file)
-    assert kept.begun().logins[ME] == former != kept.now().logins[ME]
-    until("it counts as begun after it", lambda: kept.begun() == kept.now(), 10)
-
-
-def test_of_two_changes_in_a_row_the_table_before_the_first_counts(tmp_path: Path) -> None:
-    """A look installs twice: passwords first, and the keys that sign once DNS was asked."""
-    link, file = tmp_path / "current", Path("guard.json")
-    contents = [bundle(), bundle("secret-2"), bundle("secret-2") | {"srsSecret": "another"}]
-    for number, content in enumerate(contents):
-        (tmp_path / str(number)).mkdir()
-        (tmp_path / str(number) / file).write_text(gateway_files.guard(content, {}))
-    link.symlink_to(tmp_path / "0")
-    kept = Kept(link / file)
-    former = kept.now().logins[ME]
-    until("the first table is old", lambda: kept.begun() == kept.now() and _is_old(link), 10)
-    for number in (1, 2):
-        beside = tmp_path / "new"
-        beside.symlink_to(tmp_path / str(number))
-        beside.replace(link)
-        assert kept.begun().logins[ME] == former != kept.now().logins[ME]
-
-
-def _is_old(link: Path) -> bool:
-    return time.time() - link.lstat().st_ctime > SAME_SECOND
-
-
-def test_a_change_that_is_found_late_is_old(tmp_path: Path) -> None:
-    """The first session after a change may come an hour later, with the new password."""
-    file = tmp_path / "guard.json"
-    file.write_text(gateway_files.guard(bundle(), {}))
-    kept = Kept(file)
-    kept.now()
-    beside = tmp_path / "new"
-    beside.write_text(gateway_files.guard(bundle("secret-2"), {}))
-    beside.replace(file)
-    until("the change is old", lambda: _is_old(tmp_path), 10)
-    assert kept.begun() == kept.now()
-
-
-def test_a_new_login_is_let_in_at_once(tmp_path: Path) -> None:
-    file = tmp_path / "guard.json"
-    file.write_text(gateway_files.guard(bundle(), {}))
-    kept = Kept(file)
-    assert kept.begun().logins == kept.now().logins != {}
 
 
 def test_the_corpus_is_wide() -> None:

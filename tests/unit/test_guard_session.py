@@ -61,17 +61,17 @@ def test_nothing_of_a_session_that_began_without_tables_is_taken(
     def taken(*_: Message | Tables) -> Verdict:
         return Verdict()
 
-    tables = SimpleNamespace(now=Tables, begun=away)
+    tables = SimpleNamespace(now=away)
     monkeypatch.setattr(guard, "TABLES", tables)
     monkeypatch.setattr(guard.room, "refusal", lambda _: None)
     monkeypatch.setitem(guard.POLICIES, "submission", taken)
     context = Context("submission")
     guard.connected(context, "client", 2, None)
+    tables.now = Tables
     assert judged(guard, context) == (
         "TEMPFAIL",
         ("451", "4.3.0", "this server's tables are not in place; try again later"),
     )
-    tables.begun = Tables
     context = Context("submission")
     guard.connected(context, "client", 2, None)
     assert judged(guard, context) == ("CONTINUE", ())
