@@ -53,12 +53,11 @@ def own_file(lab: Lab) -> Path:
 @contextlib.contextmanager
 def put_back_if_refused(lab: Lab, source: Path | None) -> Iterator[None]:
     """Put the lab's own file back, if `source` has taken its place and cannot be used."""
-    own = (own_file(lab), _example(lab), _taken(lab))
-    kept = {path: path.read_bytes() for path in own if path.exists()}
+    kept = _kept(lab)
     try:
         yield
     except RelayError as error:
-        if source is None or not kept:
+        if source is None or own_file(lab) not in kept:
             raise
         for path, content in kept.items():
             path.write_bytes(content)
@@ -70,8 +69,7 @@ def put_back_if_refused(lab: Lab, source: Path | None) -> Iterator[None]:
 
 def start(lab: Lab) -> None:
     """Start the lab; its own stack's file survives the clean-up after an interrupted run."""
-    own = (own_file(lab), lab.directory / "passphrase", _example(lab), _taken(lab))
-    kept = {path: path.read_bytes() for path in own if path.exists()}
+    kept = _kept(lab)
     try:
         control.start(lab, notes.print)
     finally:
@@ -80,6 +78,12 @@ def start(lab: Lab) -> None:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 path.touch(mode=0o600)
                 path.write_bytes(content)
+
+
+def _kept(lab: Lab) -> dict[Path, bytes]:
+    """The files of the lab's own stack, by their paths, as they are now."""
+    own = (own_file(lab), lab.directory / "passphrase", _example(lab), _taken(lab))
+    return {path: path.read_bytes() for path in own if path.exists()}
 
 
 def make_place(lab: Lab) -> Path:
