@@ -141,7 +141,7 @@ def notices_only(bundle: Bundle) -> str:
 def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
     """The guard's table (agent/guard/tables.py): each domain's signing domain, and the logins.
 
-    A login's proof changes with its password and its rights, and reveals neither.
+    A login's proof changes with its password, and does not reveal it.
     """
     key = bundle["srsSecret"].encode()
     signed_by = {domain: domain if domain in signing else None for domain in bundle["domains"]}
@@ -149,7 +149,7 @@ def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
         signed_by.setdefault(host, signed_by.get(host.partition(".")[2]))
     logins = {
         login: {
-            "proof": hmac.digest(key, json.dumps(entry, sort_keys=True).encode(), "sha256").hex(),
+            "proof": hmac.digest(key, f"{login} {entry['password']}".encode(), "sha256").hex(),
             "sendAs": sorted(entry["sendAs"]),
         }
         for login, entry in bundle["logins"].items()

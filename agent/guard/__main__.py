@@ -1,8 +1,9 @@
 """The milter: `python3 -m agent.guard SOCKET HOST enforce|mark DOMAIN` (mail-relay-guard.service).
 
-Postfix waits for one reply a message, at its end: all other steps are sent without a reply or not
-at all (the body), and only the macros that the guard reads are sent. The functions are called by
-threads of libmilter (Debian's python3-milter). An exception in one is a temporary refusal.
+Postfix waits for a reply when a session begins, and for one at each message's end: all other steps
+are sent without a reply or not at all (the body), and only the macros that the guard reads are
+sent. The functions are called by threads of libmilter (Debian's python3-milter). An exception in
+one is a temporary refusal.
 """
 
 import importlib
@@ -44,15 +45,13 @@ class Connection:
 
 
 def negotiate(context: Any, options: list[int]) -> int:
-    """Negotiate: no replies to header fields, no body, and four macros."""
+    """Negotiate: no replies to header fields, no body, and four macros.
+
+    A step without a reply waits in Postfix's buffer until one with a reply comes (milter8.c): so
+    the session's begin has one, or it would be told with the first message.
+    """
     actions, steps = options[0], options[1]
-    wanted = (
-        milter.P_NR_CONN
-        | milter.P_NR_MAIL
-        | milter.P_NR_RCPT
-        | milter.P_NR_HDR
-        | milter.P_HDR_LEADSPC
-    )
+    wanted = milter.P_NR_MAIL | milter.P_NR_RCPT | milter.P_NR_HDR | milter.P_HDR_LEADSPC
     unwanted = (
         milter.P_NOHELO | milter.P_NODATA | milter.P_NOUNKNOWN | milter.P_NOEOH | milter.P_NOBODY
     )
@@ -74,11 +73,11 @@ def connected(context: Any, name: str, family: int, address: Any) -> int:
     """A session of Postfix begins."""
     del name, family, address
     try:
-        begun = TABLES.now()
+        begun = TABLES.begun()
     except (OSError, ValueError, KeyError, TypeError):
         begun = None
     context.setpriv(Connection(context.getsymval("{daemon_name}") or "", begun))
-    return milter.NOREPLY
+    return milter.CONTINUE
 
 
 def mail_from(context: Any, sender: bytes, *parameters: bytes) -> int:

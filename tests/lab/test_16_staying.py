@@ -152,7 +152,10 @@ def test_a_bad_rule_in_the_firewall_opens_no_way_to_the_roles_keys(
             assert "chain slow" in world.run(host, "nft", "list", "ruleset")
     finally:
         world.run(host, "rm", "-f", bad)
-        world.run(host, "systemctl", "restart", "nftables.service")
+    until(
+        "the firewall is loaded without anybody's help",
+        lambda: shown(world, host, "nftables.service", "ActiveState") == "active",
+    )
     assert not reaches_metadata(world, host, "nobody")
 
 

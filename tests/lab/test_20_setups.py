@@ -1,7 +1,9 @@
 """The reference set-ups: each example comes up, does what it is for, and goes without a trace."""
 
+import contextlib
 import imaplib
 import json
+import smtplib
 import subprocess
 from collections import deque
 from collections.abc import Iterator
@@ -133,15 +135,16 @@ def a_former_password_leaves_no_session(set_up: SetUp) -> None:
     """Somebody who logs in all the time, so in the very second of the change too."""
     with stranger(Lab(set_up.key)) as friend, ThreadPoolExecutor() as beside:
         stage = Stage(Lab(set_up.key), set_up.target.outputs(), friend)
-        # of the last ones alone: Dovecot limits the sessions of one address
-        sessions = deque[imaplib.IMAP4]([mailbox(stage, JANE)], maxlen=5)
+        # of the last ones alone: the sessions of one address are limited
+        readers = deque[imaplib.IMAP4]([mailbox(stage, JANE)], maxlen=5)
+        senders = deque[smtplib.SMTP](maxlen=5)
+        silent = stage.connect(587, JANE)
 
         def log_in_until_refused() -> None:
-            while True:
-                try:
-                    sessions.append(mailbox(stage, JANE))
-                except imaplib.IMAP4.error:
-                    return
+            with contextlib.suppress(imaplib.IMAP4.error, smtplib.SMTPException):
+                while True:
+                    readers.append(mailbox(stage, JANE))
+                    senders.append(stage.connect(587, JANE))
 
         def has_ended(session: imaplib.IMAP4) -> bool:
             try:
@@ -149,12 +152,20 @@ def a_former_password_leaves_no_session(set_up: SetUp) -> None:
             except (imaplib.IMAP4.abort, OSError):
                 return True
 
+        def answer(session: smtplib.SMTP) -> int:
+            try:
+                session.send_message(send.compose(JANE, send.RECIPIENT, "by a former password"))
+            except smtplib.SMTPDataError as refusal:
+                return refusal.smtp_code
+            return 250
+
         done(set_up, "users", "change", JANE, "--new-password")
         thief = beside.submit(log_in_until_refused)
         after = up(set_up, friend)
         thief.result(60)
-        assert len(sessions) == 5
-        until("the last session ends", lambda: all(map(has_ended, sessions)), 15)
+        assert len(readers) == len(senders) == 5
+        until("the last session ends", lambda: all(map(has_ended, readers)), 15)
+        assert list(map(answer, [silent, *senders])) == [421] * 6
         with mailbox(after, JANE) as inbox:
             assert inbox.noop()[0] == "OK"
 

@@ -1,17 +1,12 @@
 """The guard's policies: what leaves, and what is said to who may not send it."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 from authors.corpus import by_postfix, legitimate
 
-from agent import gateway_files
 from agent.guard import originating
 from agent.guard.author import read
 from agent.guard.message import Message, Verdict
-from agent.guard.tables import Kept, Login, Tables
-from agent.guard.tables import read as read_table
+from agent.guard.tables import Login, Tables
 
 ME, OTHER = "me@shop.example", "you@relay.example"
 LOGINS = {
@@ -176,7 +171,9 @@ def test_what_is_not_signed_for_its_domain_waits() -> None:
 
 
 @pytest.mark.parametrize(
-    "logins", [{}, {ME: Login("2", frozenset({ME}))}], ids=["removed", "changed"]
+    "logins",
+    [{}, {ME: Login("2", frozenset({ME}))}, {ME: Login("1", frozenset({ME, OTHER}))}],
+    ids=["removed", "another password", "other rights"],
 )
 def test_a_login_that_has_changed_since_the_session_began_is_cut_off(
     logins: dict[str, Login],
@@ -212,50 +209,6 @@ def test_long_lines_of_the_header_are_folded_where_there_is_white_space() -> Non
     assert found["References"].replace("\n", "") == f" {ids}"
     assert found["Cc"].replace("\n", "") == f" {cc}"
     assert max(len(line) for value in found.values() for line in value.split("\n")) <= 80
-
-
-def bundle(chosen: str = "secret-1", send_as: tuple[str, ...] = (ME,)) -> dict[str, Any]:
-    return {
-        "gateways": ["mail.relay.example"],
-        "srsSecret": "0123456789",
-        "domains": {"shop.example": {}, "relay.example": {}},
-        "logins": {ME: {"password": chosen, "sendAs": list(send_as)}},
-    }
-
-
-def test_the_table_says_who_signs_for_a_domain_and_what_a_login_may() -> None:
-    text = gateway_files.guard(bundle(), {"relay.example": "s1"})
-    tables = read_table(text.encode())
-    assert tables.signed_by == {
-        "shop.example": None,
-        "relay.example": "relay.example",
-        "mail.relay.example": "relay.example",
-    }
-    assert tables.logins[ME].send_as == {ME}
-    assert "secret-1" not in text
-
-
-def test_a_logins_proof_changes_with_its_password_and_its_rights_alone() -> None:
-    def proof(*args: Any) -> str:
-        return read_table(gateway_files.guard(bundle(*args), {}).encode()).logins[ME].proof
-
-    assert proof() == proof()
-    assert len({proof(), proof("secret-2"), proof("secret-1", (ME, OTHER))}) == 3
-
-
-def test_a_new_table_is_seen_at_the_next_message(tmp_path: Path) -> None:
-    file = tmp_path / "guard.json"
-    file.write_text(gateway_files.guard(bundle(), {}))
-    kept = Kept(file)
-    before = kept.now()
-    assert kept.now() is before
-    beside = tmp_path / "new"
-    beside.write_text(gateway_files.guard(bundle("secret-2"), {}))
-    beside.replace(file)
-    assert kept.now() != before
-    file.unlink()
-    with pytest.raises(OSError, match="No such file"):
-        kept.now()
 
 
 def test_the_corpus_is_wide() -> None:

@@ -61,13 +61,13 @@ def test_nothing_of_a_session_that_began_without_tables_is_taken(
     def taken(*_: Message | Tables) -> Verdict:
         return Verdict()
 
-    tables = SimpleNamespace(now=away)
+    tables = SimpleNamespace(begun=away)
     monkeypatch.setattr(guard, "TABLES", tables)
     monkeypatch.setattr(guard.room, "refusal", lambda _: None)
     monkeypatch.setitem(guard.POLICIES, "submission", taken)
     context = Context("submission")
     guard.connected(context, "client", 2, None)
-    tables.now = Tables
+    tables.now = tables.begun = Tables
     assert judged(guard, context) == (
         "TEMPFAIL",
         ("451", "4.3.0", "this server's tables are not in place; try again later"),
@@ -75,3 +75,26 @@ def test_nothing_of_a_session_that_began_without_tables_is_taken(
     context = Context("submission")
     guard.connected(context, "client", 2, None)
     assert judged(guard, context) == ("CONTINUE", ())
+
+
+def test_a_sessions_begin_is_told_when_it_begins(
+    guard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postfix keeps a step that needs no reply until one comes that does: the first message's."""
+    names = [
+        *(f"P_NR_{step}" for step in ("CONN", "MAIL", "RCPT", "HDR")),
+        *(f"P_NO{step}" for step in ("HELO", "DATA", "UNKNOWN", "EOH", "BODY")),
+        *("P_HDR_LEADSPC", "ADDHDRS", "CHGHDRS", "CHGFROM", "DELRCPT", "SETSYMLIST"),
+    ]
+    for bit, name in enumerate(names):
+        monkeypatch.setattr(guard.milter, name, 1 << bit, raising=False)
+    for number, name in enumerate(("M_CONNECT", "M_EOH", "M_EOM")):
+        monkeypatch.setattr(guard.milter, name, number, raising=False)
+    context = Context("submission")
+    monkeypatch.setattr(context, "setsymlist", lambda *_: None, raising=False)
+    options = [(1 << len(names)) - 1] * 4
+    assert guard.negotiate(context, options) == "CONTINUE"
+    assert not options[1] & guard.milter.P_NR_CONN
+    assert guard.connected(context, "client", 2, None) == "CONTINUE"
+    assert options[1] & guard.milter.P_NR_MAIL
+    assert guard.mail_from(context, b"me@shop.example") == "NOREPLY"

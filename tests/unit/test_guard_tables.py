@@ -1,0 +1,126 @@
+"""The guard's table: what is in it, and what a session goes by while it changes."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import gateway_files, install
+from agent.guard import originating, tables
+from agent.guard.message import Message
+from agent.guard.tables import SETTLED, Kept, Tables, read
+
+ME, OTHER = "me@shop.example", "you@relay.example"
+
+
+def bundle(chosen: str = "secret-1", send_as: tuple[str, ...] = (ME,)) -> dict[str, Any]:
+    return {
+        "gateways": ["mail.relay.example"],
+        "srsSecret": "0123456789",
+        "domains": {"shop.example": {}, "relay.example": {}},
+        "logins": {ME: {"password": chosen, "sendAs": list(send_as)}},
+    }
+
+
+def test_the_table_says_who_signs_for_a_domain_and_what_a_login_may() -> None:
+    text = gateway_files.guard(bundle(), {"relay.example": "s1"})
+    found = read(text.encode())
+    assert found.signed_by == {
+        "shop.example": None,
+        "relay.example": "relay.example",
+        "mail.relay.example": "relay.example",
+    }
+    assert found.logins[ME].send_as == {ME}
+    assert "secret-1" not in text
+
+
+def test_a_logins_proof_changes_with_its_password_alone() -> None:
+    def proof(*args: Any) -> str:
+        return read(gateway_files.guard(bundle(*args), {}).encode()).logins[ME].proof
+
+    assert proof() == proof() == proof("secret-1", (ME, OTHER))
+    assert proof() != proof("secret-2")
+
+
+def test_two_logins_of_one_password_have_two_proofs() -> None:
+    both = bundle()
+    both["logins"][OTHER] = both["logins"][ME]
+    logins = read(gateway_files.guard(both, {}).encode()).logins
+    assert logins[ME].proof != logins[OTHER].proof
+
+
+def test_a_new_table_is_seen_at_the_next_message(tmp_path: Path) -> None:
+    file = tmp_path / "guard.json"
+    file.write_text(gateway_files.guard(bundle(), {}))
+    kept = Kept(file)
+    before = kept.now()
+    assert kept.now() is before
+    beside = tmp_path / "new"
+    beside.write_text(gateway_files.guard(bundle("secret-2"), {}))
+    beside.replace(file)
+    assert kept.now() != before
+    file.unlink()
+    with pytest.raises(OSError, match="No such file"):
+        kept.now()
+
+
+class Live:
+    """Tables that are installed as the agent does it, and a clock."""
+
+    def __init__(self, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._base, self._number = base, 0
+        self.kept = Kept(base / "current" / "guard.json")
+        self.later = 0.0
+        real = time.time
+        monkeypatch.setattr(tables.time, "time", lambda: real() + self.later)
+        monkeypatch.setattr(shutil, "chown", lambda *_: None)
+
+    def install(self, *args: Any) -> None:
+        text = gateway_files.guard(bundle(*args), {"shop.example": "s1"})
+        install.install(self._base, {"guard.json": install.File(text)})
+
+    def refuses(self, begun: Tables) -> bool:
+        """Whether a session that began with these tables hears that it shall log in again."""
+        headers = [("DKIM-Signature", b" d=shop.example"), ("From", f" {ME}".encode())]
+        verdict = originating.by_login(Message(login=ME, headers=headers), self.kept.now(), begun)
+        assert verdict.code in ("", "421")
+        return verdict.code == "421"
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Live:
+    return Live(tmp_path, monkeypatch)
+
+
+def test_a_session_of_the_second_in_which_its_password_changes_is_cut_off(live: Live) -> None:
+    """Dovecot takes a former password until it looks at its file again."""
+    live.install()
+    live.kept.now()
+    live.install("secret-2")
+    assert live.refuses(live.kept.begun())
+    live.later = SETTLED
+    assert not live.refuses(live.kept.begun())
+
+
+def test_of_several_changes_in_a_row_what_was_before_the_first_counts(live: Live) -> None:
+    live.install()
+    live.kept.now()
+    live.install("secret-2")
+    live.kept.now()
+    live.install("secret-2", (ME, OTHER))
+    assert live.refuses(live.kept.begun())
+
+
+def test_a_session_of_the_second_in_which_rights_change_goes_on(live: Live) -> None:
+    live.install()
+    before = live.kept.begun()
+    live.install("secret-1", (ME, OTHER))
+    assert not live.refuses(live.kept.begun())
+    assert live.refuses(before)
+
+
+def test_a_guard_that_begins_knows_no_former_passwords(live: Live) -> None:
+    live.install()
+    assert not live.refuses(live.kept.begun())
