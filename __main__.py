@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG
 
+from components.account import region_advice
 from components.stack import declare
 from settings import SettingsError, read
 from settings.advice import advice, secrets_in_clear, unread
@@ -38,7 +39,10 @@ def main() -> None:
         *advice(settings),
     ):
         pulumi.log.warn(line)
-    outputs = declare(settings, pulumi.Config("aws").require("region"))
+    region = pulumi.Config("aws").require("region")
+    if line := region_advice(region):
+        pulumi.log.warn(line)
+    outputs = declare(settings, region)
     for name, value in outputs.items():
         pulumi.export(name, value)
 

@@ -1,5 +1,6 @@
 """The AWS account of the stack, for API calls that Pulumi's provider has no resource for."""
 
+import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +8,18 @@ from typing import Any
 
 import boto3
 import pulumi
+
+
+def region_advice(name: str) -> str:
+    """What to say of a region that AWS did not have when this program was made, or ""."""
+    session = boto3.Session()
+    partitions = session.get_available_partitions()
+    known = {region for p in partitions for region in session.get_available_regions("ec2", p)}
+    if name in known:
+        return ""
+    near = " or ".join(sorted(difflib.get_close_matches(name, known, 2)))
+    meant = f"; did you mean {near}?" if near else ""
+    return f"aws:region: {name!r}: no region of AWS that this program knows{meant}"
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def domain_problem(name: str) -> str | None:
     if len(labels) < 2:
         return "give the whole name, such as example.com"
     if labels[-1].isdigit():
-        return "it ends in a number, as addresses do and domains do not (RFC 1123, 2.1)"
+        return "it ends in a number, as addresses do: give a name (RFC 1123, 2.1)"
     return None
 
 

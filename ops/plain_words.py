@@ -108,8 +108,7 @@ def no_yaml(error: Exception, place: Any = None) -> str:
             "cannot be read: lists or keys inside each other go too deep; take the inner ones away"
         )
     is_parsers = hasattr(error, "problem") or hasattr(error, "reason")
-    mark = getattr(error, "problem_mark", None) or (None if is_parsers else place)
-    where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+    where = _where(error, None if is_parsers else place)
     if is_parsers:
         why = _yaml_problem(str(getattr(error, "problem", None) or getattr(error, "reason", "")))
         return f"is no YAML: look at {where}{f' ({why})' if why else ''}"
@@ -117,6 +116,13 @@ def no_yaml(error: Exception, place: Any = None) -> str:
         f"cannot be read: look at {where}: the value is no right date, number or whatever YAML "
         "takes it for; put it in quotation marks if it is text"
     )
+
+
+def _where(error: Exception, place: Any) -> str:
+    if mark := getattr(error, "problem_mark", None) or place:
+        return f"line {mark.line + 1}, column {mark.column + 1}"
+    position = getattr(error, "position", None)
+    return "somewhere" if position is None else f"character {position + 1}"
 
 
 def _yaml_problem(said: str) -> str:

@@ -6,6 +6,7 @@ Both call Pulumi in the same way, so the protocol itself has these methods.
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -29,7 +30,7 @@ from ops.errors import AwsError, StackError
 from ops.instances import Down
 from ops.on_host import NoAnswer
 from ops.outputs import Host, Outputs, read
-from ops.terminal import notes
+from ops.terminal import notes, shown_path
 from ops.testmail.verdicts import Receiver
 from ops.verify.names import Dns, Names
 from ops.verify.talk import Connect
@@ -46,6 +47,8 @@ _KILLED = (
     "Another update is currently in progress",
     "pending operations from previous deployment",
 )
+# Pulumi's messages if a value after `secure:` is not this stack's. They do not name the file.
+_UNDECRYPTED = re.compile(r"decrypt|nonce size|message authentication failed")
 # Pulumi's message if no backend is selected, and our remedy.
 _LOGGED_OUT = "PULUMI_ACCESS_TOKEN must be set"
 LOG_IN = (
@@ -245,9 +248,14 @@ class Target(Protocol):
             raise self._hinted(end.partition("\nOutputs:")[0].strip(), text)
 
     def _hinted(self, said: str, whole: str = "") -> StackError:
-        """An error; if a killed `pulumi` may be the cause, with the command that repairs that."""
+        """An error, with the command that repairs its cause if Pulumi's words show one."""
         if any(sign in (whole or said) for sign in _KILLED):
             said += f"\nIf the last `pulumi` was killed: {self.settle_command}"
+        if _UNDECRYPTED.search(said):
+            said += (
+                f"\n{shown_path(self.file)}: a value after `secure:` was changed by hand, or is "
+                f"another stack's: give it again, {self.typed('config set --secret KEY')}"
+            )
         return StackError(said)
 
     def under_way(self, state: str = "") -> str:
@@ -262,7 +270,7 @@ class Target(Protocol):
         command = ("preview", "--json", *arguments, "--stack", self.stack)
         result = self._captured(*command, env={engine.EVENTS: "true"})
         if not result.stdout.startswith("{"):
-            raise StackError((result.stderr or result.stdout).strip())
+            raise self._hinted((result.stderr or result.stdout).strip())
         return result.stdout
 
     def outputs(self) -> Outputs:

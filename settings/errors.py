@@ -20,6 +20,9 @@ PRIVATE = "PRIVATE KEY"
 OTHER_NAMES = {"p": "policy", "rua": "reports", "priority": "preference", "quota": "quotaMiB"}
 # The key of a line about an item of a list.
 INDEXED = re.compile(r"mail-relay:(?P<list>\w+(\.\w+)*)\[(?P<index>\d+)\].*?(?=: )")
+# A value is shown up to this length; longer than any name in DNS, which has 253 characters.
+SHOWN = 300
+LONG_WORD = re.compile(rf"(\S{{60}})\S{{{SHOWN - 60},}}")
 EXAMPLES = {
     "gateway": "give the gateway's host name, as `gateway: {name: mail.example.com}`",
     "domains": "list the domains that send, as `domains: [{name: example.com}]`",
@@ -30,11 +33,14 @@ EXAMPLES = {
 
 
 class SettingsError(RelayError):
-    """Wrong settings; `lines` has one for each mistake: key, value, and what would be right."""
+    """Wrong settings; `lines` has one for each mistake: key, value, and what would be right.
+
+    Words that are longer than any name are cut after 60 characters.
+    """
 
     def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
+        self.lines = [LONG_WORD.sub(r"\1...", line) for line in lines]
+        super().__init__("\n".join(self.lines))
 
 
 def lines(raw: Mapping[str, Any], error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
@@ -97,6 +103,8 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
     if isinstance(value, datetime.date):
         shown = str(value)
+    if len(shown) > SHOWN:
+        shown = f"{shown[:SHOWN]}... ({len(str(value))} characters)"
     return f"{key}: {shown}: {right}"
 
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-import lab.region.backends  # noqa: F401 (sets moto up before it loads)
 from lab.region import control_api
+from lab.region.backends import REGION  # sets moto up before it loads
 from lab.region.errors import ApiError, answer
 from lab.region.memory import Memory
 from lab.region.rules import (
@@ -50,8 +50,11 @@ class Region:
             if request.path.startswith("/_lab/"):
                 return control_api.handle(self._memory, request)(environ, start_response)
             credential = CREDENTIAL.search(request.headers.get("Authorization", ""))
-            key, service = (credential[1], credential[3]) if credential else ("", "")
+            key, region, service = credential.groups() if credential else ("", REGION, "")
             try:
+                if region != REGION:  # calls of global services are signed for this one too
+                    told = "Credential should be scoped to a valid region."
+                    raise ApiError("SignatureDoesNotMatch", told, 403)
                 return self._serve(service, key, request, body, environ, start_response)
             except ApiError as error:
                 return answer(service, error)(environ, start_response)

@@ -110,20 +110,35 @@ def test_04_a_plug_in_that_outlives_its_pulumi_is_ended(
 
 
 @pytest.mark.parametrize(
-    "said",
+    ("said", "remedy"),
     [
-        "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es)",
-        "warning: Attempting to deploy or update resources\n"
-        "with 3 pending operations from previous deployment.\nerror: update failed",
+        (
+            "error: the stack is currently locked by 1 lock(s). Either wait for the other",
+            r"was killed: \./relay settle --stack try$",
+        ),
+        (
+            "warning: Attempting to deploy or update resources\n"
+            "with 3 pending operations from previous deployment.\nerror: update failed",
+            r"was killed: \./relay settle --stack try$",
+        ),
+        (
+            "error: validating stack config: bad value: nonce size is incorrect",
+            r"Pulumi\.try\.yaml: a value after .* pulumi config set --secret KEY --stack try$",
+        ),
+        (
+            "error: could not decrypt configuration values: cipher: message authentication failed",
+            r"Pulumi\.try\.yaml: a value after .* pulumi config set --secret KEY --stack try$",
+        ),
     ],
 )
-def test_05_what_a_kill_left_in_the_way_is_told_with_its_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+def test_05_what_stands_in_the_way_is_told_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, remedy: str
 ) -> None:
     fake = tmp_path / "pulumi"
     fake.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 255\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    for call in (AwsTarget("try").operate, AwsTarget("try").pulumi):
-        with pytest.raises(StackError, match=r"was killed: \./relay settle --stack try$"):
+    target = AwsTarget("try")
+    for call in (target.operate, target.pulumi, target.preview):
+        with pytest.raises(StackError, match=remedy):
             call("up")

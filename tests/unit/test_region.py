@@ -33,3 +33,12 @@ def test_two_regions_of_one_process_know_nothing_of_each_other(regions: list[Cli
     assert (addresses(one), addresses(other)) == (8, 5)
     states = [region.get("/_lab/state").get_json() for region in regions]
     assert [state["port25Blocked"] for state in states] == [True, False]
+
+
+def test_the_lab_answers_for_one_region_alone() -> None:
+    """A region that does not exist would have no address in DNS."""
+    signed = "Credential=KEY/20260101/us-esat-1/ec2/aws4_request"
+    said = Client(Region(Memory())).post(
+        "/", data={"Action": "DescribeVpcs"}, headers={"Authorization": signed}
+    )
+    assert (said.status_code, "scoped to a valid region" in said.text) == (403, True)

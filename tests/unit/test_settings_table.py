@@ -47,3 +47,17 @@ def test_the_table_is_whole() -> None:
     assert len(TABLE) > 250
     given = [row.values[0] for row in TABLE]
     assert len(set(given)) == len(given)
+
+
+@pytest.mark.parametrize(
+    ("settings", "most"),
+    [
+        ({"spf": {"mechanisms": ["x" * 5000]}}, 350),
+        ({"txt": ["many words " * 500]}, 600),
+    ],
+)
+def test_a_long_value_is_not_shown_whole(settings: dict[str, Any], most: int) -> None:
+    raw = {**copy.deepcopy(RIGHT), "domains": [{"name": "shop.example", **settings}]}
+    with pytest.raises(SettingsError) as found:
+        read(raw)
+    assert max(map(len, found.value.lines)) < most

@@ -155,7 +155,7 @@ def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change,
         ),
         (
             "config: \x07",
-            "Pulumi.test.yaml is no YAML: look at somewhere (special characters are not allowed)",
+            "Pulumi.test.yaml is no YAML: look at character 9 (special characters are not allowed)",
         ),
         (
             "config:\n\tmail-relay:protect: true\n",
