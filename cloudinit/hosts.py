@@ -64,6 +64,7 @@ FOLDERS = {
     "mailboxes": Folder("mailboxes", agent=("mailbox_files.py",)),
     "smarthost": Folder("smarthost", agent=("smarthost.py", "smarthost_watch.py")),
     "acme-root": Folder("acme_root"),
+    "metrics": Folder("metrics", agent=("metrics.py",)),
 }
 
 
@@ -110,7 +111,7 @@ class GatewayHost:
     `tables` and `status` are s3:// URLs, `network` is the VPC's. Without `acme_directory` certbot's
     default is used. The certificate is for `name`, and for `shared_name` if other gateways have
     that too. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the NAT
-    instance of.
+    instance of. `metrics` is CloudWatch's namespace for the host's measurements, if it sends any.
     """
 
     folder: ClassVar = "gateway"
@@ -134,6 +135,7 @@ class GatewayHost:
     private_subnet: str | None = None
     smarthost: Smarthost | None = None
     shared_name: str | None = None
+    metrics: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class ClientHost:
     """A client host's fixed settings: a change of any of them replaces the host.
 
     `gateway` is a host name. If `acme_root` (PEM) is set, Postfix verifies the gateway's
-    certificate by it instead of the system's certificate authorities.
+    certificate by it instead of the system's certificate authorities. `metrics` is as a gateway's.
     """
 
     folder: ClassVar = "client"
@@ -156,6 +158,7 @@ class ClientHost:
     ssh_public_key: str | None
     message_size_limit_mib: int
     acme_root: str | None = None
+    metrics: str | None = None
 
 
 AnyHost = GatewayHost | ClientHost

@@ -67,7 +67,9 @@ def private_identities(
     }
 
 
-def fixed(s: Settings, client: BaseHost, *, region: str, tables: str, status: str) -> ClientHost:
+def fixed(
+    s: Settings, client: BaseHost, *, region: str, tables: str, status: str, metrics: str | None
+) -> ClientHost:
     """A client's fixed settings; `tables` and `status` are s3:// URLs."""
     return ClientHost(
         name=client.name,
@@ -80,6 +82,7 @@ def fixed(s: Settings, client: BaseHost, *, region: str, tables: str, status: st
         ssh_public_key=s.ssh.public_key,
         message_size_limit_mib=s.message_size_limit_mib,
         acme_root=s.acme.root,
+        metrics=metrics,
     )
 
 
@@ -103,6 +106,7 @@ def hosts(
                     region=shared.region,
                     tables=store.url(tables_key(client.name)),
                     status=store.url(store.status_key(client.name)),
+                    metrics=shared.namespace,
                 ),
                 shared,
                 identity=identities[client.name],

@@ -159,6 +159,7 @@ def fixed(
     tables: str,
     status: str,
     smarthost: Smarthost | None,
+    metrics: str | None,
 ) -> GatewayHost:
     """A gateway's fixed settings; `tables` and `status` are s3:// URLs."""
     return GatewayHost(
@@ -181,6 +182,7 @@ def fixed(
         guessing=Guessing(**s.limits.guessing.model_dump()),
         private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
         smarthost=smarthost,
+        metrics=metrics,
     )
 
 
@@ -268,6 +270,7 @@ def hosts(
                     tables=store.url(TABLES_KEY),
                     status=store.url(store.status_key(gateway.name)),
                     smarthost=smarthost.host if smarthost else None,
+                    metrics=shared.namespace,
                 ),
                 shared,
                 identity=identities[gateway.name],

@@ -13,6 +13,7 @@ from cloudinit import parts, setup_object, user_data
 from cloudinit.hosts import AnyHost
 from components.account import Account
 from components.identity import Identity
+from components.monitoring import Monitoring
 from components.naming import Tags, role_name
 from components.private import PrivateIdentity
 from components.rebuild import Rebuild
@@ -40,6 +41,16 @@ class Shared:
     account: Account
     guard: pulumi.ResourceHook
     tags: Tags
+
+    @cached_property
+    def monitoring(self) -> Monitoring | None:
+        """The topic of the alarms, if the stack has any."""
+        return Monitoring(self.tags, self.settings) if self.settings.monitoring.enabled else None
+
+    @property
+    def namespace(self) -> str | None:
+        """CloudWatch's namespace for the hosts' measurements, if they send any."""
+        return self.monitoring.namespace if self.monitoring else None
 
     @cached_property
     def waiting(self) -> Waiting | None:
@@ -76,13 +87,9 @@ class Host(pulumi.ComponentResource):
         self.tables = tables.etag
         files = setup_object(fixed)
         setup = store.put_setup(host, files)
-        own = [
-            _object("s3:GetObject", store.arn(tables.key)),
-            _object("s3:GetObject", store.arn(store.setup_key(host, "*"))),
-            _object("s3:PutObject", store.arn(store.status_key(host))),
-        ]
+        granted = [*_own(host, tables, shared), *statements]
         child = pulumi.ResourceOptions(parent=self)
-        profile, policy = _profile(host, [*own, *statements], shared.tags, child)
+        profile, policy = _profile(host, granted, shared.tags, child)
         url = store.url(store.setup_key(host, files.sha256))
         volume = identity.volume
         known = pulumi.Output.from_input(None) if volume is None else volume.id
@@ -116,6 +123,8 @@ class Host(pulumi.ComponentResource):
                 tables=store.url(tables.key),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=attached),
             )
+        if shared.monitoring:
+            shared.monitoring.watch(fixed, after=self.served)
         self.register_outputs({"instance_id": self.instance.id})
 
     def _instance(
@@ -207,6 +216,17 @@ def _profile(
         host, role=role.name, tags=tags.named(host), opts=pulumi.ResourceOptions(parent=role)
     )
     return profile, policy
+
+
+def _own(host: str, tables: TablesObject, shared: Shared) -> list[dict[str, Any]]:
+    """The IAM statements of every host: its own objects in the bucket, and its measurements."""
+    store = shared.store
+    return [
+        _object("s3:GetObject", store.arn(tables.key)),
+        _object("s3:GetObject", store.arn(store.setup_key(host, "*"))),
+        _object("s3:PutObject", store.arn(store.status_key(host))),
+        *([shared.monitoring.statement] if shared.monitoring else []),
+    ]
 
 
 def _object(action: str, arn: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from settings.domains import Delegation, HostedZone, MailDomain
 from settings.hosts import BaseHost, Client, Gateway, ListedGateway
 from settings.limits import UNLIMITED, Limits, LoginLimits
 from settings.marks import Mark
+from settings.monitoring import Monitoring
 from settings.smarthost import Smarthost
 from settings.words import (
     NULL_MX,
@@ -151,6 +152,7 @@ class Settings(_Model):
     ssh: Ssh = Ssh()
     network: Vpc = Vpc()
     wait: Wait = Wait()
+    monitoring: Monitoring = Monitoring()
     protect: bool = False
     tags: dict[TagKey, TagValue] = Field({}, max_length=TAGS)
 

@@ -34,7 +34,7 @@ TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
 OWN_TAGS = ("Project", "Stack", "Name")
 TAGS = 50 - len(OWN_TAGS)
 ZONE_ID = re.compile("[A-Z0-9]{1,32}")
-ACME_DIRECTORY = re.compile(r"https://\S+")
+HTTPS = re.compile(r"https://\S+")
 AVAILABILITY_ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d[a-z]")
 
 
@@ -186,9 +186,17 @@ def _zone_id(value: str) -> str:
 
 
 def _acme_directory(value: str) -> str:
-    if not ACME_DIRECTORY.fullmatch(value):
+    if not HTTPS.fullmatch(value):
         raise _wrong("give the https:// URL of an ACME directory (RFC 8555, 7.1.1)")
     return value
+
+
+def _notified(value: str) -> str:
+    if HTTPS.fullmatch(value):
+        return value
+    if "://" in value or "@" not in value:
+        raise _wrong("give a mail address, or an https:// URL that takes SNS's notifications")
+    return _address(value)
 
 
 def _availability_zone(value: str) -> str:
@@ -281,6 +289,7 @@ InstanceType = Annotated[str, AfterValidator(_instance_type)]
 ZoneId = Annotated[str, AfterValidator(_zone_id)]
 AcmeDirectory = Annotated[str, AfterValidator(_acme_directory)]
 AvailabilityZone = Annotated[str, AfterValidator(_availability_zone)]
+Notified = Annotated[str, AfterValidator(_notified), Mark.PERSON]
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, AfterValidator(_tag_value)]
 TxtString = Annotated[str, AfterValidator(_txt_string)]

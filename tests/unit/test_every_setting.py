@@ -56,6 +56,7 @@ OF_SEVERAL = ("name", "zone", "instanceType", "dataVolumeGiB", "drain")
 OTHER = {
     "smarthost.ses": SES,
     "submission.loadBalancer": SEVERAL,
+    "monitoring.notify": {**BASE, "monitoring": {"enabled": True}},
     **{f"gateways.{key}": SEVERAL for key in OF_SEVERAL},
 }
 # for each key of the settings another value; where a list has keys, it is of the first item
@@ -152,6 +153,8 @@ ROWS: dict[str, Any] = {
     "network.cidr": "10.30.0.0/16",
     "network.zone": "us-east-1b",
     "wait.minutes": 0,
+    "monitoring.enabled": True,
+    "monitoring.notify": ["https://far.example/alarms"],
     "protect": True,
     "tags": {"Team": "mail"},
 }

@@ -53,7 +53,13 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
     assert found == {
         "SECRET": {"domains.keys", "logins.password", "smarthost.accounts.password"},
         "HIDDEN": {"ssh.publicKey"},
-        "PERSON": {"operator", "forwards.to", "domains.dmarc.reports", "domains.dmarc.ruf"},
+        "PERSON": {
+            "operator",
+            "forwards.to",
+            "domains.dmarc.reports",
+            "domains.dmarc.ruf",
+            "monitoring.notify",
+        },
         "NAME ITEM": {
             "domains.name",
             "clients.name",

@@ -41,6 +41,7 @@ NOT_IN_TABLES = {
     "domains.dmarc.ruf",
     "domains.mx.host",
     "domains.spf.mechanisms",
+    "monitoring.notify",
     "smarthost.spf",
     "zones.name",
 }
@@ -194,6 +195,7 @@ def gateway_host(settings: Settings) -> GatewayHost:
         tables="s3://bucket/gateway.json",
         status="s3://bucket/status",
         smarthost=None,
+        metrics=None,
     )
 
 

@@ -1,0 +1,148 @@
+"""Metrics and alarms in CloudWatch, told by SNS: not by the mail that they are about."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from cloudinit.hosts import AnyHost, GatewayHost
+from components.naming import Tags
+from settings import Settings
+
+# Hosts send a data point every five minutes (templates/metrics).
+PERIOD = 300
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm on one of a host's metrics (agent/metrics.py), and what a person is told of it.
+
+    It fires once `periods` data points in a row, of five minutes each, are beyond `threshold`:
+    `comparison` is CloudWatch's operator, and says on which side. `says` is what that means, and
+    `type` the command that shows more, or mends it.
+    """
+
+    metric: str
+    comparison: str
+    threshold: float
+    periods: int
+    says: str
+    type: str
+    missing: str = "ignore"
+
+
+BELOW, ABOVE = "LessThanThreshold", "GreaterThanThreshold"
+# A host that sends nothing does not serve: that alarm alone takes missing data for a failure, so
+# that a dead host is told once. A value that the host cannot read is told as not serving.
+HOST = (
+    Alarm(
+        "Serving",
+        BELOW,
+        1,
+        2,
+        "{host} does not serve, or has told nothing for ten minutes: it may be down, without its "
+        "role, or a service on it does not run",
+        "./relay verify --stack {stack}",
+        missing="breaching",
+    ),
+    Alarm(
+        "QueueOldest",
+        ABOVE,
+        4 * HOUR,
+        3,
+        "mail has waited on {host} for four hours: receivers do not take it, or it cannot get out",
+        "./relay queue list --stack {stack}",
+    ),
+    Alarm(
+        "DiskFree",
+        BELOW,
+        10,
+        3,
+        "a file system of {host} has less than a tenth of its bytes or inodes left: mail will wait",
+        "./relay verify --stack {stack}",
+    ),
+)
+GATEWAY = (
+    *HOST,
+    Alarm(
+        "CertificateDays",
+        BELOW,
+        14,
+        3,
+        "the certificate of {host} ends in less than 14 days and has not been renewed: logins and "
+        "the clients' mail will wait",
+        "./relay verify --stack {stack}",
+    ),
+    Alarm(
+        "WayOut",
+        BELOW,
+        1,
+        3,
+        "{host} has not reached other mail servers for a quarter of an hour: mail waits",
+        "./relay verify --stack {stack}",
+    ),
+)
+
+
+class Monitoring(pulumi.ComponentResource):
+    """The topic with its subscriptions, and the alarms of each host.
+
+    A subscriber by mail gets a question first, and nothing until the link in it has been opened.
+    """
+
+    def __init__(self, tags: Tags, settings: Settings) -> None:
+        super().__init__("mail-relay:index:Monitoring", "monitoring")
+        self._tags, self._stack = tags, pulumi.get_stack()
+        name = f"{pulumi.get_project()}-{self._stack}"
+        self.namespace = name
+        child = pulumi.ResourceOptions(parent=self)
+        self.topic = aws.sns.Topic(
+            "alarms",
+            display_name=f"mail-relay {self._stack}"[:100],
+            tags=tags.named(f"{name} alarms"),
+            opts=child,
+        )
+        for endpoint in dict.fromkeys((settings.operator, *settings.monitoring.notify)):
+            aws.sns.TopicSubscription(
+                endpoint,
+                topic=self.topic.arn,
+                protocol="https" if "://" in endpoint else "email",
+                endpoint=endpoint,
+                opts=pulumi.ResourceOptions(parent=self.topic),
+            )
+
+    @property
+    def statement(self) -> dict[str, Any]:
+        """The IAM statement for a host's role; PutMetricData has no resources."""
+        return {
+            "Effect": "Allow",
+            "Action": "cloudwatch:PutMetricData",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"cloudwatch:namespace": self.namespace}},
+        }
+
+    def watch(self, fixed: AnyHost, after: pulumi.Resource) -> None:
+        """Declare a host's alarms, once it serves: before, they would fire at once."""
+        host = fixed.name
+        for alarm in GATEWAY if isinstance(fixed, GatewayHost) else HOST:
+            words = {"host": host, "stack": self._stack}
+            aws.cloudwatch.MetricAlarm(
+                f"{host}-{alarm.metric}",
+                name=f"{self.namespace} {host} {alarm.metric}",
+                alarm_description=f"{alarm.says}. Type: {alarm.type}".format_map(words),
+                namespace=self.namespace,
+                metric_name=alarm.metric,
+                dimensions={"Host": host},
+                statistic="Minimum" if alarm.comparison == ABOVE else "Maximum",
+                period=PERIOD,
+                evaluation_periods=alarm.periods,
+                comparison_operator=alarm.comparison,
+                threshold=alarm.threshold,
+                treat_missing_data=alarm.missing,
+                alarm_actions=[self.topic.arn],
+                ok_actions=[self.topic.arn],
+                tags=self._tags.named(f"{host} {alarm.metric}"),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
+            )

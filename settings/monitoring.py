@@ -1,0 +1,14 @@
+"""Monitoring: metrics and alarms, told by another way than the mail that they are about."""
+
+from settings.base import Model as _Model
+from settings.words import Notified
+
+
+class Monitoring(_Model):
+    """CloudWatch's metrics and alarms of each host, and who is told of alarms, by SNS.
+
+    The operator is told in any case; `notify` are further addresses and https:// endpoints.
+    """
+
+    enabled: bool = False
+    notify: tuple[Notified, ...] = ()
