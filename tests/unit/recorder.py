@@ -101,7 +101,7 @@ class Recorder(runtime_mocks.Mocks):
         if args.typ == "aws:lb/loadBalancer:LoadBalancer":
             dns = f"{args.name}-1.elb.us-east-1.amazonaws.com"
             outputs |= {"arn": f"arn-of-{args.name}", "dnsName": dns, "zoneId": "Z26RNL4JYFTOTI"}
-        if args.typ == "aws:lb/targetGroup:TargetGroup":
+        if args.typ in ("aws:lb/targetGroup:TargetGroup", "aws:sns/topic:Topic"):
             outputs["arn"] = f"arn-of-{args.name}"
         if args.typ == "pulumi:index:Stash":
             outputs["output"] = args.inputs["input"]

@@ -33,6 +33,9 @@ FULL: dict[str, Any] = {
 }
 
 
+NOTIFY = "monitoring.notify"
+
+
 def leaves(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Every field that has no keys of its own, by its path."""
     for key, field in marks.fields(model).items():
@@ -53,13 +56,7 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
     assert found == {
         "SECRET": {"domains.keys", "logins.password", "smarthost.accounts.password"},
         "HIDDEN": {"ssh.publicKey"},
-        "PERSON": {
-            "operator",
-            "forwards.to",
-            "domains.dmarc.reports",
-            "domains.dmarc.ruf",
-            "monitoring.notify",
-        },
+        "PERSON": {"operator", "forwards.to", "domains.dmarc.reports", "domains.dmarc.ruf", NOTIFY},
         "NAME ITEM": {
             "domains.name",
             "clients.name",

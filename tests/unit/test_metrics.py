@@ -1,0 +1,109 @@
+"""The measurements that a host sends, and when it sends none."""
+
+import dataclasses
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_serving import status
+
+from agent import metrics
+from agent.host_status import Disk, Egress, Queue, Status
+
+NOW = datetime.datetime(2026, 1, 1, 0, 1, tzinfo=datetime.UTC)
+GIB = 1 << 30
+WELL = status(
+    certificate="2026-01-31T00:01:00Z",
+    disks=(Disk("/", 3 * GIB, 10 * GIB, 0.5), Disk("/srv/mail", 5 * GIB, 10 * GIB, 0.2)),
+    egress=Egress("mx.inbox.example:25", "", 60.0),
+    queue=Queue(3, 0, 90.0, ()),
+)
+
+
+def values(found: Status) -> dict[str, float]:
+    return {name: value for name, value, _ in metrics.measured(found, NOW)}
+
+
+def test_a_gateway_measures_what_its_status_says() -> None:
+    assert values(WELL) == {
+        "Serving": 1,
+        "QueueMessages": 3,
+        "QueueOldest": 90,
+        "DiskFree": 20,
+        "CertificateDays": 30,
+        "WayOut": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"missing": {"postfix.service": ("why",)}},
+        {"stopped": ("opendkim.service",)},
+        {"silent": ("dovecot.service",)},
+        # its metric is missing, and no alarm of its own says so
+        {"unread": ("the certificate cannot be told",)},
+    ],
+)
+def test_whatever_a_host_lacks_or_cannot_tell_it_does_not_serve(change: dict[str, Any]) -> None:
+    assert values(dataclasses.replace(WELL, **change))["Serving"] == 0
+
+
+def test_a_host_that_is_set_up_does_not_serve_yet() -> None:
+    assert values(status("packages", state="running"))["Serving"] == 0
+
+
+def test_a_way_out_that_is_closed_and_a_certificate_that_has_ended_are_measured() -> None:
+    closed = Egress("mx.inbox.example:25", "timed out", 60.0)
+    found = values(dataclasses.replace(WELL, egress=closed, certificate="2025-12-31T00:01:00Z"))
+    assert (found["WayOut"], found["CertificateDays"]) == (0, -1)
+
+
+class CloudWatch:
+    """The client, which keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def put_metric_data(self, **given: Any) -> None:
+        self.calls.append(given)
+
+
+@pytest.fixture
+def cloudwatch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CloudWatch:
+    made = CloudWatch()
+    monkeypatch.setattr(metrics, "FILE", tmp_path / "status.json")
+    monkeypatch.setattr(metrics.boto3, "client", lambda *_, **__: made)
+    monkeypatch.setattr(metrics.sys, "argv", ["metrics.py", "mail-relay-dev"])
+    return made
+
+
+def written(found: Status, ago: float) -> str:
+    moment = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=ago)
+    return dataclasses.replace(found, written=moment.isoformat(timespec="seconds")).to_json()
+
+
+def test_all_is_sent_at_once_under_the_hosts_name(cloudwatch: CloudWatch) -> None:
+    metrics.FILE.write_text(written(WELL, 30))
+    assert metrics.main() == 0
+    (call,) = cloudwatch.calls
+    assert call["Namespace"] == "mail-relay-dev"
+    assert {datum["MetricName"] for datum in call["MetricData"]} == set(values(WELL))
+    for datum in call["MetricData"]:
+        assert datum["Dimensions"] == [{"Name": "Host", "Value": WELL.host}]
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "{", json.dumps({"version": 0}), written(WELL, 400)], ids=str
+)
+def test_without_a_new_status_nothing_is_sent(
+    cloudwatch: CloudWatch, capsys: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    """CloudWatch takes that for a failure."""
+    if content is not None:
+        metrics.FILE.write_text(content)
+    assert metrics.main() == 1
+    assert cloudwatch.calls == []
+    assert "nothing is sent" in capsys.readouterr().out
