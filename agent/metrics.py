@@ -1,23 +1,28 @@
-"""Send this host's measurements to CloudWatch: `metrics.py NAMESPACE`, by a systemd timer.
+"""Send this host's measurements to CloudWatch: `metrics.py NAMESPACE`, after each new status.
 
-They are taken from the status that status.py writes every minute. Without a new one nothing is
+They are taken from the status that status.py has written. They are sent every five minutes, for
+each call costs, and at once if the host begins or ceases to serve. Without a new status nothing is
 sent: CloudWatch's alarms take missing data for a failure.
 """
 
 import datetime
+import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import boto3
-from botocore.config import Config
-
+from agent import state_file
 from agent.host_status import SILENT_SECONDS, BadStatus, Status, parse
+from agent.install import write
 
 FILE = Path("/run/mail-relay/status.json")
-SETTINGS = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard"})
+SENT = Path("/run/mail-relay/metrics.json")
+# Statuses come once a minute: the fifth is sent.
+SECONDS = 270.0
 DAY = 86_400
 
 
@@ -26,13 +31,7 @@ def measured(status: Status, now: datetime.datetime) -> Iterator[tuple[str, floa
 
     A part of the status that could not be read counts as not serving: its own metric is missing.
     """
-    failing = (
-        status.setup.state != "done"
-        or status.missing
-        or status.stopped
-        or status.silent
-        or status.unread
-    )
+    failing = status.missing or status.stopped or status.silent or status.unread
     yield "Serving", 0.0 if failing else 1.0, "None"
     yield "QueueMessages", float(status.queue.messages), "Count"
     yield "QueueOldest", status.queue.seconds, "Seconds"
@@ -44,6 +43,16 @@ def measured(status: Status, now: datetime.datetime) -> Iterator[tuple[str, floa
         yield "CertificateDays", (ends - now).total_seconds() / DAY, "None"
     if status.egress is not None:
         yield "WayOut", 0.0 if status.egress.problem else 1.0, "None"
+
+
+def _put(namespace: str, data: list[Any]) -> None:
+    # seldom needed, so not loaded every minute
+    import boto3
+    from botocore.config import Config
+
+    settings = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard"})
+    client = boto3.client("cloudwatch", config=settings)
+    client.put_metric_data(Namespace=namespace, MetricData=data)
 
 
 def main() -> int:
@@ -59,6 +68,15 @@ def main() -> int:
     if age > SILENT_SECONDS:
         print(f"<3>nothing is sent: {FILE} was written {age:.0f} s ago", flush=True)
         return 1
+    if status.setup.state != "done":  # nobody has begun to watch it, or its silence is told
+        return 0
+    found = list(measured(status, now))
+    serving = found[0][1]
+    sent, before = state_file.read(
+        SENT, lambda last: (state_file.amount(last["sent"]), float(last["serving"])), (-SECONDS, -1)
+    )
+    if serving == before and 0 <= time.monotonic() - sent < SECONDS:
+        return 0
     data = [
         {
             "MetricName": name,
@@ -67,11 +85,10 @@ def main() -> int:
             "Value": value,
             "Unit": unit,
         }
-        for name, value, unit in measured(status, now)
+        for name, value, unit in found
     ]
-    boto3.client("cloudwatch", config=SETTINGS).put_metric_data(
-        Namespace=namespace, MetricData=data
-    )
+    _put(namespace, data)
+    write(SENT, json.dumps({"sent": time.monotonic(), "serving": serving}))
     return 0
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from test_serving import status
 
@@ -51,10 +52,6 @@ def test_whatever_a_host_lacks_or_cannot_tell_it_does_not_serve(change: dict[str
     assert values(dataclasses.replace(WELL, **change))["Serving"] == 0
 
 
-def test_a_host_that_is_set_up_does_not_serve_yet() -> None:
-    assert values(status("packages", state="running"))["Serving"] == 0
-
-
 def test_a_way_out_that_is_closed_and_a_certificate_that_has_ended_are_measured() -> None:
     closed = Egress("mx.inbox.example:25", "timed out", 60.0)
     found = values(dataclasses.replace(WELL, egress=closed, certificate="2025-12-31T00:01:00Z"))
@@ -75,7 +72,8 @@ class CloudWatch:
 def cloudwatch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CloudWatch:
     made = CloudWatch()
     monkeypatch.setattr(metrics, "FILE", tmp_path / "status.json")
-    monkeypatch.setattr(metrics.boto3, "client", lambda *_, **__: made)
+    monkeypatch.setattr(metrics, "SENT", tmp_path / "metrics.json")
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: made)
     monkeypatch.setattr(metrics.sys, "argv", ["metrics.py", "mail-relay-dev"])
     return made
 
@@ -93,6 +91,35 @@ def test_all_is_sent_at_once_under_the_hosts_name(cloudwatch: CloudWatch) -> Non
     assert {datum["MetricName"] for datum in call["MetricData"]} == set(values(WELL))
     for datum in call["MetricData"]:
         assert datum["Dimensions"] == [{"Name": "Host", "Value": WELL.host}]
+
+
+def test_a_call_costs_so_there_is_one_in_five_minutes_or_at_a_change(
+    cloudwatch: CloudWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = {"now": 1000.0}
+    monkeypatch.setattr(metrics.time, "monotonic", lambda: moments["now"])
+    silent = dataclasses.replace(WELL, silent=("dovecot.service",))
+    calls = []
+    for found in (WELL, WELL, silent, silent, WELL, WELL, WELL, WELL, WELL, WELL):
+        moments["now"] += 60
+        metrics.FILE.write_text(written(found, 0))
+        assert metrics.main() == 0
+        calls.append(len(cloudwatch.calls))
+    assert calls == [1, 1, 2, 2, 3, 3, 3, 3, 3, 4]
+
+
+def test_a_host_that_is_being_set_up_sends_nothing(cloudwatch: CloudWatch) -> None:
+    metrics.FILE.write_text(written(status("packages", state="running"), 0))
+    assert metrics.main() == 0
+    assert cloudwatch.calls == []
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"sent": -5, "serving": 1}', '{"sent": 1e999}'])
+def test_damaged_memory_of_the_last_call_is_none(cloudwatch: CloudWatch, damage: str) -> None:
+    metrics.SENT.write_text(damage)
+    metrics.FILE.write_text(written(WELL, 0))
+    assert metrics.main() == 0
+    assert len(cloudwatch.calls) == 1
 
 
 @pytest.mark.parametrize(

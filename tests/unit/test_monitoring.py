@@ -9,7 +9,7 @@ from test_private_clients import config
 
 GATEWAY, CLIENT = "mail.example.com", "client.example.com"
 ON = {"mail-relay:monitoring": json.dumps({"enabled": True, "notify": ["https://a.example/x"]})}
-UNIT = "etc/systemd/system/mail-relay-metrics.service"
+UNIT = "etc/systemd/system/mail-relay-status.service.d/metrics.conf"
 
 
 @pytest.fixture(scope="module")
