@@ -100,6 +100,8 @@ class Monitoring(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.topic = aws.sns.Topic(
             "alarms",
+            # SNS takes no dots in names, as projects and stacks may have
+            name=f"{name}-alarms".replace(".", "-"),
             display_name=f"mail-relay {self._stack}"[:100],
             tags=tags.named(f"{name} alarms"),
             opts=child,

@@ -58,7 +58,20 @@ def advice(s: Settings) -> Iterator[str]:
                 "receivers may refuse a sender who takes no bounces (RFC 7505, 4.2); take mx or "
                 "their sendAs away",
             )
+    yield from _told_by_our_own_mail(s)
     yield from _bounces(s)
+
+
+def _told_by_our_own_mail(s: Settings) -> Iterator[str]:
+    """Addresses that are told of alarms by mail that comes by the gateways themselves."""
+    keys = {"operator": s.operator}
+    keys |= {f"monitoring.notify[{n}]": address for n, address in enumerate(s.monitoring.notify)}
+    for key, address in keys.items() if s.monitoring.enabled else ():
+        if address.rpartition("@")[2] in s.receiving:
+            yield (
+                f"mail-relay:{key}: {address!r}: alarms are told to it by mail that comes by these "
+                "gateways; have somebody elsewhere in mail-relay:monitoring.notify as well"
+            )
 
 
 def spf_advice(s: Settings, addresses: Mapping[str, str]) -> Iterator[str]:

@@ -90,6 +90,7 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
         f"{PREFIX}acme": {**acme, "directory": STAGING, "root": wanted.acme_root},
         f"{PREFIX}network": {"cidr": network(wanted.name)},
         f"{PREFIX}protect": False,
+        f"{PREFIX}monitoring": {"enabled": False},
         f"{PREFIX}tags": {**found.get(f"{PREFIX}tags", {}), EXPIRES: expiry(wanted.expires)},
     }
 

@@ -141,6 +141,18 @@ def health_check(client: Client, inputs: Inputs) -> Iterator[str]:
                 yield check["Id"]
 
 
+def alarm(client: Client, inputs: Inputs) -> Iterator[str]:
+    found = client("cloudwatch").describe_alarms(AlarmNames=[inputs["name"]])["MetricAlarms"]
+    return (each["AlarmName"] for each in found)
+
+
+def topic(client: Client, inputs: Inputs) -> Iterator[str]:
+    for page in client("sns").get_paginator("list_topics").paginate():
+        for each in page["Topics"]:
+            if each["TopicArn"].rpartition(":")[2] == inputs["name"]:
+                yield each["TopicArn"]
+
+
 def balancer(client: Client, inputs: Inputs) -> Iterator[str]:
     found = client("elbv2").describe_load_balancers(Names=[inputs["name"]])["LoadBalancers"]
     return (each["LoadBalancerArn"] for each in found)

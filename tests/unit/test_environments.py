@@ -62,6 +62,7 @@ def test_a_domain_that_takes_no_mail_takes_none_in_an_environment() -> None:
 def test_it_is_small_unprotected_short_lived_and_of_the_staging_authority() -> None:
     config = dev()
     config[f"{PREFIX}protect"] = True
+    config[f"{PREFIX}monitoring"] = {"enabled": True}
     config[f"{PREFIX}tags"] = {"Team": "mail"}
     config[f"{PREFIX}acme"] = {"email": "certificates@inbox.example"}
     config[f"{PREFIX}clients"].append({"name": "big.shop.example", "instanceType": "m7i.large"})
@@ -69,6 +70,7 @@ def test_it_is_small_unprotected_short_lived_and_of_the_staging_authority() -> N
     assert settings.gateways[0].instance_type == "t4g.micro"
     assert [c.instance_type for c in settings.clients] == ["t4g.micro", "t3.micro"]
     assert settings.protect is False
+    assert settings.monitoring.enabled is False
     assert settings.tags == {"Team": "mail", "Expires": "2026-11-25T12:30:00Z"}
     assert settings.acme.directory == "https://acme-staging-v02.api.letsencrypt.org/directory"
     assert settings.acme.root == ROOT

@@ -132,6 +132,15 @@ def domain(**keys: Any) -> dict[str, Any]:
             ],
         ),
         ({"domains": [{"name": "shop.example"}, PARKED]}, (), []),
+        (
+            {"monitoring": {"enabled": True, "notify": ["info@shop.example", "https://a.example"]}},
+            (),
+            [
+                "mail-relay:monitoring.notify[0]: 'info@shop.example': alarms are told to it by "
+                "mail that comes by these gateways; have somebody elsewhere in "
+                "mail-relay:monitoring.notify as well"
+            ],
+        ),
     ],
 )
 def test_what_is_likely_not_meant_is_told(
