@@ -133,7 +133,11 @@ def domain(**keys: Any) -> dict[str, Any]:
         ),
         ({"domains": [{"name": "shop.example"}, PARKED]}, (), []),
         (
-            {"monitoring": {"enabled": True, "notify": ["info@shop.example", "https://a.example"]}},
+            {
+                "monitoring": {"enabled": True, "notify": ["info@shop.example", "https://a.b"]},
+                "mailboxes": [{"address": "info@shop.example"}],
+                "logins": [{"address": "info@shop.example"}],
+            },
             (),
             [
                 "mail-relay:monitoring.notify[0]: 'info@shop.example': alarms are told to it by "
