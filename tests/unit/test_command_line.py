@@ -86,13 +86,17 @@ def test_an_option_that_typer_finds_wrong_is_shown_with_its_name() -> None:
         (["rotate", "--all", "--every=5"], "--every"),
         (["env", "up", "try", "--ttl=1w"], "--ttl"),
         (["test", "--timeout=x"], "--timeout"),
+        (["test", "--timeout=99999999999d"], "--timeout"),  # more than a date can have
+        (["env", "up", "try", "--ttl=9999999d"], "--ttl"),
     ],
 )
 def test_a_duration_that_is_none_is_shown_with_its_option(words: list[str], option: str) -> None:
     result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert f"Invalid value for '{option}': " in result.output
-    assert "give a number with its unit, such as 90s, 30m, 4h or 7d" in result.output
+    assert "give a number with its unit, such as 90s, 30m, 4h or 7d, and 3650d at most" in (
+        result.output
+    )
 
 
 @pytest.mark.parametrize(
