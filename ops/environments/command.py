@@ -44,16 +44,16 @@ def up(
         Path | None,
         typer.Option(help="The staging authority's roots (PEM), instead of fetching them."),
     ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until its hosts take mail.")
-    ] = True,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not wait until its hosts take mail.")
+    ] = False,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
     """Make an environment and wait until it serves; or renew one, or finish one cut off."""
     dev = dev_stack(lab)
     target = dev.beside(f"{backend.PREFIX}{checked(name)}")
-    outputs = make.make(name, ttl, from_, acme_root, target, wait=wait)
+    outputs = make.make(name, ttl, from_, acme_root, target, wait=not no_wait)
     row = _row(backend.get(name, dev))
     if json:
         hosts = [host.json_object() for host in outputs.hosts]

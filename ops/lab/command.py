@@ -55,14 +55,14 @@ def up(
         typer.Option(metavar="PATH", help="Take a copy of this stack file as the lab's stack."),
     ] = None,
     block_port_25: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            "--block-port-25/--open-port-25",
-            help="Block port 25 out, as AWS does for new accounts, or open it. Without either: "
-            "blocked if the stack has a smarthost, or if it is blocked and no other stack file is "
-            "taken.",
+            "--block-port-25",
+            help="Block port 25 out, as AWS does for new accounts. Without either option: blocked "
+            "if the stack has a smarthost, or if it is blocked and no other stack file is used.",
         ),
-    ] = None,
+    ] = False,
+    open_port_25: Annotated[bool, typer.Option("--open-port-25", help="Open port 25 out.")] = False,
     real_kernel: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,13 +81,13 @@ def up(
     `./relay lab up --lab try --example basics`.
     """
     lab, started = lab_of(name), time.monotonic()
-    source = up_.source(example, file)
+    source, block = up_.source(example, file), up_.blocking(block_port_25, open_port_25)
     try:
         with step(f"lab {name}"):
             up_.start(lab, source)
-        outputs = up_.apply(lab, source, block_port_25, real_kernel or ())
+        outputs = up_.apply(lab, source, block, real_kernel or ())
     except KeyboardInterrupt:
-        again = _typed(name, example, file, block_port_25, real_kernel or ())
+        again = _typed(name, example, file, block, real_kernel or ())
         notes.print(
             f"interrupted: {again} goes on, ./relay lab down --lab {name} takes it away",
             soft_wrap=True,
@@ -106,13 +106,13 @@ def _typed(
     name: str,
     example: str | None,
     file: Path | None,
-    block_port_25: bool | None,
+    block: bool | None,
     real_kernel: Sequence[str],
 ) -> str:
     """The `lab up` command with the same options: the lab may not have stored any yet."""
     given = ["--example", example] if example else ["--file", str(file)] if file else []
-    if block_port_25 is not None:
-        given.append("--block-port-25" if block_port_25 else "--open-port-25")
+    if block is not None:
+        given.append("--block-port-25" if block else "--open-port-25")
     for host in real_kernel:
         given += ["--real-kernel", host]
     return shlex.join(["./relay", "lab", "up", "--lab", name, *given])

@@ -128,6 +128,31 @@ def test_a_command_with_a_result_has_it_for_programs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LEAVES)
+def test_no_option_silently_undoes_another(name: str) -> None:
+    """Of click's own pairs (`--on/--off`) the last one counts, and nobody is told."""
+    for param in LEAVES[name].params:
+        assert not param.secondary_opts, param.name
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lab", "up", "--example=basics", "--file=x"], "give --example or --file, not both"),
+        (
+            ["lab", "up", "--block-port-25", "--open-port-25"],
+            "give --block-port-25 or --open-port-25, not both",
+        ),
+        (["users", "change", "me@a.example", "--password-stdin", "--new-password"], "not both"),
+        (["rotate", "--all", "--domain=a.example"], "give --domain or --all, not both"),
+        (["queue", "hold", "--all", "A1"], "--from or --to: only one of these"),
+        (["domains", "change", "a.example", "--reset=ttl", "--ttl=60"], "give one or the other"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(words: list[str], said: str) -> None:
+    assert said in str(CliRunner().invoke(app, words).exception)
+
+
+@pytest.mark.parametrize("name", LEAVES)
 def test_every_argument_and_option_has_its_help(name: str) -> None:
     for param in LEAVES[name].params:
         assert getattr(param, "help", None), param.name
