@@ -43,7 +43,7 @@ def add(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Forward an address."""
+    """Forward an address. With its domain's first, the domain gets an MX record, which is told."""
     item = {"address": address, "to": to}
     edit(stack, lab, json, address, "added", lambda file, _: file.add("forwards", item))
 
@@ -74,7 +74,10 @@ def change(
 def remove(
     address: Address, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
-    """Forward an address no longer: its mail is refused."""
+    """Forward an address no longer: its mail is refused.
+
+    With a domain's last forward and mailbox its MX record goes too, which is told.
+    """
     remove_item(stack, lab, json, "forwards", address)
 
 
