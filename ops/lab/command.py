@@ -14,7 +14,7 @@ from lab import control
 from lab.internet.inbox import Inbox
 from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
-from lab.lab import Lab
+from lab.lab import Lab, every
 from ops.edit.stack_file import StackFile
 from ops.lab import condition, edits, machines, power, region, send
 from ops.lab import stack as stack_
@@ -22,7 +22,7 @@ from ops.lab import up as up_
 from ops.lab.options import Name, former
 from ops.lab.stories import STORIES
 from ops.lab.stories.stage import Stage, play, sentence
-from ops.lab.target import LabTarget, lab_of, not_up, running, up_here
+from ops.lab.target import LabTarget, lab_of, not_up, running
 from ops.options import Json
 from ops.outputs import Outputs
 from ops.terminal import notes, print_json, print_table, results, several, step
@@ -318,12 +318,16 @@ def _destroy(lab: Lab) -> list[str]:
 def down(name: Name = "dev", json: Json = False) -> None:
     """`pulumi destroy`, then take the lab away and prove that nothing is left.
 
-    Environments go too, and what was changed by `--lab`. Exit code 1: something is left.
+    Environments go too, and what was changed by `--lab`. Exit code 1: something is left. A lab
+    that is not there is no error: the labs that are there are named.
     """
     lab = lab_of(name)
     left: list[str] = []
     if not (control.running(lab) or control.remains(lab)):
-        notes.print(f"There is no lab {name}{up_here(name)}.", soft_wrap=True)
+        there = ", ".join(f"--lab {other.name}" for other in every()) or "none"
+        notes.print(
+            f"There is no lab {name}, nor anything left of it; there is {there}", soft_wrap=True
+        )
         if json:
             print_json({"lab": name, "left": left})
         return
