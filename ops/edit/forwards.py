@@ -96,18 +96,18 @@ def test(
     settings = StackFile(found).settings()
     rows = [_asked(found, settings, gateway, address) for gateway in found.outputs().gateways]
     print_json(rows) if json else print_table(f"mail for {address}", rows)
-    if not all(row["taken"] for row in rows):
+    if not all(row["accepted"] for row in rows):
         raise typer.Exit(1)
 
 
 def _asked(found: Target, settings: Settings, gateway: Host, address: str) -> dict[str, Any]:
     """A row with a gateway's reply to RCPT for an address."""
-    row: dict[str, Any] = {"gateway": gateway.name, "taken": False, "said": ""}
+    row: dict[str, Any] = {"gateway": gateway.name, "accepted": False, "said": ""}
     try:
         with found.connect(gateway, 25, settings.acme.root) as session:
             session.mail("")
             code, text = session.rcpt(address)
-            row |= {"taken": code == 250, "said": f"{code} {text.decode(errors='replace')}"}
+            row |= {"accepted": code == 250, "said": f"{code} {text.decode(errors='replace')}"}
             if code in REFUSED and aliases.following(address, settings.targets) is not None:
                 row["said"] += f"; {_why(found, gateway)}"
     except (OSError, smtplib.SMTPException) as error:

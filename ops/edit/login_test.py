@@ -11,7 +11,7 @@ from ops.plain_words import failure
 from ops.target import Target
 from ops.terminal import begin
 
-TAKEN = "taken"
+ACCEPTED = "accepted"
 ONCE = "a wrong password is tried once, because the gateways count failed logins (docs/limits.md)"
 
 
@@ -58,7 +58,7 @@ def _at(
                     said, why = "not tried", ONCE
                 else:
                     submission.log_in(session, login, password)
-                    said = TAKEN
+                    said = ACCEPTED
         except smtplib.SMTPResponseException as error:
             said, wrong = f"refused: {failure(error)}", error.smtp_code == submission.WRONG
         except ssl.SSLCertVerificationError as error:

@@ -28,7 +28,7 @@ MEANINGS = {
     NOTHING: "forgotten; the next `pulumi up` makes it",
     REPEATED: "it was being changed or deleted; the next `pulumi up` does what is left of that",
     STARTED: "it had been stopped for a change",
-    LEFT: "it is not taken: it may hold mail, or somebody uses it; see ./relay leftovers",
+    LEFT: "it is left alone: it may hold mail, or somebody uses it; see ./relay leftovers",
 }
 VOLUME = "aws:ebs/volume:Volume"
 INSTANCE = "aws:ec2/instance:Instance"

@@ -218,7 +218,7 @@ def _replied(report: Report, mailbox: reply.Mailbox, clock: Clock) -> Report:
                 return replace(report, verdicts=said)
             if reply.identity(message) == test.message_id:
                 hint = f"it is in a mailbox of this stack, and mail of {test.login} is not judged"
-                return replace(report, fate=replace(report.fate, kind="taken"), hint=hint)
+                return replace(report, fate=replace(report.fate, kind="accepted"), hint=hint)
         if not clock.seconds:
             return replace(report, hint=where(report))
         clock.sleep(fate.EVERY)
