@@ -40,7 +40,11 @@ def _is_wrong(row: dict[str, Any]) -> bool:
 def _at(
     found: Target, outputs: Outputs, gateway: Host, login: str, password: str, wrong: bool
 ) -> list[dict[str, Any]]:
-    """A row for each port of a gateway; a `wrong` password is not tried."""
+    """A row for each port of a gateway.
+
+    With `wrong`, the password was refused elsewhere already: the ports are reached, and nobody
+    logs in. The same goes for the second port, if the first one refuses the password.
+    """
     rows: list[dict[str, Any]] = []
     down = None
     for port in submission.PORTS:

@@ -130,7 +130,7 @@ def remove(
 def disable(
     login: Login, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
-    """Let a login neither log in nor send. It keeps its password, and mail for it is still accepted.
+    """Let a login neither log in nor send. It keeps its password; mail for it is still accepted.
 
     Open sessions end within a minute of the `up`; a mailbox of it is kept and read by nobody.
     """
