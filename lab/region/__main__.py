@@ -10,6 +10,7 @@ from werkzeug.serving import make_server
 
 from lab.region import balancers, dns_server, health, metadata
 from lab.region.app import Region
+from lab.region.cloudwatch import evaluation
 from lab.region.memory import Memory
 
 
@@ -41,6 +42,7 @@ def main() -> None:
         health.serve(memory.health, given.checkers)
     if given.nodes:
         balancers.serve(memory.balancers, given.nodes)
+    evaluation.serve(memory)
     server = make_server("127.0.0.1", given.port, Region(memory), threaded=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if given.ready:

@@ -2,7 +2,6 @@
 
 import io
 import re
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
@@ -10,8 +9,9 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from lab.region import control_api
+from lab.region import control_api, wire
 from lab.region.backends import REGION  # sets moto up before it loads
+from lab.region.cloudwatch import alarm_calls, dashboard_calls, metric_calls
 from lab.region.errors import ApiError, answer
 from lab.region.memory import Memory
 from lab.region.rules import (
@@ -24,10 +24,14 @@ from lab.region.rules import (
     s3,
     ses,
 )
+from lab.region.sns import topics
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 JSON = "application/json"
 BUCKET_HOST = re.compile(r"^(.+)\.s3(\.[a-z0-9-]+)?\.amazonaws\.com$")
+SNS_HOST = re.compile(r"^sns\.[a-z0-9-]+\.amazonaws\.com$")
+CLOUDWATCH = {**metric_calls.CALLS, **alarm_calls.CALLS, **dashboard_calls.CALLS}
+CLOUDWATCH_LIMIT = 1024 * 1024  # of a request, in bytes
 S3_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -39,25 +43,27 @@ class Region:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._moto: WsgiApp = DomainDispatcherApplication(create_backend_app)
-        self._lock = threading.RLock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """WSGI."""
         request = Request(environ)
         body = request.get_data()
         environ["wsgi.input"] = io.BytesIO(body)
-        with self._lock:
+        with self._memory.lock:
             if request.path.startswith("/_lab/"):
                 return control_api.handle(self._memory, request)(environ, start_response)
             credential = CREDENTIAL.search(request.headers.get("Authorization", ""))
             key, region, service = credential.groups() if credential else ("", REGION, "")
             try:
+                if not service and SNS_HOST.match(request.host.partition(":")[0]):
+                    return self._visitor(request)(environ, start_response)
                 if region != REGION:  # calls of global services are signed for this one too
                     told = "Credential should be scoped to a valid region."
                     raise ApiError("SignatureDoesNotMatch", told, 403)
                 return self._serve(service, key, request, body, environ, start_response)
             except ApiError as error:
-                return answer(service, error)(environ, start_response)
+                refusal = wire.refuse if service in wire.SERVICES else _refusal
+                return refusal(service, request, error)(environ, start_response)
 
     def _serve(
         self,
@@ -72,6 +78,9 @@ class Region:
             return self._ec2(key, body, environ, start_response)
         if service == "route53":
             return self._route53(key, request, body, environ, start_response)
+        if service in wire.SERVICES:
+            called = self._call(service, key, request, body, environ, start_response)
+            return list(called)
         if service == "s3":
             self._s3(key, request)
         elif key in self._memory.sessions:
@@ -91,6 +100,38 @@ class Region:
         if service == "ses":
             ses.after_any_call()
         return result
+
+    def _call(
+        self,
+        service: str,
+        key: str,
+        request: Request,
+        body: bytes,
+        environ: dict[str, Any],
+        start_response: Any,
+    ) -> Iterable[bytes]:
+        """A call of CloudWatch, or of SNS, which moto serves in part."""
+        if len(body) > CLOUDWATCH_LIMIT:
+            raise ApiError("RequestEntityTooLarge", "The request is too large.", 413)
+        call = wire.decode(service, request, body)
+        given, resource = call.parameters, call.parameters.get("TopicArn", "*")
+        context = {"cloudwatch:namespace": [given["Namespace"]]} if "Namespace" in given else {}
+        permissions.judge(self._memory, key, f"{call.service}:{call.action}", resource, context)
+        instead = CLOUDWATCH if call.service == "cloudwatch" else topics.INSTEAD
+        if call.action in topics.BEFORE:
+            topics.BEFORE[call.action](self._memory, given)
+        if call.action in instead:
+            answered = wire.encode(call, instead[call.action](self._memory, given))
+            return answered(environ, start_response)
+        if call.service == "cloudwatch":
+            raise ApiError("InvalidAction", f"the lab does not have {call.action}")
+        return self._moto(environ, start_response)
+
+    def _visitor(self, request: Request) -> Response:
+        """A page of SNS's, which anybody may visit."""
+        with_body = request.form if request.method == "POST" else {}
+        told = topics.visit(self._memory, request.path, {**request.args, **with_body})
+        return Response(told or "no such page\n", 200 if told else 404)
 
     def _ec2(
         self, key: str, body: bytes, environ: dict[str, Any], start_response: Any
@@ -176,3 +217,7 @@ class Region:
         permissions.judge(self._memory, key, f"s3:{action}", arn, {})
         if request.method == "PUT" and not name and not request.query_string:
             s3.create_bucket(bucket)
+
+
+def _refusal(service: str, _: Request, error: ApiError) -> Response:
+    return answer(service, error)

@@ -49,6 +49,11 @@ def ses() -> Any:
     return get_backend("ses")[ACCOUNT][REGION]
 
 
+def sns() -> Any:
+    """moto's SNS of the account in the lab's region."""
+    return get_backend("sns")[ACCOUNT][REGION]
+
+
 def instances() -> list[Any]:
     """Every instance, terminated ones too."""
     return [i for r in ec2().reservations.values() for i in r.instances]

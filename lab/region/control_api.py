@@ -18,7 +18,7 @@ def handle(memory: Memory, request: Request) -> Response:
         case ("GET", ["state"]):
             return _json(state(memory))
         case ("GET", ["leftovers"]):
-            return _json(leftovers())
+            return _json(leftovers(memory))
         case ("POST", ["instances", identity, "stopped"]):
             backends.ec2().stop_instances([identity])
             return _json({})
@@ -195,7 +195,7 @@ def _rules(groups: list[Any], direction: str) -> list[dict[str, Any]]:
     return found
 
 
-def leftovers() -> list[str]:
+def leftovers(memory: Memory) -> list[str]:
     """Every object of a user that still exists in the account."""
     ec2 = backends.ec2()
     left = [f"instance {i.id}" for i in backends.instances() if i._state.name != "terminated"]
@@ -225,6 +225,10 @@ def leftovers() -> list[str]:
     left += [f"instance profile {p.name}" for p in backends.iam().instance_profiles.values()]
     left += [f"user {name}" for name in backends.iam().users]
     left += [f"SES identity {name}" for name in backends.ses().email_identities]
+    left += [f"alarm {name}" for name in memory.cloudwatch.alarms]
+    left += [f"dashboard {name}" for name in memory.cloudwatch.dashboards]
+    left += [f"topic {topic.name}" for topic in backends.sns().topics.values()]
+    left += [f"subscription {s.endpoint}" for s in backends.sns().subscriptions.values()]
     left += [f"health check {identity}" for identity in backends.route53().health_checks]
     for zone in backends.route53().zones.values():
         # public zones existed before the stack, except those that it made, which have tags

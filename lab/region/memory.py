@@ -1,11 +1,14 @@
 """The state of a region that moto does not keep."""
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from lab.region.balancers import Balancers
+from lab.region.cloudwatch.state import CloudWatch
 from lab.region.health import Health
+from lab.region.sns.notices import Notices
 
 
 @dataclass
@@ -51,12 +54,16 @@ class Memory:
     `images_day` is the date for the deprecation of images, if it is not today. `attachments_held`:
     attached volumes do not appear in the machine yet, as on AWS, where it takes seconds or longer.
     `cut_instances` (by id) and `cut_zones` have the time since which there is no power.
+    Who changes or reads moto's backends holds `lock`, because they have none.
     """
 
+    lock: threading.RLock = field(default_factory=threading.RLock)
     consoles: Path | None = None
     names: OtherNames = field(default_factory=OtherNames)
     health: Health = field(default_factory=Health)
     balancers: Balancers = field(default_factory=Balancers)
+    cloudwatch: CloudWatch = field(default_factory=CloudWatch)
+    notices: Notices = field(default_factory=Notices)
     zones: ZoneDifferences = field(default_factory=ZoneDifferences)
     boots: dict[str, int] = field(default_factory=dict)
     pointers: dict[str, str] = field(default_factory=dict)

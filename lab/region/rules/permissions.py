@@ -26,8 +26,8 @@ def judge(memory: Memory, key: str, action: str, resource: str, context: Context
     effects = {
         statement["Effect"]
         for text in policies
-        for statement in _list(json.loads(unquote(text))["Statement"])
-        if _matches(statement, action, resource, context)
+        for statement in listed(json.loads(unquote(text))["Statement"])
+        if matches(statement, action, resource, context)
     }
     # a Deny of any policy overrules every Allow
     if effects == {"Allow"}:
@@ -45,18 +45,20 @@ def judge(memory: Memory, key: str, action: str, resource: str, context: Context
     )
 
 
-def _list(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """A policy's value that may stand alone instead of in a list."""
     return value if isinstance(value, list) else [value]
 
 
-def _matches(statement: dict[str, Any], action: str, resource: str, context: Context) -> bool:
-    actions = _list(statement.get("Action", []))
-    resources = _list(statement.get("Resource", "*"))
+def matches(statement: Mapping[str, Any], action: str, resource: str, context: Context) -> bool:
+    """Whether a statement is about an action on a resource, in this context."""
+    actions = listed(statement.get("Action", []))
+    resources = listed(statement.get("Resource", "*"))
     return (
         any(fnmatch.fnmatchcase(action.lower(), a.lower()) for a in actions)
         and any(fnmatch.fnmatchcase(resource, r) for r in resources)
         and all(
-            _condition(operator, name, _list(wanted), context)
+            _condition(operator, name, listed(wanted), context)
             for operator, tests in statement.get("Condition", {}).items()
             for name, wanted in tests.items()
         )
@@ -70,6 +72,8 @@ def _condition(operator: str, key: str, wanted: list[Any], context: Context) -> 
         return (values is None) == (texts == ["true"])
     if operator == "ForAllValues:StringEquals":  # true if the key is absent, as on AWS
         return all(value in texts for value in values or [])
+    if operator in ("StringLike", "ArnLike", "ArnEquals"):  # the last two are the same
+        return any(fnmatch.fnmatchcase(value, t) for value in values or [] for t in texts)
     if operator in ("StringEquals", "Bool"):
         return values is not None and any(value in texts for value in values)
     raise ApiError("MalformedPolicyDocument", f"the lab does not know the operator {operator}")
