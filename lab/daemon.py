@@ -24,6 +24,7 @@ from lab.machines.network import Link
 from lab.machines.reconciler import Reconciler
 from lab.machines.state import RegionState
 from lab.region.health import CHECKERS
+from lab.region.sns.courier import SES_ADDRESS
 from lab.region_client import RegionClient
 from lab.wait import until
 
@@ -48,7 +49,7 @@ class Daemon:
             signal.signal(number, lambda *_: self.end.set())
         host_image = image.host_image(log.info)
         authority = Authority(self.lab.directory / "authority")
-        self._connect_checkers()
+        self._connect_amazon()
         for name, command in services.commands(self.lab, authority, host_image).items():
             self._start(name, command)
         trust = authority.certificate.read_text() + self._acme_root(authority)
@@ -139,12 +140,16 @@ class Daemon:
         machine.boot()
         return machine
 
-    def _connect_checkers(self) -> None:
-        """Connect Route53's health checkers to the internet, so security groups apply to them."""
-        link = network.other(self.lab, "checkers")
-        self._connect(link)
-        addresses = [address for each in CHECKERS.values() for address in each]
-        network.add_addresses(self.lab, link, addresses)
+    def _connect_amazon(self) -> None:
+        """Connect Amazon's own computers to the internet, so security groups apply to them.
+
+        They are Route53's health checkers, and the hosts that SNS sends from.
+        """
+        checkers = [address for each in CHECKERS.values() for address in each]
+        for name, addresses in (("checkers", checkers), ("amazon", [SES_ADDRESS])):
+            link = network.other(self.lab, name)
+            self._connect(link)
+            network.add_addresses(self.lab, link, addresses)
 
     def _connect(self, link: Link) -> None:
         network.connect(self.lab, link)

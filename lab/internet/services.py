@@ -38,6 +38,7 @@ AWS_NAMES = (
 PEBBLE_PORT, PEBBLE_MANAGEMENT_PORT = 14000, 15000
 STAGING_PORT, STAGING_MANAGEMENT_PORT = 14001, 15001
 PACKAGES = CACHE / "packages"
+TRUST = "etc/ssl/certs/ca-certificates.crt"
 
 
 def mirrors(image: Path) -> list[str]:
@@ -192,6 +193,8 @@ def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]
     region += ["--service-address", SERVICES, "--ready", str(directory / "region.ready")]
     region += ["--consoles", str(directory / "machines")]
     region += ["--checkers", other(lab, "checkers").namespace, "--nodes", lab.namespace]
+    region += ["--amazon", other(lab, "amazon").namespace, "--resolver", RESOLVER]
+    region += ["--trust", str(directory / "machines/inbox/root" / TRUST)]
     for name in (ACME_NAME, STAGING_NAME, ROOTS_NAME, *mirrors(image)):
         region += ["--service-name", name]
     pebbles = {

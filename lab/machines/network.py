@@ -24,7 +24,14 @@ INBOX = "198.51.100.10"
 PROBE = "198.51.100.20"
 SMARTHOST = "198.51.100.30"
 CHECKERS = "198.51.100.40"
-OTHERS = {"inbox": INBOX, "probe": PROBE, "smarthost": SMARTHOST, "checkers": CHECKERS}
+AMAZON = "198.51.100.50"
+OTHERS = {
+    "inbox": INBOX,
+    "probe": PROBE,
+    "smarthost": SMARTHOST,
+    "checkers": CHECKERS,
+    "amazon": AMAZON,
+}
 OTHERS_CIDR = "198.51.100.0/24"
 
 

@@ -12,6 +12,7 @@ from lab.region import balancers, dns_server, health, metadata
 from lab.region.app import Region
 from lab.region.cloudwatch import evaluation
 from lab.region.memory import Memory
+from lab.region.sns import courier
 
 
 def main() -> None:
@@ -26,6 +27,9 @@ def main() -> None:
     parser.add_argument("--consoles", type=Path, help="the directory of the machines' consoles")
     parser.add_argument("--checkers", help="the network namespace of Route53's health checkers")
     parser.add_argument("--nodes", help="how the namespaces of load balancers' nodes begin")
+    parser.add_argument("--amazon", help="the network namespace of Amazon's other computers")
+    parser.add_argument("--resolver", help="ADDR of the resolver that they use")
+    parser.add_argument("--trust", type=Path, help="a file of root certificates that they trust")
     given = parser.parse_args()
     memory = Memory(consoles=given.consoles)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -42,6 +46,8 @@ def main() -> None:
         health.serve(memory.health, given.checkers)
     if given.nodes:
         balancers.serve(memory.balancers, given.nodes)
+    if given.amazon:
+        courier.serve(courier.Courier(memory, given.amazon, given.resolver, given.trust))
     evaluation.serve(memory)
     server = make_server("127.0.0.1", given.port, Region(memory), threaded=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
+from botocore.model import OperationNotFoundError
 from moto.core.model import ServiceModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.serialize import get_serializer_class
@@ -63,9 +64,10 @@ def decode(service: str, request: Request, body: bytes) -> Call:
         action = fields.get("Action", "")
     else:
         action = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-    if action not in _model(name).operation_names:
-        raise ApiError("InvalidAction", f"Could not find operation {action}")
-    operation = _model(name).operation_model(action)
+    try:
+        operation = _model(name).operation_model(action)
+    except OperationNotFoundError:
+        raise ApiError("InvalidAction", f"Could not find operation {action}") from None
     given = {
         "method": request.method,
         "values": fields,

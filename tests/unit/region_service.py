@@ -18,7 +18,8 @@ from lab.region_client import RegionClient
 def serving(memory: Memory) -> Iterator[tuple[Callable[[str], Any], RegionClient]]:
     """What makes clients that leave the checks of parameters to the region, and its control API."""
     server = make_server("127.0.0.1", 0, Region(memory), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # the interval is the time until it ends
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     url = f"http://127.0.0.1:{server.port}"
 
     def client(service: str) -> Any:
