@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.policy import default
+from functools import cache
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -30,6 +31,7 @@ from lab.region.sns import courier
 from lab.region.sns.courier import Courier
 from lab.region.sns.notices import Delivery
 from lab.region_client import RegionClient
+from mail import dkim
 
 ADDRESS = "ops@inbox.example"
 
@@ -172,6 +174,9 @@ class _Exchanger(StreamRequestHandler):
                     content += line.removeprefix(b".")
                 self.server.taken.append(content)
                 self._say("250 taken")
+            elif command == b"QUIT":
+                self._say("221 bye")
+                return
             else:
                 if command == b"MAIL":
                     self.server.senders.append(line)
@@ -191,9 +196,14 @@ def exchanger(*answers: str) -> Iterator[Any]:
         server.shutdown()
 
 
+@cache
+def _key() -> str:
+    return dkim.generate()
+
+
 def local(memory: Memory, port: int, trust: Path | None = None) -> Courier:
     """A courier for whom every name leads to this computer."""
-    made = Courier(memory, smtp_port=port, trust=trust)
+    made = Courier(memory, smtp_port=port, trust=trust, key=_key())
     made.exchangers = lambda domain: [f"mx.{domain}"]
     made.addresses = lambda _: ["127.0.0.1"]
     return made
@@ -218,8 +228,10 @@ def test_mail_is_signed_and_comes_from_sns() -> None:
     assert b"-000000@amazonses.com>" in server.senders[0]
 
     def record(name: bytes, **_: Any) -> bytes:
-        (found,) = lookup(memory, name.decode().lower()).records
-        return "".join(re.findall(r'"([^"]*)"', found[2])).encode()
+        (text,) = [
+            v for kind, _, v in lookup(memory, name.decode().lower()).records if kind == "TXT"
+        ]
+        return "".join(re.findall(r'"([^"]*)"', text)).encode()
 
     signatures = [str(field) for field in message.get_all("DKIM-Signature", [])]
     assert ["d=amazonses.com" in signatures[0], "d=sns.amazonaws.com" in signatures[1]] == [

@@ -149,8 +149,7 @@ class Courier:
         problem: Exception = OSError("no exchanger has an address")
         for host in self.exchangers(delivery.endpoint.rpartition("@")[2]):
             try:
-                with self._session(host) as session:
-                    session.sendmail(sender, [delivery.endpoint], content)
+                self._hand_in(host, sender, delivery.endpoint, content)
             except smtplib.SMTPRecipientsRefused as error:
                 ((code, text),) = error.recipients.values()
                 if code >= 500:
@@ -165,6 +164,14 @@ class Courier:
             else:
                 return
         raise problem
+
+    def _hand_in(self, host: str, sender: str, recipient: str, content: bytes) -> None:
+        session = self._session(host)
+        try:
+            session.sendmail(sender, [recipient], content)
+        finally:  # how the session ends does not matter for the message
+            with contextlib.suppress(OSError):
+                session.quit()
 
     def _session(self, host: str) -> smtplib.SMTP:
         """A session with an exchanger; certificates of exchangers are not verified (RFC 7435)."""
