@@ -26,6 +26,11 @@ class Clients:
         return boto3.client(name, region_name=self.region, config=config)
 
     @cached_property
+    def cloudwatch(self) -> Any:
+        """CloudWatch."""
+        return self._client("cloudwatch")
+
+    @cached_property
     def ec2(self) -> Any:
         """EC2."""
         return self._client("ec2")
@@ -54,6 +59,11 @@ class Clients:
     def sesv2(self) -> Any:
         """SES, API version 2."""
         return self._client("sesv2")
+
+    @cached_property
+    def sns(self) -> Any:
+        """SNS."""
+        return self._client("sns")
 
     @cached_property
     def sts(self) -> Any:
@@ -107,6 +117,8 @@ class Kind:
     problem: Callable[[Properties], str | None] = lambda _: None
     # returns, from the old and the new inputs, those whose change replaces it in this case
     forces: Callable[[Properties, Properties], frozenset[str]] = lambda _, __: frozenset()
+    # inputs that the provider's schema sets where the program says nothing
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     importer: Importer = lambda _, identity: (identity, {})
 
 

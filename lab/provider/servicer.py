@@ -15,6 +15,7 @@ from lab.provider import (
     hosts,
     identity,
     load_balancers,
+    monitoring,
     network,
     ses,
     storage,
@@ -33,6 +34,7 @@ KINDS: dict[str, Kind] = {
     **storage.KINDS,
     **ses.KINDS,
     **load_balancers.KINDS,
+    **monitoring.KINDS,
 }
 RANDOM = 7
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -143,6 +145,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
             for name in sorted(set(news) - kind.inputs)
         ]
+        news = {**kind.defaults, **news}
         if problem := kind.problem(news):
             failures.append(provider_pb2.CheckFailure(reason=problem))
         if kind.auto_named and kind.auto_named not in news:

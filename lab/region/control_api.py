@@ -3,11 +3,13 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from werkzeug.wrappers import Request, Response
 
 from lab.region import backends, balancers, names, power
 from lab.region.memory import Memory, ZoneDifferences
+from lab.region.sns import topics
 
 
 def handle(memory: Memory, request: Request) -> Response:
@@ -22,6 +24,8 @@ def handle(memory: Memory, request: Request) -> Response:
         case ("POST", ["instances", identity, "stopped"]):
             backends.ec2().stop_instances([identity])
             return _json({})
+        case ("POST", ["subscriptions", endpoint, "confirmed"]):
+            return _json({"confirmed": topics.confirm(unquote(endpoint))})
         case ("GET", ["power"]):
             return _json({"instances": [*memory.cut_instances], "zones": [*memory.cut_zones]})
         case ("PUT", ["power", "instances", identity]):

@@ -205,7 +205,7 @@ def local(memory: Memory, port: int, trust: Path | None = None) -> Courier:
     """A courier for whom every name leads to this computer."""
     made = Courier(memory, smtp_port=port, trust=trust, key=_key())
     made.exchangers = lambda domain: [f"mx.{domain}"]
-    made.addresses = lambda _: ["127.0.0.1"]
+    made.addresses = lambda name: ["127.0.0.1"]
     return made
 
 

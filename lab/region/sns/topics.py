@@ -106,6 +106,15 @@ def _confirm(_: Memory, given: Parameters) -> Parameters:
     raise ApiError("InvalidParameter", "Invalid parameter: Token")
 
 
+def confirm(endpoint: str) -> int:
+    """Confirm what waits for an endpoint, as its owner would; for regions without machines."""
+    held = [s for s in backends.sns().subscriptions.values() if s.endpoint == endpoint]
+    waiting = [subscription for subscription in held if pending(subscription)]
+    for subscription in waiting:
+        subscription.attributes[PENDING] = False
+    return len(waiting)
+
+
 def _unsubscribe(_: Memory, given: Parameters) -> Parameters:
     found = backends.sns().subscriptions.get(given["SubscriptionArn"])
     if found is not None and pending(found):
