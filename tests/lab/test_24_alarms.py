@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from world import World
 
-from lab.access import entered
 from lab.internet.endpoint import endpoint
 from lab.internet.subscriptions import confirm
 from lab.wait import until
@@ -29,18 +27,11 @@ ALARM: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def amazon(world: World) -> Iterator[Any]:
-    """What makes clients of the lab's AWS."""
+    """Calls of the lab's AWS."""
 
     def call(service: str, name: str, **given: Any) -> dict[str, Any]:
-        with entered(world.lab.namespace):
-            client = boto3.client(
-                service,
-                region_name="us-east-1",
-                endpoint_url=world.lab.api_url,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-            )
-            return getattr(client, name)(**given)
+        with world.network():
+            return getattr(world.client(service), name)(**given)
 
     yield call
     call("cloudwatch", "delete_alarms", AlarmNames=[ALARM["AlarmName"]])
