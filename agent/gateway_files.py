@@ -138,21 +138,31 @@ def notices_only(bundle: Bundle) -> str:
     return "".join(f"{NO_NOTICES}@{host} notices_only\n" for host in sorted(bundle["gateways"]))
 
 
-def guard(bundle: Bundle, signing: Mapping[str, str]) -> str:
+def former_logins(guard: Any) -> dict[str, dict[str, Any]]:
+    """The logins of a guard's table; raises what state_file.DAMAGED lists."""
+    return {
+        login: {"proof": str(entry["proof"]), "since": int(entry["since"])}
+        for login, entry in guard["logins"].items()
+    }
+
+
+def guard(
+    bundle: Bundle, signing: Mapping[str, str], number: int, former: Mapping[str, Any]
+) -> str:
     """The guard's table (agent/guard/tables.py): each domain's signing domain, and the logins.
 
-    A login's proof changes with its password, and does not reveal it.
+    A login's proof changes with its password, and does not reveal it. `since` is the number of the
+    set of files in which a known login got its password: `number`, or as in the `former` entries.
     """
     key = bundle["srsSecret"].encode()
     signed_by = {domain: domain if domain in signing else None for domain in bundle["domains"]}
     for host in bundle["gateways"]:
         signed_by.setdefault(host, signed_by.get(host.partition(".")[2]))
-    logins = {
-        login: {
-            "proof": hmac.digest(key, f"{login} {entry['password']}".encode(), "sha256").hex(),
-            "sendAs": sorted(entry["sendAs"]),
-        }
-        for login, entry in bundle["logins"].items()
-    }
+    logins = dict[str, Any]()
+    for login, entry in bundle["logins"].items():
+        proof = hmac.digest(key, f"{login} {entry['password']}".encode(), "sha256").hex()
+        held = former.get(login, {"proof": proof, "since": 0})
+        since = held["since"] if held["proof"] == proof else number
+        logins[login] = {"proof": proof, "sendAs": sorted(entry["sendAs"]), "since": since}
     content = {"gateways": bundle["gateways"], "signedBy": signed_by, "logins": logins}
     return json.dumps(content, indent=1, sort_keys=True)

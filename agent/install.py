@@ -100,15 +100,12 @@ def _lets_in(live: Path, name: str) -> bool:
 
 def install(base: Path, files: dict[str, File]) -> None:
     """Make `base/current` lead to a new directory with exactly these files."""
-    versions, live = base / "versions", current(base)
+    versions, live, number = base / "versions", current(base), upcoming(base)
     versions.mkdir(mode=0o755, parents=True, exist_ok=True)
-    used = live.readlink().name if live.is_symlink() else ""
-    numbers = [int(p.name) for p in versions.iterdir() if p.name.isdigit()]
-    last = int(used) if used.isdigit() else max(numbers, default=0)
     # half-made sets of runs that were killed, or that found no room
-    for left in (n for n in numbers if n > last):
+    for left in (n for n in _numbers(versions) if n >= number):
         remove(versions / str(left))
-    new = versions / str(last + 1)
+    new = versions / str(number)
     new.mkdir(mode=0o755)
     for name, file in files.items():
         target = new / name
@@ -128,8 +125,19 @@ def install(base: Path, files: dict[str, File]) -> None:
     link.replace(live)
     _sync(base)
     # One older set is kept, for programs that have its files open and for people to compare.
-    for old in sorted(int(p.name) for p in versions.iterdir() if p.name.isdigit())[:-2]:
+    for old in sorted(_numbers(versions))[:-2]:
         remove(versions / str(old))
+
+
+def upcoming(base: Path) -> int:
+    """The number of the set that `install` makes next: `base/current` will lead to it."""
+    live = current(base)
+    used = live.readlink().name if live.is_symlink() else ""
+    return 1 + (int(used) if used.isdigit() else max(_numbers(base / "versions"), default=0))
+
+
+def _numbers(versions: Path) -> list[int]:
+    return [int(p.name) for p in versions.glob("*") if p.name.isdigit()]
 
 
 def untold(base: Path, everybody: Iterable[str]) -> set[str]:

@@ -19,8 +19,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent import bundle as bundles
-from agent import gateway_files, limits, report, source
-from agent.install import DIRECTORY_MODE, File, current, write
+from agent import gateway_files, limits, report, source, state_file
+from agent.install import DIRECTORY_MODE, File, current, upcoming, write
 from agent.readers import owe, put
 from agent.state_file import DAMAGED
 
@@ -51,7 +51,7 @@ def gateway(bundle: dict[str, Any], base: Path) -> list[str]:
     before = published.read_seen(seen_file)
     if not before:  # lost, or nothing signs yet
         before = published.read_signing(current(base) / "KeyTable", domains, time.time())
-    files = gateway_set(bundle, published.known(domains, before))
+    files = gateway_set(bundle, published.known(domains, before), base)
     # unusable tables have been refused by now, before any file is installed
     srs_secret(bundle["srsSecret"], base)
     if current(base).exists():  # logins do not wait for name servers
@@ -63,11 +63,11 @@ def gateway(bundle: dict[str, Any], base: Path) -> list[str]:
         write(seen_file, json.dumps({domain: asdict(entry) for domain, entry in seen.items()}))
     for domain in domains.keys() - signing.keys():
         say(f"{domain}: no selector is visible at its name servers; its mail waits", 4)
-    return put("gateway", base, gateway_set(bundle, signing))
+    return put("gateway", base, gateway_set(bundle, signing, base))
 
 
-def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, File]:
-    """The gateway's files, with the selector that signs for each domain that has one."""
+def gateway_set(bundle: dict[str, Any], signing: dict[str, str], base: Path) -> dict[str, File]:
+    """The gateway's next files, with the selector that signs for each domain that has one."""
     texts = {
         "draining": gateway_files.draining(bundle, socket.getfqdn()),
         "sender_logins": gateway_files.sender_logins(bundle),
@@ -85,7 +85,9 @@ def gateway_set(bundle: dict[str, Any], signing: dict[str, str]) -> dict[str, Fi
     if "mailboxes" in bundle:
         texts |= _part("mailboxes").texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
-    files["guard.json"] = File(gateway_files.guard(bundle, signing), "root", "mail-guard", 0o640)
+    former = state_file.read(current(base) / "guard.json", gateway_files.former_logins, {})
+    guard = gateway_files.guard(bundle, signing, upcoming(base), former)
+    files["guard.json"] = File(guard, "root", "mail-guard", 0o640)
     if "smarthost" in bundle:
         files["smarthost_passwords"] = File(_part("smarthost").passwords(bundle["smarthost"]))
     for domain, entry in bundle["domains"].items():

@@ -4,7 +4,10 @@ A service that must reload is written down before the change, and removed from t
 has reloaded. If a run is killed in between, the next run does the rest.
 """
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -38,9 +41,8 @@ LOGIN = re.compile(r"[!-~]+@[!-~]+")
 NOBODY = (67, 68, 75)
 # A look tells twice, and its unit ends it after 120 seconds.
 SECONDS = 10
-# Dovecot looks at a password file once in a second of the clock (db-passwd-file.c,
-# passwd_file_sync): until then it may let the old password in, and such a session has to end too.
-SAME_SECOND = 1.1
+# A session that was let in just before is known to `doveadm kick` by then, in seconds.
+KNOWN = 5.0
 
 
 def put(role: str, base: Path, files: dict[str, File]) -> list[str]:
@@ -96,8 +98,14 @@ def _tell_all(role: str, base: Path, names: set[str]) -> set[str]:
     A program that hangs is not run again for the others: the next look does that.
     """
     left, hanging = set(names), set[bool]()
-    if any(name.startswith(IMAP) for name in names):
-        time.sleep(SAME_SECOND)
+    if sessions := [name for name in names if name.startswith(IMAP)]:
+        try:
+            _end_exchanges()
+            for name in sessions:
+                _tell(name)
+            time.sleep(KNOWN)
+        except subprocess.TimeoutExpired:
+            hanging.add(True)
     for name in _in_order(role, names):
         ends_sessions = name.startswith(IMAP)
         if ends_sessions in hanging:
@@ -111,6 +119,29 @@ def _tell_all(role: str, base: Path, names: set[str]) -> set[str]:
         left.discard(name)
         to_tell(base, left)
     return left
+
+
+def _end_exchanges() -> None:
+    """Have Dovecot's auth process end if an exchange may be half done; its master starts another.
+
+    It checks DIGEST-MD5's password before the client's last, empty line, and waits for that for
+    150 seconds (mech-digest-md5.c, auth-request-handler.c): a former password would get in after
+    all sessions have ended. quota-status notices only with its next question that auth has ended,
+    and defers a recipient; if it ends too, Postfix asks again.
+    """
+    if b"digest-md5" not in _said("doveconf", "-h", "auth_mechanisms"):
+        return
+    for service in (b"auth", b"quota-status"):
+        for line in _said("doveadm", "-f", "tab", "process", "status").splitlines():
+            name, pid, *_ = line.split(b"\t")
+            if name == service:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGTERM)
+
+
+def _said(*command: str) -> bytes:
+    result = subprocess.run(command, check=False, timeout=SECONDS, stdout=subprocess.PIPE)
+    return result.stdout or b""
 
 
 def _tell(name: str) -> bool:

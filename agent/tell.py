@@ -32,13 +32,14 @@ def properties(unit: str, *names: str) -> dict[str, str]:
 
 
 def recovers(unit: str) -> bool:
-    """Whether a timer's unit succeeds again within PATIENCE; False for a daemon."""
+    """Whether a timer's unit, or the firewall's, succeeds again within PATIENCE; no daemon does."""
     if properties(unit, "Type").get("Type") != "oneshot":
         return False
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         found = properties(unit, "Result", "ActiveState")
-        if found == {"Result": "success", "ActiveState": "inactive"}:
+        # with RemainAfterExit= it is active then
+        if found["Result"] == "success" and found["ActiveState"] in ("inactive", "active"):
             return True
         time.sleep(5)
     return False

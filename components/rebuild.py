@@ -15,7 +15,7 @@ import pulumi
 
 from components.account import Account
 from components.naming import tables_key
-from components.serving import POLL_SECONDS, STALE_SECONDS, Seen, see
+from components.serving import POLL_SECONDS, Seen, see
 from components.tables import Tables
 
 # A host writes its status every minute, and takes up to half of another.
@@ -93,7 +93,7 @@ async def wait_for_another(
         new = [name for name in others if seen[name].written > first[name].written]
         if any(not lacks[name] for name in new):
             return
-        if all(_is_mute(seen[name]) for name in others) or time.monotonic() > deadline:
+        if all(seen[name].mute for name in others) or time.monotonic() > deadline:
             silent = {name: why or "it has written nothing new" for name, why in lacks.items()}
             raise NoOtherServes(_refusal(host, silent))
         await asyncio.sleep(POLL_SECONDS)
@@ -108,15 +108,8 @@ def _refusal(host: str, lacks: Mapping[str, str]) -> str:
     )
 
 
-def _is_mute(found: Seen) -> bool:
-    """Whether no status of a gateway can be read, or none that is new enough."""
-    return found.status is None or found.silent > STALE_SECONDS
-
-
 def _lacks(found: Seen) -> str:
     """The reason that a gateway does not serve, or "" if its last status says so."""
-    if found.status is None:
-        return found.problem or "it has written no status"
-    if _is_mute(found):
-        return f"it has written nothing for {found.silent / 60:.0f} minutes"
+    if found.status is None or found.mute:
+        return found.mute
     return f"it lacks {', '.join(found.status.missing)}" if found.status.missing else ""

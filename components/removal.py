@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from agent.host_status import Status
 from components.account import Account
 from components.naming import tables_key
-from components.serving import STALE_SECONDS, place, see
+from components.serving import place, see
 from components.tables import Tables
 from settings import Settings
 
@@ -81,11 +81,8 @@ class Removal:
         found = seen.status
         if found is None and _forbidden(client, tables):
             return _unseen(name, tables)
-        if found is None or seen.silent > STALE_SECONDS:
-            return (
-                f"{name} has not written how it is for some minutes, and its data volume may hold "
-                f"mail; {lost}"
-            )
+        if found is None or seen.mute:
+            return f"{name}: {seen.mute}, and its data volume may hold mail; {lost}"
         if found.unread or POSTFIX in {*found.stopped, *found.silent}:
             return f"{name} cannot tell whether mail waits there: see ./relay verify; {lost}"
         if found.queue.messages:

@@ -64,6 +64,15 @@ class Seen:
     tables: str = ""
     silent: float = 0.0
 
+    @property
+    def mute(self) -> str:
+        """The reason that nobody knows how the host is now; "" if it has written its status."""
+        if self.status is None:
+            return self.problem or "it has written no status"
+        if self.silent > STALE_SECONDS:
+            return f"it has written nothing for {self.silent / 60:.0f} minutes"
+        return ""
+
 
 @dataclass
 class Waiting:

@@ -6,33 +6,39 @@ from typing import Any
 
 import typer
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+# Nothing here lasts longer, and a date after as long can still be told.
+LONGEST = datetime.timedelta(days=3_650)
 
 
-def duration(text: str) -> datetime.timedelta:
-    """The duration of a text such as 90s, 30m, 4h or 7d; typer.BadParameter for any other text."""
-    match = re.fullmatch(r"(\d+)([smhd])", text)
-    if match is None:
-        raise typer.BadParameter(
-            f"{text!r}: give a number with its unit, such as 90s, 30m, 4h or 7d"
-        )
-    return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
+def duration(text: str | datetime.timedelta) -> datetime.timedelta:
+    """The duration of a text such as 90s, 30m, 4h or 7d; typer.BadParameter for any other text.
+
+    A default of an option is a duration already.
+    """
+    if isinstance(text, datetime.timedelta):
+        return text
+    match = re.fullmatch(r"(\d{1,12})([smhd])", text)
+    if match and (seconds := int(match[1]) * _SECONDS[match[2]]) <= LONGEST.total_seconds():
+        return datetime.timedelta(seconds=seconds)
+    raise typer.BadParameter(
+        f"{text!r}: give a number with its unit, such as 90s, 30m, 4h or 7d, "
+        f"and {shown(LONGEST)} at most"
+    )
 
 
-def option(help_: str) -> Any:
-    """An option that takes a duration; an error names the option."""
-    return typer.Option(help=help_, callback=_checked)
-
-
-def _checked(text: str) -> str:
-    duration(text)
-    return text
+def option(help_: str, default: datetime.timedelta) -> Any:
+    """An option that takes a duration; its help shows the default as one would type it."""
+    return typer.Option(
+        help=f"{help_} [default: {shown(default)}]",
+        parser=duration,
+        metavar="LENGTH",
+        show_default=False,
+    )
 
 
 def shown(length: datetime.timedelta) -> str:
     """A duration as text, in the largest unit that is not longer than it."""
     seconds = int(length.total_seconds())
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+    unit = next((u for u in reversed(_SECONDS) if seconds >= _SECONDS[u]), "s")
+    return f"{seconds // _SECONDS[unit]}{unit}"

@@ -5,6 +5,7 @@ stops it or exits. The SDK keeps the state of a deployment in its process, so ea
 of its own.
 """
 
+import asyncio
 import os
 import runpy
 import selectors
@@ -12,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ class LanguageHost(LanguageServer):
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:
         """Run the program; its log messages go to the engine."""
         request.args.insert(0, self.engine_address)
-        return without_repetition(super().Run(request, context))
+        run = super().Run
+        return without_repetition(lambda: run(request, context))
 
     def RunPlugin(
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
@@ -66,8 +68,16 @@ class LanguageHost(LanguageServer):
         yield answer(exitcode=process.wait())
 
 
-def without_repetition(response: language_pb2.RunResponse) -> language_pb2.RunResponse:
-    """The response without the program's error, which was logged: the engine would repeat it."""
+def without_repetition(run: Callable[[], language_pb2.RunResponse]) -> language_pb2.RunResponse:
+    """The response of a run, without the program's error: it was logged, and the engine repeats it.
+
+    When a program has failed, the SDK cancels what still runs, and raises InvalidStateError if a
+    cancelled task's call has just been answered (Run in pulumi/automation/_server.py, `finally`).
+    """
+    try:
+        response = run()
+    except asyncio.InvalidStateError:
+        return language_pb2.RunResponse(bail=True)
     return language_pb2.RunResponse(bail=True) if response.error else response
 
 

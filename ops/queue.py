@@ -151,6 +151,10 @@ def _tell(silent: Sequence[str]) -> None:
         notes.print(f"not asked: {text}", soft_wrap=True)
 
 
+def _none(silent: Sequence[str]) -> str:
+    return "nothing waits on the others" if silent else "nothing waits"
+
+
 def _chosen(rows: Sequence[dict[str, Any]], choice: Choice, verb: "Verb") -> list[dict[str, Any]]:
     """The chosen messages that the verb applies to; a note reports the others.
 
@@ -212,8 +216,8 @@ def _apply(
     """Apply the verb to the chosen messages, on each host.
 
     A message that leaves the queue meanwhile is no error, as in Postfix. `confirm` is called first
-    with the messages, if there are any. Exit status 1: there are none, or a host did not answer.
-    StackError for an unknown id.
+    with the messages, if there are any. Exit status 1: there are none although ids or addresses
+    were given, which may be mistyped, or a host did not answer. StackError for an unknown id.
     """
     outputs = found.outputs()
     rows, silent = _waiting(found, outputs.hosts)
@@ -231,10 +235,12 @@ def _apply(
     elif len(silent) == len(outputs.hosts):
         notes.print(f"no message is {verb.done}: no host could be asked")
     elif not meant:
-        notes.print(f"no message is {verb.done}: none that waits fits")
+        notes.print(
+            f"no message is {verb.done}: {'none that waits fits' if rows else _none(silent)}"
+        )
     else:
         notes.print(f"{several(len(meant), 'message is', 'messages are')} {verb.done}")
-    if silent or not meant:
+    if silent or not (meant or choice.everything):
         raise typer.Exit(1)
 
 
@@ -274,7 +280,7 @@ def list_(
     elif len(silent) == len(hosts):
         notes.print("no host could be asked")
     else:
-        notes.print("nothing waits on the others" if silent else "nothing waits")
+        notes.print(_none(silent))
     if silent:
         raise typer.Exit(1)
 
@@ -289,7 +295,11 @@ def flush(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Try to deliver now what waits (postqueue(1), -i)."""
+    """Try to deliver now what waits and is not on hold (postqueue(1), -i).
+
+    Exit code 1: the ids or addresses fit no message that this changes, or a host could not be
+    asked. --all is done where nothing waits.
+    """
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
     verb = Verb(("xargs", "-r", "-n1", "postqueue", "-i"), "tried now", held=False)
     _apply(target(stack, lab), choice, verb, json)
@@ -308,6 +318,9 @@ def hold(
     """Keep messages back until they are released (postsuper(1), -h).
 
     By --to, those that wait for nobody else.
+
+    Exit code 1: the ids or addresses fit no message that this changes, or a host could not be
+    asked. --all is done where nothing waits.
     """
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
     verb = Verb(("postsuper", "-h", "-"), "held", held=False, alone=True)
@@ -324,7 +337,11 @@ def release(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Let held messages go (postsuper(1), -H)."""
+    """Let held messages go (postsuper(1), -H).
+
+    Exit code 1: the ids or addresses fit no message that this changes, or a host could not be
+    asked. --all is done where nothing waits.
+    """
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
     verb = Verb(("postsuper", "-H", "-"), "released", held=True)
     _apply(target(stack, lab), choice, verb, json)
@@ -344,6 +361,9 @@ def delete(
     """Delete messages for good; their senders are not told (postsuper(1), -d).
 
     By --to, those that wait for nobody else.
+
+    Exit code 1: the ids or addresses fit no message that this changes, or a host could not be
+    asked. --all is done where nothing waits.
     """
     choice = Choice(tuple(ids or ()), everything, sender, recipient)
     verb = Verb(("postsuper", "-d", "-"), "deleted", alone=True)

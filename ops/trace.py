@@ -64,7 +64,7 @@ def command(
 
 
 def _nowhere(what: str, silent: int, hosts: int) -> str:
-    """The note that nothing was found; `silent` of the hosts did not answer."""
+    """The note that no log has `what`; `silent` is the number of hosts that did not answer."""
     if silent == hosts:
         return f"no host could be asked for {what!r}"
     found = f"no host's log has {what!r}"

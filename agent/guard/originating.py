@@ -23,7 +23,7 @@ def by_login(message: Message, tables: Tables, begun: Tables) -> Verdict:
     """Whether a login's message may leave."""
     name = message.login.lower()
     login, before = tables.logins.get(name), begun.logins.get(name)
-    if login is None or before is None or login != before:
+    if login is None or login != before:
         return Verdict("421", "4.7.0", "this login has been changed or removed: log in again")
     author = _author(message, tables, lambda address: _may(login, address))
     if isinstance(author, Verdict):

@@ -1,7 +1,6 @@
 """The guard's table: a JSON file that the agent installs, read again when it has changed."""
 
 import json
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,10 +15,14 @@ SETTLED = 2
 
 @dataclass(frozen=True)
 class Login:
-    """A login: `proof` changes with its password; `send_as` has addresses and @domain."""
+    """A login: `proof` changes with its password, `send_as` has addresses and @domain.
+
+    `since` is the number of the set of tables in which its password was new; 0 for a new login.
+    """
 
     proof: str
     send_as: frozenset[str]
+    since: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def read(content: bytes) -> Tables:
         gateways=tuple(raw["gateways"]),
         signed_by=dict(raw["signedBy"]),
         logins={
-            name: Login(entry["proof"], frozenset(entry["sendAs"]))
+            name: Login(entry["proof"], frozenset(entry["sendAs"]), int(entry["since"]))
             for name, entry in raw["logins"].items()
         },
     )
@@ -54,40 +57,27 @@ class Kept:
     def __init__(self, file: Path = FILE) -> None:
         self._file = file
         self._state: tuple[int, int] | None = None
-        self._tables: Tables | None = None
-        self._former: Tables | None = None
-        self._swapped = 0.0
-        self._changing = threading.Lock()
+        self._tables = Tables()
 
     def now(self) -> Tables:
         """The table as it is installed now; raises what `read` raises, and OSError."""
-        with self._changing:
-            status = self._file.stat()
-            state = (status.st_ino, status.st_mtime_ns)
-            if self._tables is None or state != self._state:
-                tables, swapped = read(self._file.read_bytes()), self._since()
-                # of several changes in a row, what was before the first counts
-                if self._former is None or swapped - self._swapped > SETTLED:
-                    self._former = self._tables
-                self._tables, self._state, self._swapped = tables, state, swapped
-            return self._tables
+        status = self._file.stat()
+        state = (status.st_ino, status.st_mtime_ns)
+        if state != self._state:
+            self._tables = read(self._file.read_bytes())
+            self._state = state
+        return self._tables
 
     def begun(self) -> Tables:
         """The table for a session that begins now; raises what `now` raises.
 
-        Just after a change a login may still come by its former password, so it has the former
-        proof.
+        Just after a change it lacks the logins whose passwords are new in it, or in the one before:
+        such a session may have come by a former one.
         """
-        tables = self.now()
-        if self._former is None or not 0 <= time.time() - self._swapped < SETTLED:
+        tables, link = self.now(), self._file.parent
+        # a rename changes the link's ctime
+        if abs(time.time() - link.lstat().st_ctime) >= SETTLED:
             return tables
-        former = self._former.logins
-        logins = {
-            name: replace(login, proof=former[name].proof if name in former else login.proof)
-            for name, login in tables.logins.items()
-        }
+        settled = max(int(link.readlink().name) - 1, 1)
+        logins = {name: login for name, login in tables.logins.items() if login.since < settled}
         return replace(tables, logins=logins)
-
-    def _since(self) -> float:
-        """When this table was put in place, by the wall clock: a rename changes a link's ctime."""
-        return self._file.parent.lstat().st_ctime

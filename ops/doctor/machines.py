@@ -100,7 +100,10 @@ def _image(account: Account, name: str, kind: str) -> Result:
 
 
 def _missing(account: Account, result: Result, name: str, remedy: str) -> None:
-    """Add the error: the account's setting hides the image, or it is not published here."""
+    """Add the error for an image that AWS does not list.
+
+    Either the account's setting 'Allowed AMIs' hides it, or Debian has none of this name here.
+    """
     hidden = Result("image", name)
     with answers(hidden, "ec2"):
         state = account.here("ec2").get_allowed_images_settings().get("State", "disabled")

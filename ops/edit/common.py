@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Literal
 
 import typer
@@ -16,6 +16,7 @@ from ops.terminal import notes, print_json, shown_path
 from settings import Settings, SettingsError
 from settings.advice import advice, spf_advice
 from settings.passing import needs_addresses
+from settings.published import exchanges
 
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read a password from standard input.")
@@ -37,7 +38,7 @@ def edit(
     verb: str,
     change: Callable[[StackFile, Target], None],
 ) -> None:
-    """Change the stack's file as a whole; print the command that applies it, and new advice.
+    """Change the stack's file as a whole; print the command that applies it, and what comes of it.
 
     `name` and `verb` make the message: `me@example.org is added`.
     """
@@ -49,17 +50,36 @@ def edit(
     where = shown_path(found.file)
     done = f"{name} is {verb}" if changed else f"{name} {AS_IT_WAS.get(verb, 'is so already')}"
     following = found.apply_command if changed else None
-    amiss = _newly_amiss(found, before, file.settings()) if changed else []
+    after = file.settings()
+    told = [*_mx_changes(before, after), *_newly_amiss(found, before, after)] if changed else []
     if json:
-        told = {"did": done, "changed": changed, "file": str(found.file), "next": following}
-        print_json({**told, "advice": amiss})
+        what = {"did": done, "changed": changed, "file": str(found.file), "next": following}
+        print_json({**what, "advice": told})
         return
     if changed:
         notes.print(f"{done} in {where}. Next: {following}", soft_wrap=True)
     else:
         notes.print(f"{done}: nothing is changed in {where}", soft_wrap=True)
-    for line in amiss:
+    for line in told:
         notes.print(f"Note: {line}", soft_wrap=True)
+
+
+def _mx_changes(before: Settings, after: Settings) -> Iterator[str]:
+    """A line for each domain whose mail begins to come here, or that has no MX record any more."""
+    was = {domain.name: exchanges(before, domain) for domain in before.mail_domains}
+    for domain in after.mail_domains:
+        old, new = was.get(domain.name), exchanges(after, domain)
+        if old and not new:
+            yield (
+                f"{domain.name} has no forward and no mailbox, so its MX record goes too: it takes "
+                "no mail any more"
+            )
+        elif not old and new and not domain.mx:
+            gateways = " and ".join(gateway.name for gateway in after.taking)
+            yield (
+                f"{domain.name} gets an MX record: from then on mail for all its addresses comes "
+                f"to {gateways}"
+            )
 
 
 def _newly_amiss(found: Target, before: Settings, after: Settings) -> list[str]:

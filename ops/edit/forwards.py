@@ -43,7 +43,7 @@ def add(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Forward an address."""
+    """Forward an address. With its domain's first, the domain gets an MX record, which is told."""
     item = {"address": address, "to": to}
     edit(stack, lab, json, address, "added", lambda file, _: file.add("forwards", item))
 
@@ -74,7 +74,10 @@ def change(
 def remove(
     address: Address, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
-    """Forward an address no longer: its mail is refused."""
+    """Forward an address no longer: its mail is refused.
+
+    With a domain's last forward and mailbox its MX record goes too, which is told.
+    """
     remove_item(stack, lab, json, "forwards", address)
 
 
@@ -93,18 +96,18 @@ def test(
     settings = StackFile(found).settings()
     rows = [_asked(found, settings, gateway, address) for gateway in found.outputs().gateways]
     print_json(rows) if json else print_table(f"mail for {address}", rows)
-    if not all(row["taken"] for row in rows):
+    if not all(row["accepted"] for row in rows):
         raise typer.Exit(1)
 
 
 def _asked(found: Target, settings: Settings, gateway: Host, address: str) -> dict[str, Any]:
     """A row with a gateway's reply to RCPT for an address."""
-    row: dict[str, Any] = {"gateway": gateway.name, "taken": False, "said": ""}
+    row: dict[str, Any] = {"gateway": gateway.name, "accepted": False, "said": ""}
     try:
         with found.connect(gateway, 25, settings.acme.root) as session:
             session.mail("")
             code, text = session.rcpt(address)
-            row |= {"taken": code == 250, "said": f"{code} {text.decode(errors='replace')}"}
+            row |= {"accepted": code == 250, "said": f"{code} {text.decode(errors='replace')}"}
             if code in REFUSED and aliases.following(address, settings.targets) is not None:
                 row["said"] += f"; {_why(found, gateway)}"
     except (OSError, smtplib.SMTPException) as error:

@@ -11,7 +11,7 @@ from ops.plain_words import failure
 from ops.target import Target
 from ops.terminal import begin
 
-TAKEN = "taken"
+ACCEPTED = "accepted"
 ONCE = "a wrong password is tried once, because the gateways count failed logins (docs/limits.md)"
 
 
@@ -40,7 +40,11 @@ def _is_wrong(row: dict[str, Any]) -> bool:
 def _at(
     found: Target, outputs: Outputs, gateway: Host, login: str, password: str, wrong: bool
 ) -> list[dict[str, Any]]:
-    """A row for each port of a gateway; a `wrong` password is not tried."""
+    """A row for each port of a gateway.
+
+    With `wrong`, the password was refused elsewhere already: the ports are reached, and nobody
+    logs in. The same goes for the second port, if the first one refuses the password.
+    """
     rows: list[dict[str, Any]] = []
     down = None
     for port in submission.PORTS:
@@ -58,7 +62,7 @@ def _at(
                     said, why = "not tried", ONCE
                 else:
                     submission.log_in(session, login, password)
-                    said = TAKEN
+                    said = ACCEPTED
         except smtplib.SMTPResponseException as error:
             said, wrong = f"refused: {failure(error)}", error.smtp_code == submission.WRONG
         except ssl.SSLCertVerificationError as error:

@@ -90,5 +90,8 @@ def change(
 def remove(
     address: Address, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
-    """Keep an address's mail no longer: it is refused. What the mailbox holds stays on the host."""
+    """Keep an address's mail no longer: it is refused. What the mailbox holds stays on the host.
+
+    With a domain's last forward and mailbox its MX record goes too, which is told.
+    """
     remove_item(stack, lab, json, "mailboxes", address)

@@ -130,7 +130,7 @@ def remove(
 def disable(
     login: Login, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
-    """Let a login neither log in nor send. It keeps its password, and mail for it is still taken.
+    """Let a login neither log in nor send. It keeps its password; mail for it is still accepted.
 
     Open sessions end within a minute of the `up`; a mailbox of it is kept and read by nobody.
     """
@@ -192,7 +192,7 @@ def test(
         arrival.wait(found, outputs.gateways)
     rows = login_test.run(found, outputs, login, password)
     print_json(rows) if json else print_table(f"login {login}", rows, below="why")
-    if not all(row["login"] == login_test.TAKEN for row in rows):
+    if not all(row["login"] == login_test.ACCEPTED for row in rows):
         raise typer.Exit(1)
 
 

@@ -1,5 +1,6 @@
 """`relay env ...`."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="1 to 20 of a-z, 0-9 and '-'.")]
+TTL = timedelta(hours=4)
 LabOption = Annotated[str | None, typer.Option("--lab", help="In this lab instead of on AWS.")]
 
 
@@ -34,7 +36,7 @@ def _row(environment: backend.Environment) -> dict[str, Any]:
 @app.command()
 def up(
     name: Name,
-    ttl: Annotated[str, durations.option("How long it may live: 30m, 4h, 2d.")] = "4h",
+    ttl: Annotated[timedelta, durations.option("How long it may live: 30m, 4h, 2d.", TTL)] = TTL,
     from_: Annotated[
         Path, typer.Option("--from", help="The stack file that it is a copy of.")
     ] = engine.PROJECT / "Pulumi.dev.yaml",
@@ -42,16 +44,16 @@ def up(
         Path | None,
         typer.Option(help="The staging authority's roots (PEM), instead of fetching them."),
     ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until its hosts take mail.")
-    ] = True,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not wait until its hosts take mail.")
+    ] = False,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
     """Make an environment and wait until it serves; or renew one, or finish one cut off."""
-    dev, lifetime = dev_stack(lab), durations.duration(ttl)
+    dev = dev_stack(lab)
     target = dev.beside(f"{backend.PREFIX}{checked(name)}")
-    outputs = make.make(name, lifetime, from_, acme_root, target, wait=wait)
+    outputs = make.make(name, ttl, from_, acme_root, target, wait=not no_wait)
     row = _row(backend.get(name, dev))
     if json:
         hosts = [host.json_object() for host in outputs.hosts]

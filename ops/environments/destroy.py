@@ -6,7 +6,6 @@ from ops import engine
 from ops.environments.backend import Environment, restore_file
 from ops.errors import StackError
 from ops.leftovers.find import owned
-from ops.settle.locks import unlocked
 from ops.settle.settle import settle
 from ops.terminal import notes
 
@@ -33,13 +32,13 @@ def destroy(environment: Environment) -> None:
     settle(target)
     if environment.resources:
         try:
-            unlocked(target, "destroy", "--yes", "--skip-preview")
+            target.operate("destroy", "--yes", "--skip-preview")
         except StackError:
             # an address whose PTR was just reset cannot be released for some minutes
             notes.print("not everything could be destroyed at once: once more")
-            unlocked(target, "destroy", "--yes", "--skip-preview", "--refresh")
+            target.operate("destroy", "--yes", "--skip-preview", "--refresh")
     _check_left(environment)
-    unlocked(target, "stack", "rm", "--yes", "--remove-backups")
+    target.operate("stack", "rm", "--yes", "--remove-backups")
     target.file.unlink(missing_ok=True)
 
 

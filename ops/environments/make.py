@@ -12,7 +12,6 @@ from ops.edit.stack_file import PREFIX, readable
 from ops.environments import backend, roots
 from ops.environments.mapping import Wanted, environment, expiry
 from ops.outputs import Outputs
-from ops.settle.locks import unlocked
 from ops.settle.settle import settle
 from ops.target import Target
 from ops.terminal import step
@@ -42,7 +41,7 @@ def make(
     _write(target.file, found)
     with step(f"pulumi up of {target.stack}, until its hosts serve"):
         settle(target)  # after an earlier `up` that was killed
-        unlocked(target, "up", "--yes", "--skip-preview")
+        target.operate("up", "--yes", "--skip-preview")
     return target.outputs()
 
 

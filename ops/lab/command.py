@@ -14,7 +14,7 @@ from lab import control
 from lab.internet.inbox import Inbox
 from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
-from lab.lab import Lab
+from lab.lab import Lab, every
 from ops.edit.stack_file import StackFile
 from ops.lab import condition, edits, machines, power, region, send
 from ops.lab import stack as stack_
@@ -22,7 +22,7 @@ from ops.lab import up as up_
 from ops.lab.options import Name, former
 from ops.lab.stories import STORIES
 from ops.lab.stories.stage import Stage, play, sentence
-from ops.lab.target import LabTarget, lab_of, not_up, running, up_here
+from ops.lab.target import LabTarget, lab_of, not_up, running
 from ops.options import Json
 from ops.outputs import Outputs
 from ops.terminal import notes, print_json, print_table, results, several, step
@@ -55,14 +55,14 @@ def up(
         typer.Option(metavar="PATH", help="Take a copy of this stack file as the lab's stack."),
     ] = None,
     block_port_25: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            "--block-port-25/--open-port-25",
-            help="Block port 25 out, as AWS does for new accounts, or open it. Without either: "
-            "blocked if the stack has a smarthost, or if it is blocked and no other stack file is "
-            "taken.",
+            "--block-port-25",
+            help="Block port 25 out, as AWS does for new accounts. Without either option: blocked "
+            "if the stack has a smarthost, or if it is blocked and no other stack file is used.",
         ),
-    ] = None,
+    ] = False,
+    open_port_25: Annotated[bool, typer.Option("--open-port-25", help="Open port 25 out.")] = False,
     real_kernel: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,13 +81,13 @@ def up(
     `./relay lab up --lab try --example basics`.
     """
     lab, started = lab_of(name), time.monotonic()
-    source = up_.source(example, file)
+    source, block = up_.source(example, file), up_.blocking(block_port_25, open_port_25)
     try:
         with step(f"lab {name}"):
             up_.start(lab, source)
-        outputs = up_.apply(lab, source, block_port_25, real_kernel or ())
+        outputs = up_.apply(lab, source, block, real_kernel or ())
     except KeyboardInterrupt:
-        again = _typed(name, example, file, block_port_25, real_kernel or ())
+        again = _typed(name, example, file, block, real_kernel or ())
         notes.print(
             f"interrupted: {again} goes on, ./relay lab down --lab {name} takes it away",
             soft_wrap=True,
@@ -106,13 +106,13 @@ def _typed(
     name: str,
     example: str | None,
     file: Path | None,
-    block_port_25: bool | None,
+    block: bool | None,
     real_kernel: Sequence[str],
 ) -> str:
     """The `lab up` command with the same options: the lab may not have stored any yet."""
     given = ["--example", example] if example else ["--file", str(file)] if file else []
-    if block_port_25 is not None:
-        given.append("--block-port-25" if block_port_25 else "--open-port-25")
+    if block is not None:
+        given.append("--block-port-25" if block else "--open-port-25")
     for host in real_kernel:
         given += ["--real-kernel", host]
     return shlex.join(["./relay", "lab", "up", "--lab", name, *given])
@@ -318,12 +318,16 @@ def _destroy(lab: Lab) -> list[str]:
 def down(name: Name = "dev", json: Json = False) -> None:
     """`pulumi destroy`, then take the lab away and prove that nothing is left.
 
-    Environments go too, and what was changed by `--lab`. Exit code 1: something is left.
+    Environments go too, and what was changed by `--lab`. Exit code 1: something is left. A lab
+    that is not there is no error: the labs that are there are named.
     """
     lab = lab_of(name)
     left: list[str] = []
     if not (control.running(lab) or control.remains(lab)):
-        notes.print(f"There is no lab {name}{up_here(name)}.", soft_wrap=True)
+        there = ", ".join(f"--lab {other.name}" for other in every()) or "none"
+        notes.print(
+            f"There is no lab {name}, nor anything left of it; there is {there}", soft_wrap=True
+        )
         if json:
             print_json({"lab": name, "left": left})
         return

@@ -84,6 +84,7 @@ def break_(what: What, name: Name = "dev", json: Json = False) -> None:
 
     They end at once, and nothing starts them until `mend`; their instances stay in the state
     `running`, as on EC2. An instance that replaces a host's has power, unless its zone has none.
+    What has no power already is no error.
     """
     lab = up_lab(name)
     hosts = power.cut(lab, *_meant(lab, what))
@@ -94,12 +95,17 @@ def break_(what: What, name: Name = "dev", json: Json = False) -> None:
 
 @app.command()
 def mend(what: What, name: Name = "dev", json: Json = False) -> None:
-    """Restore the power that `break` has cut: the hosts boot, with their disks."""
+    """Restore the power that `break` has cut: the hosts boot, with their disks.
+
+    What has power already is no error. Exit code 1: the power of the host's whole zone is cut.
+    """
     lab = up_lab(name)
     hosts = power.mend(lab, *_meant(lab, what))
     _told(hosts, "boots", json)
     if hosts and not json:
         notes.print(f"./relay lab status --lab {name} says when it serves", soft_wrap=True)
+    for host in power.without(lab):
+        notes.print(power.not_running(lab, host), soft_wrap=True)
 
 
 def _told(hosts: Sequence[str], what: str, json: bool) -> None:

@@ -84,18 +84,12 @@ def cut(lab: Lab, kind: Kind, name: str) -> list[str]:
 
 
 def mend(lab: Lab, kind: Kind, name: str) -> list[str]:
-    """Restore the power; return the hosts that boot. LabError if it was not cut."""
+    """Restore the power; return the hosts that boot. LabError for a host whose zone has none."""
     before = without(lab)
-    own, dark = region.without_power(lab)
-    cut_hosts = [host for host, instance in region.instances(lab).items() if instance.id in own]
-    if name not in (dark if kind is Kind.ZONE else cut_hosts):
-        hint = before.get(name)
-        said = f"{name} is {hint}" if hint else f"the power of {kind} {name} is not cut"
-        there = [*(f"host {host}" for host in cut_hosts), *(f"zone {z}" for z in sorted(dark))]
-        cut = f"cut is the power of {', '.join(there)}" if there else "nothing is without power"
-        raise control.LabError(f"{said}; {cut}")
     _switch(lab, kind, name, on=True)
     after = without(lab)
+    if kind is Kind.HOST and name in after:
+        raise control.LabError(not_running(lab, name))
     hosts = [host for host in before if host not in after]
     _until(lab, hosts, running=True)
     return hosts

@@ -50,6 +50,11 @@ def own_file(lab: Lab) -> Path:
     return work_dir(lab) / f"Pulumi.{STACK}.yaml"
 
 
+def _before(lab: Lab) -> Path:
+    """The edited file that the last `--file` or `--example` has replaced."""
+    return own_file(lab).with_name(f"{own_file(lab).name}.before")
+
+
 @contextlib.contextmanager
 def put_back_if_refused(lab: Lab, source: Path | None) -> Iterator[None]:
     """Put the lab's own file back, if `source` has taken its place and cannot be used."""
@@ -59,8 +64,11 @@ def put_back_if_refused(lab: Lab, source: Path | None) -> Iterator[None]:
     except RelayError as error:
         if source is None or own_file(lab) not in kept:
             raise
-        for path, content in kept.items():
-            path.write_bytes(content)
+        for path in _files(lab):
+            if path in kept:
+                path.write_bytes(kept[path])
+            else:
+                path.unlink(missing_ok=True)
         said = str(error).replace(str(own_file(lab)), _shown(source))
         raise StackError(
             f"{said}\n{_shown(source)} cannot be used: the lab's stack file is as it was before"
@@ -80,10 +88,15 @@ def start(lab: Lab) -> None:
                 path.write_bytes(content)
 
 
+def _files(lab: Lab) -> tuple[Path, ...]:
+    """The files of the lab's own stack, which need not be there."""
+    passphrase = lab.directory / "passphrase"
+    return own_file(lab), _before(lab), passphrase, _example(lab), _taken(lab)
+
+
 def _kept(lab: Lab) -> dict[Path, bytes]:
     """The files of the lab's own stack, by their paths, as they are now."""
-    own = (own_file(lab), lab.directory / "passphrase", _example(lab), _taken(lab))
-    return {path: path.read_bytes() for path in own if path.exists()}
+    return {path: path.read_bytes() for path in _files(lab) if path.exists()}
 
 
 def make_place(lab: Lab) -> Path:
@@ -138,7 +151,7 @@ def prepare(lab: Lab, source: Path | None) -> bool:
     source = source or DEV
     text = adapted(lab, source)
     if _edited(lab):
-        before = file.replace(file.with_name(f"{file.name}.before"))
+        before = file.replace(_before(lab))
         notes.print(
             f"{_shown(source)} replaces the lab's own stack file, which was edited: that is now "
             f"{before}",

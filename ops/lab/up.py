@@ -38,6 +38,13 @@ def source(example: str | None, file: Path | None) -> Path | None:
     return file
 
 
+def blocking(block: bool, open_: bool) -> bool | None:
+    """Whether the options block port 25 out, or None if they leave it; BadParameter for both."""
+    if block and open_:
+        raise typer.BadParameter("give --block-port-25 or --open-port-25, not both")
+    return block if block or open_ else None
+
+
 def start(lab: Lab, source: Path | None) -> None:
     """Start the lab; if it is up and its last `pulumi` was killed, settle its stack first.
 
@@ -64,7 +71,7 @@ def in_time() -> Iterator[None]:
 def apply(
     lab: Lab,
     source: Path | None,
-    block_port_25: bool | None = None,
+    block: bool | None = None,
     kernels: Sequence[str] = (),
 ) -> Outputs:
     """Copy the stack file and run `pulumi up`; return the outputs once all hosts serve.
@@ -82,7 +89,7 @@ def apply(
             stack.take_laptops_key(lab)
         if is_new:
             stack.remember(lab)
-        port_25 = _set_port_25(target, block_port_25, settings, is_new)
+        port_25 = _set_port_25(target, block, settings, is_new)
         progress = Progress()
         target.operate("up", "--yes", "--skip-preview", shown=progress.shown)
     for said in filter(None, (progress.summary(), port_25)):

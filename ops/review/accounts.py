@@ -46,7 +46,7 @@ def _by_address(settings: Settings | None) -> dict[str, Login]:
 def _enabled(before: Login, after: Login) -> Iterator[str]:
     who = f"The login {after.address}"
     if before.enabled and not after.enabled:
-        yield f"{who} is disabled: it can neither log in nor send; mail for it is still taken."
+        yield f"{who} is disabled: it can neither log in nor send; mail for it is still accepted."
     if after.enabled and not before.enabled:
         yield f"{who} is enabled again: it can log in and send."
 

@@ -122,7 +122,7 @@ def _inbound(change: Change) -> Iterator[Warn]:
         if change.domains.get(record.name) in STAYING:
             yield Warn(
                 "inbound-ends",
-                f"Mail for {record.name} is no longer taken: who writes to it gets a bounce.",
+                f"Mail for {record.name} is no longer accepted: who writes to it gets a bounce.",
             )
 
 
@@ -191,7 +191,7 @@ def _dmarc_weakened(change: Change) -> Iterator[Warn]:
                 "dmarc-weakened",
                 f"DMARC of {domain.name} asks for less than before "
                 f"({code(_tags(domain))} instead of {code(_tags(old))}): more of the mail that "
-                "others send as it may be taken.",
+                "others send as it may be accepted.",
             )
 
 

@@ -43,12 +43,13 @@ def command(
     everything: Annotated[
         bool, typer.Option("--all", help="Every domain: a rotation begins where the key is old.")
     ] = False,
-    every: Annotated[str, durations.option("With --all: the age of an old key.")] = durations.shown(
-        EVERY
-    ),
+    every: Annotated[
+        datetime.timedelta, durations.option("With --all: the age of an old key.", EVERY)
+    ] = EVERY,
     wait: Annotated[
-        str, durations.option("How long mail may carry an old selector after the switch.")
-    ] = durations.shown(WAIT),
+        datetime.timedelta,
+        durations.option("How long mail may carry an old selector after the switch.", WAIT),
+    ] = WAIT,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the step that is due; change nothing.")
     ] = False,
@@ -62,9 +63,8 @@ def command(
     """
     if bool(domain) == everything:
         raise typer.BadParameter("give --domain or --all" + (", not both" if domain else ""))
-    if domain and every != durations.shown(EVERY):
+    if domain and every != EVERY:
         raise typer.BadParameter("--every goes with --all; --domain begins a rotation at once")
-    age, margin = durations.duration(every), durations.duration(wait)
     chosen = target(stack, lab)
     file = StackFile(chosen)
     published = _published(chosen)
@@ -76,8 +76,8 @@ def command(
             for selector in (*each.selectors, *each.retired)
             if (name := dkim.name(selector, each.name)) in published
         }
-        due = step(each, records, wait=margin, every=age if everything else datetime.timedelta())
-        turns.append(_take(chosen, file, each, due, now, margin, dry_run))
+        due = step(each, records, wait=wait, every=every if everything else datetime.timedelta())
+        turns.append(_take(chosen, file, each, due, now, wait, dry_run))
     changed = any(turn.did for turn in turns)
     if changed and not dry_run:
         file.save()

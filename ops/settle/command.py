@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from ops.options import Json, LabOption, StackOption, target
-from ops.settle.settle import MEANINGS, Settlement, settle, unlock
+from ops.settle.settle import MEANINGS, Settlement, settle
 from ops.terminal import notes, print_json, results, step
 
 
@@ -20,8 +20,6 @@ def command(
     chosen = target(stack, lab)
     with step(f"the stack {chosen.stack}, and what there is of it in the account"):
         done = settle(chosen)
-        if not done:
-            done.unlocked = unlock(chosen)
     if json:
         print_json({"stack": chosen.stack, **done.as_json()})
         return

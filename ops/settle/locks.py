@@ -3,10 +3,12 @@
 import os
 import re
 import socket
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ops.errors import StackError
+from ops.settle import state
 from ops.target import Target
 from ops.terminal import notes
 
@@ -15,15 +17,25 @@ _LOCK = re.compile(r"created by \S+@(\S+) \(pid (\d+)\) at (\S+)")
 _BUSY = "Another update is currently in progress"
 # The age of a stale lock: `up` waits for two hours at most for each of several gateways.
 _STALE = timedelta(hours=24)
+# Of given resources only; the stack's outputs have not changed.
+_REFRESH = ("refresh", "--yes", "--skip-preview", "--suppress-outputs")
 
 
-def unlocked(target: Target, *arguments: str) -> bool:
-    """Run a command that changes the stack; the stale lock of a killed `pulumi` is removed first.
+def refresh(target: Target, urns: Iterable[str]) -> None:
+    """Read resources of the state anew; Pulumi's own words are shown only if it fails."""
+    targets = [f"--target={urn}" for urn in urns]
+    target.operate(*_REFRESH, *targets, shown=lambda _: "")
 
-    True if there was one. StackError if the lock may be held, or if the command fails.
+
+def unlock(target: Target, deployment: state.Deployment) -> bool:
+    """Take away the lock of a `pulumi` that was killed; True if there was one.
+
+    StackError if the lock may be held.
     """
+    # a refresh of nothing else: only a command that changes the stack takes its lock
+    whole = [r["urn"] for r in state.resources(deployment) if r["type"] == "pulumi:pulumi:Stack"]
     try:
-        target.operate(*arguments)
+        refresh(target, whole)
     except StackError as error:
         locks = _LOCK.findall(str(error))
         held = [lock for lock in locks if not _stale(*lock)]
@@ -39,7 +51,6 @@ def unlocked(target: Target, *arguments: str) -> bool:
             raise
         notes.print("the last `pulumi` here was killed: its lock is taken away")
         target.pulumi("cancel", "--yes")
-        target.operate(*arguments)
         return True
     return False
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ops.settle import orphans, state
-from ops.settle.locks import unlocked
+from ops.settle.locks import refresh, unlock
 from ops.settle.plugins import end_orphans
 from ops.target import Target
+from ops.terminal import notes
 
 ADOPTED = "adopted"
 SECOND = "second"
@@ -27,10 +28,8 @@ MEANINGS = {
     NOTHING: "forgotten; the next `pulumi up` makes it",
     REPEATED: "it was being changed or deleted; the next `pulumi up` does what is left of that",
     STARTED: "it had been stopped for a change",
-    LEFT: "it is not taken: it may hold mail, or somebody uses it; see ./relay leftovers",
+    LEFT: "it is left alone: it may hold mail, or somebody uses it; see ./relay leftovers",
 }
-# for the settled resources only; the stack's outputs have not changed
-REFRESH = ("refresh", "--yes", "--skip-preview", "--suppress-outputs")
 VOLUME = "aws:ebs/volume:Volume"
 INSTANCE = "aws:ec2/instance:Instance"
 
@@ -77,17 +76,16 @@ def keep_export(target: Target, export: dict[str, Any]) -> Path:
 
 
 def settle(target: Target) -> Settlement:
-    """Add what a killed `pulumi` created to the state, and remove its pending operations.
+    """Unlock the stack, add what a killed `pulumi` created to its state, end pending operations.
 
     Can be repeated, also if it was itself killed. Raises StackError with Pulumi's message, such as
     that another `pulumi` has the lock.
     """
-    done = Settlement()
     export = json.loads(target.pulumi("stack", "export"))
     deployment = export["deployment"]
+    done = Settlement(unlock(target, deployment))  # it fails if another `pulumi` still works
     if not state.pending(deployment) and not state.unread(deployment):
         return done
-    done.unlocked = unlock(target)  # first: it fails if another `pulumi` is still running
     end_orphans()
     done.export = str(keep_export(target, export))
     provider = state.provider(deployment)
@@ -106,22 +104,13 @@ def settle(target: Target) -> Settlement:
     return done
 
 
-def unlock(target: Target) -> bool:
-    """Remove the lock of a dead `pulumi`; True if there was one."""
-    deployment = json.loads(target.pulumi("stack", "export"))["deployment"]
-    # a refresh of nothing else: only a command that changes the stack takes its lock
-    whole = [r["urn"] for r in state.resources(deployment) if r["type"] == "pulumi:pulumi:Stack"]
-    targets = [f"--target={urn}" for urn in whole]
-    return unlocked(target, *REFRESH, *targets)
-
-
 def _import(target: Target, export: dict[str, Any]) -> None:
     """Import an export as the state, without pending operations."""
     deployment = {k: v for k, v in export["deployment"].items() if k != "pending_operations"}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(json.dumps({**export, "deployment": deployment}))
         file.flush()
-        unlocked(target, "stack", "import", "--file", file.name)
+        target.pulumi("stack", "import", "--file", file.name)
 
 
 def _found(deployment: state.Deployment, client: orphans.Client) -> list[Finding]:
@@ -175,8 +164,8 @@ def _read(target: Target, done: Settlement) -> None:
     wanted = [resource["urn"] for resource in state.unread(export["deployment"])]
     wanted += [f.urn for f in done.findings if f.result == REPEATED]
     if wanted:
-        targets = [f"--target={urn}" for urn in dict.fromkeys(wanted)]
-        unlocked(target, *REFRESH, *targets)
+        notes.print("the resources that it was working on are read from the account")
+        refresh(target, dict.fromkeys(wanted))
     export = json.loads(target.pulumi("stack", "export"))
     if unchanged := state.unread(export["deployment"]):  # the refresh found them unchanged
         for resource in unchanged:

@@ -3,6 +3,7 @@
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from ops.testmail.hand_in import Lost, NotReached, Refused, hand_in, logged_in
 from ops.testmail.message import Outgoing, first_sender, may_send_as, new_token, recipient_problem
 from ops.testmail.report import Report, as_dict, rows, where
 
-TIMEOUT = "2m"
+TIMEOUT = timedelta(minutes=2)
 # The timeout for a reply: reflectors answer so soon, people do not.
 REPLY_SECONDS = 60.0
 
@@ -60,7 +61,9 @@ def command(
         ),
     ] = None,
     port: Annotated[Port, typer.Option(help="The gateway's port.")] = Port.STARTTLS,
-    timeout: Annotated[str, durations.option("How long answers are waited for.")] = TIMEOUT,
+    timeout: Annotated[
+        timedelta, durations.option("How long answers are waited for.", TIMEOUT)
+    ] = TIMEOUT,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
@@ -74,7 +77,7 @@ def command(
     found = target(stack, lab)
     outputs = found.outputs()
     test = _test(found, outputs, login, sender, address)
-    clock = Clock(time.monotonic() + durations.duration(timeout).total_seconds())
+    clock = Clock(time.monotonic() + timeout.total_seconds())
     provider = outputs.smarthost.host if outputs.smarthost else ""
     report = _run(found, outputs, Report(test, int(port), provider), clock)
     if json:
@@ -215,7 +218,7 @@ def _replied(report: Report, mailbox: reply.Mailbox, clock: Clock) -> Report:
                 return replace(report, verdicts=said)
             if reply.identity(message) == test.message_id:
                 hint = f"it is in a mailbox of this stack, and mail of {test.login} is not judged"
-                return replace(report, fate=replace(report.fate, kind="taken"), hint=hint)
+                return replace(report, fate=replace(report.fate, kind="accepted"), hint=hint)
         if not clock.seconds:
             return replace(report, hint=where(report))
         clock.sleep(fate.EVERY)

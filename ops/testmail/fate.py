@@ -17,12 +17,12 @@ EVERY, STATUS_EVERY = 2.0, 10.0  # seconds between two queries; hosts write ever
 # Postfix's words for a delivery that will not be tried again (bounce(8)).
 _OVER = ("bounced", "expired", "refused")
 
-Kind = Literal["taken", "refused", "deferred", "unknown", "unsent"]
+Kind = Literal["accepted", "refused", "deferred", "unknown", "unsent"]
 
 
 @dataclass(frozen=True)
 class Fate:
-    """The fate, the last reply for each recipient, and the reason if it is not "taken".
+    """The fate, the last reply for each recipient, and the reason if it is not "accepted".
 
     "unsent": no gateway could be reached.
     """
@@ -70,7 +70,7 @@ def _told(answers: tuple[Attempt, ...], waits: bool) -> Fate:
             return Fate("refused", answers, _words(attempt))
     sent = [a for a in answers if a.status.startswith("sent")]
     if sent == list(answers) and answers and not waits:
-        return Fate("taken", answers)
+        return Fate("accepted", answers)
     later = [_words(a) for a in answers if a not in sent]
     if waits:
         return Fate("deferred", answers, next(iter(later), "nothing was tried yet"))

@@ -110,5 +110,5 @@ def rows(report: Report) -> Sequence[tuple[str, str]]:
         told.append(("result", report.cause))
     else:
         by = f" by {report.smarthost}, which delivers it" if report.smarthost and not said else ""
-        told.append(("result", f"taken{by}{', and judged well' if said else ''}"))
+        told.append(("result", f"accepted{by}{', and judged well' if said else ''}"))
     return told

@@ -71,7 +71,7 @@ def _check_all_take(domain: Domain, result: Result, sessions: Mapping[str, SmtpS
     unasked = list[str]()
     for gateway, session in sessions.items():
         said = {role: session.recipients[role] for role in roles if role in session.recipients}
-        _check_taken(result, gateway, said)
+        _check_accepted(result, gateway, said)
         left = " and ".join(role for role in roles if role not in said)
         if left and session.limited[0]:
             text = " ".join(map(str, session.limited))
@@ -109,7 +109,7 @@ def _check_elsewhere(world: World, domain: Domain, result: Result) -> None:
     elif records.meaning("MX", values):
         _check_closed(world, domain, result)
     elif values:
-        result.seen.append(f"taken elsewhere: {', '.join(values)}")
+        result.seen.append(f"accepted elsewhere: {', '.join(values)}")
     else:
         _check_nobody(world, domain, result)
 
@@ -166,11 +166,11 @@ def _check_exchange(world: World, exchange: str, result: Result) -> None:
         result.error("mx-no-address", text, "Put domains[].mx right, or that name's A record")
 
 
-def _check_taken(result: Result, gateway: str, said: Mapping[str, Reply]) -> None:
+def _check_accepted(result: Result, gateway: str, said: Mapping[str, Reply]) -> None:
     """Report a gateway's replies for the roles' addresses; of several refusals, the first."""
     refused = [role for role, (code, _) in said.items() if code >= 500]
     deferred = [role for role, (code, _) in said.items() if 400 <= code < 500]
-    taken = [role for role in said if role not in (*refused, *deferred)]
+    accepted = [role for role in said if role not in (*refused, *deferred)]
     if refused:
         code, text = said[refused[0]]
         result.error(
@@ -182,6 +182,6 @@ def _check_taken(result: Result, gateway: str, said: Mapping[str, Reply]) -> Non
         code, text = said[deferred[0]]
         text = f"{gateway} puts off {' and '.join(deferred)}: {code} {text}"
         result.warn("mx-deferred", text, "On the host: journalctl -u postfix -u opendmarc")
-    for text in (f"{role} is taken" for role in taken):
+    for text in (f"{role} is accepted" for role in accepted):
         if text not in result.seen:
             result.seen.append(text)

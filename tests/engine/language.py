@@ -53,7 +53,7 @@ def _run(project: str, request: bytes) -> bytes:
 
     run = language_pb2.RunRequest.FromString(request)
     unused: Any = None
-    return without_repetition(LanguageServer(program).Run(run, unused)).SerializeToString()
+    return without_repetition(lambda: LanguageServer(program).Run(run, unused)).SerializeToString()
 
 
 @contextmanager

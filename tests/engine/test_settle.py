@@ -17,9 +17,7 @@ from ops.settle.settle import (
     REPEATED,
     SECOND,
     STARTED,
-    Settlement,
     settle,
-    unlock,
 )
 
 __all__ = ["here"]
@@ -46,12 +44,6 @@ def destroyed(stack: Stack) -> None:
     assert stack.region.control.get("leftovers") == []
 
 
-def settled(here: Here) -> Settlement:
-    """As `./relay settle`."""
-    done = settle(here)
-    return done if done else Settlement(unlock(here))
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "begun" in metafunc.fixturenames:
         moments = metafunc.config.getoption("--moments")
@@ -66,7 +58,7 @@ def test_01_an_up_that_was_killed_goes_on_and_leaves_nothing(
     up_killed(stack, begun, how)
     until_quiet(stack)
     pending = state.pending(stack.export(), "creating")
-    done = settled(here)
+    done = settle(here)
     print(
         f"{how.name} {begun}: pending {len(pending)}, "
         f"adopted {sum(f.result == ADOPTED for f in done.findings)}"
@@ -96,14 +88,14 @@ def test_02_whatever_was_being_made_is_found_and_taken_into_the_state(
     stack.up()
     # of the others there is no id to find: an object is put again, a key is made anew
     made = make_pending(stack, lambda kind: kind not in (*PUT_AGAIN, "AccessKey"))
-    done = settled(here)
+    done = settle(here)
     assert {(f.result, f.urn, f.id) for f in done.findings} == {
         (ADOPTED, r["urn"], r["id"]) for r in made
     }
     assert unknown(stack, WHOLE) == []
     stack.up("--expect-no-changes")
     make_pending(stack, lambda kind: kind not in (*PUT_AGAIN, "AccessKey"))
-    settled(here)
+    settle(here)
     destroyed(stack)  # without an `up` as well
 
 
@@ -116,7 +108,7 @@ def test_03_an_access_key_whose_secret_is_lost_is_deleted_and_made_anew(
     iam = stack.region.client("iam")
     (user,) = [user["UserName"] for user in iam.list_users()["Users"]]
     (lost,) = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
-    (found,) = [f for f in settled(here).findings if f.result == DELETED]
+    (found,) = [f for f in settle(here).findings if f.result == DELETED]
     assert found.id == lost["AccessKeyId"]
     stack.up()
     (key,) = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
@@ -139,7 +131,7 @@ def test_04_a_record_of_somebody_elses_is_not_taken(stack: Stack, here: Here) ->
     batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": theirs}]}
     route53 = stack.region.client("route53")
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
-    assert [f.urn for f in settled(here).findings if f.result == NOTHING] == [record["urn"]]
+    assert [f.urn for f in settle(here).findings if f.result == NOTHING] == [record["urn"]]
     code, said = stack.pulumi("preview", "--stack=test")
     assert code != 0
     assert f"{name} has a record of type {kind} that the state of this stack does not have" in said
@@ -160,7 +152,7 @@ def test_05_a_group_that_was_being_made_is_not_left_open(stack: Stack, here: Her
     everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     for group in groups:
         ec2.authorize_security_group_egress(GroupId=group["id"], IpPermissions=[everything])
-    settled(here)
+    settle(here)
     stack.up()
     filters = [{"Name": "group-id", "Values": [group["id"] for group in groups]}]
     rules = ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
@@ -182,7 +174,7 @@ def test_06_what_was_half_made_is_finished(stack: Stack, here: Here) -> None:
             identity = gateway["InternetGatewayId"]
             ec2.detach_internet_gateway(InternetGatewayId=identity, VpcId=vpc)
     make_pending(stack, lambda kind: kind in ("Vpc", "InternetGateway"))
-    settled(here)
+    settle(here)
     stack.up()
     held = ec2.describe_vpc_attribute(VpcId=vpc, Attribute="enableDnsHostnames")
     assert held["EnableDnsHostnames"]["Value"] is True
@@ -196,7 +188,7 @@ def test_07_a_host_whose_replacement_was_cut_off_is_there_once(stack: Stack, her
     up_killed(stack, 1, kind="ec2:Instance")
     until_quiet(stack)
     assert [r for r in state.resources(stack.export()) if r.get("pendingReplacement")]
-    settled(here)
+    settle(here)
     assert not settle(here)
     stack.up()
     assert unknown(stack, DEV) == []
@@ -211,7 +203,7 @@ def test_08_a_second_one_is_deleted_by_the_next_up(stack: Stack, here: Here) -> 
     specification = [{"ResourceType": "elastic-ip", "Tags": tags}]
     other = ec2.allocate_address(Domain="vpc", TagSpecifications=specification)["AllocationId"]
     begin(stack, first)
-    (found,) = settled(here).findings
+    (found,) = settle(here).findings
     assert (found.result, found.id) == (SECOND, other)
     stack.up()
     assert other not in {a["AllocationId"] for a in ec2.describe_addresses()["Addresses"]}
@@ -227,7 +219,7 @@ def test_09_a_second_volume_is_left_to_its_owner(stack: Stack, here: Here) -> No
         AvailabilityZone="us-east-1a", Size=8, TagSpecifications=specification
     )["VolumeId"]
     begin(stack, first)
-    (found,) = settled(here).findings
+    (found,) = settle(here).findings
     assert (found.result, found.id) == (LEFT, other)
     stack.up("--expect-no-changes")
     ec2.delete_volume(VolumeId=other)
@@ -240,7 +232,7 @@ def test_10_a_change_that_was_cut_off_is_repeated_and_its_host_runs(
     (host, *_) = [r for r in state.resources(stack.export()) if r["type"].endswith(":Instance")]
     begin(stack, host, "updating")
     ec2.stop_instances(InstanceIds=[host["id"]])
-    results = {(f.result, f.id) for f in settled(here).findings}
+    results = {(f.result, f.id) for f in settle(here).findings}
     assert results == {(REPEATED, host["id"]), (STARTED, host["id"])}
     (found,) = ec2.describe_instances(InstanceIds=[host["id"]])["Reservations"][0]["Instances"]
     assert found["State"]["Name"] == "running"
@@ -276,7 +268,7 @@ def test_12_what_was_being_deleted_and_is_gone_is_made_again(stack: Stack, here:
     (host, *_) = [r for r in state.resources(stack.export()) if r["type"].endswith(":Instance")]
     begin(stack, host, "deleting")
     ec2.terminate_instances(InstanceIds=[host["id"]])
-    settled(here)
+    settle(here)
     stack.up()
     assert unknown(stack, DEV) == []
     destroyed(stack)

@@ -60,6 +60,7 @@ def test_02_a_pulumi_that_works_is_not_disturbed(user: Checkout) -> None:
     result = user.run("./relay", "settle", STACK)  # and now it is dead
     assert result.returncode == 0
     assert "The lock of a `pulumi` that was killed is taken away." in result.stdout
+    assert "currently locked" not in result.stderr  # Pulumi's error, which is none any more
 
 
 def test_03_after_a_kill_one_command_is_enough(user: Checkout) -> None:

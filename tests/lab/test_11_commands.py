@@ -63,7 +63,7 @@ def test_a_login_is_added_used_changed_and_removed(world: World, file: str) -> N
     done("users", "add", NEW, "--send-as", NEW, "--send-as", "hello@shop.example")
     applied(world)
     rows = json.loads(done("users", "test", NEW, "--json"))
-    assert [(row["port"], row["login"]) for row in rows] == [(587, "taken"), (465, "taken")]
+    assert [(row["port"], row["login"]) for row in rows] == [(587, "accepted"), (465, "accepted")]
     assert all(row["tls"].startswith("TLSv1.") for row in rows)
 
     done("users", "change", NEW, "--password-stdin", text=f"{GIVEN}\n")
@@ -106,7 +106,7 @@ def test_a_forward_is_added_tested_and_removed(world: World, file: str) -> None:
     done("forwards", "add", address, "me@inbox.example")
     applied(world)
     (row,) = json.loads(done("forwards", "test", address, "--json"))
-    assert row["taken"] is True
+    assert row["accepted"] is True
     done("forwards", "change", address, "me@inbox.example", "you@inbox.example")
     listed = {row["address"]: row["to"] for row in json.loads(done("forwards", "list", "--json"))}
     assert listed[address] == ["me@inbox.example", "you@inbox.example"]
@@ -146,7 +146,7 @@ def test_a_mistake_is_told_and_changes_nothing(
 def test_a_test_message_comes_back_with_the_receivers_verdicts(world: World) -> None:
     for port in (587, 465):
         said = json.loads(done("test", f"--port={port}", "--json"))
-        assert (said["from"], said["to"], said["result"]) == (LOGIN, send.RECIPIENT, "taken")
+        assert (said["from"], said["to"], said["result"]) == (LOGIN, send.RECIPIENT, "accepted")
         assert said["answers"][0]["status"] == "sent 2.0.0"
         verdicts = said["verdicts"]
         assert [verdicts[method] for method in ("spf", "dkim", "dmarc")] == ["pass"] * 3

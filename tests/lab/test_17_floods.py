@@ -82,6 +82,22 @@ def test_a_slowed_connection_has_one_guess(world: World, forgiven: None) -> None
         assert "535" not in str(caught.value)
 
 
+@pytest.mark.parametrize("port", [587, 465])
+def test_a_slowed_session_may_finish_when_its_address_is_forgiven(
+    world: World, port: int, forgiven: None
+) -> None:
+    with addresses(world.lab, 1) as (office,):
+        for _ in range(10):
+            login(world, office, port, LOGIN, "forgotten")
+        until("it is slowed down", lambda: held(world, "slowed", office), 20)
+        with session(world, office, port) as made:
+            guess(made, LOGIN, world.password())
+            world.run(GATEWAY, "nft", "flush", "set", "ip", "guessing", "slowed")
+            assert made.noop()[0] == 250
+        with pytest.raises(ConnectionRefusedError):
+            session(world, office, port + 10_000)
+
+
 def test_a_client_host_is_never_taken_for_a_guesser(world: World, forgiven: None) -> None:
     """Its programs send whatever they hold for passwords; the host's own mail must leave."""
     (own,) = [client.address for client in world.outputs.clients]

@@ -94,6 +94,7 @@ class Host:
         self.memory: dict[str, dict[str, bytes]] = {}
         self.sessions = {"me@shop.example", "you@shop.example"}
         self.told: list[str] = []
+        self.mechanisms = b"plain login\n"
         self.failing: set[str] = set()
         self.hanging: set[str] = set()
         self.dead_dns = False
@@ -117,7 +118,8 @@ class Host:
         monkeypatch.setattr(install.grp, "getgrnam", lambda _: own)
         monkeypatch.setattr(source.boto3, "client", lambda *_, **__: self)
         monkeypatch.setattr(published, "shown", self._shown)
-        monkeypatch.setattr(readers, "SAME_SECOND", 0.0)
+        monkeypatch.setattr(readers, "KNOWN", 0.0)
+        monkeypatch.setattr(readers.os, "kill", lambda pid, _: self.told.append(f"pid {pid}"))
         plays = {
             (os, "open"): os.open,
             (os, "replace"): os.replace,
@@ -155,6 +157,11 @@ class Host:
             raise ValueError("embedded null byte")  # as subprocess does
         if "reset-failed" in command:
             return subprocess.CompletedProcess(command, 0)
+        if command[0] == "doveconf":
+            return subprocess.CompletedProcess(command, 0, self.mechanisms)
+        if "process" in command:
+            listed = b"name\tpid\nauth\t70\nimap\t71\nquota-status\t72\n"
+            return subprocess.CompletedProcess(command, 0, listed)
         self.told.append(command[-1])
         if command[0] in self.hanging:
             raise subprocess.TimeoutExpired(command, 10)
@@ -231,7 +238,7 @@ class Host:
     def is_right(self, bundle: dict[str, Any], signing: dict[str, str]) -> str:
         """What is not as it should be; "" if all is."""
         wanted = main.gateway_set(
-            bundles.parse(json.dumps(bundle).encode(), HOST, "gateway"), signing
+            bundles.parse(json.dumps(bundle).encode(), HOST, "gateway"), signing, self.base
         )
         wrong = sorted(install.differing(self.base, wanted))
         wrong += [s for s in SERVICES if self.memory.get(s) != self.on_disk(s)]

@@ -58,12 +58,12 @@ def test_a_good_bundle_is_taken() -> None:
     assert parse(json.dumps(kept).encode(), "mail.relay.example", "gateway") == kept
 
 
-def test_a_mailbox_without_a_login_takes_mail_and_is_read_by_nobody() -> None:
+def test_a_mailbox_without_a_login_takes_mail_and_is_read_by_nobody(tmp_path: Path) -> None:
     """Its login is disabled; a host that refused such tables would get no others either."""
     logins = {k: v for k, v in GATEWAY["logins"].items() if k != "me@shop.example"}
     bundle = {**GATEWAY, "logins": logins, "mailboxes": MAILBOXES}
     assert parse(json.dumps(bundle).encode(), "mail.relay.example", "gateway") == bundle
-    files = main.gateway_set(bundle, {})
+    files = main.gateway_set(bundle, {}, tmp_path)
     assert b"me@shop.example" in files["mailbox_users"].octets
     assert b"me@shop.example me@shop.example\n" in files["forwards"].octets
     assert files["passwords.imap"].octets == b""
@@ -165,7 +165,7 @@ def test_each_gateway_takes_what_is_for_any_of_them() -> None:
         assert f"*@{host} relay.example\n" in gateway_files.signing_table(
             both, {"relay.example": "s"}
         )
-    kept = json.loads(gateway_files.guard(both, {"relay.example": "s"}))
+    kept = json.loads(gateway_files.guard(both, {"relay.example": "s"}, 1, {}))
     assert {kept["signedBy"][host] for host in kept["gateways"]} == {"relay.example"}
 
 
@@ -182,7 +182,7 @@ def test_a_gateway_with_a_key_of_its_own_is_signed_by_that_and_the_others_by_the
         "*@relay.example relay.example\n"
         "*@mx2.relay.example relay.example\n"
     )
-    signed = json.loads(gateway_files.guard(both, signing))["signedBy"]
+    signed = json.loads(gateway_files.guard(both, signing, 1, {}))["signedBy"]
     assert signed["mx1.relay.example"] == "mx1.relay.example"
     assert signed["mx2.relay.example"] == "relay.example"
 

@@ -54,6 +54,18 @@ def test_only_those_are_told_whom_a_change_concerns(
     assert set(host.told) - {"mail-relay-status.service"} == told
 
 
+def test_exchanges_that_are_half_done_end_before_the_sessions_and_these_are_ended_twice(
+    host: Host,
+) -> None:
+    """DIGEST-MD5's password is checked before the last line of the exchange."""
+    logins = {**BEFORE["logins"], "me@shop.example": AFTER["logins"]["me@shop.example"]}
+    host.mechanisms = b"plain login digest-md5\n"
+    host.put({**BEFORE, "logins": logins})
+    assert host.look() == 0
+    told = [name for name in host.told if not name.endswith(".service")]
+    assert told == ["pid 70", "pid 72", "me@shop.example", "me@shop.example"]
+
+
 # What changes something, of all calls of a look.
 EVERY = {"open", "replace", "symlink", "unlink", "mkdir", "rmtree", "chmod", "chown", "run"}
 EVERY |= {"fsync"}

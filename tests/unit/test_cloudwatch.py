@@ -128,9 +128,6 @@ def test_metric_data_has_the_newest_first(account: Account) -> None:
         assert [result["Values"] for result in found] == [values]
 
 
-NOW = datetime.now(UTC)
-
-
 @pytest.mark.parametrize(
     ("namespace", "data", "code"),
     [
@@ -141,12 +138,12 @@ NOW = datetime.now(UTC)
         ("MailRelay", [datum()] * 1001, "InvalidParameterValue"),
         (
             "MailRelay",
-            [datum(Timestamp=NOW - timedelta(days=14, minutes=1))],
+            [datum(Timestamp=-timedelta(days=14, minutes=1))],
             "InvalidParameterValue",
         ),
         (
             "MailRelay",
-            [datum(Timestamp=NOW + timedelta(hours=2, minutes=1))],
+            [datum(Timestamp=timedelta(hours=2, minutes=1))],
             "InvalidParameterValue",
         ),
         ("MailRelay", [datum(2.0**361)], "InvalidParameterValue"),
@@ -169,6 +166,9 @@ NOW = datetime.now(UTC)
 def test_what_cloudwatch_refuses_is_refused_as_a_whole(
     account: Account, namespace: str, data: list[dict[str, Any]], code: str
 ) -> None:
+    for each in data:
+        if isinstance(each.get("Timestamp"), timedelta):
+            each["Timestamp"] += datetime.now(UTC)
     put = account.cloudwatch.put_metric_data
     assert refused(lambda: put(Namespace=namespace, MetricData=data)) == code
     assert account.memory.cloudwatch.metrics.series == {}

@@ -86,13 +86,17 @@ def test_an_option_that_typer_finds_wrong_is_shown_with_its_name() -> None:
         (["rotate", "--all", "--every=5"], "--every"),
         (["env", "up", "try", "--ttl=1w"], "--ttl"),
         (["test", "--timeout=x"], "--timeout"),
+        (["test", "--timeout=99999999999d"], "--timeout"),  # more than a date can have
+        (["env", "up", "try", "--ttl=9999999d"], "--ttl"),
     ],
 )
 def test_a_duration_that_is_none_is_shown_with_its_option(words: list[str], option: str) -> None:
     result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert f"Invalid value for '{option}': " in result.output
-    assert "give a number with its unit, such as 90s, 30m, 4h or 7d" in result.output
+    assert "give a number with its unit, such as 90s, 30m, 4h or 7d, and 3650d at most" in (
+        result.output
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,6 +125,31 @@ def test_a_review_of_a_lab_has_no_base_and_is_told_without() -> None:
 @pytest.mark.parametrize("name", sorted(LEAVES.keys() - WITHOUT_RESULT))
 def test_a_command_with_a_result_has_it_for_programs(name: str) -> None:
     assert "--json" in {word for param in LEAVES[name].params for word in param.opts}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_no_option_silently_undoes_another(name: str) -> None:
+    """Of click's own pairs (`--on/--off`) the last one counts, and nobody is told."""
+    for param in LEAVES[name].params:
+        assert not param.secondary_opts, param.name
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lab", "up", "--example=basics", "--file=x"], "give --example or --file, not both"),
+        (
+            ["lab", "up", "--block-port-25", "--open-port-25"],
+            "give --block-port-25 or --open-port-25, not both",
+        ),
+        (["users", "change", "me@a.example", "--password-stdin", "--new-password"], "not both"),
+        (["rotate", "--all", "--domain=a.example"], "give --domain or --all, not both"),
+        (["queue", "hold", "--all", "A1"], "--from or --to: only one of these"),
+        (["domains", "change", "a.example", "--reset=ttl", "--ttl=60"], "give one or the other"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(words: list[str], said: str) -> None:
+    assert said in str(CliRunner().invoke(app, words).exception)
 
 
 @pytest.mark.parametrize("name", LEAVES)

@@ -61,8 +61,28 @@ def test_a_change_is_told_to_programs(file: Path) -> None:
         "changed": True,
         "file": str(file),
         "next": "pulumi up --stack prod",
-        "advice": [],
+        "advice": [
+            "club.example has no forward and no mailbox, so its MX record goes too: it takes no "
+            "mail any more"
+        ],
     }
+
+
+def test_a_domain_that_gets_or_loses_its_mx_record_is_told(file: Path, told: list[str]) -> None:
+    goes = "has no forward and no mailbox, so its MX record goes too: it takes no mail any more"
+    comes = "gets an MX record: from then on mail for all its addresses comes to mail.relay.example"
+    for words, notes in (
+        ("forwards add two@club.example x@far.example", []),
+        ("forwards remove two@club.example", []),
+        ("forwards remove info@club.example", [f"Note: club.example {goes}"]),
+        ("forwards add info@club.example x@far.example", [f"Note: club.example {comes}"]),
+        ("mailboxes remove me@shop.example", [f"Note: shop.example {goes}"]),
+        ("domains change shop.example --mx mx.far.example", []),
+        ("domains change shop.example --reset mx", [f"Note: shop.example {goes}"]),
+    ):
+        told.clear()
+        assert edit(*words.split()) is None, words
+        assert told[1:] == notes, words
 
 
 def test_a_login_is_disabled_and_enabled_and_its_lines_are_as_before(file: Path) -> None:

@@ -295,6 +295,7 @@ def test_a_region_that_does_not_answer_is_told_with_its_log(
 def test_a_lab_that_never_was_is_not_taken_away(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A name that is mistyped is seen: those that there are, up or not, are named."""
     (place.folder.parent / "a").mkdir()
     monkeypatch.setattr(control, "running", lambda lab: lab.name == "a")
     monkeypatch.setattr(control, "remains", lambda lab: [])
@@ -302,7 +303,8 @@ def test_a_lab_that_never_was_is_not_taken_away(
     told: list[str] = []
     monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
     result = CliRunner().invoke(app, ["lab", "down", "--lab=aa"])
-    assert (result.exit_code, told) == (0, ["There is no lab aa (up here: --lab a)."])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert told == ["There is no lab aa, nor anything left of it; there is --lab a, --lab dev"]
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,7 @@ def test_a_file_that_cannot_be_used_takes_nothings_place(lab: Lab, tmp_path: Pat
         stack.prepare(lab, wrong)
         StackFile(LabTarget(stack.STACK, lab)).settings()
     assert stack.own_file(lab).read_text() == before
+    assert not list(stack.work_dir(lab).glob("*.before"))
     # and is still known as an edited one
     with stack.put_back_if_refused(lab, stack.DEV):
         stack.prepare(lab, stack.DEV)

@@ -282,6 +282,28 @@ def test_a_unit_is_told_once_a_day_and_its_words_cannot_move_a_terminal(
 
 
 @pytest.mark.parametrize(
+    ("shown", "letter"),
+    [
+        ({"Type": "oneshot", "Result": "success", "ActiveState": "inactive"}, False),
+        # the firewall's unit, which remains active
+        ({"Type": "oneshot", "Result": "success", "ActiveState": "active"}, False),
+        ({"Type": "oneshot", "Result": "success", "ActiveState": "activating"}, True),
+        ({"Type": "oneshot", "Result": "exit-code", "ActiveState": "failed"}, True),
+    ],
+)
+def test_what_succeeds_at_its_next_run_is_not_told(
+    letters: list[str], monkeypatch: pytest.MonkeyPatch, shown: dict[str, str], letter: bool
+) -> None:
+    moments = iter(range(0, 1000, 10))
+    monkeypatch.setattr(tell.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(
+        tell, "properties", lambda unit, *names: {n: shown.get(n, "") for n in names}
+    )
+    assert tell.main() == 0
+    assert bool(letters) is letter
+
+
+@pytest.mark.parametrize(
     ("daemon", "free", "refused"),
     [("inbound", 50, True), ("submission", 50, False), ("submission", 10, True)],
 )

@@ -178,7 +178,7 @@ def test_a_gateway_without_the_last_tables_is_the_cause(
     (row,) = json.loads(run("forwards", "test", NEW, "--json").stdout)
     assert row == {
         "gateway": verify_world.GATEWAY,
-        "taken": False,
+        "accepted": False,
         "said": f"550 no; {why}",
     }
 

@@ -1,5 +1,6 @@
 """Availability zones and power: what must be in one zone, and what a power cut leaves."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -308,7 +309,10 @@ def test_a_cut_and_what_mends_it_are_told(cuts: Cuts) -> None:
     assert "./relay lab mend host mail1.x.example --lab dev restores it" in cut
     assert said("break", "zone", A) == "no host changes by it\n"
     assert power.without(Lab("dev")) == {"mail1.x.example": f"without power, as all of zone {A}"}
-    assert said("mend", "zone", A) == "no host changes by it\n"
+    assert said("mend", "zone", A) == (
+        "no host changes by it\n"
+        "mail1.x.example is without power: ./relay lab mend host mail1.x.example --lab dev\n"
+    )
     assert power.without(Lab("dev")) == {"mail1.x.example": "without power"}
     mended = said("mend", "gateway", "mail1.x.example")
     assert mended.startswith("mail1.x.example: boots\n")
@@ -317,8 +321,19 @@ def test_a_cut_and_what_mends_it_are_told(cuts: Cuts) -> None:
     assert cut.startswith("app.x.example: without power\n")
     assert f"./relay lab mend zone {B} --lab dev restores it" in cut
     assert said("mend", "gateway", "app.x.example") == (
-        f"app.x.example is without power, as all of zone {B}; cut is the power of zone {B}"
+        f"app.x.example is without power, as all of zone {B}: ./relay lab mend zone {B} --lab dev"
     )
+
+
+@pytest.mark.parametrize("words", [("host", "app.x.example"), ("zone", B)])
+def test_what_is_so_already_is_no_error(cuts: Cuts, words: tuple[str, ...]) -> None:
+    def run(verb: str) -> tuple[int, Any]:
+        result = CliRunner().invoke(app, ["lab", verb, *words, "--json"])
+        return result.exit_code, json.loads(result.stdout)
+
+    assert run("mend") == (0, [])
+    assert run("break") == (0, ["app.x.example"])
+    assert run("break") == (0, [])
 
 
 @pytest.mark.parametrize("words", [("host",), ("client",), ("gateway",), ()])
@@ -363,11 +378,8 @@ THERE = f"mail1.x.example, app.x.example; zone {A}, {B}"
             ("break", "host", "gateway", "x"),
             f"host gateway x: {WORDS}; there is {THERE}",
         ),
-        (("mend", "zone", A), f"the power of zone {A} is not cut; nothing is without power"),
-        (
-            ("mend", "gateway", "app.x.example"),
-            "the power of host app.x.example is not cut; nothing is without power",
-        ),
+        (("mend", "zone", "x"), f"zone x: there is no such zone; there is {THERE}"),
+        (("mend", "gateway", "x"), f"host x: there is no such host; there is {THERE}"),
     ],
 )
 def test_what_there_is_not_is_told_with_what_there_is(

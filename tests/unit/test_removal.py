@@ -113,8 +113,8 @@ def test_who_may_not_read_the_tables_is_not_told_to_give_mail_up(
     ("found", "age", "said"),
     [
         (drained(queue=FULL), 30.0, f"{TWO} still has 3 messages"),
-        (drained(), 400.0, "has not written how it is for some minutes"),
-        (None, 0.0, "has not written how it is for some minutes"),
+        (drained(), 400.0, f"{TWO}: it has written nothing for 7 minutes, and its data volume may"),
+        (None, 0.0, f"{TWO}: it has written no status, and its data volume may hold mail"),
         (drained(unread=("the queue cannot be told",)), 30.0, "cannot tell"),
         (drained(stopped=("postfix.service",)), 30.0, "cannot tell"),
         (drained(silent=("postfix.service",)), 30.0, "cannot tell"),
@@ -138,7 +138,7 @@ def test_one_that_takes_mail_drains_first() -> None:
     store = Store(mx2=(drained(), 30.0))
     said = judged({ONE: False, TWO: False, THREE: True}, {ONE: False}, store)
     assert f"{TWO} takes mail: set drain: true" in said
-    assert f"{THREE} has not written" in said
+    assert f"{THREE}: it has written no status" in said
     assert judged({ONE: False, TWO: False}, {ONE: False, TWO: True}, store) == ""
     assert judged({ONE: False, TWO: False}, {ONE: False, TWO: False, THREE: False}, store) == ""
 

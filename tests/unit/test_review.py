@@ -312,7 +312,7 @@ def test_the_ways_of_a_group_that_goes_with_its_last_host_are_closed_for_nobody(
             True,
             False,
             "The login me@shop.example is disabled: it can neither log in nor send; mail for it is "
-            "still taken.",
+            "still accepted.",
         ),
         (False, True, "The login me@shop.example is enabled again: it can log in and send."),
     ],

@@ -27,7 +27,7 @@ from lab.internet.authority import Authority
 from lab.region.app import Region
 from lab.region.memory import Memory
 from lab.region.names import lookup
-from lab.region.sns import courier
+from lab.region.sns import courier, topics
 from lab.region.sns.courier import Courier
 from lab.region.sns.notices import Delivery
 from lab.region_client import RegionClient
@@ -154,6 +154,34 @@ def test_what_is_left_is_told(account: Account) -> None:
     assert {"topic alarms", f"subscription {ADDRESS}"} <= set(left)
     account.sns.delete_topic(TopicArn=account.topic)
     assert not {"topic alarms", f"subscription {ADDRESS}"} & set(account.control.get("leftovers"))
+
+
+ALARM = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:queue"
+FOR_CLOUDWATCH = {"Service": "cloudwatch.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition", "effects", "right"),
+    [
+        (FOR_CLOUDWATCH, {}, ["Allow"], True),
+        (FOR_CLOUDWATCH, {}, ["Allow", "Deny"], False),
+        ({"Service": ["sns.amazonaws.com"]}, {}, ["Allow"], False),
+        ({"AWS": "*"}, {"StringEquals": {"AWS:SourceOwner": "123456789012"}}, ["Allow"], True),
+        ({"AWS": "*"}, {"StringEquals": {"AWS:SourceOwner": "1"}}, ["Allow"], False),
+        (FOR_CLOUDWATCH, {"ArnLike": {"aws:SourceArn": ALARM[:-5] + "*"}}, ["Allow"], True),
+        (FOR_CLOUDWATCH, {"ArnLike": {"aws:SourceArn": ALARM[:-5] + "x*"}}, ["Allow"], False),
+        (FOR_CLOUDWATCH, {"ArnEquals": {"aws:SourceArn": ALARM}}, ["Allow"], True),
+        (FOR_CLOUDWATCH, {"StringLike": {"aws:SourceArn": "arn:aws:s3*"}}, ["Allow"], False),
+    ],
+)
+def test_a_topics_policy_says_whether_cloudwatch_may_publish(
+    principal: dict[str, Any], condition: dict[str, Any], effects: list[str], right: bool
+) -> None:
+    shared = {"Principal": principal, "Action": "SNS:Publish", "Resource": "arn:t"}
+    statements = [{**shared, "Effect": effect, "Condition": condition} for effect in effects]
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    assert topics.allows(policy, "cloudwatch.amazonaws.com", "arn:t", ALARM) is right
+    assert not topics.allows(policy, "cloudwatch.amazonaws.com", "arn:other", ALARM)
 
 
 class _Exchanger(StreamRequestHandler):

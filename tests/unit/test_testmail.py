@@ -121,7 +121,7 @@ def told(*arguments: str) -> tuple[int, dict[str, Any]]:
 def test_the_message_says_what_it_is_and_whom_to_ask(place: Place) -> None:
     place.log = [delivery("sent", "250 ok")]
     code, said = told()
-    assert (code, said["result"], said["cause"]) == (0, "taken", "")
+    assert (code, said["result"], said["cause"]) == (0, "accepted", "")
     assert said["queueId"] == ID
     (content,) = Session.sent
     assert b"\n" not in content.replace(b"\r\n", b"")
@@ -146,7 +146,7 @@ def test_the_message_says_what_it_is_and_whom_to_ask(place: Place) -> None:
         (
             [delivery("deferred", "450 later"), delivery("sent", "250 ok")],
             False,
-            "taken",
+            "accepted",
             "",
         ),
         # another recipient still waits
@@ -158,7 +158,7 @@ def test_the_receivers_last_answer_decides(
 ) -> None:
     place.log, place.waits = log, waits
     code, said = told()
-    assert (code, said["result"]) == (0 if result == "taken" else 1, result)
+    assert (code, said["result"]) == (0 if result == "accepted" else 1, result)
     assert cause in said["cause"]
     assert "\n" not in said["cause"]
 
@@ -210,7 +210,7 @@ def test_a_receiver_that_judges_badly_makes_it_fail(
     )
     monkeypatch.setattr(place, "receiver", found)
     code, said = told()
-    assert (code, said["result"]) == (1, "taken")
+    assert (code, said["result"]) == (1, "accepted")
     assert said["cause"] == "SPF softfail, DMARC none, says mx.far.example"
     assert said["verdicts"]["tls"] == ["TLSv1.3"]
 
@@ -253,7 +253,7 @@ def test_where_nobody_tells_it_is_said_where_the_verdicts_are(
 def test_a_smarthosts_answer_is_not_taken_for_the_receivers(place: Place) -> None:
     place.log = [delivery("sent", "250 ok")]
     place.found = {"smarthost": {"host": "smtp.provider.example", "port": 587}}
-    assert "taken by smtp.provider.example, which delivers it" in run().stdout
+    assert "accepted by smtp.provider.example, which delivers it" in run().stdout
 
 
 @pytest.mark.parametrize(
@@ -328,10 +328,10 @@ class Imap:
 @pytest.mark.parametrize(
     ("new", "result", "code", "verdicts"),
     [
-        (plain(f"Re: {TOKEN}\nSPF check: pass\n"), "taken", 0, Verdicts(FAR, "pass")),
-        (plain(f"Re: {TOKEN}\nSPF check: fail\n"), "taken", 1, Verdicts(FAR, "fail")),
+        (plain(f"Re: {TOKEN}\nSPF check: pass\n"), "accepted", 0, Verdicts(FAR, "pass")),
+        (plain(f"Re: {TOKEN}\nSPF check: fail\n"), "accepted", 1, Verdicts(FAR, "fail")),
         (report("failed"), "refused", 1, None),
-        (plain("something else\n"), "taken", 0, None),
+        (plain("something else\n"), "accepted", 0, None),
     ],
 )
 def test_a_reply_in_the_logins_mailbox_tells(

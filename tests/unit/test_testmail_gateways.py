@@ -33,7 +33,7 @@ def two(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
 def test_each_gateway_is_tried_until_one_answers(two: Place) -> None:
     two.stopped.append(GATEWAY)
     code, said = told()
-    assert (code, said["result"], said["gateway"]) == (0, "taken", ANOTHER["name"])
+    assert (code, said["result"], said["gateway"]) == (0, "accepted", ANOTHER["name"])
     assert said["unreached"] == [
         f"{GATEWAY}, port 587: timed out; {GATEWAY} is stopped. To bring it back: start it"
     ]

@@ -122,7 +122,7 @@ def test_the_stacks_password_is_tried_on_both_ports(
 ) -> None:
     result = run(tmp_path, monkeypatch)
     assert Server.tried == [(GATEWAY, port, LOGIN, "secret-123") for port in (587, 465)]
-    assert [row["login"] for row in json.loads(result.stdout)] == ["taken", "taken"]
+    assert [row["login"] for row in json.loads(result.stdout)] == ["accepted", "accepted"]
     assert result.exit_code == 0
 
 
@@ -173,8 +173,8 @@ def test_a_gateway_that_gives_no_answer_is_named_with_why_and_the_others_are_tri
     assert [(row["gateway"], row["login"]) for row in rows] == [
         (GATEWAY, "no answer: timed out"),
         (GATEWAY, "not tried" if is_down else "no answer: timed out"),
-        (ANOTHER["name"], "taken"),
-        (ANOTHER["name"], "taken"),
+        (ANOTHER["name"], "accepted"),
+        (ANOTHER["name"], "accepted"),
     ]
     said = (
         f"{GATEWAY} is stopped. To bring it back: aws ec2 start-instances"

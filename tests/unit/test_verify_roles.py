@@ -36,8 +36,8 @@ def test_what_all_gateways_take_is_said_once_and_who_refuses_is_named() -> None:
     result = said(mx1=session(OK, OK), mx2=session(OK, OK), mx3=session(UNKNOWN, OK))
     assert result.seen == [
         "10 mail.relay.example.",
-        f"{POSTMASTER} is taken",
-        f"{ABUSE} is taken",
+        f"{POSTMASTER} is accepted",
+        f"{ABUSE} is accepted",
     ]
     assert problems(result) == [("mx-refused", f"mx3 refuses {POSTMASTER}: 550 unknown")]
 
@@ -70,7 +70,7 @@ def test_who_was_not_asked_is_named() -> None:
     result = said(mx1=asked, mx2=SmtpSession(closed="refused"))
     assert problems(result) == []
     assert result.seen[1:] == [
-        f"{POSTMASTER} is taken",
+        f"{POSTMASTER} is accepted",
         f"mx1 was not asked for {ABUSE}: 450 {LIMITED[1]}",
         "whether mx2 takes its mail: port 25 comes first",
     ]

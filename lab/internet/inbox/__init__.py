@@ -34,6 +34,13 @@ with smtplib.SMTP(sys.argv[1], local_hostname=sys.argv[2]) as session:
     session.sendmail(sys.argv[3], sys.argv[4:], sys.stdin.read())
 """
 
+# A page, as a browser on the provider's machine gets it.
+VISIT = """
+import sys, urllib.request
+with urllib.request.urlopen(sys.argv[1], timeout=30) as answer:
+    print(answer.read().decode())
+"""
+
 # The records of the provider's own zone; its address has a matching PTR.
 RECORDS = [
     [DOMAIN, "MX", 300, f"10 {HOST}."],
@@ -104,6 +111,10 @@ class Inbox:
         """Send a message of one of the provider's users to the gateway at this address."""
         program = ["python3", "-c", HAND_IN, gateway, HOST, sender, recipient]
         access.run(self.lab, "inbox", *program, stdin=content.decode("ascii"))
+
+    def visit(self, link: str) -> str:
+        """Follow a link, as the reader of a message does; the text of the page."""
+        return self.run("python3", "-c", VISIT, link)
 
     def defer_everything(self, on: bool) -> None:
         """Answer 450 to every recipient, as a provider that is overloaded or does not trust yet."""

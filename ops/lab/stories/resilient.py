@@ -43,7 +43,7 @@ def every_gateway_sends(stage: Stage) -> str:
 
 
 def any_gateway_takes_mail(stage: Stage) -> str:
-    """Strangers' mail for a forward is taken by each of the gateways."""
+    """Strangers' mail for a forward is accepted by each of the gateways."""
     for host in stage.outputs.gateways:
         subject = send.unique(f"to {host.name}")
         letter = send.compose(stage.stranger.address, LOGIN, subject)
