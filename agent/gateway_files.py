@@ -147,12 +147,13 @@ def former_logins(guard: Any) -> dict[str, dict[str, Any]]:
 
 
 def guard(
-    bundle: Bundle, signing: Mapping[str, str], number: int, former: Mapping[str, Any]
+    bundle: Bundle, signing: Mapping[str, str], number: int, former: Mapping[str, Any] | None
 ) -> str:
     """The guard's table (agent/guard/tables.py): each domain's signing domain, and the logins.
 
     A login's proof changes with its password, and does not reveal it. `since` is the number of the
     set of files in which a known login got its password: `number`, or as in the `former` entries.
+    Without these (None) nobody knows, and all passwords count as new.
     """
     key = bundle["srsSecret"].encode()
     signed_by = {domain: domain if domain in signing else None for domain in bundle["domains"]}
@@ -161,7 +162,8 @@ def guard(
     logins = dict[str, Any]()
     for login, entry in bundle["logins"].items():
         proof = hmac.digest(key, f"{login} {entry['password']}".encode(), "sha256").hex()
-        held = former.get(login, {"proof": proof, "since": 0})
+        unknown = {"proof": proof, "since": number if former is None else 0}
+        held = (former or {}).get(login, unknown)
         since = held["since"] if held["proof"] == proof else number
         logins[login] = {"proof": proof, "sendAs": sorted(entry["sendAs"]), "since": since}
     content = {"gateways": bundle["gateways"], "signedBy": signed_by, "logins": logins}

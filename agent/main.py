@@ -85,7 +85,9 @@ def gateway_set(bundle: dict[str, Any], signing: dict[str, str], base: Path) -> 
     if "mailboxes" in bundle:
         texts |= _part("mailboxes").texts(bundle)
     files = {name: File(text, mode=0o644) for name, text in texts.items()}
-    former = state_file.read(current(base) / "guard.json", gateway_files.former_logins, {})
+    live = current(base)
+    lost = None if live.exists() else {}
+    former = state_file.read(live / "guard.json", gateway_files.former_logins, lost)
     guard = gateway_files.guard(bundle, signing, upcoming(base), former)
     files["guard.json"] = File(guard, "root", "mail-guard", 0o640)
     if "smarthost" in bundle:

@@ -6,6 +6,7 @@ has reloaded. If a run is killed in between, the next run does the rest.
 
 import contextlib
 import os
+import random
 import re
 import signal
 import subprocess
@@ -37,10 +38,11 @@ READERS = {
 RESTARTED = ("postsrsd.service", *limits.UNITS)
 IMAP = "imap "
 LOGIN = re.compile(r"[!-~]+@[!-~]+")
-# Exit statuses of doveadm-kick(1) if nobody was logged in (EX_TEMPFAIL: Dovecot does not run).
-NOBODY = (67, 68, 75)
-# A look tells twice, and its unit ends it after 120 seconds.
-SECONDS = 10
+# Exit statuses of doveadm-kick(1): nobody was logged in, or Dovecot does not run (EX_TEMPFAIL).
+NOBODY, DOWN = (67, 68), 75
+# A look tells twice, and its unit ends it after 120 seconds. One of systemctl's commands may hang,
+# and doveadm asks a Dovecot that is down for five seconds (anvil-client.c).
+SECONDS, DOVEADM_SECONDS, ALL_KICKS_SECONDS = 10, 7, 8
 # A session that was let in just before is known to `doveadm kick` by then, in seconds.
 KNOWN = 5.0
 
@@ -74,9 +76,8 @@ def _readers(name: str) -> tuple[str, ...]:
 
 
 def _in_order(role: str, names: set[str]) -> list[str]:
-    """IMAP sessions end first; Postfix, which asks the other services, reloads last."""
-    order = SERVICES[role]
-    return sorted(names, key=lambda name: (order.index(name) if name in order else -1, name))
+    """Postfix, which asks the other services, reloads last."""
+    return [name for name in SERVICES[role] if name in names]
 
 
 def _cut_off(base: Path, files: dict[str, File]) -> list[str]:
@@ -95,53 +96,69 @@ def _cut_off(base: Path, files: dict[str, File]) -> list[str]:
 def _tell_all(role: str, base: Path, names: set[str]) -> set[str]:
     """Tell each of these; return those that could not be told.
 
-    A program that hangs is not run again for the others: the next look does that.
+    A program that hangs is not run again for the others: the next look does that. Services do not
+    wait for the sessions, of which there may be many.
     """
-    left, hanging = set(names), set[bool]()
-    if sessions := [name for name in names if name.startswith(IMAP)]:
-        try:
-            _end_exchanges()
-            for name in sessions:
-                _tell(name)
-            time.sleep(KNOWN)
-        except subprocess.TimeoutExpired:
-            hanging.add(True)
-    for name in _in_order(role, names):
-        ends_sessions = name.startswith(IMAP)
-        if ends_sessions in hanging:
-            continue
-        try:
-            if not _tell(name):
-                continue
-        except subprocess.TimeoutExpired:
-            hanging.add(ends_sessions)
-            continue
-        left.discard(name)
+    left = set(names)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        for name in _in_order(role, names):
+            if _tell(name):
+                left.discard(name)
+                to_tell(base, left)
+    if sessions := {name for name in left if name.startswith(IMAP)}:
+        left -= end_sessions(sessions)
         to_tell(base, left)
     return left
 
 
-def _end_exchanges() -> None:
-    """Have Dovecot's auth process end if an exchange may be half done; its master starts another.
+def end_sessions(names: set[str]) -> set[str]:
+    """End these logins' IMAP sessions, twice; return the names for which that is done.
+
+    The others, if there is no time for all, are the next look's. One that hangs stops no others.
+    """
+    exchanges_ended = _end_exchanges()
+    done = set(names)
+    for pause in (KNOWN, 0.0):
+        end, codes = time.monotonic() + ALL_KICKS_SECONDS, dict[str, int]()
+        for name in random.sample(sorted(done), len(done)):  # whoever hangs is not always the first
+            if time.monotonic() > end:
+                break
+            codes[name], _ = _doveadm("doveadm", "kick", "--", name.removeprefix(IMAP))
+            if codes[name] == DOWN:  # nobody is logged in, and it starts with the new files
+                return set(names)
+        done = {name for name, code in codes.items() if code in (0, *NOBODY)}
+        time.sleep(pause)
+    return done if exchanges_ended else set()
+
+
+def _end_exchanges() -> bool:
+    """Whether no exchange is half done: Dovecot's auth process ends, its master starts another.
 
     It checks DIGEST-MD5's password before the client's last, empty line, and waits for that for
     150 seconds (mech-digest-md5.c, auth-request-handler.c): a former password would get in after
     all sessions have ended. quota-status notices only with its next question that auth has ended,
     and defers a recipient; if it ends too, Postfix asks again.
     """
-    if b"digest-md5" not in _said("doveconf", "-h", "auth_mechanisms"):
-        return
-    for service in (b"auth", b"quota-status"):
-        for line in _said("doveadm", "-f", "tab", "process", "status").splitlines():
-            name, pid, *_ = line.split(b"\t")
-            if name == service:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGTERM)
+    code, mechanisms = _doveadm("doveconf", "-h", "auth_mechanisms")
+    if code != 0 or b"digest-md5" not in mechanisms:
+        return code == 0
+    code, listed = _doveadm("doveadm", "-f", "tab", "process", "status")
+    for service in (rb"auth", rb"quota-status"):
+        for pid in re.findall(rb"^%b\t([1-9]\d+)\t" % service, listed, re.MULTILINE):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM)
+    return code == 0
 
 
-def _said(*command: str) -> bytes:
-    result = subprocess.run(command, check=False, timeout=SECONDS, stdout=subprocess.PIPE)
-    return result.stdout or b""
+def _doveadm(*command: str) -> tuple[int, bytes]:
+    """Exit status and output; -1 if the program cannot be run, or hangs."""
+    try:
+        result = subprocess.run(
+            command, check=False, timeout=DOVEADM_SECONDS, stdout=subprocess.PIPE
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return -1, b""
+    return result.returncode, result.stdout or b""
 
 
 def _tell(name: str) -> bool:
@@ -149,17 +166,15 @@ def _tell(name: str) -> bool:
 
     Raises TimeoutExpired.
     """
-    if name.startswith(IMAP):
-        return _runs("doveadm", "kick", "--", name.removeprefix(IMAP), well=NOBODY)
     # a unit that failed with the old files may start with the new ones, without its restart delay
     _runs("systemctl", "reset-failed", name)
     verb = "restart" if name in RESTARTED else "reload-or-restart"
     return _runs("systemctl", "--no-block", verb, name)
 
 
-def _runs(*command: str, well: tuple[int, ...] = ()) -> bool:
-    """Whether a command's exit status was 0 or one of `well`."""
+def _runs(*command: str) -> bool:
+    """Whether a command's exit status was 0."""
     try:
-        return subprocess.run(command, check=False, timeout=SECONDS).returncode in (0, *well)
+        return subprocess.run(command, check=False, timeout=SECONDS).returncode == 0
     except (OSError, ValueError):
         return False

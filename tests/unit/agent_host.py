@@ -95,6 +95,9 @@ class Host:
         self.sessions = {"me@shop.example", "you@shop.example"}
         self.told: list[str] = []
         self.mechanisms = b"plain login\n"
+        self.unanswered, self.dovecot_down = 0, False
+        self.absent: set[str] = set()
+        self.later = 0.0
         self.failing: set[str] = set()
         self.hanging: set[str] = set()
         self.dead_dns = False
@@ -157,14 +160,19 @@ class Host:
             raise ValueError("embedded null byte")  # as subprocess does
         if "reset-failed" in command:
             return subprocess.CompletedProcess(command, 0)
+        if command[0] in self.absent:
+            raise FileNotFoundError(command[0])
         if command[0] == "doveconf":
-            return subprocess.CompletedProcess(command, 0, self.mechanisms)
+            return subprocess.CompletedProcess(command, self.unanswered, self.mechanisms)
         if "process" in command:
-            listed = b"name\tpid\nauth\t70\nimap\t71\nquota-status\t72\n"
+            listed = b"\nname\tpid\nauth\t70\t0\nimap\t71\t0\nquota-status\t72\t0\nauth\t-1\t0\n"
             return subprocess.CompletedProcess(command, 0, listed)
         self.told.append(command[-1])
-        if command[0] in self.hanging:
+        if self.hanging & {command[0], command[-1]}:
             raise subprocess.TimeoutExpired(command, 10)
+        if command[0] == "doveadm" and self.dovecot_down:
+            self.later += 5
+            return subprocess.CompletedProcess(command, readers.DOWN)
         failed = command[-1] in self.failing
         if command[0] == "doveadm" and not failed:
             self.sessions -= {command[-1]}

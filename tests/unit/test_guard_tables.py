@@ -78,9 +78,9 @@ class Live:
         monkeypatch.setattr(shutil, "chown", lambda *_: None)
 
     def install(self, *args: Any) -> None:
-        former = state_file.read(
-            self._base / "current" / "guard.json", gateway_files.former_logins, {}
-        )
+        current = self._base / "current"
+        lost = None if current.exists() else {}
+        former = state_file.read(current / "guard.json", gateway_files.former_logins, lost)
         number = install.upcoming(self._base)
         text = gateway_files.guard(bundle(*args), {"shop.example": "s1"}, number, former)
         install.install(self._base, {"guard.json": install.File(text)})
@@ -132,8 +132,11 @@ def test_a_session_ends_even_if_its_password_has_come_back(live: Live) -> None:
     assert live.refuses(before)
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"logins": {"me@shop.example": 5}}'])
-def test_damaged_tables_are_made_anew(live: Live, damage: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["", "{", '{"logins": {"me@shop.example": {"proof": "1"}}}'])
+def test_without_the_former_table_every_password_counts_as_new(
+    live: Live, damage: str, tmp_path: Path
+) -> None:
     (tmp_path / "current" / "guard.json").write_text(damage)
-    live.install()
-    assert live.kept.now().logins[ME].since == 0
+    live.install("secret-2")
+    assert live.kept.now().logins[ME].since == 2
+    assert live.refuses(live.kept.begun())
