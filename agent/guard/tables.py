@@ -71,13 +71,17 @@ class Kept:
     def begun(self) -> Tables:
         """The table for a session that begins now; raises what `now` raises.
 
-        Just after a change it lacks the logins whose passwords are new in it, or in the one before:
-        such a session may have come by a former one.
+        Just after a change it lacks the logins whose passwords are new in it, or in a set that was
+        made seconds before: such a session may have come by a former one.
         """
-        tables, link = self.now(), self._file.parent
+        tables, link, now = self.now(), self._file.parent, time.time()
         # a rename changes the link's ctime
-        if abs(time.time() - link.lstat().st_ctime) >= SETTLED:
+        if abs(now - link.lstat().st_ctime) >= SETTLED:
             return tables
-        settled = max(int(link.readlink().name) - 1, 1)
-        logins = {name: login for name, login in tables.logins.items() if login.since < settled}
+        made = link.parent / link.readlink()
+        before = made.with_name(f"{int(made.name) - 1}")
+        new = {int(made.name)}
+        if before.exists() and abs(now - before.stat().st_mtime) < 2 * SETTLED:
+            new.add(int(before.name))
+        logins = {name: login for name, login in tables.logins.items() if login.since not in new}
         return replace(tables, logins=logins)

@@ -1,5 +1,6 @@
 """The guard's table: what is in it, and what a session goes by while it changes."""
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -118,6 +119,16 @@ def test_a_session_of_the_second_in_which_rights_change_goes_on(live: Live) -> N
     live.install("secret-1", (ME, OTHER))
     assert not live.refuses(live.kept.begun())
     assert live.refuses(before)
+
+
+def test_a_password_of_a_minute_ago_is_no_reason_when_rights_change(
+    live: Live, tmp_path: Path
+) -> None:
+    live.install("secret-2")
+    minute_ago = time.time() - 60
+    os.utime(tmp_path / "versions" / "2", (minute_ago, minute_ago))
+    live.install("secret-2", (ME, OTHER))
+    assert not live.refuses(live.kept.begun())
 
 
 def test_a_new_login_may_send_at_once(live: Live) -> None:
