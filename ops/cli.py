@@ -3,6 +3,8 @@
 A command's module is imported when the command is called, so that help and errors come fast.
 """
 
+import errno
+import os
 import sys
 import tomllib
 from importlib import import_module
@@ -168,8 +170,17 @@ def main() -> None:
     except RelayError as error:
         # one of Pulumi's own has that word already
         said = str(error).removeprefix("error: ") or type(error).__name__
-        notes.print(Text("error:", "red"), said, soft_wrap=True)
-        sys.exit(1)
+        _fail(said)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
+        _fail("no room is left where the output or a file is written")
+
+
+def _fail(said: str) -> None:
+    notes.print(Text("error:", "red"), said, soft_wrap=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -289,3 +289,16 @@ def test_an_error_of_pulumis_says_so_once(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(SystemExit):
         cli.main()
     assert text.getvalue() == "error: could not decrypt\n"
+
+
+def test_a_full_disk_is_said_in_one_line() -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        result = subprocess.run(
+            [sys.executable, "-m", "ops.cli", "leftovers", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 1
+    assert result.stderr == "error: no room is left where the output or a file is written\n"
