@@ -1,0 +1,13 @@
+"""The tests that share a lab run in one process: another would take it away under their feet."""
+
+from pathlib import Path
+
+from conftest import SHARED
+
+LAB = Path(__file__).parent.parent / "lab"
+
+
+def test_whatever_uses_the_shared_lab_is_of_its_process() -> None:
+    using = [file.name for file in LAB.glob("test_*.py") if "world: World" in file.read_text()]
+    assert len(using) > 10
+    assert [name for name in using if not f"tests/lab/{name}".startswith(SHARED)] == []
