@@ -1,5 +1,6 @@
 """The lab's region behind real HTTP, for boto3."""
 
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from werkzeug.serving import make_server
 
 from lab.region.app import Region
 from lab.region.memory import Memory
+from lab.region.sns.notices import Delivery
 from lab.region_client import RegionClient
 
 
@@ -34,3 +36,13 @@ def serving(memory: Memory) -> Iterator[tuple[Callable[[str], Any], RegionClient
 
     yield client, RegionClient(url)
     server.shutdown()
+
+
+def sent(memory: Memory) -> list[Delivery]:
+    """What SNS has to deliver since the last time."""
+    found: list[Delivery] = []
+    while True:
+        try:
+            found.append(memory.notices.waiting.get_nowait())
+        except queue.Empty:
+            return found

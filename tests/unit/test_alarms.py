@@ -2,7 +2,6 @@
 
 import json
 import math
-import queue
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from region_service import serving
+from region_service import sent, serving
 from test_cloudwatch import ALARM, HOST
 
 from lab.region import backends
@@ -52,12 +51,7 @@ class World:
         self.cloudwatch.put_metric_alarm(**{**ALARM, **actions, **changes})
 
     def sent(self) -> list[Delivery]:
-        found: list[Delivery] = []
-        while True:
-            try:
-                found.append(self.memory.notices.waiting.get_nowait())
-            except queue.Empty:
-                return found
+        return sent(self.memory)
 
 
 @pytest.fixture

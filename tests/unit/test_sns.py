@@ -2,7 +2,6 @@
 
 import email
 import json
-import queue
 import re
 import ssl
 import threading
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 import dkim as dkimpy
 import pytest
 from botocore.exceptions import ClientError
-from region_service import serving
+from region_service import sent, serving
 from werkzeug.test import Client
 
 from lab.internet.authority import Authority
@@ -48,12 +47,7 @@ class Account:
         return self.sns.subscribe(**given)["SubscriptionArn"]
 
     def sent(self) -> list[Delivery]:
-        found: list[Delivery] = []
-        while True:
-            try:
-                found.append(self.memory.notices.waiting.get_nowait())
-            except queue.Empty:
-                return found
+        return sent(self.memory)
 
     def visit(self, url: str) -> tuple[int, str]:
         """What a browser gets, which signs nothing."""
