@@ -31,7 +31,7 @@ from ops.lab.target import LabTarget
 from ops.outputs import Host, Outputs
 from settings import Settings
 
-STRANGERS = [f"198.51.100.{number}" for number in range(40, 60)]
+STRANGERS = [f"198.51.100.{number}" for number in range(60, 80)]
 # each attack has addresses of its own: who is shut out for one row is a stranger in the next
 ATTACKERS = [f"198.51.100.{number}" for number in range(100, 240)]
 ARRIVAL_SECONDS = 30.0
