@@ -1,8 +1,11 @@
-"""Send this host's measurements to CloudWatch: `metrics.py NAMESPACE`, after each new status.
+"""Send this host's measurements to CloudWatch after each new status: `metrics.py NAMESPACE [all]`.
 
-They are taken from the status that status.py has written. They are sent every five minutes, for
-each call costs, and at once if the host begins or ceases to serve. Without a new status nothing is
-sent: CloudWatch's alarms take missing data for a failure.
+They are taken from the status that status.py has written, and from the mail's log. They are sent
+every five minutes, for each call costs, and at once if the host begins or ceases to serve. Without
+a new status nothing is sent: CloudWatch's alarms take missing data for a failure.
+
+Each metric costs by the hour in which it is sent, so only FEW are sent unless `all` are wanted, and
+no count of zero.
 """
 
 import datetime
@@ -10,12 +13,13 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import state_file
+from agent import mail_counts, state_file
 from agent.host_status import SILENT_SECONDS, BadStatus, Status, parse
 from agent.install import write
 
@@ -24,6 +28,37 @@ SENT = Path("/run/mail-relay/metrics.json")
 # Statuses come once a minute: the fifth is sent.
 SECONDS = 270.0
 DAY = 86_400
+FEW = {
+    "Serving",
+    "QueueMessages",
+    "QueueOldest",
+    "DiskFree",
+    "CertificateDays",
+    "WayOut",
+    "RefusedByReceivers",
+}
+
+
+@dataclass
+class Sent:
+    """The last time that measurements were sent (monotonic, in s), whether the host served then.
+
+    `counts` is what was counted and is not sent yet.
+    """
+
+    at: float = -SECONDS
+    serving: float = -1.0
+    counts: mail_counts.Counts = field(default_factory=mail_counts.Counts)
+
+
+def _restored(last: Any) -> Sent:
+    serving, counts = float(last["serving"]), mail_counts.restored(last["counts"])
+    return Sent(state_file.amount(last["sent"]), serving, counts)
+
+
+def _keep(sent: Sent) -> None:
+    content = {"sent": sent.at, "serving": sent.serving, "counts": sent.counts.to_json()}
+    write(SENT, json.dumps(content))
 
 
 def measured(status: Status, now: datetime.datetime) -> Iterator[tuple[str, float, str]]:
@@ -35,14 +70,18 @@ def measured(status: Status, now: datetime.datetime) -> Iterator[tuple[str, floa
     yield "Serving", 0.0 if failing else 1.0, "None"
     yield "QueueMessages", float(status.queue.messages), "Count"
     yield "QueueOldest", status.queue.seconds, "Seconds"
-    if status.disks:
-        free = min(min(d.free / d.size, d.inodes_free) for d in status.disks if d.size)
-        yield "DiskFree", 100 * free, "Percent"
+    if free := [min(d.free / d.size, d.inodes_free) for d in status.disks if d.size]:
+        yield "DiskFree", 100 * min(free), "Percent"
     if status.certificate:
         ends = datetime.datetime.fromisoformat(status.certificate)
         yield "CertificateDays", (ends - now).total_seconds() / DAY, "None"
     if status.egress is not None:
         yield "WayOut", 0.0 if status.egress.problem else 1.0, "None"
+    yield "ServicesDown", float(len({*status.stopped, *status.silent})), "Count"
+    if status.tables.seconds is not None:
+        yield "TablesAge", max(status.tables.seconds, status.tables.unanswered), "Seconds"
+    if status.limited:
+        yield "LoginsAtLimit", float(len(status.limited)), "Count"
 
 
 def _put(namespace: str, data: list[Any]) -> None:
@@ -57,7 +96,7 @@ def _put(namespace: str, data: list[Any]) -> None:
 
 def main() -> int:
     """Send the measurements of the present status; 1, with the reason, if there is none."""
-    (namespace,) = sys.argv[1:]
+    namespace, *more = sys.argv[1:]
     now = datetime.datetime.now(datetime.UTC)
     try:
         status = parse(FILE.read_bytes())
@@ -72,11 +111,12 @@ def main() -> int:
         return 0
     found = list(measured(status, now))
     serving = found[0][1]
-    sent, before = state_file.read(
-        SENT, lambda last: (state_file.amount(last["sent"]), float(last["serving"])), (-SECONDS, -1)
-    )
-    if serving == before and 0 <= time.monotonic() - sent < SECONDS:
+    sent = state_file.read(SENT, _restored, Sent())
+    if serving == sent.serving and 0 <= time.monotonic() - sent.at < SECONDS:
         return 0
+    sent.counts.go_on()
+    _keep(sent)  # a call that fails loses no count
+    found += [(name, float(n), "Count") for name, n in sent.counts.found.items() if n]
     data = [
         {
             "MetricName": name,
@@ -86,9 +126,11 @@ def main() -> int:
             "Unit": unit,
         }
         for name, value, unit in found
+        if more or name in FEW
     ]
     _put(namespace, data)
-    write(SENT, json.dumps({"sent": time.monotonic(), "serving": serving}))
+    sent.counts.found.clear()
+    _keep(Sent(time.monotonic(), serving, sent.counts))
     return 0
 
 

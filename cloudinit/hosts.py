@@ -16,6 +16,7 @@ class Folder:
 
     switch: str = ""
     agent: tuple[str, ...] = ()
+    mail: tuple[str, ...] = ()
 
 
 FOLDERS = {
@@ -38,7 +39,9 @@ FOLDERS = {
             "status.py",
             "tell.py",
             "watch.py",
-        )
+        ),
+        # the grammar of names and addresses, which settings and hosts share
+        mail=("__init__.py", "names.py"),
     ),
     "gateway": Folder(
         agent=(
@@ -64,7 +67,7 @@ FOLDERS = {
     "mailboxes": Folder("mailboxes", agent=("mailbox_files.py",)),
     "smarthost": Folder("smarthost", agent=("smarthost.py", "smarthost_watch.py")),
     "acme-root": Folder("acme_root"),
-    "metrics": Folder("metrics", agent=("metrics.py",)),
+    "metrics": Folder("metrics", agent=("mail_counts.py", "metrics.py"), mail=("postfix_log.py",)),
 }
 
 
@@ -111,7 +114,7 @@ class GatewayHost:
     `tables` and `status` are s3:// URLs, `network` is the VPC's. Without `acme_directory` certbot's
     default is used. The certificate is for `name`, and for `shared_name` if other gateways have
     that too. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the NAT
-    instance of. `metrics` is CloudWatch's namespace for the host's measurements, if it sends any.
+    instance of. `metrics` is the command line of agent/metrics.py, if the host sends any.
     """
 
     folder: ClassVar = "gateway"

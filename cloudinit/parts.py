@@ -14,9 +14,7 @@ from mail import dmarc, names
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = PROJECT / "templates"
 AGENT = "usr/local/lib/mail-relay/agent"
-# The grammar of names and addresses, which settings and hosts share.
 MAIL = "usr/local/lib/mail-relay/mail"
-MAIL_FILES = ("__init__.py", "names.py")
 # The subfolder with lines for files of other folders; it is no path on a host.
 LINES = "lines"
 _environment = Environment(
@@ -70,8 +68,8 @@ def files(host: AnyHost) -> dict[str, str]:
                 found[name] = _render(f"{folder}/{path.as_posix()}", host)
         for name in brings.agent:
             found[f"{AGENT}/{name}"] = (PROJECT / "agent" / name).read_text()
-    for name in MAIL_FILES:
-        found[f"{MAIL}/{name}"] = (PROJECT / "mail" / name).read_text()
+        for name in brings.mail:
+            found[f"{MAIL}/{name}"] = (PROJECT / "mail" / name).read_text()
     return found
 
 

@@ -106,7 +106,7 @@ def hosts(
                     region=shared.region,
                     tables=store.url(tables_key(client.name)),
                     status=store.url(store.status_key(client.name)),
-                    metrics=shared.namespace,
+                    metrics=shared.metrics,
                 ),
                 shared,
                 identity=identities[client.name],

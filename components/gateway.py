@@ -270,7 +270,7 @@ def hosts(
                     tables=store.url(TABLES_KEY),
                     status=store.url(store.status_key(gateway.name)),
                     smarthost=smarthost.host if smarthost else None,
-                    metrics=shared.namespace,
+                    metrics=shared.metrics,
                 ),
                 shared,
                 identity=identities[gateway.name],

@@ -48,9 +48,9 @@ class Shared:
         return Monitoring(self.tags, self.settings) if self.settings.monitoring.enabled else None
 
     @property
-    def namespace(self) -> str | None:
-        """CloudWatch's namespace for the hosts' measurements, if they send any."""
-        return self.monitoring.namespace if self.monitoring else None
+    def metrics(self) -> str | None:
+        """The command line of the hosts' agent/metrics.py, if they send measurements."""
+        return self.monitoring.arguments if self.monitoring else None
 
     @cached_property
     def waiting(self) -> Waiting | None:

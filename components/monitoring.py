@@ -1,5 +1,6 @@
 """Metrics and alarms in CloudWatch, told by SNS: not by the mail that they are about."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cloudinit.hosts import AnyHost, GatewayHost
+from components import dashboard
 from components.naming import Tags
 from settings import Settings
 
@@ -21,7 +23,8 @@ class Alarm:
 
     It fires once `periods` data points in a row, of five minutes each, are beyond `threshold`:
     `comparison` is CloudWatch's operator, and says on which side. `says` is what that means, and
-    `type` the command that shows more, or mends it.
+    `type` the command that shows more, or mends it. Without a `statistic` one good value in a
+    period is enough to be well.
     """
 
     metric: str
@@ -31,6 +34,7 @@ class Alarm:
     says: str
     type: str
     missing: str = "ignore"
+    statistic: str = ""
 
 
 BELOW, ABOVE = "LessThanThreshold", "GreaterThanThreshold"
@@ -62,6 +66,18 @@ HOST = (
         3,
         "a file system of {host} has less than a tenth of its bytes or inodes left: mail will wait",
         "./relay verify --stack {stack}",
+    ),
+    Alarm(
+        "RefusedByReceivers",
+        ABOVE,
+        5,
+        1,
+        "receivers have refused more than five messages of {host} for their policies (5.7.x) in "
+        "five minutes: its address or a domain may be on a block list, or a login abused",
+        "./relay verify --stack {stack}",
+        # no count of zero is sent
+        missing="notBreaching",
+        statistic="Sum",
     ),
 )
 GATEWAY = (
@@ -95,6 +111,7 @@ class Monitoring(pulumi.ComponentResource):
     def __init__(self, tags: Tags, settings: Settings) -> None:
         super().__init__("mail-relay:index:Monitoring", "monitoring")
         self._tags, self._stack = tags, pulumi.get_stack()
+        self._detail = settings.monitoring.detail
         name = f"{pulumi.get_project()}-{self._stack}"
         self.namespace = name
         child = pulumi.ResourceOptions(parent=self)
@@ -114,6 +131,27 @@ class Monitoring(pulumi.ComponentResource):
                 endpoint=endpoint,
                 opts=pulumi.ResourceOptions(parent=self.topic),
             )
+        if self._detail:
+            hosts = [host.name for host in (*settings.gateways, *settings.clients)]
+            kinds = {host.name: GATEWAY for host in settings.gateways}
+            alarms = [self._alarm_name(h, alarm) for h in hosts for alarm in kinds.get(h, HOST)]
+            aws.cloudwatch.Dashboard(
+                "hosts",
+                # a dashboard's name has no dots
+                dashboard_name=name.replace(".", "-"),
+                dashboard_body=self.topic.arn.apply(
+                    lambda arn: json.dumps(dashboard.body(arn, name, hosts, alarms, PERIOD))
+                ),
+                opts=child,
+            )
+
+    @property
+    def arguments(self) -> str:
+        """The command line of agent/metrics.py."""
+        return f"{self.namespace} all" if self._detail else self.namespace
+
+    def _alarm_name(self, host: str, alarm: Alarm) -> str:
+        return f"{self.namespace} {host} {alarm.metric}"
 
     @property
     def statement(self) -> dict[str, Any]:
@@ -132,12 +170,13 @@ class Monitoring(pulumi.ComponentResource):
             words = {"host": host, "stack": self._stack}
             aws.cloudwatch.MetricAlarm(
                 f"{host}-{alarm.metric}",
-                name=f"{self.namespace} {host} {alarm.metric}",
+                name=self._alarm_name(host, alarm),
                 alarm_description=f"{alarm.says}. Type: {alarm.type}".format_map(words),
                 namespace=self.namespace,
                 metric_name=alarm.metric,
                 dimensions={"Host": host},
-                statistic="Minimum" if alarm.comparison == ABOVE else "Maximum",
+                statistic=alarm.statistic
+                or ("Minimum" if alarm.comparison == ABOVE else "Maximum"),
                 period=PERIOD,
                 evaluation_periods=alarm.periods,
                 comparison_operator=alarm.comparison,

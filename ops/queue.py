@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from mail.postfix_log import true_sender
 from ops import not_up
 from ops.errors import StackError
 from ops.on_host import ask_each
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
-from ops.postfix_log import true_sender
 from ops.status import summaries
 from ops.target import Target
 from ops.terminal import notes, print_json, print_table, several

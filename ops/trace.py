@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ops import postfix_log
+from mail import postfix_log
+from mail.postfix_log import Traced
 from ops.errors import StackError
 from ops.on_host import ask_each
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
 from ops.plain_words import login_failed, plain
-from ops.postfix_log import Traced
 from ops.status import summaries
 from ops.target import Target
 from ops.terminal import notes, print_json, print_table, results

@@ -8,7 +8,9 @@ class Monitoring(_Model):
     """CloudWatch's metrics and alarms of each host, and who is told of alarms, by SNS.
 
     The operator is told in any case; `notify` are further addresses and https:// endpoints.
+    `detail`: all metrics, and a dashboard.
     """
 
     enabled: bool = False
+    detail: bool = False
     notify: tuple[Notified, ...] = ()

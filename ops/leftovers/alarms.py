@@ -1,15 +1,19 @@
-"""Alarms in CloudWatch, and the topics that tell them, by their tags."""
+"""Alarms in CloudWatch, the topics that tell them, and the dashboard that shows them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ops.leftovers.left import Left, monthly
 
-ALARM = 0.10  # USD a month, us-east-1, 2026; ten are free
+# USD a month, us-east-1, 2026; ten alarms and three dashboards are free
+ALARM, DASHBOARD = 0.10, 3.00
 
 
 def find(cloudwatch: Any, sns: Any, tags: Mapping[str, str]) -> Iterator[Left]:
-    """The alarms, and then the topics, which are deleted with their subscriptions."""
+    """The alarms and then the topics by their tags, and the dashboard by its name.
+
+    A topic is deleted with its subscriptions. Dashboards cannot have tags.
+    """
     for page in cloudwatch.get_paginator("describe_alarms").paginate():
         for alarm in page["MetricAlarms"]:
             found = cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])
@@ -23,6 +27,13 @@ def find(cloudwatch: Any, sns: Any, tags: Mapping[str, str]) -> Iterator[Left]:
             if _has(sns.list_tags_for_resource(ResourceArn=arn), tags):
                 remove = f"aws sns delete-topic --topic-arn {arn}"
                 yield Left("topic", arn, arn.rpartition(":")[2], "nothing; subscribers", remove)
+
+    name = f"{tags['Project']}-{tags['Stack']}".replace(".", "-")
+    for page in cloudwatch.get_paginator("list_dashboards").paginate(DashboardNamePrefix=name):
+        for found in page["DashboardEntries"]:
+            if found["DashboardName"] == name:
+                remove = f"aws cloudwatch delete-dashboards --dashboard-names {name}"
+                yield Left("dashboard", name, name, monthly(DASHBOARD), remove)
 
 
 def _has(found: Mapping[str, Any], tags: Mapping[str, str]) -> bool:

@@ -159,6 +159,7 @@ _VPC = Listed("VPC", "describe_vpcs", "Vpcs", "VpcId", _free("five in a region")
 # By Pulumi's token. The stack makes no NAT gateways or snapshots, but others' may have its tags.
 TYPES = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": AwsType(tagged=True, begun=begun.alarm),
+    "aws:cloudwatch/dashboard:Dashboard": AwsType(begun=begun.dashboard),
     "aws:sns/topic:Topic": AwsType(tagged=True, begun=begun.topic),
     "aws:sns/topicSubscription:TopicSubscription": AwsType(),
     "aws:lb/loadBalancer:LoadBalancer": AwsType(tagged=True, begun=begun.balancer),

@@ -146,6 +146,14 @@ def alarm(client: Client, inputs: Inputs) -> Iterator[str]:
     return (each["AlarmName"] for each in found)
 
 
+def dashboard(client: Client, inputs: Inputs) -> Iterator[str]:
+    name = inputs["dashboardName"]
+    for page in client("cloudwatch").get_paginator("list_dashboards").paginate():
+        yield from (
+            e["DashboardName"] for e in page["DashboardEntries"] if e["DashboardName"] == name
+        )
+
+
 def topic(client: Client, inputs: Inputs) -> Iterator[str]:
     for page in client("sns").get_paginator("list_topics").paginate():
         for each in page["Topics"]:

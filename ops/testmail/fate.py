@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from mail.postfix_log import Attempt
 from ops import status, trace
 from ops.errors import AwsError
 from ops.outputs import Host
 from ops.plain_words import plain
-from ops.postfix_log import Attempt
 from ops.target import Target
 
 EVERY, STATUS_EVERY = 2.0, 10.0  # seconds between two queries; hosts write every minute

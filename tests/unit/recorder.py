@@ -101,8 +101,10 @@ class Recorder(runtime_mocks.Mocks):
         if args.typ == "aws:lb/loadBalancer:LoadBalancer":
             dns = f"{args.name}-1.elb.us-east-1.amazonaws.com"
             outputs |= {"arn": f"arn-of-{args.name}", "dnsName": dns, "zoneId": "Z26RNL4JYFTOTI"}
-        if args.typ in ("aws:lb/targetGroup:TargetGroup", "aws:sns/topic:Topic"):
+        if args.typ == "aws:lb/targetGroup:TargetGroup":
             outputs["arn"] = f"arn-of-{args.name}"
+        if args.typ == "aws:sns/topic:Topic":
+            outputs["arn"] = f"arn:aws:sns:us-east-1:123456789012:{args.inputs['name']}"
         if args.typ == "pulumi:index:Stash":
             outputs["output"] = args.inputs["input"]
         outputs.setdefault("name", args.name)

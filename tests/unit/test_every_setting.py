@@ -56,6 +56,7 @@ OF_SEVERAL = ("name", "zone", "instanceType", "dataVolumeGiB", "drain")
 OTHER = {
     "smarthost.ses": SES,
     "submission.loadBalancer": SEVERAL,
+    "monitoring.detail": {**BASE, "monitoring": {"enabled": True}},
     "monitoring.notify": {**BASE, "monitoring": {"enabled": True}},
     **{f"gateways.{key}": SEVERAL for key in OF_SEVERAL},
 }
@@ -153,6 +154,7 @@ ROWS: dict[str, Any] = {
     "network.cidr": "10.30.0.0/16",
     "network.zone": "us-east-1b",
     "wait.minutes": 0,
+    "monitoring.detail": True,
     "monitoring.enabled": True,
     "monitoring.notify": ["https://far.example/alarms"],
     "protect": True,

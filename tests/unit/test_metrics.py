@@ -10,7 +10,7 @@ import boto3
 import pytest
 from test_serving import status
 
-from agent import metrics
+from agent import mail_counts, metrics
 from agent.host_status import Disk, Egress, Queue, Status
 
 NOW = datetime.datetime(2026, 1, 1, 0, 1, tzinfo=datetime.UTC)
@@ -35,6 +35,8 @@ def test_a_gateway_measures_what_its_status_says() -> None:
         "DiskFree": 20,
         "CertificateDays": 30,
         "WayOut": 1,
+        "ServicesDown": 0,
+        "TablesAge": 1,
     }
 
 
@@ -74,7 +76,9 @@ def cloudwatch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CloudWatch:
     monkeypatch.setattr(metrics, "FILE", tmp_path / "status.json")
     monkeypatch.setattr(metrics, "SENT", tmp_path / "metrics.json")
     monkeypatch.setattr(boto3, "client", lambda *_, **__: made)
-    monkeypatch.setattr(metrics.sys, "argv", ["metrics.py", "mail-relay-dev"])
+    monkeypatch.setattr(metrics.sys, "argv", ["metrics.py", "mail-relay-dev", "all"])
+    monkeypatch.setattr(mail_counts, "LOG", tmp_path / "mail.log")
+    monkeypatch.setattr(mail_counts, "FAILURES", tmp_path / "mail-failures.log")
     return made
 
 
@@ -91,6 +95,49 @@ def test_all_is_sent_at_once_under_the_hosts_name(cloudwatch: CloudWatch) -> Non
     assert {datum["MetricName"] for datum in call["MetricData"]} == set(values(WELL))
     for datum in call["MetricData"]:
         assert datum["Dimensions"] == [{"Name": "Host", "Value": WELL.host}]
+
+
+def names(call: dict[str, Any]) -> set[str]:
+    return {datum["MetricName"] for datum in call["MetricData"]}
+
+
+def test_few_metrics_are_sent_unless_all_are_wanted(
+    cloudwatch: CloudWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics.sys, "argv", ["metrics.py", "mail-relay-dev"])
+    metrics.FILE.write_text(written(WELL, 0))
+    assert metrics.main() == 0
+    assert names(cloudwatch.calls[0]) == metrics.FEW - {"RefusedByReceivers"}
+
+
+LINE = (
+    "2026-01-01T00:00:00+00:00 mail postfix/smtp[1]: 4jZ3Sy155vz2xBg: to=<a@b.example>, "
+    "relay=mx.b.example[198.51.100.10]:25, delay=1, delays=0/0/0/1, dsn={}, status={} (said)\n"
+)
+
+
+def test_counts_are_sent_once_and_those_of_a_failed_call_with_the_next(
+    cloudwatch: CloudWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**_: Any) -> None:
+        raise OSError("no way")
+
+    def send(serves: bool) -> dict[str, float]:
+        silent = () if serves else ("dovecot.service",)
+        metrics.FILE.write_text(written(dataclasses.replace(WELL, silent=silent), 0))
+        assert metrics.main() == 0
+        return {d["MetricName"]: d["Value"] for d in cloudwatch.calls[-1]["MetricData"]}
+
+    mail_counts.LOG.write_text(LINE.format("2.0.0", "sent"))
+    assert "Sent" not in send(True)  # it counts from here on
+    with mail_counts.LOG.open("a") as log:
+        log.write(LINE.format("5.7.1", "bounced"))
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no way"):
+        patch.setattr(cloudwatch, "put_metric_data", fails)
+        send(False)
+    found = send(False)
+    assert (found["Bounced"], found["RefusedByReceivers"], "Sent" in found) == (1, 1, False)
+    assert "Bounced" not in send(True)
 
 
 def test_a_call_costs_so_there_is_one_in_five_minutes_or_at_a_change(
@@ -114,7 +161,17 @@ def test_a_host_that_is_being_set_up_sends_nothing(cloudwatch: CloudWatch) -> No
     assert cloudwatch.calls == []
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"sent": -5, "serving": 1}', '{"sent": 1e999}'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "{",
+        '{"sent": -5, "serving": 1}',
+        '{"sent": 1e999}',
+        '{"sent": 5, "serving": 1, "counts": {"found": {"Sent": -1}, "read": {}}}',
+        '{"sent": 5, "serving": 1, "counts": {"found": {}, "read": {"mail.log": [1]}}}',
+    ],
+)
 def test_damaged_memory_of_the_last_call_is_none(cloudwatch: CloudWatch, damage: str) -> None:
     metrics.SENT.write_text(damage)
     metrics.FILE.write_text(written(WELL, 0))

@@ -31,7 +31,7 @@ def test_a_stack_without_it_has_nothing_of_it() -> None:
 
 
 def test_each_host_has_the_alarms_of_its_kind(graph: Recorder) -> None:
-    common = {"Serving", "QueueOldest", "DiskFree"}
+    common = {"Serving", "QueueOldest", "DiskFree", "RefusedByReceivers"}
     assert set(alarms(graph, CLIENT)) == common
     assert set(alarms(graph, GATEWAY)) == {*common, "CertificateDays", "WayOut"}
 
@@ -39,6 +39,7 @@ def test_each_host_has_the_alarms_of_its_kind(graph: Recorder) -> None:
 def test_silence_is_a_failure_and_is_told_once(graph: Recorder) -> None:
     missing = {name: a["treatMissingData"] for name, a in alarms(graph, GATEWAY).items()}
     assert missing.pop("Serving") == "breaching"
+    assert missing.pop("RefusedByReceivers") == "notBreaching"  # no count of zero is sent
     assert set(missing.values()) == {"ignore"}
 
 
@@ -46,7 +47,9 @@ def test_an_alarm_says_what_it_means_and_what_to_type(graph: Recorder) -> None:
     for alarm in alarms(graph, GATEWAY).values():
         assert GATEWAY in alarm["alarmDescription"]
         assert "Type: ./relay " in alarm["alarmDescription"]
-        assert alarm["alarmActions"] == alarm["okActions"] == ["arn-of-alarms"]
+        (topic,) = alarm["alarmActions"]
+        assert topic.startswith("arn:aws:sns:")
+        assert alarm["okActions"] == [topic]
 
 
 def test_the_operator_and_others_are_told(graph: Recorder) -> None:
@@ -62,3 +65,19 @@ def test_a_host_may_send_to_its_stacks_namespace_alone(graph: Recorder, host: st
     assert granted["Action"] == "cloudwatch:PutMetricData"
     assert granted["Condition"] == {"StringEquals": {"cloudwatch:namespace": namespace}}
     assert f"metrics.py {namespace}\n" in host_files(graph, host)[UNIT]
+
+
+def test_all_metrics_are_sent_and_shown_if_they_are_wanted() -> None:
+    wanted = json.dumps({"enabled": True, "detail": True})
+    graph = declare({**config("examples/Pulumi.handson.yaml"), "mail-relay:monitoring": wanted})
+    assert "metrics.py mail-relay-test all\n" in host_files(graph, CLIENT)[UNIT]
+    body = json.loads(graph.one("Dashboard", "hosts").inputs["dashboardBody"])
+    state, *graphs = [widget["properties"] for widget in body["widgets"]]
+    named = {a["name"] for a in (r.inputs for r in graph.of("MetricAlarm"))}
+    assert {arn.partition(":alarm:")[2] for arn in state["alarms"]} == named
+    assert {tuple(m[::2]) for g in graphs for m in g["metrics"]} == {("mail-relay-test", "Host")}
+    assert {m[3] for g in graphs for m in g["metrics"]} == {GATEWAY, CLIENT}
+
+
+def test_few_metrics_need_no_dashboard(graph: Recorder) -> None:
+    assert graph.of("Dashboard") == []

@@ -4,9 +4,9 @@
 
 import pytest
 
-from ops import postfix_log
+from mail import postfix_log
+from mail.postfix_log import Attempt, Traced
 from ops.plain_words import login_failed, plain
-from ops.postfix_log import Attempt, Traced
 
 DELIVERED = """\
 2026-11-25T02:26:10.154792+00:00 mail postfix/submission/smtpd[3019]: 4jZ3Sy155vz2xBg: client=unknown[198.51.100.20], sasl_method=PLAIN, sasl_username=me@shop.example

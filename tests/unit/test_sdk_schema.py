@@ -18,7 +18,7 @@ OF_SEVERAL = {
     *(kind for kind in KINDS if kind.startswith("aws:lb/")),
 }
 # the program declares none of these
-UNUSED = {"aws:cloudwatch/dashboard:Dashboard", "aws:sns/topicPolicy:TopicPolicy"}
+UNUSED = {"aws:sns/topicPolicy:TopicPolicy"}
 STACKS = [Path("Pulumi.dev.yaml"), *sorted(Path("examples").glob("Pulumi.*.yaml"))]
 SES = "with Amazon SES, a zone of its own, and monitoring"
 SES_ZONE = {
@@ -27,7 +27,7 @@ SES_ZONE = {
     "operator": "ops@inbox.example",
     "smarthost": {"ses": True},
     "delegation": {"zone": "try.relay.example", "parent": "relay.example"},
-    "monitoring": {"enabled": True, "notify": ["https://hook.example/"]},
+    "monitoring": {"enabled": True, "detail": True, "notify": ["https://hook.example/"]},
 }
 
 
