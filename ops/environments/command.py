@@ -12,7 +12,7 @@ from ops.environments.mapping import checked, expiry
 from ops.errors import StackError
 from ops.options import Json, dev_stack
 from ops.settle.settle import keep_export
-from ops.terminal import notes, print_json, print_table, step
+from ops.terminal import confirm, notes, print_json, print_table, step
 
 app = typer.Typer(
     no_args_is_help=True, help="Throw-away copies of the dev stack, each below a zone of its own."
@@ -92,7 +92,7 @@ def down(
     backend.restore_file(environment)
     environment.target.operate("destroy", "--preview-only")
     if not yes:
-        typer.confirm(f"Destroy {name}?", abort=True, err=True)
+        confirm(f"Destroy {name}?")
     kept = keep_export(environment.target, environment.export)
     notes.print(f"its state, as it was: {kept}", soft_wrap=True)
     with step(f"{name} away"):
