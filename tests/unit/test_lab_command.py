@@ -311,8 +311,8 @@ def test_a_lab_that_never_was_is_not_taken_away(
     ("content", "said"),
     [
         (None, " cannot be read: Is a directory"),
-        ("config: [", " is no YAML: look at line 1, column 10"),
-        ("my notes", " is no stack file: `config:`, and settings with their keys below"),
+        ("config: [", " is not valid YAML at line 1, column 10"),
+        ("my notes", " is not a stack file: it needs `config:`, with the settings below"),
         ("config: {}\nencryptionsalt: v1:x", ": it holds values that are encrypted for its own"),
     ],
 )
