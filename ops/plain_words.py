@@ -96,6 +96,15 @@ def login_failed(login: str, logins: Collection[str], disabled: Collection[str] 
     return "there is no such login"
 
 
+def unreadable(name: object, error: OSError | UnicodeError) -> str:
+    """The error of a file that is not there, or that cannot be read; `name` is shown for it."""
+    if isinstance(error, FileNotFoundError):
+        return f"{name}: there is no such file"
+    if isinstance(error, UnicodeDecodeError):
+        return f"{name} {no_yaml(error)}"
+    return f"{name} cannot be read: {getattr(error, 'strerror', None) or error}"
+
+
 def no_yaml(error: Exception, text: str = "", place: Any = None) -> str:
     """The error, to follow the file's name, of a file that is not YAML or not UTF-8.
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from ops.errors import StackError
-from ops.plain_words import no_yaml
+from ops.plain_words import no_yaml, unreadable
 from ops.terminal import shown_path
 from settings.raw import mistakes
 
@@ -28,7 +28,7 @@ def content(file: Path, name: str = "") -> dict[str, Any]:
     try:
         found = parsed(file.read_bytes(), name, yaml.safe_load) or {}
     except OSError as error:
-        raise StackError(f"{name} cannot be read: {error.strerror}") from None
+        raise StackError(unreadable(name, error)) from None
     except NoYaml as error:
         raise StackError(str(error)) from None
     if not isinstance(found, dict) or not isinstance(found.get("config") or {}, dict):

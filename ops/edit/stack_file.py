@@ -17,6 +17,7 @@ from mail import dkim
 from ops import stack_yaml
 from ops.edit import splice
 from ops.errors import StackError
+from ops.plain_words import unreadable
 from ops.target import Target
 from ops.terminal import shown_path
 from settings import Settings, SettingsError, read
@@ -42,10 +43,8 @@ class StackFile:
         try:
             octets = target.file.read_bytes()
             self._content = _plain(stack_yaml.parsed(octets, name, splice.load) or {})
-        except FileNotFoundError:
-            raise StackError(f"there is no {target.file}") from None
         except OSError as error:
-            raise StackError(f"{name} cannot be read: {error.strerror}") from None
+            raise StackError(unreadable(name, error)) from None
         except stack_yaml.NoYaml as error:
             raise SettingsError(error.said) from None
         self._text = octets.decode()

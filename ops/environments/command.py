@@ -10,7 +10,7 @@ from ops import durations, engine
 from ops.environments import backend, destroy, make
 from ops.environments.mapping import checked, expiry
 from ops.errors import StackError
-from ops.options import Json, dev_stack
+from ops.options import Json, dev_stack, existing_file
 from ops.settle.settle import keep_export
 from ops.terminal import confirm, notes, print_json, print_table, step
 
@@ -38,11 +38,15 @@ def up(
     name: Name,
     ttl: Annotated[timedelta, durations.option("How long it may live: 30m, 4h, 2d.", TTL)] = TTL,
     from_: Annotated[
-        Path, typer.Option("--from", help="The stack file that it is a copy of.")
+        Path,
+        typer.Option("--from", callback=existing_file, help="The stack file that it is a copy of."),
     ] = engine.PROJECT / "Pulumi.dev.yaml",
     acme_root: Annotated[
         Path | None,
-        typer.Option(help="The staging authority's roots (PEM), instead of fetching them."),
+        typer.Option(
+            callback=existing_file,
+            help="The staging authority's roots (PEM), instead of fetching them.",
+        ),
     ] = None,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Do not wait until its hosts take mail.")

@@ -23,7 +23,7 @@ from ops.lab.options import Name, former
 from ops.lab.stories import STORIES
 from ops.lab.stories.stage import Stage, play, sentence
 from ops.lab.target import LabTarget, lab_of, not_up, running
-from ops.options import Json
+from ops.options import Json, existing_file
 from ops.outputs import Outputs
 from ops.terminal import notes, print_json, print_table, results, several, step
 
@@ -37,6 +37,14 @@ app = typer.Typer(
 )
 app.add_typer(machines.app)
 ARRIVAL_SECONDS = 300
+File = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        callback=existing_file,
+        help="Take a copy of this stack file as the lab's stack.",
+    ),
+]
 INTERRUPTED = 130  # the exit status of shells: 128 and the number of the signal
 
 
@@ -50,10 +58,7 @@ def up(
             help=f"Take a set-up of examples/ as the lab's stack: {', '.join(STORIES)}.",
         ),
     ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Take a copy of this stack file as the lab's stack."),
-    ] = None,
+    file: File = None,
     block_port_25: Annotated[
         bool,
         typer.Option(

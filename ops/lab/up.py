@@ -33,8 +33,6 @@ def source(example: str | None, file: Path | None) -> Path | None:
             known = sorted(p.name.split(".")[1] for p in path.parent.glob("Pulumi.*.yaml"))
             raise typer.BadParameter(f"--example {example}: there is {', '.join(known) or 'none'}")
         return path
-    if file and not file.exists():
-        raise typer.BadParameter(f"--file {file}: there is no such file")
     return file
 
 

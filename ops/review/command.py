@@ -8,7 +8,7 @@ import typer
 
 from ops import engine
 from ops.errors import StackError
-from ops.options import Json, LabOption, StackOption, target
+from ops.options import Json, LabOption, StackOption, existing_file, target
 from ops.review import preview, snapshots
 from ops.review.change import Change
 from ops.review.report import markdown, report
@@ -31,7 +31,10 @@ def command(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="With --lab: a stack file as for `lab up`, instead of the lab's own."),
+        typer.Option(
+            callback=existing_file,
+            help="With --lab: a stack file as for `lab up`, instead of the lab's own.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
