@@ -199,7 +199,8 @@ def test(
 def _check_running(found: Target, outputs: Outputs, login: str) -> None:
     if login not in outputs.passwords:
         not_up.check(found, login, not_up.logins)
-        known = ", ".join(outputs.passwords) or "none"
+        add = f"./relay users add {login} {found.option}, then {found.apply_command}"
+        known = ", ".join(outputs.passwords) or f"none: {add}"
         raise StackError(f"{login!r} is no login of the running stack; there is {known}")
 
 

@@ -258,7 +258,10 @@ def test_09_an_up_that_was_killed_before_it_had_a_provider_is_removed(elsewhere:
             "--acme-root /nowhere.pem: there is no such file",
         ),
         (("up", "x", "--acme-root=Makefile"), "mail-relay:acme.root"),
-        (("down", "x", "--yes"), "x: there is no such environment; there is none"),
+        (
+            ("down", "x", "--yes"),
+            "x: there is no such environment; there is none: ./relay env up x makes one",
+        ),
         (("list", "--lab=nobody"), "the lab nobody is not up"),
     ],
 )

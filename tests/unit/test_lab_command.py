@@ -127,7 +127,7 @@ def test_the_lock_of_a_pulumi_that_was_killed_is_told_with_what_takes_it_away(
 def test_without_a_stacks_file_there_is_no_stack(place: Place, what: str) -> None:
     place.file.unlink()
     place.said = CompletedProcess([], 0, "[]", "")
-    assert refused(what).startswith("lab: there is no such stack in the lab; there is none")
+    assert refused(what).endswith("; there is none: ./relay lab up --lab dev")
 
 
 @pytest.mark.parametrize("what", ["shell", "logs"])
