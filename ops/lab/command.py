@@ -323,19 +323,16 @@ def _destroy(lab: Lab) -> list[str]:
 def down(name: Name = "dev", json: Json = False) -> None:
     """`pulumi destroy`, then take the lab away and prove that nothing is left.
 
-    Environments go too, and what was changed by `--lab`. Exit code 1: something is left. A lab
-    that is not there is no error: the labs that are there are named.
+    Environments go too, and what was changed by `--lab`. Exit code 1: something is left, or there
+    is no lab of the name.
     """
     lab = lab_of(name)
     left: list[str] = []
     if not (control.running(lab) or control.remains(lab)):
         there = ", ".join(f"--lab {other.name}" for other in every()) or "none"
-        notes.print(
-            f"There is no lab {name}, nor anything left of it; there is {there}", soft_wrap=True
+        raise control.LabError(
+            f"there is no lab {name}, nor anything left of it: nothing is done; there is {there}"
         )
-        if json:
-            print_json({"lab": name, "left": left})
-        return
     if control.running(lab) and stack_.work_dir(lab).exists():
         if stack_.settle(lab):
             with step("pulumi destroy"):

@@ -292,19 +292,18 @@ def test_a_region_that_does_not_answer_is_told_with_its_log(
             call(Lab("dev"))
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_lab_that_never_was_is_not_taken_away(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     """A name that is mistyped is seen: those that there are, up or not, are named."""
     (place.folder.parent / "a").mkdir()
     monkeypatch.setattr(control, "running", lambda lab: lab.name == "a")
     monkeypatch.setattr(control, "remains", lambda lab: [])
     monkeypatch.setattr(control, "remove", None)
-    told: list[str] = []
-    monkeypatch.setattr(command.notes, "print", lambda text, *_, **__: told.append(str(text)))
-    result = CliRunner().invoke(app, ["lab", "down", "--lab=aa"])
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert told == ["There is no lab aa, nor anything left of it; there is --lab a, --lab dev"]
+    assert refused("down", "--lab=aa", *options) == (
+        "there is no lab aa, nor anything left of it: nothing is done; there is --lab a, --lab dev"
+    )
 
 
 @pytest.mark.parametrize(
