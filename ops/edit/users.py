@@ -21,7 +21,12 @@ from settings.limits import LoginLimits
 
 app = typer.Typer(no_args_is_help=True, help="Logins from the internet, and what each may send as.")
 
-Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The login: a whole address.")]
+Login = Annotated[
+    str,
+    typer.Argument(
+        metavar="LOGIN", help="The login: a whole address. `users list` shows those that there are."
+    ),
+]
 
 
 @app.command("list")
@@ -122,7 +127,12 @@ def change(
 def remove(
     login: Login, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
-    """Remove a login."""
+    """Remove a login.
+
+    Only the stack's file is changed; within a minute of the `up` that puts it in force open
+    sessions end too. A login that has a mailbox, or whose mailbox others need, is not removed: what
+    ends each use is told. `users disable` keeps it with its password.
+    """
     remove_item(stack, lab, json, "logins", login)
 
 
