@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ops import engine
+from ops import engine, stack_yaml
 from ops.errors import StackError
 from ops.options import Json, LabOption, StackOption, existing_file, target
 from ops.review import preview, snapshots
@@ -51,6 +51,7 @@ def command(
         raise typer.BadParameter("--file is for --lab; a stack has its own file")
     about = target(stack, lab)
     with about.reviewed(file) as read:
+        stack_yaml.content(read)  # its errors have the line; Pulumi's have not even the file
         end = snapshots.of_file(about.pulumi, read)
         start, notes = _start(about, base)
         seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from subprocess import CompletedProcess
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -228,7 +227,7 @@ def test_the_accounts_of_a_stack_that_goes_on_keep_their_passwords(
         account["password"] = {"secure": "v1:xyz"}
     stack.own_file(lab).write_text(yaml.safe_dump(content))
     said = json.dumps({smarthost.KEY: {"objectValue": clear}})
-    monkeypatch.setattr(stack, "captured", lambda *_, **__: CompletedProcess([], 0, said, ""))
+    monkeypatch.setattr(LabTarget, "pulumi", lambda *_, **__: said)
     opened: list[dict[str, str]] = []
     provider = SimpleNamespace(
         passwords=dict, open_accounts=lambda passwords, senders: opened.append(passwords)
