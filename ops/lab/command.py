@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lab import control
 from lab.internet.inbox import Inbox
+from lab.internet.inbox.message import Message
 from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
 from lab.lab import Lab, every
@@ -168,21 +169,26 @@ def send_(
     ]
     if json:
         print_json(rows)
-        return
+    else:
+        _show_sent(target, rows, messages[-1])
+    if not all(message.verdict.passes() for message in messages):
+        raise typer.Exit(1)
+
+
+def _show_sent(target: LabTarget, rows: Sequence[Mapping[str, Any]], last: Message) -> None:
     # every message goes to the same address
     found = [{key: value for key, value in row.items() if key != "to"} for row in rows]
     print_table(f"What {send.RECIPIENT}'s provider found (both judges)", found)
     notes.print("\nHeaders of the last one, as it arrived:\n")
-    for key, value in messages[-1].parsed.items():
+    for key, value in last.parsed.items():
         if key.lower() in ("received", "authentication-results", "dkim-signature", "from"):
             notes.print(f"  {key}: {' '.join(str(value).split())[:400]}", soft_wrap=True)
+    name = target.lab.name
     notes.print(
         f"\nLook next: ./relay lab shell gateway --lab {name}, "
         f"./relay lab logs gateway --lab {name}, {target.typed('preview')}",
         soft_wrap=True,
     )
-    if not all(message.verdict.passes() for message in messages):
-        raise typer.Exit(1)
 
 
 @app.command()
