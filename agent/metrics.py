@@ -35,8 +35,8 @@ def measured(status: Status, now: datetime.datetime) -> Iterator[tuple[str, floa
     yield "Serving", 0.0 if failing else 1.0, "None"
     yield "QueueMessages", float(status.queue.messages), "Count"
     yield "QueueOldest", status.queue.seconds, "Seconds"
-    if status.disks:
-        free = min(min(d.free / d.size, d.inodes_free) for d in status.disks if d.size)
+    if known := [disk for disk in status.disks if disk.size]:  # a pseudo file system has no size
+        free = min(min(disk.free / disk.size, disk.inodes_free) for disk in known)
         yield "DiskFree", 100 * free, "Percent"
     if status.certificate:
         ends = datetime.datetime.fromisoformat(status.certificate)
