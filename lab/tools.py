@@ -44,6 +44,15 @@ def _is_there(tool: str) -> bool:
     return Path(tool).exists() or shutil.which(tool, path=PATH) is not None
 
 
+def _agreed() -> bool:
+    """Whether the user says yes; without an answer, `--yes` is named."""
+    try:
+        return input("Install them? [y/N] ").lower() == "y"
+    except EOFError:
+        print("nobody is there to answer: --yes does it without asking", file=sys.stderr)
+        return False
+
+
 def main() -> int:
     """Install missing packages; exit status 1 if that is refused or impossible."""
     packages = missing(real_kernel="--real-kernel" in sys.argv[1:])
@@ -52,7 +61,7 @@ def main() -> int:
     print("The lab needs these packages of Debian:", file=sys.stderr)
     for package, why in packages.items():
         print(f"  {package}: {why}", file=sys.stderr)
-    if "--yes" not in sys.argv[1:] and input("Install them? [y/N] ").lower() != "y":
+    if "--yes" not in sys.argv[1:] and not _agreed():
         return 1
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         print("Install them as root: apt-get install " + " ".join(packages), file=sys.stderr)

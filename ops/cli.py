@@ -77,6 +77,9 @@ COMMANDS = {
     ),
 }
 
+# What `lab shell` hands over to a machine as it is.
+COMMAND_LINE = "[COMMAND]..."
+
 
 def loaded(name: str) -> click.Command:
     """A command with its options."""
@@ -89,15 +92,34 @@ def loaded(name: str) -> click.Command:
     app.suggest_commands = False  # click suggests them
     app.info.cls = Group
     found = get_group(app) if len(app.registered_commands) > 1 else get_command(app)
-    _show_examples(found, name)
+    for words, command in {name: found, **_inner(found, name)}.items():
+        command.epilog = epilog(words)
+        for param in command.params:
+            _refuse_empty(param)
     return found
 
 
-def _show_examples(command: click.Command, words: str) -> None:
-    """Show examples below the options of a command, and of each command of a group."""
-    command.epilog = epilog(words)
-    for name, inner in command.commands.items() if isinstance(command, click.Group) else ():
-        _show_examples(inner, f"{words} {name}")
+def _inner(command: click.Command, words: str) -> dict[str, click.Command]:
+    """The commands of a group, by the words that call them."""
+    inner = command.commands if isinstance(command, click.Group) else {}
+    return {f"{words} {name}": one for name, one in inner.items()}
+
+
+def _refuse_empty(param: click.Parameter) -> None:
+    """Refuse an empty value, such as that of a variable of the shell that is not set.
+
+    The words of a command that is run on a machine may be empty.
+    """
+    checked = param.callback
+
+    def check(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(each, str) and not each.strip():
+                raise click.BadParameter(f"{each!r} is empty; give a value", ctx, param)
+        return checked(ctx, param, value) if checked else value
+
+    if param.metavar != COMMAND_LINE:
+        param.callback = check
 
 
 class Group(TyperGroup):

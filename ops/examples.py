@@ -77,7 +77,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "review": (
         "./relay review --base origin/main",
-        "./relay review --lab dev --file Pulumi.prod.yaml",
+        "./relay review --lab dev --file Pulumi.dev.yaml",
     ),
     "settle": ("./relay settle --stack prod",),
     "leftovers": ("./relay leftovers --stack prod",),

@@ -10,7 +10,7 @@ import typer
 
 from common.shell import ToolError, run
 from ops.errors import StackError
-from ops.options import Json
+from ops.options import Json, existing_file
 from ops.terminal import notes, print_json
 
 app = typer.Typer(
@@ -62,7 +62,9 @@ def plan(repository: Repository, json: Json = False) -> None:
 @app.command()
 def propose(
     branch: Annotated[str, typer.Argument(help="The branch that holds the change.")],
-    file: Annotated[Path, typer.Argument(exists=True, help="The file that was changed.")],
+    file: Annotated[
+        Path, typer.Argument(callback=existing_file, help="The file that was changed.")
+    ],
     title: Annotated[str, typer.Option(help="Of the commit and of the pull request.")],
     repository: Repository,
     json: Json = False,

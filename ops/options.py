@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from common.errors import RelayError
 from ops.errors import StackError
+from ops.plain_words import unreadable
 from ops.target import LOG_IN, AwsTarget, Target
+from ops.terminal import shown_path
 
 # The factor of a unit, by its first letter.
 _SIZES = {"m": 1, "g": 1024, "t": 1024**2}
@@ -43,6 +47,21 @@ _NONE = "no stack selected"
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+def existing_file(param: typer.CallbackParam, file: Path | None) -> Path | None:
+    """The file that an option or an argument names; RelayError, with its name, without it.
+
+    It is a callback of typer's.
+    """
+    try:
+        if file is not None:
+            file.open("rb").close()
+    except OSError as error:
+        (word, *_) = param.opts
+        named = word if word.startswith("-") else param.human_readable_name
+        raise RelayError(f"{named} {unreadable(file, error)}") from None
+    return file
+
+
 def target(stack: str | None, lab: str | None) -> Target:
     """The stack that the options name; StackError if there is none."""
     if lab:
@@ -57,7 +76,7 @@ def target(stack: str | None, lab: str | None) -> Target:
         stack = said.strip()
     found = AwsTarget(stack)
     if not found.file.exists():
-        raise StackError(f"--stack {stack}: there is no {found.file}")
+        raise StackError(f"--stack {stack}: {shown_path(found.file)}: there is no such file")
     return found
 
 

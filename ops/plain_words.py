@@ -96,33 +96,48 @@ def login_failed(login: str, logins: Collection[str], disabled: Collection[str] 
     return "there is no such login"
 
 
-def no_yaml(error: Exception, place: Any = None) -> str:
-    """The error, to follow the file's name, of a file that is no YAML or no UTF-8.
+def unreadable(name: object, error: OSError | UnicodeError) -> str:
+    """The error of a file that is not there, or that cannot be read; `name` is shown for it."""
+    if isinstance(error, FileNotFoundError):
+        return f"{name}: there is no such file"
+    if isinstance(error, UnicodeDecodeError):
+        return f"{name} {no_yaml(error)}"
+    return f"{name} cannot be read: {getattr(error, 'strerror', None) or error}"
 
-    `place` is the mark of a value that cannot be constructed, if one was found.
+
+def no_yaml(error: Exception, text: str = "", place: Any = None) -> str:
+    """The error, to follow the file's name, of a file that is not YAML or not UTF-8.
+
+    `text` is its content, `place` the mark of a value that cannot be constructed, if one was found.
     """
-    if isinstance(error, UnicodeError):
-        return "cannot be read: it is no text in UTF-8"
+    if isinstance(error, UnicodeDecodeError):
+        before = error.object[: error.start].decode()
+        return f"cannot be read{_position(before, len(before))}: it is not text in UTF-8"
     if isinstance(error, RecursionError):
         return (
             "cannot be read: lists or keys inside each other go too deep; take the inner ones away"
         )
     is_parsers = hasattr(error, "problem") or hasattr(error, "reason")
-    where = _where(error, None if is_parsers else place)
+    where = _where(error, text, None if is_parsers else place)
     if is_parsers:
         why = _yaml_problem(str(getattr(error, "problem", None) or getattr(error, "reason", "")))
-        return f"is no YAML: look at {where}{f' ({why})' if why else ''}"
+        return f"is not valid YAML{where}{f' ({why})' if why else ''}"
     return (
-        f"cannot be read: look at {where}: the value is no right date, number or whatever YAML "
-        "takes it for; put it in quotation marks if it is text"
+        f"cannot be read{where}: the value is not a valid date, number or whatever YAML takes it "
+        "for; put it in quotation marks if it is text"
     )
 
 
-def _where(error: Exception, place: Any) -> str:
+def _where(error: Exception, text: str, place: Any) -> str:
     if mark := getattr(error, "problem_mark", None) or place:
-        return f"line {mark.line + 1}, column {mark.column + 1}"
+        return f" at line {mark.line + 1}, column {mark.column + 1}"
     position = getattr(error, "position", None)
-    return "somewhere" if position is None else f"character {position + 1}"
+    return "" if position is None else _position(text, position)
+
+
+def _position(text: str, position: int) -> str:
+    line, start = text.count("\n", 0, position) + 1, text.rfind("\n", 0, position)
+    return f" at line {line}, column {position - start}"
 
 
 def _yaml_problem(said: str) -> str:

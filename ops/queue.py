@@ -17,7 +17,7 @@ from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
 from ops.status import summaries
 from ops.target import Target
-from ops.terminal import notes, print_json, print_table, several
+from ops.terminal import confirm, notes, print_json, print_table, several
 
 NULL_SENDER = "<>"
 # the null sender in postqueue(1) (empty_address_recipient)
@@ -211,11 +211,11 @@ def _apply(
     choice: Choice,
     verb: Verb,
     json: bool,
-    confirm: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
+    shown: Callable[[Sequence[Mapping[str, Any]]], None] | None = None,
 ) -> None:
     """Apply the verb to the chosen messages, on each host.
 
-    A message that leaves the queue meanwhile is no error, as in Postfix. `confirm` is called first
+    A message that leaves the queue meanwhile is no error, as in Postfix. `shown` is called first
     with the messages, if there are any. Exit status 1: there are none although ids or addresses
     were given, which may be mistyped, or a host did not answer. StackError for an unknown id.
     """
@@ -225,8 +225,8 @@ def _apply(
     if unknown := set(choice.ids) - {row["id"] for row in rows}:
         raise StackError(f"{', '.join(sorted(unknown))}: {_no_such_id(silent, outputs.hosts)}")
     meant = _chosen(rows, choice, verb)
-    if meant and confirm:
-        confirm(meant)
+    if meant and shown:
+        shown(meant)
     for name in dict.fromkeys(row["host"] for row in meant):
         ids = "".join(f"{row['id']}\n" for row in meant if row["host"] == name)
         found.run_on(outputs.host(name), *verb.command, text=ids)
@@ -374,4 +374,4 @@ def _confirm_deletion(meant: Sequence[Mapping[str, Any]]) -> None:
     count = several(len(meant), "message", "messages")
     notes.print(f"{count}, {sum(row['bytes'] for row in meant):,} bytes:")
     _list(meant)
-    typer.confirm(f"Delete {count}? Nobody is told.", abort=True, err=True)
+    confirm(f"Delete {count}? Nobody is told.")

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from ops.errors import StackError
-from ops.plain_words import no_yaml
+from ops.plain_words import no_yaml, unreadable
 from ops.terminal import shown_path
 from settings.raw import mistakes
 
@@ -28,11 +28,11 @@ def content(file: Path, name: str = "") -> dict[str, Any]:
     try:
         found = parsed(file.read_bytes(), name, yaml.safe_load) or {}
     except OSError as error:
-        raise StackError(f"{name} cannot be read: {error.strerror}") from None
+        raise StackError(unreadable(name, error)) from None
     except NoYaml as error:
         raise StackError(str(error)) from None
     if not isinstance(found, dict) or not isinstance(found.get("config") or {}, dict):
-        raise StackError(f"{name} is no stack file: `config:`, and settings with their keys below")
+        raise StackError(f"{name} is not a stack file: it needs `config:`, with the settings below")
     if misplaced := [key for key in found if key.startswith(OURS)]:
         raise StackError(
             f"{name}: {misplaced[0]}: nobody reads it there: settings are below `config:`, indented"
@@ -56,7 +56,7 @@ def parsed(octets: bytes, name: str, load: Callable[[str], Any]) -> Any:
         found = load(text)
         str(found)  # raises ValueError for a hexadecimal number that is too long
     except Exception as error:  # constructors of values may raise any exception
-        raise NoYaml([f"{name} {no_yaml(error, _place(text))}"]) from None
+        raise NoYaml([f"{name} {no_yaml(error, text, _place(text))}"]) from None
     if wrong := dict.fromkeys(mistakes(found)):
         raise NoYaml([f"{name}: {written(place)}: {right}" for place, right in wrong])
     return found
@@ -72,7 +72,7 @@ def _place(text: str) -> yaml.Mark | None:
     """The position of the first value that cannot be constructed, such as the date 2020-13-45."""
     try:
         nodes = list(_scalars(yaml.compose(text, yaml.SafeLoader), set()))
-    except Exception:  # the text is no YAML
+    except Exception:  # the text is not YAML
         return None
     for node in nodes:
         try:

@@ -6,7 +6,6 @@ Both call Pulumi in the same way, so the protocol itself has these methods.
 import http.client
 import json
 import os
-import re
 import socket
 import ssl
 import subprocess
@@ -30,6 +29,7 @@ from ops.errors import AwsError, StackError
 from ops.instances import Down
 from ops.on_host import NoAnswer
 from ops.outputs import Host, Outputs, read
+from ops.pulumi_errors import hinted
 from ops.terminal import notes, shown_path
 from ops.testmail.verdicts import Receiver
 from ops.verify.names import Dns, Names
@@ -41,14 +41,6 @@ CONNECT_SECONDS = 8
 PROVIDER = ("region", "profile", "accessKey", "secretKey", "token", "assumeRoles")
 # Calls fail within a minute, not ten, if the network lets nothing through.
 PATIENCE = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
-# Pulumi's messages if the last `pulumi` on a stack was killed, or another one is running.
-_KILLED = (
-    "stack is currently locked",
-    "Another update is currently in progress",
-    "pending operations from previous deployment",
-)
-# Pulumi's messages if a value after `secure:` is not this stack's. They do not name the file.
-_UNDECRYPTED = re.compile(r"decrypt|nonce size|message authentication failed")
 # Pulumi's message if no backend is selected, and our remedy.
 _LOGGED_OUT = "PULUMI_ACCESS_TOKEN must be set"
 LOG_IN = (
@@ -248,15 +240,10 @@ class Target(Protocol):
             raise self._hinted(end.partition("\nOutputs:")[0].strip(), text)
 
     def _hinted(self, said: str, whole: str = "") -> StackError:
-        """An error, with the command that repairs its cause if Pulumi's words show one."""
-        if any(sign in (whole or said) for sign in _KILLED):
-            said += f"\nIf the last `pulumi` was killed: {self.settle_command}"
-        if _UNDECRYPTED.search(said):
-            said += (
-                f"\n{shown_path(self.file)}: a value after `secure:` was changed by hand, or is "
-                f"another stack's: give it again, {self.typed('config set --secret KEY')}"
-            )
-        return StackError(said)
+        """An error of Pulumi's, with the file and the remedy that it does not name."""
+        file, secret = shown_path(self.file), self.typed("config set --secret KEY")
+        settle = self.settle_command
+        return StackError(hinted(said, whole or said, file=file, settle=settle, secret=secret))
 
     def under_way(self, state: str = "") -> str:
         """The remedy for a `pulumi` that is running on the stack or was killed; "" without one."""

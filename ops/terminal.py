@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from common.errors import RelayError
 
 # Text of others or of files is shown as it is: strings are never markup, colours need a Text.
 _AS_IT_IS: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
@@ -132,3 +135,15 @@ def step(text: str) -> Iterator[None]:
     begin(text)
     yield
     notes.print(Text("ok ", "green"), f"{text} ({time.monotonic() - started:.1f} s)")
+
+
+def confirm(question: str) -> None:
+    """Ask what `--yes` answers too: Abort without a yes, RelayError without an answer."""
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:  # the end of standard input, or Ctrl-C
+        if sys.stdin.isatty():
+            raise
+        raise RelayError("nobody is there to answer: --yes does it without asking") from None
+    if not agreed:
+        raise typer.Abort

@@ -109,10 +109,11 @@ def _bounces(s: Settings) -> Iterator[str]:
     senders = [(f"clients[{number}]", client) for number, client in enumerate(s.clients)]
     senders += [(f"logins[{number}]", login) for number, login in enumerate(s.logins)]
     for place, who in senders:
-        for item in s.send_as(who):
+        for item in s.sender_addresses(who):
             domain = item.rpartition("@")[2]
             if item in unreachable and domain not in s.closed:
-                key = f"{place}.address" if who.send_as is None else f"{place}.sendAs"
+                listed = who.send_as is not None and item in who.send_as
+                key = f"{place}.sendAs" if listed else f"{place}.address"
                 yield _named(
                     s,
                     f"mail-relay:{key}: {item!r}: {domain} is received here and has no such "

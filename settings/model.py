@@ -342,14 +342,12 @@ class Settings(_Model):
     def unreachable(self) -> tuple[str, ...]:
         """Addresses that may be sent as but take no mail here, so bounces to them are refused."""
         targets, receiving = self.targets, set(self.receiving)
-        given = [item for login in self.logins for item in self.send_as(login)]
         hosts = [who for who in self.submitters.values() if not isinstance(who, Login)]
-        given += [item for host in hosts for item in self.send_as(host)]
         found: dict[str, None] = {}
-        for local, _, domain in (item.rpartition("@") for item in given):
-            address = f"{local}@{domain}"
+        for address in (a for who in (*self.logins, *hosts) for a in self.sender_addresses(who)):
+            domain = address.rpartition("@")[2]
             nobody = domain in receiving and aliases.following(address, targets) is None
-            if local and (nobody or domain in self.closed):
+            if nobody or domain in self.closed:
                 found[address] = None
         return tuple(found)
 
@@ -381,6 +379,13 @@ class Settings(_Model):
         if isinstance(given, Login):
             return (given.address,)
         return (f"@{names.parent(given.name)}",)
+
+    def sender_addresses(self, given: Client | Login) -> list[str]:
+        """The addresses in `send_as`, and a login's own if its `@domain` is there."""
+        listed = self.send_as(given)
+        own = [given.address] if isinstance(given, Login) else []
+        own = [address for address in own if f"@{address.rpartition('@')[2]}" in listed]
+        return list(dict.fromkeys([*(item for item in listed if not item.startswith("@")), *own]))
 
     def own_sender(self, client: Client) -> str | None:
         """The sender of a client's own mail (root's, cron's, notices): an address, or `@domain`.

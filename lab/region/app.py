@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -37,6 +38,32 @@ S3_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELE
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A request as WSGI has it, with the access key and the service that it is signed for."""
+
+    service: str
+    key: str
+    request: Request
+    body: bytes
+    environ: dict[str, Any]
+    start_response: Any
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the Query protocol."""
+        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    def rewrite(self, body: bytes) -> None:
+        """Give the applications that follow another body."""
+        self.environ["wsgi.input"] = io.BytesIO(body)
+        self.environ["CONTENT_LENGTH"] = str(len(body))
+
+    def answer(self, application: WsgiApp) -> Iterable[bytes]:
+        """The answer of a WSGI application."""
+        return application(self.environ, self.start_response)
+
+
 class Region:
     """The WSGI application. One request at a time, because moto's backends have no locks."""
 
@@ -60,72 +87,56 @@ class Region:
                 if region != REGION:  # calls of global services are signed for this one too
                     told = "Credential should be scoped to a valid region."
                     raise ApiError("SignatureDoesNotMatch", told, 403)
-                return self._serve(service, key, request, body, environ, start_response)
+                return self._serve(Asked(service, key, request, body, environ, start_response))
             except ApiError as error:
                 refusal = wire.refuse if service in wire.SERVICES else _refusal
                 return refusal(service, request, error)(environ, start_response)
 
-    def _serve(
-        self,
-        service: str,
-        key: str,
-        request: Request,
-        body: bytes,
-        environ: dict[str, Any],
-        start_response: Any,
-    ) -> Iterable[bytes]:
+    def _serve(self, asked: Asked) -> Iterable[bytes]:
+        service, key, request = asked.service, asked.key, asked.request
         if service == "ec2":
-            return self._ec2(key, body, environ, start_response)
+            return self._ec2(asked)
         if service == "route53":
-            return self._route53(key, request, body, environ, start_response)
+            return self._route53(asked)
         if service in wire.SERVICES:
-            called = self._call(service, key, request, body, environ, start_response)
-            return list(called)
+            return list(self._call(asked))
         if service == "s3":
             self._s3(key, request)
         elif key in self._memory.sessions:
-            action = dict(parse_qsl(body.decode("latin-1"))).get("Action", request.method)
+            action = dict(parse_qsl(asked.body.decode("latin-1"))).get("Action", request.method)
             permissions.judge(self._memory, key, f"{service}:{action}", "*", {})
-        if (content := account.answer(self._memory, service, request, body)) is not None:
-            return Response(content, content_type=JSON)(environ, start_response)
-        action, parameters = "", dict[str, str]()
-        if service == "elasticloadbalancing":
-            parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
-            action = parameters.get("Action", "")
+        content = account.answer(self._memory, service, request, asked.body)
+        if content is not None:
+            return asked.answer(Response(content, content_type=JSON))
+        balances = service == "elasticloadbalancing"
+        parameters = asked.parameters if balances else {}
+        action = parameters.get("Action", "")
         if action in load_balancers.BEFORE:
             load_balancers.BEFORE[action](self._memory, parameters)
-        result = list(self._moto(environ, start_response))
+        result = list(asked.answer(self._moto))
         if action in load_balancers.AFTER:
             load_balancers.AFTER[action](self._memory, parameters)
         if service == "ses":
             ses.after_any_call()
         return result
 
-    def _call(
-        self,
-        service: str,
-        key: str,
-        request: Request,
-        body: bytes,
-        environ: dict[str, Any],
-        start_response: Any,
-    ) -> Iterable[bytes]:
+    def _call(self, asked: Asked) -> Iterable[bytes]:
         """A call of CloudWatch, or of SNS, which moto serves in part."""
-        if len(body) > CLOUDWATCH_LIMIT:
+        if len(asked.body) > CLOUDWATCH_LIMIT:
             raise ApiError("RequestEntityTooLarge", "The request is too large.", 413)
-        call = wire.decode(service, request, body)
+        call = wire.decode(asked.service, asked.request, asked.body)
         given, resource = call.parameters, call.parameters.get("TopicArn", "*")
         context = {"cloudwatch:namespace": [given["Namespace"]]} if "Namespace" in given else {}
-        permissions.judge(self._memory, key, f"{call.service}:{call.action}", resource, context)
+        called = f"{call.service}:{call.action}"
+        permissions.judge(self._memory, asked.key, called, resource, context)
         instead = CLOUDWATCH if call.service == "cloudwatch" else topics.INSTEAD
         if call.action in topics.BEFORE:
             topics.BEFORE[call.action](self._memory, given)
         if call.action in instead:
-            answered = wire.encode(call, instead[call.action](self._memory, given))
-            return answered(environ, start_response)
+            return asked.answer(wire.encode(call, instead[call.action](self._memory, given)))
         if call.service == "cloudwatch":
             raise ApiError("InvalidAction", f"the lab does not have {call.action}")
-        return self._moto(environ, start_response)
+        return asked.answer(self._moto)
 
     def _visitor(self, request: Request) -> Response:
         """A page of SNS's, which anybody may visit."""
@@ -133,37 +144,27 @@ class Region:
         told = topics.visit(self._memory, request.path, {**request.args, **with_body})
         return Response(told or "no such page\n", 200 if told else 404)
 
-    def _ec2(
-        self, key: str, body: bytes, environ: dict[str, Any], start_response: Any
-    ) -> Iterable[bytes]:
-        parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
+    def _ec2(self, asked: Asked) -> Iterable[bytes]:
+        parameters = asked.parameters
         action = parameters.get("Action", "")
-        permissions.judge(self._memory, key, f"ec2:{action}", "*", {})
+        permissions.judge(self._memory, asked.key, f"ec2:{action}", "*", {})
         account.hold(self._memory, action, parameters)
         if action in ec2.INSTEAD:
             content = ec2.INSTEAD[action](self._memory, parameters)
-            return Response(content, content_type="text/xml")(environ, start_response)
+            return asked.answer(Response(content, content_type="text/xml"))
         if action in ec2.BEFORE:
             ec2.BEFORE[action](self._memory, parameters)
-            changed = urlencode(parameters).encode()
-            environ["wsgi.input"] = io.BytesIO(changed)
-            environ["CONTENT_LENGTH"] = str(len(changed))
-        result = list(self._moto(environ, start_response))
+            asked.rewrite(urlencode(parameters).encode())
+        result = list(asked.answer(self._moto))
         if action in ec2.AFTER:
             ec2.AFTER[action](self._memory, parameters)
         return result
 
-    def _route53(
-        self,
-        key: str,
-        request: Request,
-        body: bytes,
-        environ: dict[str, Any],
-        start_response: Any,
-    ) -> Iterable[bytes]:
+    def _route53(self, asked: Asked) -> Iterable[bytes]:
+        key, request = asked.key, asked.request
         path = route53.PATH.match(request.path)
         if path and request.method == "POST":
-            batch = route53.changes(body)
+            batch = route53.changes(asked.body)
             context = {
                 "route53:ChangeResourceRecordSetsNormalizedRecordNames": [
                     given["Name"].rstrip(".") for _, given in batch
@@ -174,7 +175,7 @@ class Region:
             zone = f"arn:aws:route53:::hostedzone/{path[1]}"
             permissions.judge(self._memory, key, "route53:ChangeResourceRecordSets", zone, context)
             content = route53.change(path[1], batch)
-            return Response(content, content_type="text/xml")(environ, start_response)
+            return asked.answer(Response(content, content_type="text/xml"))
         if "/change/" in request.path:
             identity = request.path.rpartition("/")[2]
             arn = f"arn:aws:route53:::change/{identity}"
@@ -193,18 +194,16 @@ class Region:
             arn = f"arn:aws:route53:::{request.path.removeprefix('/2013-04-01/')}"
             permissions.judge(self._memory, key, f"route53:{request.method}", arn, {})
         if health_checks.PATH.match(request.path):
-            return self._health_checks(request, body, environ, start_response)
-        return self._moto(environ, start_response)
+            return self._health_checks(asked)
+        return asked.answer(self._moto)
 
-    def _health_checks(
-        self, request: Request, body: bytes, environ: dict[str, Any], start_response: Any
-    ) -> Iterable[bytes]:
+    def _health_checks(self, asked: Asked) -> Iterable[bytes]:
+        request = asked.request
         if (content := health_checks.status(self._memory, request.path)) is not None:
-            return Response(content, content_type="text/xml")(environ, start_response)
-        body = health_checks.before(self._memory, request.method, request.path, body)
-        environ["wsgi.input"] = io.BytesIO(body)
-        environ["CONTENT_LENGTH"] = str(len(body))
-        return self._moto(environ, start_response)
+            return asked.answer(Response(content, content_type="text/xml"))
+        body = health_checks.before(self._memory, request.method, request.path, asked.body)
+        asked.rewrite(body)
+        return asked.answer(self._moto)
 
     def _s3(self, key: str, request: Request) -> None:
         host = BUCKET_HOST.match(request.host.partition(":")[0])

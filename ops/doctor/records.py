@@ -21,7 +21,7 @@ def planned(settings: Settings) -> set[tuple[str, str]]:
 
 def check(account: Account, zones: Sequence[Zone]) -> Iterator[Result]:
     """One result for each zone; the zone of `delegation` is new, so only its NS is checked."""
-    made = account.settings.delegation
+    delegation = account.settings.delegation
     for zone in zones:
         result = Result("names", zone.name)
         here = sorted(
@@ -29,14 +29,19 @@ def check(account: Account, zones: Sequence[Zone]) -> Iterator[Result]:
             for name, kind in planned(account.settings)
             if names.is_within(name, zone.name)
             and not (
-                made and names.is_within(name, made.zone) and (name, kind) != (made.zone, "NS")
+                delegation
+                and names.is_within(name, delegation.zone)
+                and (name, kind) != (delegation.zone, "NS")
             )
         )
         _delegated(result, zone, here)
         for name, kind in here:
             _in_use(account, result, zone, name, kind)
         _alone(account, result, zone)
-        result.seen.append(f"{len(here)} record sets to be made, {len(zone.held)} there")
+        made = sum(_is_made(account, zone, name, kind) for name, kind in here)
+        own = f", {made} of the stack made already" if made else ""
+        new = len(here) - made
+        result.seen.append(f"{new} record sets to be made{own}, {len(zone.held)} in the zone")
         yield result
 
 
@@ -54,12 +59,17 @@ def _delegated(result: Result, zone: Zone, here: list[tuple[str, str]]) -> None:
             )
 
 
+def _is_made(account: Account, zone: Zone, name: str, kind: str) -> bool:
+    """Whether the stack's state has a record set of this name and type."""
+    ours = f"{zone.id}_{name}_{kind}"  # followed by the set identifier of a multivalue answer
+    return any(held == ours or held.startswith(f"{ours}_") for held in account.state)
+
+
 def _in_use(account: Account, result: Result, zone: Zone, name: str, kind: str) -> None:
     if (name, kind) == (account.settings.shared_name, "A") and (name, kind) in zone.held:
         _answers_in_use(account, result, zone, name)
         return
-    ours = f"{zone.id}_{name}_{kind}"  # followed by the set identifier of a multivalue answer
-    if any(held == ours or held.startswith(f"{ours}_") for held in account.state):
+    if _is_made(account, zone, name, kind):
         return
     if alias := zone.held.get((name, "CNAME")):
         text = f"{name} is a CNAME of {alias[0].rstrip('.')}, and nothing else can be beside it"

@@ -19,7 +19,10 @@ from settings.words import NULL_MX
 
 app = typer.Typer(no_args_is_help=True, help="Domains that send, and what their records say.")
 
-Name = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="DOMAIN", help="The domain. `domains list` shows those that there are."),
+]
 Policy = Annotated[
     str | None, typer.Option("--dmarc", help="The DMARC policy: none, quarantine or reject.")
 ]

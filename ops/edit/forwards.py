@@ -20,7 +20,12 @@ REFUSED = range(500, 600)  # permanently (RFC 5321, 4.2.1)
 app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")
 
 Address = Annotated[
-    str, typer.Argument(metavar="ADDRESS", help="An address, or @domain for all its others.")
+    str,
+    typer.Argument(
+        metavar="ADDRESS",
+        help="An address, or @domain for all its others. `forwards list` shows those that there "
+        "are.",
+    ),
 ]
 Targets = Annotated[
     list[str], typer.Argument(metavar="TARGET...", help="The addresses that get its mail.")
@@ -75,6 +80,9 @@ def remove(
     address: Address, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
     """Forward an address no longer: its mail is refused.
+
+    Only the stack's file is changed, and `pulumi up` puts it in force. An address with a mailbox
+    too keeps that, and one in a domain with a forward of @domain goes there.
 
     With a domain's last forward and mailbox its MX record goes too, which is told.
     """

@@ -14,7 +14,12 @@ from settings import Settings, SettingsError
 app = typer.Typer(no_args_is_help=True, help="Mail that stays on the gateway, and its quotas.")
 
 Address = Annotated[
-    str, typer.Argument(metavar="ADDRESS", help="The address, a login's: that one reads it.")
+    str,
+    typer.Argument(
+        metavar="ADDRESS",
+        help="The mailbox's address, which is a login's: that one reads it by IMAP. `mailboxes "
+        "list` shows those that there are.",
+    ),
 ]
 Quota = Annotated[
     int | None,
@@ -91,6 +96,10 @@ def remove(
     address: Address, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
     """Keep an address's mail no longer: it is refused. What the mailbox holds stays on the host.
+
+    Only the stack's file is changed, and `pulumi up` puts it in force. The login stays: it sends as
+    before, and can no longer log in for IMAP. Nothing is deleted: what is in the mailbox stays on
+    the gateway's data volume. Mail is not refused if a forward takes it, such as one of @domain.
 
     With a domain's last forward and mailbox its MX record goes too, which is told.
     """

@@ -17,6 +17,7 @@ from mail import dkim
 from ops import stack_yaml
 from ops.edit import splice
 from ops.errors import StackError
+from ops.plain_words import unreadable
 from ops.target import Target
 from ops.terminal import shown_path
 from settings import Settings, SettingsError, read
@@ -42,10 +43,8 @@ class StackFile:
         try:
             octets = target.file.read_bytes()
             self._content = _plain(stack_yaml.parsed(octets, name, splice.load) or {})
-        except FileNotFoundError:
-            raise StackError(f"there is no {target.file}") from None
         except OSError as error:
-            raise StackError(f"{name} cannot be read: {error.strerror}") from None
+            raise StackError(unreadable(name, error)) from None
         except stack_yaml.NoYaml as error:
             raise SettingsError(error.said) from None
         self._text = octets.decode()
@@ -79,8 +78,17 @@ class StackFile:
         if name in names:
             return names.index(name)
         near = difflib.get_close_matches(name, names, n=1, cutoff=ALIKE)
-        known = f"did you mean {near[0]}?" if near else f"there is {', '.join(names) or 'none'}"
+        there = f"there is {', '.join(names)}" if names else self._add_one(section)
+        known = f"did you mean {near[0]}?" if near else there
         raise SettingsError([f"{PREFIX}{section}: {name!r} is not listed; {known}"])
+
+    def _add_one(self, section: str) -> str:
+        """What to do about a list that is empty."""
+        command = "users" if section == "logins" else section
+        return (
+            f"there is none in {shown_path(self._target.file)}: ./relay {command} add adds one, "
+            "and another stack is named by --stack or --lab"
+        )
 
     def add(self, section: str, item: Mapping[str, Any]) -> None:
         """Add an item at the end of a list, with its keys that have a value.

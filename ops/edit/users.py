@@ -21,7 +21,12 @@ from settings.limits import LoginLimits
 
 app = typer.Typer(no_args_is_help=True, help="Logins from the internet, and what each may send as.")
 
-Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The login: a whole address.")]
+Login = Annotated[
+    str,
+    typer.Argument(
+        metavar="LOGIN", help="The login: a whole address. `users list` shows those that there are."
+    ),
+]
 
 
 @app.command("list")
@@ -122,7 +127,12 @@ def change(
 def remove(
     login: Login, stack: StackOption = None, lab: LabOption = None, json: Json = False
 ) -> None:
-    """Remove a login."""
+    """Remove a login.
+
+    Only the stack's file is changed; within a minute of the `up` that puts it in force open
+    sessions end too. A login that has a mailbox, or whose mailbox others need, is not removed: what
+    ends each use is told. `users disable` keeps it with its password.
+    """
     remove_item(stack, lab, json, "logins", login)
 
 
@@ -199,7 +209,8 @@ def test(
 def _check_running(found: Target, outputs: Outputs, login: str) -> None:
     if login not in outputs.passwords:
         not_up.check(found, login, not_up.logins)
-        known = ", ".join(outputs.passwords) or "none"
+        add = f"./relay users add {login} {found.option}, then {found.apply_command}"
+        known = ", ".join(outputs.passwords) or f"none: {add}"
         raise StackError(f"{login!r} is no login of the running stack; there is {known}")
 
 

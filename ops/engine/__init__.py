@@ -48,7 +48,9 @@ def engine() -> Path:
     package = "github.com/pulumi/pulumi"
     flags = f"-s -w -X {package}/sdk/v3/go/common/version.Version=v{VERSION}"
     command = ["go", "build", "-mod=readonly", "-ldflags", flags, "-o", str(partial)]
-    result = subprocess.run([*command, f"{package}/pkg/v3/cmd/pulumi"], cwd=MODULE, check=False)
+    command += [f"{package}/pkg/v3/cmd/pulumi"]
+    # standard output is for the result of our own command
+    result = subprocess.run(command, cwd=MODULE, stdout=sys.stderr, check=False)
     if result.returncode != 0:
         raise EngineMissing(f"the engine did not build: `go build` ended with {result.returncode}")
     partial.rename(binary)

@@ -76,7 +76,7 @@ def get(name: str, dev: Target) -> Environment:
     """An environment by its name; StackError, with the known names, if there is none."""
     found = loaders(dev)
     if name not in found:
-        known = ", ".join(found) or "none"
+        known = ", ".join(found) or f"none: ./relay env up {name} makes one"
         raise StackError(f"{name}: there is no such environment; there is {known}")
     return found[name]()
 

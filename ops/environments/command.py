@@ -10,15 +10,22 @@ from ops import durations, engine
 from ops.environments import backend, destroy, make
 from ops.environments.mapping import checked, expiry
 from ops.errors import StackError
-from ops.options import Json, dev_stack
+from ops.options import Json, dev_stack, existing_file
 from ops.settle.settle import keep_export
-from ops.terminal import notes, print_json, print_table, step
+from ops.terminal import confirm, notes, print_json, print_table, step
 
 app = typer.Typer(
     no_args_is_help=True, help="Throw-away copies of the dev stack, each below a zone of its own."
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="1 to 20 of a-z, 0-9 and '-'.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="The environment: a name of your choice, 1 to 20 of a-z, 0-9 and '-', a letter first "
+        "and no '-' last. `env list` shows those that there are.",
+    ),
+]
 TTL = timedelta(hours=4)
 LabOption = Annotated[str | None, typer.Option("--lab", help="In this lab instead of on AWS.")]
 
@@ -38,11 +45,15 @@ def up(
     name: Name,
     ttl: Annotated[timedelta, durations.option("How long it may live: 30m, 4h, 2d.", TTL)] = TTL,
     from_: Annotated[
-        Path, typer.Option("--from", help="The stack file that it is a copy of.")
+        Path,
+        typer.Option("--from", callback=existing_file, help="The stack file that it is a copy of."),
     ] = engine.PROJECT / "Pulumi.dev.yaml",
     acme_root: Annotated[
         Path | None,
-        typer.Option(help="The staging authority's roots (PEM), instead of fetching them."),
+        typer.Option(
+            callback=existing_file,
+            help="The staging authority's roots (PEM), instead of fetching them.",
+        ),
     ] = None,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Do not wait until its hosts take mail.")
@@ -50,7 +61,14 @@ def up(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Make an environment and wait until it serves; or renew one, or finish one cut off."""
+    """Make an environment and wait until it serves; or renew one, or finish one cut off.
+
+    It is the stack env-NAME, with hosts of the smallest size that cost money until they are
+    destroyed, and a zone of its own, NAME below the gateway's domain: all names of the stack file
+    that it is a copy of move into it. A name that there is already gets this file's settings and
+    another --ttl. The dev stack and its file stay as they are; only the zone above gets an NS
+    record. `env down NAME` takes all of it away, and `env reap` what is past its --ttl.
+    """
     dev = dev_stack(lab)
     target = dev.beside(f"{backend.PREFIX}{checked(name)}")
     outputs = make.make(name, ttl, from_, acme_root, target, wait=not no_wait)
@@ -86,13 +104,17 @@ def down(
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
-    """Destroy an environment: shown before it is done, its state kept in a file."""
+    """Destroy an environment: shown before it is done, its state kept in a file.
+
+    Its hosts go with the mail in their queues and mailboxes, its zone, and its stack; the dev stack
+    stays as it is.
+    """
     environment = backend.get(checked(name), dev_stack(lab))
     destroy.refuse_protected(environment)
     backend.restore_file(environment)
     environment.target.operate("destroy", "--preview-only")
     if not yes:
-        typer.confirm(f"Destroy {name}?", abort=True, err=True)
+        confirm(f"Destroy {name}?")
     kept = keep_export(environment.target, environment.export)
     notes.print(f"its state, as it was: {kept}", soft_wrap=True)
     with step(f"{name} away"):

@@ -12,6 +12,7 @@ from ops.edit.stack_file import PREFIX, readable
 from ops.environments import backend, roots
 from ops.environments.mapping import Wanted, environment, expiry
 from ops.outputs import Outputs
+from ops.plain_words import unreadable
 from ops.settle.settle import settle
 from ops.target import Target
 from ops.terminal import step
@@ -49,7 +50,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text()
     except (OSError, UnicodeError) as error:
-        raise SettingsError([f"{file} cannot be read: {error}"]) from None
+        raise SettingsError([unreadable(file, error)]) from None
 
 
 def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:

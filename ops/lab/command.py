@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lab import control
 from lab.internet.inbox import Inbox
+from lab.internet.inbox.message import Message
 from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
 from lab.lab import Lab, every
@@ -23,7 +24,7 @@ from ops.lab.options import Name, former
 from ops.lab.stories import STORIES
 from ops.lab.stories.stage import Stage, play, sentence
 from ops.lab.target import LabTarget, lab_of, not_up, running
-from ops.options import Json
+from ops.options import Json, existing_file
 from ops.outputs import Outputs
 from ops.terminal import notes, print_json, print_table, results, several, step
 
@@ -37,6 +38,14 @@ app = typer.Typer(
 )
 app.add_typer(machines.app)
 ARRIVAL_SECONDS = 300
+File = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        callback=existing_file,
+        help="Take a copy of this stack file as the lab's stack.",
+    ),
+]
 INTERRUPTED = 130  # the exit status of shells: 128 and the number of the signal
 
 
@@ -50,10 +59,7 @@ def up(
             help=f"Take a set-up of examples/ as the lab's stack: {', '.join(STORIES)}.",
         ),
     ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Take a copy of this stack file as the lab's stack."),
-    ] = None,
+    file: File = None,
     block_port_25: Annotated[
         bool,
         typer.Option(
@@ -163,21 +169,26 @@ def send_(
     ]
     if json:
         print_json(rows)
-        return
+    else:
+        _show_sent(target, rows, messages[-1])
+    if not all(message.verdict.passes() for message in messages):
+        raise typer.Exit(1)
+
+
+def _show_sent(target: LabTarget, rows: Sequence[Mapping[str, Any]], last: Message) -> None:
     # every message goes to the same address
     found = [{key: value for key, value in row.items() if key != "to"} for row in rows]
     print_table(f"What {send.RECIPIENT}'s provider found (both judges)", found)
     notes.print("\nHeaders of the last one, as it arrived:\n")
-    for key, value in messages[-1].parsed.items():
+    for key, value in last.parsed.items():
         if key.lower() in ("received", "authentication-results", "dkim-signature", "from"):
             notes.print(f"  {key}: {' '.join(str(value).split())[:400]}", soft_wrap=True)
+    name = target.lab.name
     notes.print(
         f"\nLook next: ./relay lab shell gateway --lab {name}, "
         f"./relay lab logs gateway --lab {name}, {target.typed('preview')}",
         soft_wrap=True,
     )
-    if not all(message.verdict.passes() for message in messages):
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -318,19 +329,16 @@ def _destroy(lab: Lab) -> list[str]:
 def down(name: Name = "dev", json: Json = False) -> None:
     """`pulumi destroy`, then take the lab away and prove that nothing is left.
 
-    Environments go too, and what was changed by `--lab`. Exit code 1: something is left. A lab
-    that is not there is no error: the labs that are there are named.
+    Environments go too, and what was changed by `--lab`. Exit code 1: something is left, or there
+    is no lab of the name.
     """
     lab = lab_of(name)
     left: list[str] = []
     if not (control.running(lab) or control.remains(lab)):
         there = ", ".join(f"--lab {other.name}" for other in every()) or "none"
-        notes.print(
-            f"There is no lab {name}, nor anything left of it; there is {there}", soft_wrap=True
+        raise control.LabError(
+            f"there is no lab {name}, nor anything left of it: nothing is done; there is {there}"
         )
-        if json:
-            print_json({"lab": name, "left": left})
-        return
     if control.running(lab) and stack_.work_dir(lab).exists():
         if stack_.settle(lab):
             with step("pulumi destroy"):

@@ -73,18 +73,20 @@ What = Annotated[
     list[str],
     typer.Argument(
         metavar="[host|zone] NAME",
-        help="`gateway` or a host's name; or `zone` and the name of an availability zone.",
+        help="What it is about: `gateway`, which is the first one; a host's name, as `lab status` "
+        "shows it; or `zone` and an availability zone, such as us-east-1a.",
     ),
 ]
 
 
 @app.command("break")
 def break_(what: What, name: Name = "dev", json: Json = False) -> None:
-    """Cut the power of a host, or of all hosts of an availability zone.
+    """Cut the power of a host, or of all hosts of an availability zone, until `lab mend`.
 
-    They end at once, and nothing starts them until `mend`; their instances stay in the state
-    `running`, as on EC2. An instance that replaces a host's has power, unless its zone has none.
-    What has no power already is no error.
+    They end at once, as if the plug were pulled, and nothing starts them: for trying what mail does
+    then. The stack, its file, its records and the hosts' disks stay as they are; the instances stay
+    in the state `running`, as on EC2. An instance that replaces a host's has power, unless its zone
+    has none. What has no power already stays so, without an error.
     """
     lab = up_lab(name)
     hosts = power.cut(lab, *_meant(lab, what))
@@ -95,9 +97,10 @@ def break_(what: What, name: Name = "dev", json: Json = False) -> None:
 
 @app.command()
 def mend(what: What, name: Name = "dev", json: Json = False) -> None:
-    """Restore the power that `break` has cut: the hosts boot, with their disks.
+    """Restore the power that `lab break` has cut: the hosts boot, with their disks.
 
-    What has power already is no error. Exit code 1: the power of the host's whole zone is cut.
+    What has power already stays so, without an error. Exit code 1: the power of the host's whole
+    zone is cut.
     """
     lab = up_lab(name)
     hosts = power.mend(lab, *_meant(lab, what))

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from lab.control import LabError
+from ops import stack_yaml
 from ops.lab import stack
 from ops.lab.target import lab_of, not_up
 
@@ -31,4 +32,7 @@ def pulumi(
     found = lab_of(lab)
     if not stack.work_dir(found).exists():
         raise LabError(not_up(lab))
-    raise typer.Exit(stack.pulumi(found, *context.args).returncode)
+    code = stack.pulumi(found, *context.args).returncode
+    if code and not any(word.startswith(("--stack", "-s")) for word in context.args):
+        stack_yaml.content(stack.own_file(found))  # Pulumi's errors do not name the file
+    raise typer.Exit(code)

@@ -2,14 +2,13 @@
 
 import json
 import secrets
-from typing import Any
 
 from lab.internet.smarthost import HOST, Smarthost
 from lab.lab import Lab
 from ops import stack_yaml
 from ops.edit.stack_file import PREFIX, readable
-from ops.errors import StackError
 from ops.lab import stack
+from ops.lab.target import LabTarget
 from settings import Account, Settings, read
 
 PASSWORD_BYTES = 16
@@ -26,7 +25,9 @@ def open_accounts(lab: Lab) -> None:
     given = config.get(KEY)
     if not isinstance(given, dict) or given.get("host") != HOST:
         return
-    given = _decrypted(lab)
+    own = LabTarget(stack.STACK, lab)
+    # with the passwords in the file, which an earlier `up` has set
+    given = json.loads(own.pulumi("config", "--json", "--show-secrets"))[KEY]["objectValue"]
     provider, listed = Smarthost(lab), given.get("accounts")
     accounts = listed if isinstance(listed, list) else []
     lacking = [n for n, a in enumerate(accounts) if isinstance(a, dict) and "password" not in a]
@@ -44,18 +45,8 @@ def open_accounts(lab: Lab) -> None:
     )
     for number in lacking:
         path = f"{KEY}.accounts[{number}].password"
-        arguments = ("config", "set", "--secret", "--path", path, "--stack", stack.STACK)
-        result = stack.captured(lab, *arguments, text=accounts[number]["password"])
-        if result.returncode != 0:
-            raise StackError((result.stderr or result.stdout).strip())
-
-
-def _decrypted(lab: Lab) -> Any:
-    """The smarthost's settings with the passwords in the file, which an earlier `up` has set."""
-    result = stack.captured(lab, "config", "--json", "--show-secrets", "--stack", stack.STACK)
-    if result.returncode != 0:
-        raise StackError((result.stderr or result.stdout).strip())
-    return json.loads(result.stdout)[KEY]["objectValue"]
+        arguments = ("config", "set", "--secret", "--path", path)
+        own.pulumi(*arguments, text=accounts[number]["password"])
 
 
 def _senders(settings: Settings, account: Account) -> list[str]:

@@ -279,6 +279,6 @@ def running(name: str | None, lab: str) -> LabTarget:
             raise StackError(
                 f"{found.file} is gone, which has the settings of a stack that is up: put it back"
             )
-        there = ", ".join(known) or "none"
+        there = ", ".join(known) or f"none: ./relay lab up --lab {lab}"
         raise StackError(f"{found.stack}: there is no such stack in the lab; there is {there}")
     return found

@@ -10,7 +10,7 @@ import typer
 
 from lab import control
 from lab.lab import Lab
-from ops import engine
+from ops import engine, stack_yaml
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.lab import real_kernel, region, smarthost, stack
@@ -33,8 +33,6 @@ def source(example: str | None, file: Path | None) -> Path | None:
             known = sorted(p.name.split(".")[1] for p in path.parent.glob("Pulumi.*.yaml"))
             raise typer.BadParameter(f"--example {example}: there is {', '.join(known) or 'none'}")
         return path
-    if file and not file.exists():
-        raise typer.BadParameter(f"--file {file}: there is no such file")
     return file
 
 
@@ -99,6 +97,7 @@ def apply(
 
 def _settings(lab: Lab, target: LabTarget) -> Settings:
     """Select the lab's own stack, open its accounts elsewhere, and read its settings."""
+    stack_yaml.content(target.file)  # Pulumi's errors do not name the file
     made = stack.pulumi(lab, "stack", "select", "--create", stack.STACK, capture=True)
     if made.returncode != 0:
         raise StackError(made.stdout)

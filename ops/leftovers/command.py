@@ -26,7 +26,7 @@ def command(
 ) -> None:
     """What is in the account of a stack and not in its state. Exit code 1: something is left."""
     chosen = target(stack, lab)
-    state = _state(chosen)
+    state, works = _state(chosen)
     with step(f"the account, by tags and names of {chosen.stack}"), _account(chosen) as account:
         found = list(find(account))
     left = [item for item in found if item.id not in state]
@@ -36,31 +36,27 @@ def command(
             {
                 "stack": chosen.stack,
                 "resources": len(state),
+                "underWay": works,
                 "belongs": [{"what": b.what, "id": b.id, "name": b.name} for b in belongs],
                 "left": [asdict(item) for item in left],
             }
         )
     else:
-        _show(chosen, len(state), belongs, left)
+        _show(chosen, len(state), belongs, left, works)
     if left:
         raise typer.Exit(1)
 
 
-def _state(chosen: Target) -> list[str]:
-    """The ids in the state; none if the backend no longer has the stack."""
+def _state(chosen: Target) -> tuple[list[str], str]:
+    """The ids in the state, none if the backend no longer has the stack; and its `under_way`."""
     try:
         exported = chosen.pulumi("stack", "export")
-        if works := chosen.under_way(exported):
-            notes.print(
-                f"{works}. What it was making is listed here as if nobody needed it",
-                soft_wrap=True,
-            )
-        return in_state(exported)
+        return in_state(exported), chosen.under_way(exported)
     except StackError as error:
         if "no stack named" not in str(error):
             raise
         notes.print(f"there is no stack {chosen.stack} any more: everything found counts as left")
-        return []
+        return [], ""
 
 
 @contextmanager
@@ -71,11 +67,14 @@ def _account(chosen: Target) -> Iterator[Stack]:
         yield Stack(project, chosen.stack, file.settings(), client)
 
 
-def _show(chosen: Target, resources: int, belongs: list[Left], left: list[Left]) -> None:
+def _show(
+    chosen: Target, resources: int, belongs: list[Left], left: list[Left], works: str
+) -> None:
     if belongs:
         counted = ", ".join(f"{n} {what}" for what, n in Counter(b.what for b in belongs).items())
+        is_up = "is not complete" if works else "is up"
         results.print(
-            f"The stack {chosen.stack} is up: {resources} resources in its state; of these were "
+            f"The stack {chosen.stack} {is_up}: {resources} resources in its state; of these were "
             f"found: {counted}.",
             soft_wrap=True,
         )
@@ -85,4 +84,15 @@ def _show(chosen: Target, resources: int, belongs: list[Left], left: list[Left])
         results.print(f"  {item.remove}", style="cyan", soft_wrap=True)
     if left:
         results.print(f"For these commands, first: {chosen.aws_environment}", soft_wrap=True)
-    results.print(f"{len(left)} left." if left else "Nothing is left.")
+    if works:
+        results.print(_begun(len(left), works), soft_wrap=True)
+    else:
+        results.print(f"{len(left)} left." if left else "Nothing is left.")
+
+
+def _begun(left: int, works: str) -> str:
+    """The end of the list while a `pulumi` works, or after one was cut off."""
+    if left:
+        found = f"{left} not in its state, and it may need them: take nothing away before that is"
+        return f"{found} known. {works[0].upper()}{works[1:]}"
+    return f"Nothing was found that is not in its state. {works[0].upper()}{works[1:]}"

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ops import engine
+from ops import engine, stack_yaml
 from ops.errors import StackError
-from ops.options import Json, LabOption, StackOption, target
+from ops.options import Json, LabOption, StackOption, existing_file, target
 from ops.review import preview, snapshots
 from ops.review.change import Change
 from ops.review.report import markdown, report
@@ -31,7 +31,10 @@ def command(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="With --lab: a stack file as for `lab up`, instead of the lab's own."),
+        typer.Option(
+            callback=existing_file,
+            help="With --lab: a stack file as for `lab up`, instead of the lab's own.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -48,6 +51,7 @@ def command(
         raise typer.BadParameter("--file is for --lab; a stack has its own file")
     about = target(stack, lab)
     with about.reviewed(file) as read:
+        stack_yaml.content(read)  # its errors have the line; Pulumi's have not even the file
         end = snapshots.of_file(about.pulumi, read)
         start, notes = _start(about, base)
         seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))

@@ -105,7 +105,8 @@ def _hindered(step: Step) -> Warn:
 
 
 def _removed_domains(change: Change) -> Iterator[Warn]:
-    for name in (n for n, op in change.domains.items() if op == "delete"):
+    parked = _parked_before(change)
+    for name in (n for n, op in change.domains.items() if op == "delete" and n not in parked):
         yield Warn(
             "domain-removed",
             f"Mail of {name} may be queued, for up to {LIFETIME.days} days: without its records it "
@@ -165,7 +166,7 @@ def _dmarc(change: Change, verified: Mapping[str, bool]) -> Iterator[Warn]:
     for domain, old in tightened(change):
         if verified.get(domain.name):
             continue
-        if old is None and _parked(change, domain):  # no mail is sent that could fail
+        if old is None and _parked(change.after, domain):  # no mail is sent that could fail
             continue
         asked = f"DMARC of {domain.name} asks receivers to {_asked(domain)} what does not pass"
         if verified.get(domain.name) is False:
@@ -278,7 +279,7 @@ def _spf(change: Change) -> Iterator[Warn]:
                 f"SPF of {domain.name} ends in {code(given.all)} instead of {code(old.spf.all)}: "
                 "receivers are told less firmly to refuse mail that others send as it.",
             )
-        if _parked(change, domain) or not _lacks_gateways(change, change.after, domain):
+        if _parked(change.after, domain) or not _lacks_gateways(change, change.after, domain):
             continue
         if (
             change.before
@@ -301,9 +302,15 @@ def _lacks_gateways(change: Change, settings: Settings, domain: MailDomain) -> b
     return has_none or lacks_gateways(settings, domain, change.addresses)
 
 
-def _parked(change: Change, domain: MailDomain) -> bool:
+def _parked(settings: Settings, domain: MailDomain) -> bool:
     """Whether nobody is to send as the domain, by its SPF and by the logins and clients."""
-    return not domain.spf.mechanisms and not change.after.senders(domain.name)
+    return not domain.spf.mechanisms and not settings.senders(domain.name)
+
+
+def _parked_before(change: Change) -> list[str]:
+    """The domains that nobody was to send as, so no queue has mail of theirs."""
+    before = change.before
+    return [d.name for d in before.domains if _parked(before, d)] if before else []
 
 
 def _unproven(change: Change, domain: MailDomain, old: MailDomain | None) -> list[str]:

@@ -174,5 +174,4 @@ def _show(chosen: Target, turns: list[Turn], changed: bool, json: bool) -> None:
         for line in filter(None, lines):
             results.print(f"  {line}", soft_wrap=True)
     if changed:
-        where = shown_path(chosen.file)
-        notes.print(f"{where} is changed. Next: {chosen.apply_command}", soft_wrap=True)
+        notes.print(f"{shown_path(chosen.file)} is changed", soft_wrap=True)

@@ -252,10 +252,16 @@ def test_09_an_up_that_was_killed_before_it_had_a_provider_is_removed(elsewhere:
             ("up", "x", "--ttl=soon"),
             "'soon': give a number with its unit, such as 90s, 30m, 4h or 7d",
         ),
-        (("up", "x", "--from=/nowhere.yaml"), "/nowhere.yaml cannot be read"),
-        (("up", "x", "--acme-root=/nowhere.pem"), "/nowhere.pem cannot be read"),
+        (("up", "x", "--from=/nowhere.yaml"), "--from /nowhere.yaml: there is no such file"),
+        (
+            ("up", "x", "--acme-root=/nowhere.pem"),
+            "--acme-root /nowhere.pem: there is no such file",
+        ),
         (("up", "x", "--acme-root=Makefile"), "mail-relay:acme.root"),
-        (("down", "x", "--yes"), "x: there is no such environment; there is none"),
+        (
+            ("down", "x", "--yes"),
+            "x: there is no such environment; there is none: ./relay env up x makes one",
+        ),
         (("list", "--lab=nobody"), "the lab nobody is not up"),
     ],
 )

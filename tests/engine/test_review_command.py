@@ -153,8 +153,9 @@ def test_a_base_that_cannot_be_read_whole_is_said(
     ("arguments", "said"),
     [
         (("--base=nowhere",), "nowhere^{commit}"),
-        (("--stack=other",), "project/Pulumi.other.yaml"),
-        (("--file=x",), "--file is for --lab"),
+        (("--stack=other",), "--stack other: Pulumi.other.yaml: there is no such file"),
+        ((f"--file={FILE}",), "--file is for --lab"),
+        (("--file=x",), "--file x: there is no such file"),
         (("--lab=rev",), "the lab rev is not up"),
     ],
 )

@@ -137,7 +137,10 @@ def test_no_option_silently_undoes_another(name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["lab", "up", "--example=basics", "--file=x"], "give --example or --file, not both"),
+        (
+            ["lab", "up", "--example=basics", "--file=Pulumi.dev.yaml"],
+            "give --example or --file, not both",
+        ),
         (
             ["lab", "up", "--block-port-25", "--open-port-25"],
             "give --block-port-25 or --open-port-25, not both",

@@ -122,6 +122,10 @@ def test_of_a_stack_that_is_up_nothing_is_counted_twice() -> None:
         settings={"submission": {"name": "smtp.shop.example"}},
     )
     assert codes(results) == []
+    (names,) = [r for r in results if (r.check, r.subject) == ("names", "shop.example")]
+    assert names.seen == [
+        "5 record sets to be made, 2 of the stack made already, 2 in the zone",
+    ]
 
 
 def test_with_a_smarthost_port_25_is_not_needed() -> None:

@@ -121,9 +121,7 @@ def test_exchangers_are_given_as_a_zone_file_has_them(
     assert domain(file, "new.example") == {"name": "new.example", "mx": written}
 
 
-@pytest.mark.parametrize(
-    "given", ["", "10", "ten mx.far.example", "10 a.example b.example", "10 ."]
-)
+@pytest.mark.parametrize("given", ["10", "ten mx.far.example", "10 a.example b.example", "10 ."])
 def test_an_exchanger_that_is_none_is_refused_with_what_is_right(file: Path, given: str) -> None:
     before = file.read_text()
     error = edit("domains", "add", "new.example", "--mx", given)
@@ -242,8 +240,11 @@ def test_a_number_with_a_unit_is_refused_with_the_right_number(
     assert file.read_text() == before
 
 
-def test_a_sender_who_gets_no_bounces_is_told_of(file: Path, told: list[str]) -> None:
-    assert edit("users", "add", "new@club.example") is None
+@pytest.mark.parametrize("given", [[], ["--send-as", "@club.example"]])
+def test_a_sender_who_gets_no_bounces_is_told_of(
+    file: Path, told: list[str], given: list[str]
+) -> None:
+    assert edit("users", "add", "new@club.example", *given) is None
     assert told[1:] == [
         "Note: mail-relay:logins[1].address: 'new@club.example': club.example is received here and "
         "has no such address: bounces and replies to it are refused; add it to "

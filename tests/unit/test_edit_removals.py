@@ -196,3 +196,14 @@ def test_a_domain_above_others_does_not_take_their_records_into_its_zone(file: P
         zones = f"  mail-relay:zones: [relay.example, shop.example, club.example, {own}]\n"
         file.write_text(before + zones)
         assert edit("domains", "add", "far.example") is None
+
+
+@pytest.mark.parametrize("command", ["users", "forwards", "mailboxes"])
+def test_of_an_empty_list_it_is_told_what_to_do(file: Path, command: str) -> None:
+    bare = {f"mail-relay:{key}" for key in ("operator", "gateway", "domains")}
+    file.write_text(yaml.safe_dump({"config": {key: CONFIG[key] for key in bare}}))
+    section = "logins" if command == "users" else command
+    assert refused(file, command, "remove", "me@b.example") == [
+        f"mail-relay:{section}: 'me@b.example' is not listed; there is none in {file}: ./relay "
+        f"{command} add adds one, and another stack is named by --stack or --lab"
+    ]

@@ -144,7 +144,7 @@ def test_a_story_with_a_dead_host_is_refused(lab: Lab, monkeypatch: pytest.Monke
 
 def test_a_file_that_cannot_be_read_is_an_error_in_words(lab: Lab) -> None:
     stack.own_file(lab).write_text("config: [\n")
-    assert "is no YAML: look at line 2" in str(demo())
+    assert "is not valid YAML at line 2" in str(demo())
 
 
 UPDATE = """\

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from subprocess import CompletedProcess
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -228,7 +227,7 @@ def test_the_accounts_of_a_stack_that_goes_on_keep_their_passwords(
         account["password"] = {"secure": "v1:xyz"}
     stack.own_file(lab).write_text(yaml.safe_dump(content))
     said = json.dumps({smarthost.KEY: {"objectValue": clear}})
-    monkeypatch.setattr(stack, "captured", lambda *_, **__: CompletedProcess([], 0, said, ""))
+    monkeypatch.setattr(LabTarget, "pulumi", lambda *_, **__: said)
     opened: list[dict[str, str]] = []
     provider = SimpleNamespace(
         passwords=dict, open_accounts=lambda passwords, senders: opened.append(passwords)
@@ -258,20 +257,20 @@ def refused(*_: object) -> NoReturn:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"config: [\n", " is no YAML: look at line 2, column 1 (expected the node content"),
-        (b"a: b: c\n", " is no YAML: look at line 1, column 5 (mapping values are not allowed"),
-        (b"\xff\xfe\n", " cannot be read: it is no text in UTF-8"),
-        (b"config: text\n", " is no stack file: "),
+        (b"config: [\n", " is not valid YAML at line 2, column 1 (expected the node content"),
+        (b"a: b: c\n", " is not valid YAML at line 1, column 5 (mapping values are not allowed"),
+        (b"\xff\xfe\n", " cannot be read at line 1, column 1: it is not text in UTF-8"),
+        (b"config: text\n", " is not a stack file: "),
         (
             b"config: {}\nmail-relay:protect: true\n",
             ": mail-relay:protect: nobody reads it there: settings are below `config:`, indented",
         ),
-        (b"text\n", " is no stack file: "),
+        (b"text\n", " is not a stack file: "),
         (
             b"config: {a: 2020-13-45}\n",
-            " cannot be read: look at line 1, column 13: the value is no",
+            " cannot be read at line 1, column 13: the value is not",
         ),
-        (b"config: {a: %s}\n" % (b"9" * 5000), " cannot be read: look at line 1, column 13: the "),
+        (b"config: {a: %s}\n" % (b"9" * 5000), " cannot be read at line 1, column 13: the "),
         (b"[" * 3000, " cannot be read: lists or keys inside each other go too deep"),
         (b"config: &a {x: *a}\n", ": x.x: it goes too deep"),
         (b"config: {2020-01-01: x}\n", ": 2020-01-01: put the key in quotation marks"),

@@ -60,6 +60,14 @@ def test_a_way_out_that_is_closed_and_a_certificate_that_has_ended_are_measured(
     assert (found["WayOut"], found["CertificateDays"]) == (0, -1)
 
 
+@pytest.mark.parametrize("disks", [(), (Disk("/", 0, 0, 1.0),)])
+def test_without_a_file_system_of_a_known_size_all_but_its_room_is_measured(
+    disks: tuple[Disk, ...],
+) -> None:
+    found = values(dataclasses.replace(WELL, disks=disks))
+    assert found.keys() == values(WELL).keys() - {"DiskFree"}
+
+
 class CloudWatch:
     """The client, which keeps what it is given."""
 

@@ -88,3 +88,15 @@ def test_a_domain_that_is_parked_later_is_for_a_person_to_judge() -> None:
     before = {"domains": [{"name": "shop.example"}, {"name": "parked.example"}]}
     after = {"domains": [{"name": "shop.example"}, PARKED]}
     assert "dmarc-tightened" in {w.kind for w in warnings(change(before=before, after=after))}
+
+
+@pytest.mark.parametrize(
+    ("senders", "kinds"), [([], set[str]()), (["me@parked.example"], {"domain-removed"})]
+)
+def test_of_a_parked_domain_no_mail_is_queued_when_it_goes(
+    senders: list[str], kinds: set[str]
+) -> None:
+    logins = [{"address": "me@shop.example", "sendAs": ["me@shop.example", *senders]}]
+    before = {"domains": [{"name": "shop.example"}, PARKED], "logins": logins}
+    gone = change(step(DOMAIN, "parked.example", "delete"), before=before)
+    assert {w.kind for w in warnings(gone)} & {"domain-removed"} == kinds

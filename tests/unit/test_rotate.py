@@ -3,16 +3,21 @@
 import datetime
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from editing import stack_file
+from typer.testing import CliRunner
 from verify_world import FACTS, LOOK
 
 from agent.host_status import VERSION, parse
 from mail import dkim
+from ops.cli import app
 from ops.rotate.plan import Published, Step, step, successor
 from ops.rotate.safety import of_signer
 from ops.status import Written
+from ops.target import AwsTarget
 from settings import MailDomain
 
 DAY = datetime.timedelta(days=1)
@@ -133,3 +138,20 @@ def test_a_key_is_given_up_only_where_the_signer_says_that_nothing_needs_it(
     found = of_signer("mail.example.com", "example.com", "s2", said, NOW, 7 * DAY)
     assert len(found) == (1 if why else 0), found
     assert (why or "") in "".join(found)
+
+
+def test_what_comes_next_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = stack_file(tmp_path, monkeypatch)
+    state = {
+        "type": "aws:route53/record:Record",
+        "inputs": {"type": "TXT", "name": "s1._domainkey.shop.example", "records": [KEY]},
+        "created": START.isoformat(),
+        "modified": START.isoformat(),
+    }
+    export = json.dumps({"deployment": {"resources": [state]}})
+    monkeypatch.setattr(AwsTarget, "pulumi", lambda *_: export)
+    result = CliRunner().invoke(app, ["rotate", "--domain=shop.example", "--stack=prod"])
+    assert result.exit_code == 0
+    assert result.output.lower().count("next: ") == 1
+    assert "next: pulumi up --stack prod, then this command again" in result.output
+    assert "s2" in file.read_text()

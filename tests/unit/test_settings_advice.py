@@ -110,6 +110,21 @@ def domain(**keys: Any) -> dict[str, Any]:
                 "add it to mail-relay:forwards or mail-relay:mailboxes"
             ],
         ),
+        (
+            {
+                "forwards": INFO,
+                "logins": [{**LOGIN, "sendAs": ["@else.example", "@shop.example"]}],
+                "domains": [{"name": "shop.example"}, {"name": "else.example"}],
+            },
+            ("logins",),
+            [
+                "mail-relay:logins[0].address: 'me@shop.example': shop.example is received here "
+                "and has no such address: bounces and replies to it are refused; add it to "
+                "mail-relay:forwards or mail-relay:mailboxes"
+            ],
+        ),
+        # it may not send as itself
+        ({"forwards": INFO, "logins": [{**LOGIN, "sendAs": ["@relay.example"]}]}, ("logins",), []),
         (domain(spf={"mechanisms": ["mx", "gateways"], "all": "-all"}), (), []),
         (domain(spf={"mechanisms": ["ip4"], "all": "-all"}), (), []),
         (

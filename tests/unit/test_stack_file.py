@@ -116,7 +116,11 @@ def test_the_last_item_takes_its_list_with_it(file: Path) -> None:
         (lambda f: f.remove("domains", "shop.example"), "mail-relay:logins[0].address"),
         (lambda f: f.remove("logins", "you@shop.example"), "there is me@shop.example"),
         (lambda f: f.remove("logins", "me@shpo.example"), "did you mean me@shop.example?"),
-        (lambda f: f.remove("forwards", "you@shop.example"), "there is none"),
+        (
+            lambda f: f.remove("forwards", "you@shop.example"),
+            "Pulumi.test.yaml: ./relay forwards add adds one, and another stack is named by "
+            "--stack or --lab",
+        ),
         (
             lambda f: f.change("domains", "shop.example", {"dmarc": {"policy": "refuse"}}),
             "'refuse': give 'none', 'quarantine' or 'reject'",
@@ -136,35 +140,41 @@ def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change,
     [
         (
             "config: [",
-            "Pulumi.test.yaml is no YAML: look at line 1, column 10 "
+            "Pulumi.test.yaml is not valid YAML at line 1, column 10 "
             "(expected the node content, but found '<stream end>')",
         ),
         (
             "config:\n  a: b: c\n",
-            "Pulumi.test.yaml is no YAML: look at line 2, column 7 "
+            "Pulumi.test.yaml is not valid YAML at line 2, column 7 "
             "(mapping values are not allowed here)",
         ),
         # its values may be secret
         (
             "config:\n  a: *pass1\n",
-            "Pulumi.test.yaml is no YAML: look at line 2, column 6 (found undefined alias)",
+            "Pulumi.test.yaml is not valid YAML at line 2, column 6 (found undefined alias)",
         ),
         (
             "config:\n  a b: pass1\n  a b: pass2\n",
-            "Pulumi.test.yaml is no YAML: look at line 3, column 3 (the key a b is there twice)",
+            "Pulumi.test.yaml is not valid YAML at line 3, column 3 (the key a b is there twice)",
         ),
         (
             "config: \x07",
-            "Pulumi.test.yaml is no YAML: look at character 9 (special characters are not allowed)",
+            "Pulumi.test.yaml is not valid YAML at line 1, column 9 "
+            "(special characters are not allowed)",
+        ),
+        (
+            "config:\n  a: \x07",
+            "Pulumi.test.yaml is not valid YAML at line 2, column 6 "
+            "(special characters are not allowed)",
         ),
         (
             "config:\n\tmail-relay:protect: true\n",
-            "Pulumi.test.yaml is no YAML: look at line 2, column 1 (a tab: indent with spaces)",
+            "Pulumi.test.yaml is not valid YAML at line 2, column 1 (a tab: indent with spaces)",
         ),
         *(
             (
                 f"config:\n  a:b: {value}\n",
-                "Pulumi.test.yaml cannot be read: look at line 2, column 8: the value is no right "
+                "Pulumi.test.yaml cannot be read at line 2, column 8: the value is not a valid "
                 "date, number or whatever YAML takes it for",
             )
             for value in ("2020-13-45", "9" * 5000, f"0x{'f' * 5000}", "!!int x", "!!bool x")

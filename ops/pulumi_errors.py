@@ -1,0 +1,38 @@
+"""Pulumi's errors that name no file and no remedy: text in, text out."""
+
+import re
+
+# If the last `pulumi` on a stack was killed, or another one is running.
+_KILLED = (
+    "stack is currently locked",
+    "Another update is currently in progress",
+    "pending operations from previous deployment",
+)
+_BROKEN = "invalid YAML file"
+# If a value after `secure:` is not this stack's.
+_UNDECRYPTED = re.compile(
+    r"decrypt|stack config: bad value|nonce size|message authentication failed"
+)
+_OTHER_SALT = "incorrect passphrase"
+
+
+def hinted(said: str, whole: str, *, file: str, settle: str, secret: str) -> str:
+    """The error with the file and the command that repairs it, if Pulumi's words show its cause.
+
+    `whole` is all that Pulumi said; `settle` is the command for a stack whose `pulumi` was killed,
+    `secret` the one that sets a secret.
+    """
+    said = said.replace(_BROKEN, f"{file} is not valid YAML")
+    if any(sign in whole for sign in _KILLED):
+        said += f"\nIf the last `pulumi` was killed: {settle}"
+    if _UNDECRYPTED.search(said):
+        said += (
+            f"\n{file}: a value after `secure:` was changed by hand, or is another stack's: give "
+            f"it again, {secret}"
+        )
+    if _OTHER_SALT in said:
+        said += (
+            f"\n{file}: its `encryptionsalt` belongs to another passphrase: give that one "
+            "(PULUMI_CONFIG_OTHER_SALT), or put the line back as it was"
+        )
+    return said
