@@ -52,6 +52,8 @@ class StackFile:
         for where, found in ((name, self._content), (f"{name}: config", self._config)):
             if not isinstance(found, dict):
                 raise SettingsError([f"{where}: give keys with their values"])
+        if lines := list(stack_yaml.misplaced(self._content, name)):
+            raise SettingsError(lines)
         self._before = self.settings()
 
     @property
@@ -60,7 +62,7 @@ class StackFile:
 
     def settings(self) -> Settings:
         """The settings, checked; encrypted values are replaced by valid ones."""
-        return read(readable(self._config))
+        return read(readable(self._config), self._config, shown_path(self._target.file))
 
     def value(self, key: str) -> Any:
         """A setting by its whole key, such as aws:region, or None."""
