@@ -1,7 +1,9 @@
 """The lab's provider for a stack with a smarthost: the stack's accounts there."""
 
+import copy
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from lab.internet.smarthost import HOST, Smarthost
@@ -48,6 +50,22 @@ def open_accounts(lab: Lab) -> None:
         result = stack.captured(lab, *arguments, text=accounts[number]["password"])
         if result.returncode != 0:
             raise StackError((result.stderr or result.stdout).strip())
+
+
+def with_passwords(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The `config` of a stack's file, with a placeholder for each password that is yet to come."""
+    found = copy.deepcopy(dict(config))
+    given = found.get(KEY)
+    if isinstance(given, dict) and given.get("host") == HOST:
+        for account in _accounts(given):
+            account.setdefault("password", secrets.token_urlsafe(PASSWORD_BYTES))
+    return found
+
+
+def _accounts(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The accounts in the settings, which are not checked."""
+    listed = given.get("accounts")
+    return [a for a in listed if isinstance(a, dict)] if isinstance(listed, list) else []
 
 
 def _decrypted(lab: Lab) -> Any:
