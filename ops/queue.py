@@ -259,7 +259,7 @@ def list_(
 ) -> None:
     """What waits, since when, and why; where SSH is closed, as with --summary.
 
-    Exit code 1: a host could not be asked.
+    Exit code 1: a host could not be asked, or writes nothing.
     """
     found = target(stack, lab)
     outputs = found.outputs()
@@ -270,6 +270,8 @@ def list_(
         names = [each.name for each in hosts]
         rows = [row for row in summaries(found) if row["host"] in names]
         print_json(rows) if json else print_table("waiting", rows, below="silent")
+        if any(row["silent"] or not row["as of"] for row in rows):
+            raise typer.Exit(1)
         return
     rows, silent = _waiting(found, hosts)
     _tell(silent)
