@@ -206,6 +206,15 @@ def _no_such_id(silent: Sequence[str], hosts: Sequence[Host]) -> str:
     return f"nothing with this id waits{' on the hosts that could be asked' if silent else ''}"
 
 
+def _none_done(
+    rows: Sequence[Mapping[str, Any]], choice: Choice, verb: Verb, silent: Sequence[str]
+) -> str:
+    """The note that a verb was applied to no message; those that it leaves were told of."""
+    if any(map(choice.means, rows)):
+        return "nothing is changed"
+    return f"no message is {verb.done}: {'none that waits fits' if rows else _none(silent)}"
+
+
 def _apply(
     found: Target,
     choice: Choice,
@@ -235,9 +244,7 @@ def _apply(
     elif len(silent) == len(outputs.hosts):
         notes.print(f"no message is {verb.done}: no host could be asked")
     elif not meant:
-        notes.print(
-            f"no message is {verb.done}: {'none that waits fits' if rows else _none(silent)}"
-        )
+        notes.print(_none_done(rows, choice, verb, silent))
     else:
         notes.print(f"{several(len(meant), 'message is', 'messages are')} {verb.done}")
     if silent or not (meant or choice.everything):
