@@ -10,6 +10,7 @@ import typer
 from common.errors import RelayError
 from ops.edit.stack_file import StackFile
 from ops.edit.uses import unserved
+from ops.known import lowered
 from ops.options import target
 from ops.target import Target
 from ops.terminal import notes, print_json, shown_path
@@ -23,7 +24,11 @@ PasswordStdin = Annotated[
 ]
 SendAs = Annotated[
     list[str] | None,
-    typer.Option("--send-as", help="An address or @domain it may send as; can be repeated."),
+    typer.Option(
+        "--send-as",
+        callback=lowered,
+        help="An address or @domain it may send as; can be repeated.",
+    ),
 ]
 # The message, by verb, if there was nothing to do; for other verbs "is so already".
 AS_IT_WAS = {name: f"is {name} already" for name in ("enabled", "disabled", "parked")}

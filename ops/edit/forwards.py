@@ -10,6 +10,7 @@ from mail import aliases
 from ops import arrival
 from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
+from ops.known import lowered
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host
 from ops.target import Target
@@ -20,10 +21,14 @@ REFUSED = range(500, 600)  # permanently (RFC 5321, 4.2.1)
 app = typer.Typer(no_args_is_help=True, help="Inbound mail, and the addresses that it goes to.")
 
 Address = Annotated[
-    str, typer.Argument(metavar="ADDRESS", help="An address, or @domain for all its others.")
+    str,
+    typer.Argument(
+        metavar="ADDRESS", callback=lowered, help="An address, or @domain for all its others."
+    ),
 ]
 Targets = Annotated[
-    list[str], typer.Argument(metavar="TARGET...", help="The addresses that get its mail.")
+    list[str],
+    typer.Argument(metavar="TARGET...", callback=lowered, help="The addresses that get its mail."),
 ]
 
 
@@ -83,7 +88,9 @@ def remove(
 
 @app.command()
 def test(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An address to write to.")],
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", callback=lowered, help="An address to write to.")
+    ],
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,

@@ -6,6 +6,7 @@ import typer
 
 from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
+from ops.known import lowered
 from ops.options import MIB, Json, LabOption, StackOption, target
 from ops.target import Target
 from ops.terminal import print_json, print_table
@@ -14,7 +15,10 @@ from settings import Settings, SettingsError
 app = typer.Typer(no_args_is_help=True, help="Mail that stays on the gateway, and its quotas.")
 
 Address = Annotated[
-    str, typer.Argument(metavar="ADDRESS", help="The address, a login's: that one reads it.")
+    str,
+    typer.Argument(
+        metavar="ADDRESS", callback=lowered, help="The address, a login's: that one reads it."
+    ),
 ]
 Quota = Annotated[
     int | None,

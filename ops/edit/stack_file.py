@@ -1,6 +1,5 @@
 """A stack's settings file, edited line by line and checked as the program would."""
 
-import difflib
 import hashlib
 import json
 import os
@@ -17,10 +16,10 @@ from mail import dkim
 from ops import stack_yaml
 from ops.edit import splice
 from ops.errors import StackError
+from ops.known import meant
 from ops.target import Target
 from ops.terminal import shown_path
 from settings import Settings, SettingsError, read
-from settings.conflicts.common import ALIKE
 from settings.marks import item_keys
 
 PREFIX = "mail-relay:"
@@ -80,9 +79,7 @@ class StackFile:
         names = [item[ITEM_KEYS[section]] for item in self.items(section)]
         if name in names:
             return names.index(name)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=ALIKE)
-        known = f"did you mean {near[0]}?" if near else f"there is {', '.join(names) or 'none'}"
-        raise SettingsError([f"{PREFIX}{section}: {name!r} is not listed; {known}"])
+        raise SettingsError([f"{PREFIX}{section}: {name!r} is not listed; {meant(name, names)}"])
 
     def add(self, section: str, item: Mapping[str, Any]) -> None:
         """Add an item at the end of a list, with its keys that have a value.

@@ -280,3 +280,12 @@ def test_nobody_is_shown_who_is_not_there(tmp_path: Path, monkeypatch: pytest.Mo
     assert str(result.exception) == (
         f"'you@shop.example' is no login of the running stack; there is {LOGIN}"
     )
+
+
+@pytest.mark.parametrize("verb", ["test", "show"])
+def test_a_login_that_is_spelled_otherwise_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    assert relay(tmp_path, monkeypatch, "users", verb, LOGIN.upper()).exit_code == 0
+    result = relay(tmp_path, monkeypatch, "users", verb, "mee@shop.example")
+    assert str(result.exception).endswith(f"of the running stack; did you mean {LOGIN}?")
