@@ -220,8 +220,11 @@ def test_a_refusal_of_a_disabled_login_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Server, "knows", "in no table")
-    (said,) = refusals(run(tmp_path, monkeypatch, disabled=[LOGIN]))
-    assert said == "the login is disabled"
+    result = run(tmp_path, monkeypatch, disabled=[LOGIN])
+    (said,) = refusals(result)
+    assert said == f"the login is disabled: ./relay users enable {LOGIN} --stack dev"
+    # whether the password is right plays no part
+    assert {row["why"] for row in json.loads(result.stdout)} == {said}
 
 
 def test_who_waits_logs_in_once_the_gateway_has_the_tables(
