@@ -20,7 +20,8 @@ from settings.passing import needs_addresses
 from settings.published import exchanges
 
 PasswordStdin = Annotated[
-    bool, typer.Option("--password-stdin", help="Read a password from standard input.")
+    bool,
+    typer.Option("--password-stdin", help="Read a password from standard input, its first line."),
 ]
 SendAs = Annotated[
     list[str] | None,
@@ -127,7 +128,13 @@ def remove_item(
 
 
 def password_from_stdin() -> str:
-    """Read a password: without echo from a terminal, else the first line of standard input."""
+    """Read a password: without echo from a terminal, else the first line of standard input.
+
+    Password stores print more after it: of other lines it is told that they are none of it.
+    """
     if sys.stdin.isatty():
         return typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return sys.stdin.readline().rstrip("\r\n")
+    first, _, others = sys.stdin.read().partition("\n")
+    if others.strip():
+        notes.print("of standard input only the first line is taken as the password")
+    return first.rstrip("\r")

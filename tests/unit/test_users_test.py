@@ -216,6 +216,24 @@ def test_a_refusal_before_the_gateway_has_the_tables_says_so(
 
 
 @pytest.mark.usefixtures("tables")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("secret-123\n", False),
+        ("secret-123", False),
+        ("secret-123\r\n\n", False),
+        ("secret-123\nuser: me\n", True),
+    ],
+)
+def test_of_standard_input_the_first_line_is_the_password_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: bool
+) -> None:
+    result = run(tmp_path, monkeypatch, "--password-stdin", text=text)
+    assert {password for *_, password in Server.tried} == {"secret-123"}
+    assert ("only the first line is taken as the password" in result.stderr) == told
+
+
+@pytest.mark.usefixtures("tables")
 def test_a_refusal_of_a_disabled_login_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
