@@ -210,7 +210,7 @@ def asleep(*_: object, **__: object) -> Any:
         (lambda: on_host.ask_each([HOST], asleep), f"waiting for {HOST.name}"),
         (lambda: condition._boot(Lab("dev"), HOST), f"waiting for {HOST.name}"),
         (lambda: AwsTarget("prod").pulumi("stack", "export"), "pulumi stack export"),
-        (lambda: stack.captured(Lab("dev"), "stack", "output", "--json"), "pulumi stack output"),
+        (lambda: stack.captured(Lab("dev"), "stack", "ls", "--json"), "pulumi stack ls"),
     ],
 )
 @pytest.mark.parametrize("is_slow", [True, False])
