@@ -228,11 +228,15 @@ def test_what_takes_long_is_told_meanwhile(
     assert said.getvalue() == (f"... {told}\n" if is_slow else "")
 
 
-def test_what_is_known_to_take_long_is_told_as_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_known_to_take_long_is_told_as_it_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config: {}\n")
     about = SimpleNamespace(
         stack="prod",
         pulumi=None,
-        reviewed=lambda _: nullcontext(Path("x")),
+        reviewed=lambda _: nullcontext(file),
         preview=lambda *_: "",
     )
     monkeypatch.setattr(review, "target", lambda *_: about)
