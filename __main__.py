@@ -29,12 +29,12 @@ def main() -> None:
     raw = {name: parsed(CONFIG.get()[key]) for name, key in given.items()}
     # Wrong settings end the program before any resource is declared, without a traceback.
     try:
-        settings = read(raw)
+        settings = read(raw, CONFIG.get())
     except SettingsError as error:
         raise pulumi.RunError("wrong settings:\n  " + "\n  ".join(error.lines)) from None
     encrypted = {name for name, key in given.items() if pulumi.runtime.is_config_secret(key)}
     for line in (
-        *unread(CONFIG.get()),
+        *(line for _, line in unread(CONFIG.get())),
         *secrets_in_clear(settings, encrypted),
         *advice(settings),
     ):

@@ -26,6 +26,8 @@ ADDRESS_LENGTH = 254
 
 def domain_problem(name: str) -> str | None:
     """The reason that `name` is no lower-case domain (RFC 1035, 2.3.1; RFC 1123, 2.1), or None."""
+    if not name.strip():
+        return "it is empty: give the whole name, such as example.com"
     if not name.isascii():
         return "write it in its ASCII form (xn--...)"
     right = name.lower().rstrip(".")
@@ -39,6 +41,8 @@ def domain_problem(name: str) -> str | None:
     if len(name) > DOMAIN_LENGTH:
         return f"a domain name has at most {DOMAIN_LENGTH} characters"
     labels = name.split(".")
+    if "" in labels:
+        return "take the dot away that is at its beginning or beside another one"
     for label in labels:
         if not LABEL.fullmatch(label):
             return (
@@ -59,7 +63,7 @@ def address_problem(address: str) -> str | None:
     read it as an option (`allow_min_user`).
     """
     local, at, domain = address.rpartition("@")
-    if not at or not local:
+    if not at or not local or not domain:
         return "give a whole address, such as me@example.com"
     right = f"{local.lower()}@{domain.lower().rstrip('.')}"
     if address != right and address_problem(right) is None:
@@ -69,8 +73,8 @@ def address_problem(address: str) -> str | None:
         return f"give the address alone: {alone}"
     if len(local) > LOCAL_LENGTH or not LOCAL_PART.fullmatch(local):
         return (
-            f"{local!r} is not a local part of 1 to {LOCAL_LENGTH} letters, digits and "
-            ".!#$%&'*+/=?^_`{|}~-"
+            f"{local!r} is not a local part of 1 to {LOCAL_LENGTH} ASCII letters (a-z), digits and "
+            ".!#$%&'*+/=?^_`{|}~- with no dot at an end or beside another one"
         )
     if local[0] in "#-":
         return f"a local part that begins with {local[0]!r} is not read as one by Postfix"

@@ -21,6 +21,13 @@ DNS_NAME = re.compile(r"(?=.{1,254}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*
 NOBODY, ANY = "240.0.0.1", "192.0.2.1"
 # The policy of a name that nobody sends as (RFC 7208, 10.1.2).
 NOBODY_SENDS = "v=spf1 -all"
+# Parts of pyspf's errors, and what they mean; the term in question follows.
+PLAIN = {
+    "trivial recursion": "it includes itself",
+    "empty domain": "it names no domain",
+    "missing domain": "it names no domain",
+    "implicit exists": "it names no domain",
+}
 
 
 def is_policy(text: str) -> bool:
@@ -50,11 +57,12 @@ def term_problem(term: str) -> str | None:
         return f"write it in its ASCII form: {name}:{form}"
     if not re.fullmatch("[!-~]+", term) or re.match("[A-Za-z][A-Za-z0-9_.-]*=", term):
         return EXAMPLE
-    _, why = _read(f"v=spf1 {term} -all", "nobody.invalid", {})
-    if not why and name.lstrip(QUALIFIERS).lower() in ("include", "a", "mx", "ptr", "exists"):
+    why = ""
+    if name.lstrip(QUALIFIERS).lower() in ("include", "a", "mx", "ptr", "exists"):
         # the grammar allows more (7.1: visible characters), but no name has such characters
         plain = re.sub(r"%\{[^}]*\}|%[%_-]|/[\d/]+$", "x", argument)
         why = "" if DNS_NAME.fullmatch(plain or "x") else f"no name: {argument}"
+    why = why or _read(f"v=spf1 {term} -all", "nobody.invalid", {})[1]
     return f"{EXAMPLE}; this one: {why}" if why else None
 
 
@@ -83,7 +91,15 @@ def _read(policy: str, domain: str, known: Mapping[str, str]) -> "tuple[_Query, 
 
     query = _Query(NOBODY, f"postmaster@{domain}", domain, look_up)
     query.result, _, said = query.check()
-    return query, said.partition("Error: ")[2] if query.result == "permerror" else ""
+    return query, _plain(said.partition("Error: ")[2]) if query.result == "permerror" else ""
+
+
+def _plain(said: str) -> str:
+    """An error of pyspf, in plain words if there are some."""
+    for sign, words in PLAIN.items():
+        if sign in said:
+            return f"{words}: {said.rpartition(': ')[2]}"
+    return said
 
 
 def gateways(addresses: Sequence[str]) -> str:
@@ -148,7 +164,7 @@ def evaluate(address: str, sender: str, helo: str, look_up: LookUp) -> Evaluatio
     """
     query = _Query(address, sender, helo, look_up)
     result, _, said = query.check()
-    problem = said.partition("Error: ")[2]
+    problem = _plain(said.partition("Error: ")[2])
     if query.voids > VOID_LOOK_UPS and result != "temperror":
         result = "permerror"
         problem = f"{query.voids} look-ups find nothing; SPF allows {VOID_LOOK_UPS}"

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from ops.errors import StackError
 from ops.outputs import Host
+from ops.terminal import slow
 
 T = TypeVar("T")
 
@@ -20,7 +21,8 @@ def ask_each(hosts: Iterable[Host], ask: Callable[[Host], T]) -> tuple[dict[str,
     silent = []
     for host in hosts:
         try:
-            given[host.name] = ask(host)
+            with slow(f"waiting for {host.name}"):
+                given[host.name] = ask(host)
         except StackError as error:
             silent.append(str(error))
     return given, silent

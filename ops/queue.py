@@ -206,6 +206,15 @@ def _no_such_id(silent: Sequence[str], hosts: Sequence[Host]) -> str:
     return f"nothing with this id waits{' on the hosts that could be asked' if silent else ''}"
 
 
+def _none_done(
+    rows: Sequence[Mapping[str, Any]], choice: Choice, verb: Verb, silent: Sequence[str]
+) -> str:
+    """The note that a verb was applied to no message; those that it leaves were told of."""
+    if any(map(choice.means, rows)):
+        return "nothing is changed"
+    return f"no message is {verb.done}: {'none that waits fits' if rows else _none(silent)}"
+
+
 def _apply(
     found: Target,
     choice: Choice,
@@ -235,9 +244,7 @@ def _apply(
     elif len(silent) == len(outputs.hosts):
         notes.print(f"no message is {verb.done}: no host could be asked")
     elif not meant:
-        notes.print(
-            f"no message is {verb.done}: {'none that waits fits' if rows else _none(silent)}"
-        )
+        notes.print(_none_done(rows, choice, verb, silent))
     else:
         notes.print(f"{several(len(meant), 'message is', 'messages are')} {verb.done}")
     if silent or not (meant or choice.everything):
@@ -259,7 +266,7 @@ def list_(
 ) -> None:
     """What waits, since when, and why; where SSH is closed, as with --summary.
 
-    Exit code 1: a host could not be asked.
+    Exit code 1: a host could not be asked, or writes nothing.
     """
     found = target(stack, lab)
     outputs = found.outputs()
@@ -270,6 +277,8 @@ def list_(
         names = [each.name for each in hosts]
         rows = [row for row in summaries(found) if row["host"] in names]
         print_json(rows) if json else print_table("waiting", rows, below="silent")
+        if any(row["silent"] or not row["as of"] for row in rows):
+            raise typer.Exit(1)
         return
     rows, silent = _waiting(found, hosts)
     _tell(silent)

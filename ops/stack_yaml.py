@@ -1,6 +1,7 @@
 """A stack's file as it is, for readers that change nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ops.plain_words import no_yaml, unreadable
 from ops.terminal import shown_path
 from settings.raw import mistakes
 
-OURS = "mail-relay:"
+OURS, CONFIG = "mail-relay:", "config"
 
 
 class NoYaml(Exception):
@@ -33,11 +34,20 @@ def content(file: Path, name: str = "") -> dict[str, Any]:
         raise StackError(str(error)) from None
     if not isinstance(found, dict) or not isinstance(found.get("config") or {}, dict):
         raise StackError(f"{name} is not a stack file: it needs `config:`, with the settings below")
-    if misplaced := [key for key in found if key.startswith(OURS)]:
-        raise StackError(
-            f"{name}: {misplaced[0]}: nobody reads it there: settings are below `config:`, indented"
-        )
+    if lines := list(misplaced(found, name)):
+        raise StackError("\n".join(lines))
     return found
+
+
+def misplaced(found: Mapping[str, Any], name: str) -> Iterator[str]:
+    """A line for each key of a stack's file that has settings, or is one, and is not `config`."""
+    for key, value in found.items():
+        inside = value if isinstance(value, dict) and key != CONFIG else {}
+        alike = CONFIG not in found and difflib.get_close_matches(key.lower(), [CONFIG])
+        if key.startswith(OURS):
+            yield f"{name}: {key}: nobody reads it there: settings are below `config:`, indented"
+        elif alike or any(each.startswith(OURS) for each in inside):
+            yield f"{name}: {key}: there is no such key; did you mean {CONFIG}?"
 
 
 def config(file: Path, name: str = "") -> dict[str, Any]:

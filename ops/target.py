@@ -30,7 +30,7 @@ from ops.instances import Down
 from ops.on_host import NoAnswer
 from ops.outputs import Host, Outputs, read
 from ops.pulumi_errors import hinted
-from ops.terminal import notes, shown_path
+from ops.terminal import notes, shown_path, slow
 from ops.testmail.verdicts import Receiver
 from ops.verify.names import Dns, Names
 from ops.verify.talk import Connect
@@ -206,7 +206,8 @@ class Target(Protocol):
 
     def pulumi_here(self, *arguments: str, text: str = "") -> str:
         """The output of `pulumi ARGUMENTS`, without --stack; StackError with its message."""
-        result = self._captured(*arguments, text=text)
+        with slow(f"pulumi {' '.join(arguments[:2])}"):
+            result = self._captured(*arguments, text=text)
         if result.returncode != 0:
             said = (result.stderr or result.stdout).strip()
             raise StackError(LOG_IN if _LOGGED_OUT in said else said)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ _AS_IT_IS: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False
 PIPE_WIDTH = 10_000
 # The widths between columns, and of both ends of a line.
 _BORDER, _EDGE = 3, 1
+# Nobody waits longer than this without being told what for.
+SLOW_SECONDS = 2.0
 notes = Console(stderr=True, **_AS_IT_IS)
 results = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, **_AS_IT_IS)
 
@@ -147,3 +150,15 @@ def confirm(question: str) -> None:
         raise RelayError("nobody is there to answer: --yes does it without asking") from None
     if not agreed:
         raise typer.Abort
+
+
+@contextmanager
+def slow(text: str) -> Iterator[None]:
+    """Show what is being done once it takes longer than SLOW_SECONDS."""
+    timer = threading.Timer(SLOW_SECONDS, begin, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

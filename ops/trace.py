@@ -35,7 +35,9 @@ def command(
     """Where a message is: who handed it in, who signed it, and what every receiver said.
 
     The hosts keep logs for up to 30 days; one that is rebuilt begins anew. Where SSH is closed, it
-    says what waits (exit code 1).
+    says what waits.
+
+    Exit code 1: nothing was found, or a host could not be asked.
     """
     found = target(stack, lab)
     outputs = found.outputs()
@@ -60,6 +62,7 @@ def command(
         notes.print(f"not asked: {text}", soft_wrap=True)
     if not messages:
         notes.print(_nowhere(what, len(silent), len(outputs.hosts)), soft_wrap=True)
+    if silent or not messages:
         raise typer.Exit(1)
 
 

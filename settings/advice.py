@@ -3,6 +3,7 @@
 Each line has a key and a remedy, and names the item of a list as errors do.
 """
 
+import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -30,12 +31,17 @@ def secrets_in_clear(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
             )
 
 
-def unread(keys: Iterable[str]) -> Iterator[str]:
-    """Keys of a stack's file, with their namespaces, that are ours in a namespace that is not."""
+def unread(keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Settings in a namespace that is not ours, or in none: each with the line that says so.
+
+    `keys` are those of a stack's file, with their namespaces.
+    """
     for key in keys:
-        namespace, _, name = key.partition(":")
-        if namespace not in READ and name.partition(".")[0] in fields(Settings):
-            yield f"{key}: nobody reads this key; did you mean mail-relay:{name}?"
+        namespace, _, name = key.rpartition(":")
+        setting = name.partition(".")[0]
+        alike = difflib.get_close_matches(namespace.lower(), READ[:1])
+        if namespace not in READ and (setting in fields(Settings) or alike):
+            yield setting, f"{key}: nobody reads this key; did you mean mail-relay:{name}?"
 
 
 def advice(s: Settings) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import datetime
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -43,15 +43,31 @@ class SettingsError(RelayError):
         super().__init__("\n".join(self.lines))
 
 
-def lines(raw: Mapping[str, Any], error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    """One line for each error of the model's validation."""
+def lines(
+    raw: Mapping[str, Any],
+    error: ValidationError,
+    model: type[BaseModel],
+    misspelt: Collection[tuple[Any, ...]],
+) -> Iterator[str]:
+    """One line for each error of the model's validation, but those for missing `misspelt` keys."""
     details = error.errors(include_url=False)
     for detail in details:
         place = detail["loc"]
         inside = any(d["loc"][: len(place)] == place and d is not detail for d in details)
         # wrong items are left out of a list, so the list is reported as too short as well
-        if not (detail["type"] == "too_short" and inside):
+        follows = detail["type"] == "too_short" and inside
+        if not follows and not (detail["type"] == "missing" and place in misspelt):
             yield _line(raw, dict(detail), model)
+
+
+def misspelt(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Any, ...]]:
+    """The places of the keys that unknown ones probably mean."""
+    for detail in error.errors(include_url=False):
+        place = detail["loc"]
+        if detail["type"] == "extra_forbidden" and (
+            near := _meant(str(place[-1]), _known(place[:-1], model))
+        ):
+            yield (*place[:-1], near)
 
 
 def at_once(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -85,9 +101,8 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
     key, last = _key(place, is_key), str(place[-1])
     if detail["type"] == "extra_forbidden":
         known = _known(place[:-1], whole)
-        near = [name for name in (OTHER_NAMES.get(last),) if name in known]
-        near = near or difflib.get_close_matches(last, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
+        near = _meant(last, known)
+        hint = f"did you mean {near}?" if near else f"the keys are {', '.join(known)}"
         return f"{key}: there is no such key; {hint}"
     if detail["type"] == "missing":
         example = EXAMPLES.get(last, "it must be given")
@@ -106,6 +121,15 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
     if len(shown) > SHOWN:
         shown = f"{shown[:SHOWN]}... ({len(str(value))} characters)"
     return f"{key}: {shown}: {right}"
+
+
+def _meant(key: str, known: Sequence[str]) -> str | None:
+    """The known key that an unknown one probably means."""
+    if OTHER_NAMES.get(key) in known:
+        return OTHER_NAMES[key]
+    same = [name for name in known if name.lower() == key.lower()]
+    near = same or difflib.get_close_matches(key, known, n=1)
+    return near[0] if near else None
 
 
 def _key(place: tuple[Any, ...], is_key: bool) -> str:

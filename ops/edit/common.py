@@ -10,6 +10,7 @@ import typer
 from common.errors import RelayError
 from ops.edit.stack_file import StackFile
 from ops.edit.uses import unserved
+from ops.known import lowered
 from ops.options import target
 from ops.target import Target
 from ops.terminal import notes, print_json, shown_path
@@ -19,11 +20,16 @@ from settings.passing import needs_addresses
 from settings.published import exchanges
 
 PasswordStdin = Annotated[
-    bool, typer.Option("--password-stdin", help="Read a password from standard input.")
+    bool,
+    typer.Option("--password-stdin", help="Read a password from standard input, its first line."),
 ]
 SendAs = Annotated[
     list[str] | None,
-    typer.Option("--send-as", help="An address or @domain it may send as; can be repeated."),
+    typer.Option(
+        "--send-as",
+        callback=lowered,
+        help="An address or @domain it may send as; can be repeated.",
+    ),
 ]
 # The message, by verb, if there was nothing to do; for other verbs "is so already".
 AS_IT_WAS = {name: f"is {name} already" for name in ("enabled", "disabled", "parked")}
@@ -122,7 +128,13 @@ def remove_item(
 
 
 def password_from_stdin() -> str:
-    """Read a password: without echo from a terminal, else the first line of standard input."""
+    """Read a password: without echo from a terminal, else the first line of standard input.
+
+    Password stores print more after it: of other lines it is told that they are none of it.
+    """
     if sys.stdin.isatty():
         return typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return sys.stdin.readline().rstrip("\r\n")
+    first, _, others = sys.stdin.read().partition("\n")
+    if others.strip():
+        notes.print("of standard input only the first line is taken as the password")
+    return first.rstrip("\r")

@@ -10,6 +10,7 @@ from ops.arrival import Wait
 from ops.edit.common import edit
 from ops.edit.stack_file import StackFile
 from ops.edit.uses import check_unused
+from ops.known import lowered
 from ops.options import SECONDS, Json, LabOption, StackOption, target
 from ops.target import Target
 from ops.terminal import print_json, print_table
@@ -21,14 +22,20 @@ app = typer.Typer(no_args_is_help=True, help="Domains that send, and what their 
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="DOMAIN", help="The domain. `domains list` shows those that there are."),
+    typer.Argument(
+        metavar="DOMAIN",
+        callback=lowered,
+        help="The domain. `domains list` shows those that there are.",
+    ),
 ]
 Policy = Annotated[
     str | None, typer.Option("--dmarc", help="The DMARC policy: none, quarantine or reject.")
 ]
 Reports = Annotated[
     list[str] | None,
-    typer.Option("--reports", help="An address for DMARC reports; can be repeated."),
+    typer.Option(
+        "--reports", callback=lowered, help="An address for DMARC reports; can be repeated."
+    ),
 ]
 SpfAll = Annotated[str | None, typer.Option("--spf-all", help="SPF's end: -all, ~all or ?all.")]
 SpfTerms = Annotated[

@@ -10,6 +10,7 @@ from mail import aliases
 from ops import arrival
 from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
+from ops.known import lowered
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host
 from ops.target import Target
@@ -23,12 +24,14 @@ Address = Annotated[
     str,
     typer.Argument(
         metavar="ADDRESS",
+        callback=lowered,
         help="An address, or @domain for all its others. `forwards list` shows those that there "
         "are.",
     ),
 ]
 Targets = Annotated[
-    list[str], typer.Argument(metavar="TARGET...", help="The addresses that get its mail.")
+    list[str],
+    typer.Argument(metavar="TARGET...", callback=lowered, help="The addresses that get its mail."),
 ]
 
 
@@ -91,7 +94,9 @@ def remove(
 
 @app.command()
 def test(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An address to write to.")],
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", callback=lowered, help="An address to write to.")
+    ],
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,

@@ -22,14 +22,16 @@ def run(found: Target, outputs: Outputs, login: str, password: str) -> list[dict
     tried only if the password is right by the stack's own outputs.
     """
     rows: list[dict[str, Any]] = []
-    right = login not in outputs.disabled and password == outputs.passwords.get(login)
+    disabled = login in outputs.disabled
+    right = not disabled and password == outputs.passwords.get(login)
     for gateway in outputs.entrances:
         wrong = not right and any(map(_is_wrong, rows))
         rows += _at(found, outputs, gateway, login, password, wrong)
     if any(map(_is_wrong, rows)):
         why = _why(found, outputs, login)
-        for row in filter(_is_wrong, rows):
-            row["why"] = why
+        for row in rows:
+            if _is_wrong(row) or (disabled and row["why"] == ONCE):
+                row["why"] = why
     return rows
 
 
@@ -77,7 +79,7 @@ def _at(
 def _why(found: Target, outputs: Outputs, login: str) -> str:
     """The reason of a refusal as far as the stack knows it, or ""."""
     if login in outputs.disabled:
-        return "the login is disabled"
+        return f"the login is disabled: ./relay users enable {login} {found.option}"
     if login not in outputs.passwords and (why := not_up.why(found, login, not_up.logins)):
         return why
     try:

@@ -6,6 +6,7 @@ import typer
 
 from ops.edit.common import edit, remove_item
 from ops.edit.stack_file import StackFile
+from ops.known import lowered
 from ops.options import MIB, Json, LabOption, StackOption, target
 from ops.target import Target
 from ops.terminal import print_json, print_table
@@ -17,6 +18,7 @@ Address = Annotated[
     str,
     typer.Argument(
         metavar="ADDRESS",
+        callback=lowered,
         help="The mailbox's address, which is a login's: that one reads it by IMAP. `mailboxes "
         "list` shows those that there are.",
     ),

@@ -1,6 +1,5 @@
 """A stack's settings file, edited line by line and checked as the program would."""
 
-import difflib
 import hashlib
 import json
 import os
@@ -17,11 +16,11 @@ from mail import dkim
 from ops import stack_yaml
 from ops.edit import splice
 from ops.errors import StackError
+from ops.known import meant
 from ops.plain_words import unreadable
 from ops.target import Target
 from ops.terminal import shown_path
 from settings import Settings, SettingsError, read
-from settings.conflicts.common import ALIKE
 from settings.marks import item_keys
 
 PREFIX = "mail-relay:"
@@ -51,6 +50,8 @@ class StackFile:
         for where, found in ((name, self._content), (f"{name}: config", self._config)):
             if not isinstance(found, dict):
                 raise SettingsError([f"{where}: give keys with their values"])
+        if lines := list(stack_yaml.misplaced(self._content, name)):
+            raise SettingsError(lines)
         self._before = self.settings()
 
     @property
@@ -59,7 +60,7 @@ class StackFile:
 
     def settings(self) -> Settings:
         """The settings, checked; encrypted values are replaced by valid ones."""
-        return read(readable(self._config))
+        return read(readable(self._config), self._config, shown_path(self._target.file))
 
     def value(self, key: str) -> Any:
         """A setting by its whole key, such as aws:region, or None."""
@@ -77,9 +78,7 @@ class StackFile:
         names = [item[ITEM_KEYS[section]] for item in self.items(section)]
         if name in names:
             return names.index(name)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=ALIKE)
-        there = f"there is {', '.join(names)}" if names else self._add_one(section)
-        known = f"did you mean {near[0]}?" if near else there
+        known = meant(name, names) if names else self._add_one(section)
         raise SettingsError([f"{PREFIX}{section}: {name!r} is not listed; {known}"])
 
     def _add_one(self, section: str) -> str:

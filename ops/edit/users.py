@@ -12,6 +12,7 @@ from ops.edit import login_test
 from ops.edit.common import PasswordStdin, SendAs, edit, password_from_stdin, remove_item
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
+from ops.known import lowered, meant
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Outputs
 from ops.target import Target
@@ -24,7 +25,9 @@ app = typer.Typer(no_args_is_help=True, help="Logins from the internet, and what
 Login = Annotated[
     str,
     typer.Argument(
-        metavar="LOGIN", help="The login: a whole address. `users list` shows those that there are."
+        metavar="LOGIN",
+        callback=lowered,
+        help="The login: a whole address. `users list` shows those that there are.",
     ),
 ]
 
@@ -210,8 +213,8 @@ def _check_running(found: Target, outputs: Outputs, login: str) -> None:
     if login not in outputs.passwords:
         not_up.check(found, login, not_up.logins)
         add = f"./relay users add {login} {found.option}, then {found.apply_command}"
-        known = ", ".join(outputs.passwords) or f"none: {add}"
-        raise StackError(f"{login!r} is no login of the running stack; there is {known}")
+        known = meant(login, outputs.passwords) if outputs.passwords else f"there is none: {add}"
+        raise StackError(f"{login!r} is no login of the running stack; {known}")
 
 
 def _encrypted(file: StackFile, password: str) -> Any:

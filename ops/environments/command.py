@@ -93,7 +93,8 @@ def up(
 @app.command("list")
 def list_(lab: LabOption = None, json: Json = False) -> None:
     """The environments that there are, and whose time is over."""
-    rows = [_row(environment) for environment in backend.list_all(dev_stack(lab))]
+    with step("the environments, by their states"):
+        rows = [_row(environment) for environment in backend.list_all(dev_stack(lab))]
     print_json(rows) if json else print_table("environments", rows)
 
 

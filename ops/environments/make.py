@@ -15,7 +15,7 @@ from ops.outputs import Outputs
 from ops.plain_words import unreadable
 from ops.settle.settle import settle
 from ops.target import Target
-from ops.terminal import step
+from ops.terminal import shown_path, step
 from settings import Settings, SettingsError, read
 
 
@@ -57,7 +57,7 @@ def _read(source: Path) -> tuple[dict[str, Any], Settings, dict[str, Any]]:
     """The dev stack's `config`, its settings, and the rest of its file."""
     content = stack_yaml.content(source)
     config = content.pop("config", None) or {}
-    return config, read(readable(config)), content
+    return config, read(readable(config), config, shown_path(source)), content
 
 
 def _check(config: Mapping[str, Any], source: Path) -> None:

@@ -160,6 +160,7 @@ def send_(
     if closed := send.closed(target, outputs):
         notes.print(closed, soft_wrap=True)
     with step("a message by each way, to the inbox"):
+        send.check_inbox(lab)
         if not (sent := send.by_each_way(internet, outputs)):
             raise control.LabError(f"the stack {stack} has no client and no login that could send")
         messages = [send.awaited(target, item, outputs, ARRIVAL_SECONDS) for item in sent]

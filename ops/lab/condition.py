@@ -10,6 +10,7 @@ from lab.lab import Lab
 from ops import status
 from ops.lab import power, region, stack
 from ops.outputs import Host
+from ops.terminal import slow
 
 # The timeout of a command on a host.
 ANSWER_SECONDS = 15.0
@@ -58,7 +59,9 @@ def _boot(lab: Lab, host: Host) -> str:
     """The id of the host's present boot; "" if it does not run or answer."""
     command = ("cat", BOOT_ID)
     try:
-        return access.run(lab, host.instance_id, *command, seconds=ANSWER_SECONDS).stdout.strip()
+        with slow(f"waiting for {host.name}"):
+            found = access.run(lab, host.instance_id, *command, seconds=ANSWER_SECONDS)
+        return found.stdout.strip()
     except (NotRunning, ToolError, TimeoutExpired):
         return ""
 

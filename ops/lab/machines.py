@@ -89,10 +89,12 @@ def break_(what: What, name: Name = "dev", json: Json = False) -> None:
     has none. What has no power already stays so, without an error.
     """
     lab = up_lab(name)
-    hosts = power.cut(lab, *_meant(lab, what))
-    _told(hosts, "without power", json)
-    if hosts and not json:
-        notes.print(f"{power.mended_by(lab, hosts[0])} restores it", soft_wrap=True)
+    kind, which = _meant(lab, what)
+    hosts = power.cut(lab, kind, which)
+    _told(hosts, "without power", json, _unchanged(kind, which, "is without power"))
+    dark = hosts or [host for host in power.without(lab) if host == which]
+    if dark and not json:
+        notes.print(f"{power.mended_by(lab, dark[0])} restores it", soft_wrap=True)
 
 
 @app.command()
@@ -103,19 +105,27 @@ def mend(what: What, name: Name = "dev", json: Json = False) -> None:
     zone is cut.
     """
     lab = up_lab(name)
-    hosts = power.mend(lab, *_meant(lab, what))
-    _told(hosts, "boots", json)
+    kind, which = _meant(lab, what)
+    hosts = power.mend(lab, kind, which)
+    _told(hosts, "boots", json, _unchanged(kind, which, "has power"))
     if hosts and not json:
         notes.print(f"./relay lab status --lab {name} says when it serves", soft_wrap=True)
     for host in power.without(lab):
         notes.print(power.not_running(lab, host), soft_wrap=True)
 
 
-def _told(hosts: Sequence[str], what: str, json: bool) -> None:
+def _unchanged(kind: power.Kind, name: str, state: str) -> str:
+    """The message that all was so before."""
+    if kind is power.Kind.HOST:
+        return f"{name} {state} already"
+    return f"zone {name}: no host changes by it"
+
+
+def _told(hosts: Sequence[str], what: str, json: bool, none: str) -> None:
     if json:
         print_json(hosts)
         return
-    for line in [f"{host}: {what}" for host in hosts] or ["no host changes by it"]:
+    for line in [f"{host}: {what}" for host in hosts] or [none]:
         results.print(line, soft_wrap=True)
 
 

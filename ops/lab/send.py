@@ -1,20 +1,27 @@
 """`./relay lab send`: sends mail as a stack's users do, and reads the verdicts on it."""
 
 import re
+import smtplib
 import time
 from typing import Any
 
 from lab import access
 from lab.control import LabError
-from lab.internet import send
+from lab.internet import inbox, send
 from lab.internet.inbox.message import Message
 from lab.internet.send import RECIPIENT, Sent, unique
-from lab.internet.smtp import Internet
+from lab.internet.smtp import PROBE_HELO, Internet
 from lab.lab import Lab
+from lab.machines.network import INBOX
 from ops.lab import condition, power, region
-from ops.lab.failures import on_the_way
+from ops.lab.failures import FAILURES, on_the_way, words
 from ops.lab.target import LabTarget
 from ops.outputs import Host, Outputs
+from ops.terminal import begin, notes
+
+ANSWER_SECONDS = 10
+# While a message is on its way: the time between two lines of progress.
+LOOK_SECONDS = 10
 
 
 def by_login(
@@ -40,13 +47,16 @@ def by_each_way(internet: Internet, outputs: Outputs) -> list[Sent]:
     gateway = _taking(lab, outputs)
     for client in outputs.clients[:1]:
         sender, subject = f"app@{client.name.partition('.')[2]}", unique("from the client's shell")
-        with on_the_way(lab, client, f"`mail` as {sender} on {client.name}"):
+        what = f"`mail` as {sender} on {client.name}"
+        begin(what)
+        with on_the_way(lab, client, what):
             sent.append(send.by_shell(lab, client.instance_id, sender, subject))
     if outputs.submission.load_balancer:
         gateway = outputs.entrances[0]
     for login in [login for login in outputs.logins if login not in outputs.disabled][:1]:
         for port in (587, 465):
             what = f"sending as {login} by {gateway.name}, port {port}"
+            begin(what)
             with on_the_way(lab, gateway, what):
                 subject = unique(f"by port {port}")
                 sent.append(by_login(internet, outputs, gateway, port, login, subject))
@@ -71,18 +81,40 @@ def closed(target: LabTarget, outputs: Outputs) -> str:
     return f"port 25 out is blocked and the stack has no smarthost: {target.opens_port_25} opens it"
 
 
-def awaited(target: LabTarget, sent: Sent, outputs: Outputs, seconds: float) -> Message:
-    """The message in the inbox; LabError, with the next command, if it does not come in time."""
-    lab = target.lab
+def check_inbox(lab: Lab) -> None:
+    """LabError, with the remedy, if the receiving provider does not answer."""
     try:
-        return send.arrived(lab, sent, seconds)
-    except TimeoutError:
-        why = closed(target, outputs) or condition.why_not(lab, outputs.hosts)
+        with (
+            access.entered(f"{lab.namespace}-probe"),
+            smtplib.SMTP(INBOX, smtplib.SMTP_PORT, PROBE_HELO, ANSWER_SECONDS),
+        ):
+            pass
+    except FAILURES as error:
         raise LabError(
-            f"{sent.subject!r} of {sent.sender} ({sent.via}) was handed in and did not reach "
-            f"{sent.recipient} in {seconds:.0f} s{f'; {why}' if why else ''}: where it waits, and "
-            f"why, says ./relay queue list {target.option}"
+            f"no message can arrive: {inbox.HOST}, the receiving provider, does not answer "
+            f"({words(error)}): ./relay lab shell inbox --lab {lab.name} -- systemctl restart "
+            "postfix"
         ) from None
+
+
+def awaited(target: LabTarget, sent: Sent, outputs: Outputs, seconds: int) -> Message:
+    """The message in the inbox, with progress; LabError if it does not come in time.
+
+    LabError at once if the provider does not answer any more.
+    """
+    lab, what = target.lab, f"{sent.subject!r} of {sent.sender} ({sent.via})"
+    for waited in range(LOOK_SECONDS, seconds + 1, LOOK_SECONDS):
+        try:
+            return send.arrived(lab, sent, LOOK_SECONDS)
+        except TimeoutError:
+            check_inbox(lab)
+            notes.print(f"    still without {what}, after {waited} s", soft_wrap=True)
+    why = closed(target, outputs) or condition.why_not(lab, outputs.hosts)
+    raise LabError(
+        f"{what} was handed in and did not reach {sent.recipient} in {seconds} s"
+        f"{f'; {why}' if why else ''}: where it waits, and why, says "
+        f"./relay queue list {target.option}"
+    )
 
 
 def hops(lab: Lab, sent: Sent, message: Message, outputs: Outputs) -> list[str]:

@@ -1,7 +1,10 @@
 """The lab's provider for a stack with a smarthost: the stack's accounts there."""
 
+import copy
 import json
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from lab.internet.smarthost import HOST, Smarthost
 from lab.lab import Lab
@@ -47,6 +50,22 @@ def open_accounts(lab: Lab) -> None:
         path = f"{KEY}.accounts[{number}].password"
         arguments = ("config", "set", "--secret", "--path", path)
         own.pulumi(*arguments, text=accounts[number]["password"])
+
+
+def with_passwords(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The `config` of a stack's file, with a placeholder for each password that is yet to come."""
+    found = copy.deepcopy(dict(config))
+    given = found.get(KEY)
+    if isinstance(given, dict) and given.get("host") == HOST:
+        for account in _accounts(given):
+            account.setdefault("password", secrets.token_urlsafe(PASSWORD_BYTES))
+    return found
+
+
+def _accounts(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The accounts in the settings, which are not checked."""
+    listed = given.get("accounts")
+    return [a for a in listed if isinstance(a, dict)] if isinstance(listed, list) else []
 
 
 def _senders(settings: Settings, account: Account) -> list[str]:

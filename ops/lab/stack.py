@@ -26,7 +26,7 @@ from ops.edit.stack_file import readable
 from ops.errors import StackError
 from ops.lab import plugins, region
 from ops.outputs import Outputs, read
-from ops.terminal import notes
+from ops.terminal import notes, slow
 from settings import read as read_settings
 
 PROJECT = engine.PROJECT
@@ -266,14 +266,15 @@ def pulumi(lab: Lab, *arguments: str, capture: bool = False) -> subprocess.Compl
 
 def captured(lab: Lab, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     """Run Pulumi in the lab with `text` as standard input; stdout and stderr are separate."""
-    return subprocess.run(
-        command(lab, *arguments),
-        cwd=PROJECT,
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with slow(f"pulumi {' '.join(arguments[:2])}"):
+        return subprocess.run(
+            command(lab, *arguments),
+            cwd=PROJECT,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 def command(lab: Lab, *arguments: str) -> list[str]:

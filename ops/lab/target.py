@@ -172,7 +172,9 @@ class LabTarget(Target):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / self.file.name
             copy.write_text(stack.adapted(self.lab, given))
-            settings = read(readable(stack_yaml.config(copy, shown_path(given))))
+            name = shown_path(given)
+            config = stack_yaml.config(copy, name)
+            settings = read(readable(config), config, name)
             region.make_zones(self.lab, [zone.name for zone in settings.existing_zones])
             if settings.ssh.public_key:
                 stack.take_laptops_key(self.lab, "--config-file", str(copy))

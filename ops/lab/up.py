@@ -11,14 +11,14 @@ import typer
 from lab import control
 from lab.lab import Lab
 from ops import engine, stack_yaml
-from ops.edit.stack_file import StackFile
+from ops.edit.stack_file import StackFile, readable
 from ops.errors import StackError
 from ops.lab import real_kernel, region, smarthost, stack
 from ops.lab.target import LabTarget
 from ops.outputs import Outputs
 from ops.settle.settle import settle
-from ops.terminal import notes, step
-from settings import Settings
+from ops.terminal import notes, shown_path, step
+from settings import Settings, SettingsError, read
 
 NAMED = 8  # up to this number, changed resources are named; more are counted
 
@@ -46,15 +46,25 @@ def blocking(block: bool, open_: bool) -> bool | None:
 def start(lab: Lab, source: Path | None) -> None:
     """Start the lab; if it is up and its last `pulumi` was killed, settle its stack first.
 
-    StackError, before anything is started, if the lab cannot use the stack file.
+    StackError or SettingsError, before anything is started, if the lab cannot use the stack file.
     """
     is_up = control.running(lab)
     if source or not stack.own_file(lab).exists():
-        stack.adapted(lab, source or stack.DEV)
+        _check(lab, source or stack.DEV)
     if is_up and not stack.settle(lab):
         notes.print("the last `pulumi` here was cut off while it made things: settling its stack")
         settle(LabTarget(stack.STACK, lab))
     stack.start(lab)
+
+
+def _check(lab: Lab, source: Path) -> None:
+    """StackError or SettingsError if a stack file is none that the lab can use."""
+    stack.adapted(lab, source)
+    config, name = stack_yaml.config(source), shown_path(source)
+    try:
+        read(readable(smarthost.with_passwords(config)), config, name)
+    except SettingsError as error:
+        raise SettingsError([*error.lines, f"{name} cannot be used"]) from None
 
 
 @contextmanager

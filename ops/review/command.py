@@ -14,7 +14,7 @@ from ops.review.change import Change
 from ops.review.report import markdown, report
 from ops.review.warnings import tightened
 from ops.target import Target
-from ops.terminal import print_json
+from ops.terminal import print_json, slow, step
 from ops.verify.probes import vantage
 from ops.verify.run import passing
 from settings import SettingsError
@@ -52,11 +52,15 @@ def command(
     about = target(stack, lab)
     with about.reviewed(file) as read:
         stack_yaml.content(read)  # its errors have the line; Pulumi's have not even the file
-        end = snapshots.of_file(about.pulumi, read)
-        start, notes = _start(about, base)
-        seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
+        with step("the settings, before and after"):
+            end = snapshots.of_file(about.pulumi, read)
+            start, notes = _start(about, base)
+        with step(f"a preview of {about.stack}"):
+            seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
     change = Change(preview.read(seen.splitlines()), start, end)
-    found = report(about.stack, change, notes, _verified(about, change))
+    with slow("the records that a stricter DMARC policy needs"):
+        verified = _verified(about, change)
+    found = report(about.stack, change, notes, verified)
     if json:
         print_json(found.json())
     else:

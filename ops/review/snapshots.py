@@ -62,8 +62,10 @@ def of_commit(pulumi: Pulumi, reference: str, stack: str) -> Snapshot | None:
         try:
             return of_file(pulumi, file)
         except StackError:  # encrypted for another passphrase or key than today's
-            given = readable(stack_yaml.config(file, f"{name} at {reference}"))
-            return Snapshot(read(given), frozenset(given), secrets_read=False)
+            where = f"{name} at {reference}"
+            config = stack_yaml.config(file, where)
+            given = readable(config)
+            return Snapshot(read(given, config, where), frozenset(given), secrets_read=False)
 
 
 def _git(*arguments: str) -> str:
@@ -80,4 +82,4 @@ def _snapshot(config: Mapping[str, Mapping[str, Any]]) -> Snapshot:
     ours = {k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX)}
     given = {key: value.get("objectValue", value.get("value")) for key, value in ours.items()}
     secret = frozenset(key for key, value in ours.items() if value.get("secret"))
-    return Snapshot(read(given), secret)
+    return Snapshot(read(given, config), secret)

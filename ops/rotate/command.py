@@ -11,6 +11,7 @@ from mail import dkim
 from ops import durations
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
+from ops.known import lowered, meant
 from ops.options import Json, LabOption, StackOption, target
 from ops.rotate.plan import EVERY, WAIT, Published, Step, step
 from ops.rotate.safety import objections
@@ -38,7 +39,10 @@ class Turn:
 def command(
     domain: Annotated[
         str | None,
-        typer.Option(help="This domain: a rotation begins at once, if none is under way."),
+        typer.Option(
+            callback=lowered,
+            help="This domain: a rotation begins at once, if none is under way.",
+        ),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Every domain: a rotation begins where the key is old.")
@@ -90,8 +94,8 @@ def _chosen(file: StackFile, domain: str | None) -> list[MailDomain]:
     domains = list(file.settings().mail_domains)
     found = [each for each in domains if domain in (None, each.name)]
     if not found:
-        known = ", ".join(each.name for each in domains)
-        raise typer.BadParameter(f"{domain} is no domain of the stack; there is {known}")
+        known = meant(domain or "", [each.name for each in domains])
+        raise typer.BadParameter(f"{domain} is no domain of the stack; {known}")
     return found
 
 

@@ -12,6 +12,7 @@ import typer
 from ops import durations, not_up, submission
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
+from ops.known import lowered, meant
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
 from ops.target import Target
@@ -50,13 +51,14 @@ def command(
         ),
     ] = None,
     login: Annotated[
-        str | None, typer.Option(help="The login that sends; the stack's first that may.")
+        str | None,
+        typer.Option(callback=lowered, help="The login that sends; the stack's first that may."),
     ] = None,
     sender: Annotated[
         str | None,
         typer.Option(
             "--from",
-            callback=_address,
+            callback=lambda value: _address(lowered(value)),
             help="The sender; the first address that the login may send as.",
         ),
     ] = None,
@@ -101,10 +103,8 @@ def _test(
     login = login or next(iter(enabled), outputs.logins[0])
     if login not in outputs.passwords:
         not_up.check(found, login, not_up.logins)
-        known = ", ".join(outputs.passwords)
-        raise typer.BadParameter(
-            f"--login {login!r}: it is no login of the running stack; there is {known}"
-        )
+        known = meant(login, outputs.passwords)
+        raise typer.BadParameter(f"--login {login!r}: it is no login of the running stack; {known}")
     settings = StackFile(found).settings()
     given = [each for each in settings.logins if each.address == login]
     send_as = settings.send_as(given[0]) if given else (login,)

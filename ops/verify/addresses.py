@@ -4,9 +4,16 @@ import ipaddress
 
 from mail.zonefile import RecordSet
 from ops.outputs import Host
+from ops.verify.cuts import servers_above
 from ops.verify.result import Result
 from ops.verify.spf import policies
-from ops.verify.world import World
+from ops.verify.world import World, shown
+
+# The id of an Elastic IP by its address, for the shell.
+ALLOCATION = (
+    "$(aws ec2 describe-addresses --public-ips {address} "
+    "--query 'Addresses[0].AllocationId' --output text)"
+)
 
 
 def check(world: World, host: Host) -> list[Result]:
@@ -46,12 +53,20 @@ def _pointer(world: World, host: Host, address: Result) -> Result:
     reverse = ipaddress.ip_address(host.address).reverse_pointer
     remedy = (
         "`pulumi up --refresh` sets it; by hand: aws ec2 modify-address-attribute "
-        f"--allocation-id ... --domain-name {host.name} makes {reverse}. IN PTR {host.name}."
+        f"--allocation-id {ALLOCATION.format(address=host.address)} --domain-name {host.name} "
+        f"makes {reverse}. IN PTR {host.name}."
     )
     answer = world.names.resolve(reverse, "PTR")
     found = [name.rstrip(".") for name in answer.values]
     if answer.problem:
         result.error("ptr-unresolved", f"{reverse} PTR: {answer.problem}", remedy)
+    elif found != [host.name] and _is_set(world, host, reverse):
+        result.warn(
+            "ptr-cached",
+            f"{reverse} PTR: the zone's servers are right, the resolver {world.names.resolver} "
+            f"still says {shown(answer.values)}",
+            "It forgets that by itself, after what the TTL was before.",
+        )
     elif not found:
         result.error("ptr-missing", f"{host.address} has no reverse name", remedy)
     elif len(found) > 1:
@@ -70,6 +85,14 @@ def _pointer(world: World, host: Host, address: Result) -> Result:
     else:
         result.seen.append(f"{host.address} leads to {host.name} and back")
     return result
+
+
+def _is_set(world: World, host: Host, reverse: str) -> bool:
+    """Whether the servers of the reverse zone that answer all have the right name."""
+    servers = servers_above(world.names, reverse)
+    said = [world.names.ask(server, reverse, "PTR") for server in servers]
+    known = [answer.values for answer in said if not answer.problem]
+    return bool(known) and all(values == (f"{host.name}.",) for values in known)
 
 
 def _helo(world: World, host: Host, address: Result, wanted: RecordSet) -> Result:

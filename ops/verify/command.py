@@ -9,8 +9,9 @@ from mail import dmarc, names
 from mail.zonefile import RecordSet
 from ops import arrival, not_up
 from ops.arrival import Wait
+from ops.known import lowered, meant
 from ops.options import Json, LabOption, StackOption, target
-from ops.outputs import Host, Outputs
+from ops.outputs import Domain, Host, Outputs
 from ops.target import Target
 from ops.terminal import notes, print_json
 from ops.verify import spf
@@ -29,7 +30,7 @@ def command(
     stack: StackOption = None,
     lab: LabOption = None,
     domain: Annotated[
-        str | None, typer.Option(help="Only this one of the domains that send.")
+        str | None, typer.Option(callback=lowered, help="Only this one of the domains that send.")
     ] = None,
     json: Json = False,
     wait: Wait = False,
@@ -61,15 +62,15 @@ def _only(chosen: Target, wanted: Outputs, domain: str) -> Outputs:
     kept = tuple(d for d in wanted.domains if d.name == domain)
     if not kept:
         not_up.check(chosen, domain, not_up.domains)
-        known = ", ".join(d.name for d in wanted.domains)
-        raise typer.BadParameter(f"{domain} is no domain of the stack; there is {known}")
+        known = meant(domain, _names(wanted.domains))
+        raise typer.BadParameter(f"{domain} is no domain of the stack; {known}")
     own = tuple(record for record in wanted.records if _is_about(wanted, record, domain))
     used = {wanted.zone_of(name) for name in (*_names(own), *_names(wanted.hosts))}
     zones = {zone: servers for zone, servers in wanted.zones.items() if zone in used}
     return wanted.model_copy(update={"domains": kept, "records": own, "zones": zones})
 
 
-def _names(named: Iterable[RecordSet | Host]) -> list[str]:
+def _names(named: Iterable[RecordSet | Host | Domain]) -> list[str]:
     return [each.name for each in named]
 
 

@@ -1,4 +1,4 @@
-"""Zone cuts: whether a zone is delegated by the one above it, and whether its servers answer."""
+"""Zone cuts: which servers a zone has, whether the zone above delegates to it, and who answers."""
 
 from mail import names as text
 from ops.verify.names import Names
@@ -17,6 +17,17 @@ def without_delegation(names: Names, zone: str) -> str:
             return above if any(not a.problem and not a.values for a in said) else ""
         above = text.parent(above)
     return ""
+
+
+def servers_above(names: Names, name: str) -> list[str]:
+    """The name servers of the zone that holds a name, as the resolver finds them; or none."""
+    above = text.parent(name)
+    while True:
+        if servers := names.resolve(above, "NS").values:
+            return [server.rstrip(".") for server in servers]
+        if not above:
+            return []
+        above = text.parent(above)
 
 
 def lame(names: Names, server: str, zone: str) -> str:

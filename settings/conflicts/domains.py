@@ -108,6 +108,7 @@ def _text_conflicts(
     """Records that receivers or Route53 would not take as a whole."""
     key = f"mail-relay:domains[{number}]"
     yield from twice(f"domains[{number}].txt", list(domain.txt))
+    yield from twice(f"domains[{number}].spf.mechanisms", domain.spf.mechanisms)
     policy = policies[domain.name]
     if not domain.spf.mechanisms and domain.spf.all != "-all":
         yield (

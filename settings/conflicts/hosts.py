@@ -25,6 +25,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         taken |= {host.name for host in hosts}
     yield from _image(s)
     yield from twice("ssh.allowFrom", list(s.ssh.allow_from))
+    yield from twice("monitoring.notify", s.monitoring.notify)
     for number, allowed in enumerate(s.ssh.allow_from):
         if ipaddress.IPv4Network(allowed).prefixlen < 8:
             yield (

@@ -39,7 +39,8 @@ def _login_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
 
 
 def _sender_conflicts(s: Settings, key: str, who: Client | Login, ours: set[str]) -> Iterator[str]:
-    """Senders in domains that are not ours, by the key that has them."""
+    """Senders in domains that are not ours, or listed twice, by the key that has them."""
+    yield from twice(f"{key}.sendAs", who.send_as or ())
     for item in s.send_as(who):
         if item.rpartition("@")[2] in ours:
             continue
@@ -59,12 +60,15 @@ def _forward_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         key = f"mail-relay:forwards[{number}]"
         if forward.address.rpartition("@")[2] not in ours:
             yield f"{key}.address: {forward.address!r}: {foreign(forward.address, ours)}"
+        yield from twice(f"forwards[{number}].to", forward.to)
         if path := aliases.loop(forward.address, targets):
             yield f"{key}.to: {' -> '.join(path)}: this goes in a circle; remove one step"
     wanted = [("operator", s.operator)]
     wanted += [(f"forwards[{n}].to", t) for n, f in enumerate(s.forwards) for t in f.to]
     for number, domain in enumerate(s.domains):
         given = domain.dmarc
+        yield from twice(f"domains[{number}].dmarc.reports", given.reports or ())
+        yield from twice(f"domains[{number}].dmarc.ruf", given.ruf)
         wanted += [(f"domains[{number}].dmarc.reports", r) for r in given.reports or ()]
         wanted += [(f"domains[{number}].dmarc.ruf", r) for r in given.ruf]
     hosts, receiving = {host.name for host in s.hosts.values()}, set(s.receiving)

@@ -26,6 +26,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
         )
     if not given.mechanisms:
         yield f"{key}.mechanisms: []: name those of SASL that may be used, such as PLAIN"
+    yield from twice("smarthost.mechanisms", given.mechanisms)
     senders = [account.sender for account in given.accounts]
     if senders.count(None) != 1:
         yield (

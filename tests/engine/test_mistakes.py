@@ -73,10 +73,23 @@ def _gateway(**keys: str) -> dict[str, Any]:
 def test_a_mistake_is_one_line_that_says_what_would_be_right(
     stack: Stack, changed: dict[str, Any], said: str
 ) -> None:
-    stack.write({**config(), **changed})
+    assert _errors(stack, {**config(), **changed}) == [said]
+
+
+def test_a_setting_in_another_namespace_is_one_line(stack: Stack) -> None:
+    settings = config()
+    settings["mailrelay:gateway"] = settings.pop("mail-relay:gateway")
+    assert _errors(stack, settings) == [
+        "wrong settings: mailrelay:gateway: nobody reads this key; did you mean mail-relay:gateway?"
+    ]
+
+
+def _errors(stack: Stack, settings: dict[str, Any]) -> list[str]:
+    """The errors of a preview, each in one line."""
+    stack.write(settings)
     code, output = stack.pulumi("preview", "--stack=test", "--color=never")
     assert code != 0
     assert "Traceback" not in output
     _, _, diagnostics = output.partition("Diagnostics:")
     errors = diagnostics.partition("Resources:")[0].split("error: ")[1:]
-    assert [" ".join(error.split()) for error in errors] == [said]
+    return [" ".join(error.split()) for error in errors]

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from typer.testing import CliRunner
 from verify_world import FACTS, GATEWAY, WANTED, Hosts
 
 from lab.access import NotRunning
 from lab.lab import Lab
-from ops import instances, on_host, status
+from ops import instances, on_host, queue, status
+from ops.cli import app
 from ops.errors import AwsError, StackError
 from ops.instances import Down
 from ops.lab import power, region
@@ -177,6 +179,7 @@ def test_a_summary_says_of_when_it_is(
     assert row["age"] == {20: "0:00:20", 200: "0:03:20", 7_200: "2:00:00"}[age]
     assert (silent in row["silent"]) if silent else row["silent"] == ""
     assert other["silent"] == ""
+    assert summary_ends(monkeypatch) == (1 if silent else 0)
 
 
 def test_a_host_that_has_written_nothing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,3 +192,12 @@ def test_a_host_that_has_written_nothing_says_why(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(AwsTarget, "down", lambda *_: Down("it is stopped", "start it"))
     row, _ = status.summaries(AwsTarget("prod"))
     assert row["silent"] == "it is stopped. To bring it back: start it"
+    assert summary_ends(monkeypatch) == 1
+    monkeypatch.setattr(AwsTarget, "down", lambda *_: None)
+    assert summary_ends(monkeypatch) == 1
+
+
+def summary_ends(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit code of `queue list --summary`."""
+    monkeypatch.setattr(queue, "target", lambda *_: AwsTarget("prod"))
+    return CliRunner().invoke(app, ["queue", "list", "--summary"]).exit_code

@@ -177,7 +177,8 @@ def lab_that_is_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stubbed(monkeypatch, lab, _outputs=WANTED, _ready="", _destroy=[], stranger=nullcontext())
     verdict = SimpleNamespace(passes=lambda: True)
     message = SimpleNamespace(verdict=verdict, parsed={"From": ME})
-    stubbed(monkeypatch, lab.send, closed="", by_each_way=[None], awaited=message, report={})
+    sent = {"by_each_way": [None], "awaited": message, "report": {}}
+    stubbed(monkeypatch, lab.send, closed="", check_inbox=None, **sent)
     stubbed(monkeypatch, lab, StackFile=SimpleNamespace(settings=lambda: ACME))
     stubbed(monkeypatch, lab, Internet=None, play=PLAYED)
     stubbed(monkeypatch, stack, outputs=WANTED, example_of="basics", cut_off=False, settle=True)

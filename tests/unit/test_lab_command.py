@@ -333,3 +333,40 @@ def test_a_file_that_is_no_stack_file_is_refused_before_the_lab_starts(
     option = "--file " if option == "--file" and content is None else ""
     assert found.startswith(f"{option}{file}{said}")
     assert not started
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("{}", "mine.yaml has no settings: "),
+        ("{mail-relay:operator: Ops@a.example}", "mail-relay:operator: 'Ops@a.example': write it"),
+        ("{mailrelay:operator: ops@a.example}", "mailrelay:operator: nobody reads this key"),
+    ],
+)
+@pytest.mark.parametrize("is_up", [False, True])
+def test_wrong_settings_in_a_file_are_refused_before_it_replaces_anything(
+    place: Place, monkeypatch: pytest.MonkeyPatch, is_up: bool, config: str, said: str
+) -> None:
+    file = place.folder.parent / "mine.yaml"
+    file.write_text(f"config: {config}")
+    before = place.file.read_text()
+    told: list[str] = []
+    monkeypatch.setattr(control, "running", lambda lab: is_up)
+    monkeypatch.setattr(control, "start", None)
+    monkeypatch.setattr(stack, "prepare", None)
+    monkeypatch.setattr(command.notes, "print", lambda *texts, **_: told.append(str(texts[-1])))
+    lines = refused("up", "--file", str(file)).splitlines()
+    assert said in "\n".join(lines)
+    assert lines[-1] == f"{file} cannot be used"
+    assert told == ["lab dev"]  # nothing is said to be done
+    assert place.file.read_text() == before
+
+
+@pytest.mark.parametrize("key", ["smarthost", "basics"])
+def test_examples_are_not_refused(place: Place, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """Passwords that the lab's provider is yet to make are no mistake."""
+    monkeypatch.setattr(control, "running", lambda lab: False)
+    started: list[Lab] = []
+    monkeypatch.setattr(stack, "start", started.append)
+    up.start(Lab("dev"), up.source(key, None))
+    assert started

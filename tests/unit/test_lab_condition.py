@@ -4,12 +4,13 @@ import imaplib
 import smtplib
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from subprocess import CompletedProcess, TimeoutExpired
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from typer.testing import CliRunner
 from verify_world import WANTED
 
 from common.shell import ToolError
@@ -20,7 +21,8 @@ from lab.internet import send as mail
 from lab.internet.smtp import Internet
 from lab.lab import Lab
 from ops import status
-from ops.lab import condition, power, region, send, stack
+from ops.cli import app
+from ops.lab import command, condition, power, region, send, stack
 from ops.lab.failures import on_the_way, words
 from ops.lab.stories.stage import Stage, Unexpected, play
 from ops.lab.target import LabTarget
@@ -28,6 +30,7 @@ from ops.outputs import Host
 from ops.status import NoStatus, Written
 
 LAB = Lab("dev")
+SETTINGS = SimpleNamespace(acme=SimpleNamespace(root=None))
 GATEWAY = WANTED.gateways[0]
 CLIENT = WANTED.clients[0]
 EARLIER = "2026-11-26T19:22:01+00:00"
@@ -207,16 +210,61 @@ def test_a_gateway_that_does_not_answer_is_named_with_its_port(
     )
 
 
+class Provider:
+    """The receiving provider, where no message arrives; it answers the first `answers` times."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, answers: int) -> None:
+        self.answers, self.waited, self.told = answers, 0.0, list[str]()
+        patch.setattr(mail, "arrived", self.arrived)
+        patch.setattr(access, "entered", nullcontext)
+        patch.setattr(send.smtplib, "SMTP", self.connect)
+        patch.setattr(send.notes, "print", lambda *texts, **_: self.told.append(str(texts[-1])))
+
+    def arrived(self, _: Lab, __: mail.Sent, seconds: float) -> None:
+        self.waited += seconds
+        raise TimeoutError(f"0 of 1 came in {seconds} s")
+
+    def connect(self, *_: object) -> Any:
+        self.answers -= 1
+        if self.answers < 0:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return nullcontext()
+
+
+SENT = mail.Sent("login on 587", "me@shop.example", "me@inbox.example", "by port 1", 0.0)
+
+
+def test_a_provider_that_does_not_answer_ends_the_wait_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remedy = (
+        "no message can arrive: mx.inbox.example, the receiving provider, does not answer (the "
+        "connection is refused): ./relay lab shell inbox --lab dev -- systemctl restart postfix"
+    )
+    provider = Provider(monkeypatch, answers=1)
+    with pytest.raises(LabError) as caught:
+        send.awaited(LabTarget("lab", LAB), SENT, WANTED, 300)
+    assert (str(caught.value), provider.waited) == (remedy, 2 * send.LOOK_SECONDS)
+    monkeypatch.setattr(command, "lab_of", lambda _: LAB)
+    monkeypatch.setattr(command, "_outputs", lambda *_: WANTED)
+    monkeypatch.setattr(command, "StackFile", lambda _: SimpleNamespace(settings=lambda: SETTINGS))
+    monkeypatch.setattr(region, "port_25_is_blocked", lambda _: False)
+    monkeypatch.setattr(send, "by_each_way", None)  # nothing is sent
+    result = CliRunner().invoke(app, ["lab", "send"])
+    assert (type(result.exception), str(result.exception)) == (LabError, remedy)
+
+
 def test_a_message_that_does_not_come_is_told_with_where_it_may_wait(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nothing(*_: object) -> None:
-        raise TimeoutError("0 of 1 came in 300 s")
-
-    monkeypatch.setattr(mail, "arrived", nothing)
-    sent = mail.Sent("login on 587", "me@shop.example", "me@inbox.example", "by port 1", 0.0)
+    provider = Provider(monkeypatch, answers=1000)
     with pytest.raises(LabError) as caught:
-        send.awaited(LabTarget("env-try", LAB), sent, WANTED, 300)
+        send.awaited(LabTarget("env-try", LAB), SENT, WANTED, 300)
+    assert provider.waited == 300
+    assert len(provider.told) == 300 / send.LOOK_SECONDS
+    assert provider.told[0] == (
+        "    still without 'by port 1' of me@shop.example (login on 587), after 10 s"
+    )
     assert str(caught.value) == (
         "'by port 1' of me@shop.example (login on 587) was handed in and did not reach "
         "me@inbox.example in 300 s: where it waits, and why, says "

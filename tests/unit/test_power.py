@@ -307,16 +307,21 @@ def test_a_cut_and_what_mends_it_are_told(cuts: Cuts) -> None:
     cut = said("break", "gateway", "mail1.x.example")
     assert cut.startswith("mail1.x.example: without power\n")
     assert "./relay lab mend host mail1.x.example --lab dev restores it" in cut
-    assert said("break", "zone", A) == "no host changes by it\n"
+    assert said("break", "host", "mail1.x.example") == (
+        "mail1.x.example is without power already\n"
+        "./relay lab mend host mail1.x.example --lab dev restores it\n"
+    )
+    assert said("break", "zone", A) == f"zone {A}: no host changes by it\n"
     assert power.without(Lab("dev")) == {"mail1.x.example": f"without power, as all of zone {A}"}
     assert said("mend", "zone", A) == (
-        "no host changes by it\n"
+        f"zone {A}: no host changes by it\n"
         "mail1.x.example is without power: ./relay lab mend host mail1.x.example --lab dev\n"
     )
     assert power.without(Lab("dev")) == {"mail1.x.example": "without power"}
     mended = said("mend", "gateway", "mail1.x.example")
     assert mended.startswith("mail1.x.example: boots\n")
     assert "./relay lab status --lab dev says when it serves" in mended
+    assert said("mend", "mail1.x.example") == "mail1.x.example has power already\n"
     cut = said("break", "zone", B)
     assert cut.startswith("app.x.example: without power\n")
     assert f"./relay lab mend zone {B} --lab dev restores it" in cut

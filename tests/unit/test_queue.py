@@ -198,12 +198,17 @@ def test_only_what_changes_is_done_and_counted(
     assert result.exit_code == 0  # all that waits is so already
     counted = re.search(r"(\d+) messages are (?:released|held|tried)", result.stderr)
     assert (int(counted[1]) if counted else 0) == len(meant)
+    if not meant:
+        assert result.stderr.splitlines()[1:] == ["nothing is changed"]
 
 
 def test_one_that_is_not_on_hold_is_not_released_by_its_id(hosts: Hosts) -> None:
     result = run("release", "A1")
     assert (result.exit_code, hosts.told) == (1, [])
-    assert "1 message is not on hold, and left" in result.stderr
+    assert result.stderr == "1 message is not on hold, and left\nnothing is changed\n"
+    hosts.held = {"A1"}
+    assert run("hold", "A1").stderr == "1 message is on hold, and left\nnothing is changed\n"
+    assert run("hold", "--to", "they@other.example").stderr.endswith("\nnothing is changed\n")
 
 
 def test_a_host_that_is_down_is_named_and_the_others_are_listed(hosts: Hosts) -> None:

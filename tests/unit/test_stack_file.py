@@ -190,9 +190,26 @@ def test_a_wrong_edit_is_refused_and_leaves_the_file(file: Path, change: Change,
             "config:\n  mail-relay:tags: {[a, b]: y}\n",
             "Pulumi.test.yaml: mail-relay:tags.[a, b]: put the key in quotation marks, or YAML",
         ),
-        ("config: {}", "mail-relay:gateway: missing"),
-        ("", "mail-relay:gateway: missing"),
-        ("# all\nencryptionsalt: v1:x\n", "mail-relay:gateway: missing"),
+        *(
+            (text, "Pulumi.test.yaml has no settings: they are below `config:`")
+            for text in ("config: {}", "", "# all\nencryptionsalt: v1:x\n", "config: {a:b: c}")
+        ),
+        *(
+            (TEXT.replace("config:", key), f"{key} there is no such key; did you mean config?")
+            for key in ("confg:", "Config:", "settings:")
+        ),
+        ("confg: {}", "Pulumi.test.yaml: confg: there is no such key; did you mean config?"),
+        (
+            f"{TEXT}mail-relay:protect: true\n",
+            "mail-relay:protect: nobody reads it there: settings are below `config:`, indented",
+        ),
+        *(
+            (
+                TEXT.replace("mail-relay:", f"{wrong}:"),
+                f"{wrong}:operator: nobody reads this key; did you mean mail-relay:operator?\n",
+            )
+            for wrong in ("mailrelay", "mail_relay", "Mail-Relay", "relay")
+        ),
         ("- config", "Pulumi.test.yaml: give keys with their values"),
         ("config: [1]", "Pulumi.test.yaml: config: give keys with their values"),
     ],
@@ -203,6 +220,24 @@ def test_a_file_that_is_wrong_already_is_told_first(file: Path, text: str, said:
     with pytest.raises(SettingsError) as caught:
         StackFile(target.AwsTarget("test"))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("mailrelay:operator", "mailrelay:operator: nobody reads this key"),
+        ("mailrelay:gateway", "mailrelay:gateway: nobody reads this key"),
+        ("gateway", "gateway: nobody reads this key"),
+        ("mail-relay:domans", "mail-relay:domans: there is no such key"),
+    ],
+)
+def test_a_misspelt_key_is_the_only_error(file: Path, key: str, said: str) -> None:
+    right = f"mail-relay:{'domains' if key.endswith('domans') else key.rpartition(':')[2]}"
+    file.write_text(TEXT.replace(right, key))
+    said_as = right.removeprefix("mail-relay:") if key.startswith("mail-relay:") else right
+    with pytest.raises(SettingsError) as caught:
+        StackFile(target.AwsTarget("test"))
+    assert caught.value.lines == [f"{said}; did you mean {said_as}?"]
 
 
 def test_a_folder_is_no_stack_file(file: Path) -> None:

@@ -4,20 +4,32 @@ import io
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
+from verify_world import WANTED
 
 from common.errors import RelayError
+from lab import access
 from lab.lab import Lab
-from ops import cli, terminal
+from ops import cli, on_host, terminal
+from ops.environments import command as environments
+from ops.lab import condition, stack
 from ops.lab.target import LabTarget
+from ops.review import command as review
 from ops.target import AwsTarget, Target
 from ops.verify import show
 from ops.verify.result import Result
 
 FOREIGN = "451 see [/help] [red]x[/red] :smile: [link=http://y]z[/link] 1 True"
+HOST = WANTED.gateways[0]
 CONSOLES = {"notes": terminal.notes, "results": terminal.results}
 
 
@@ -185,3 +197,59 @@ def test_a_mistake_is_shown_as_it_was_typed(arguments: list[str]) -> None:
     assert result.returncode == 2
     assert "[/b]" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def asleep(*_: object, **__: object) -> Any:
+    time.sleep(0.3)
+    return subprocess.CompletedProcess([], 0, "{}", "")
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: on_host.ask_each([HOST], asleep), f"waiting for {HOST.name}"),
+        (lambda: condition._boot(Lab("dev"), HOST), f"waiting for {HOST.name}"),
+        (lambda: AwsTarget("prod").pulumi("stack", "export"), "pulumi stack export"),
+        (lambda: stack.captured(Lab("dev"), "stack", "ls", "--json"), "pulumi stack ls"),
+    ],
+)
+@pytest.mark.parametrize("is_slow", [True, False])
+def test_what_takes_long_is_told_meanwhile(
+    said: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[[], Any],
+    told: str,
+    is_slow: bool,
+) -> None:
+    monkeypatch.setattr(terminal, "SLOW_SECONDS", 0.1 if is_slow else 10)
+    monkeypatch.setattr(subprocess, "run", asleep)
+    monkeypatch.setattr(access, "run", asleep)
+    call()
+    assert said.getvalue() == (f"... {told}\n" if is_slow else "")
+
+
+def test_what_is_known_to_take_long_is_told_as_it_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config: {}\n")
+    about = SimpleNamespace(
+        stack="prod",
+        pulumi=None,
+        reviewed=lambda _: nullcontext(file),
+        preview=lambda *_: "",
+    )
+    monkeypatch.setattr(review, "target", lambda *_: about)
+    monkeypatch.setattr(review.snapshots, "of_file", lambda *_: None)
+    monkeypatch.setattr(review, "_start", lambda *_: (None, []))
+    monkeypatch.setattr(environments, "dev_stack", lambda _: None)
+    monkeypatch.setattr(environments.backend, "list_all", lambda _: [])
+    begun = {words: CliRunner().invoke(cli.app, words.split()).stderr for words in LONG}
+    assert {words: text.splitlines()[0] for words, text in begun.items()} == LONG
+    assert "... a preview of prod\n" in begun["review"]
+
+
+LONG = {
+    "review": "... the settings, before and after",
+    "env list": "... the environments, by their states",
+}

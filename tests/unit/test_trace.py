@@ -152,6 +152,6 @@ def test_a_host_that_is_down_is_named_and_the_others_are_searched(
     result = CliRunner().invoke(app, ["trace", LOGIN, "--json"])
     assert [message["id"] for message in json.loads(result.stdout)] == [identity(1)]
     assert "not asked: mx2.relay.example is stopped. To bring it back: start it" in result.stderr
-    assert result.exit_code == 0
+    assert result.exit_code == 1  # as `queue list` does
     with pytest.raises(StackError, match="is stopped"):
         trace.search(logs, [dead, HOST], LOGIN)

@@ -216,12 +216,33 @@ def test_a_refusal_before_the_gateway_has_the_tables_says_so(
 
 
 @pytest.mark.usefixtures("tables")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("secret-123\n", False),
+        ("secret-123", False),
+        ("secret-123\r\n\n", False),
+        ("secret-123\nuser: me\n", True),
+    ],
+)
+def test_of_standard_input_the_first_line_is_the_password_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: bool
+) -> None:
+    result = run(tmp_path, monkeypatch, "--password-stdin", text=text)
+    assert {password for *_, password in Server.tried} == {"secret-123"}
+    assert ("only the first line is taken as the password" in result.stderr) == told
+
+
+@pytest.mark.usefixtures("tables")
 def test_a_refusal_of_a_disabled_login_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Server, "knows", "in no table")
-    (said,) = refusals(run(tmp_path, monkeypatch, disabled=[LOGIN]))
-    assert said == "the login is disabled"
+    result = run(tmp_path, monkeypatch, disabled=[LOGIN])
+    (said,) = refusals(result)
+    assert said == f"the login is disabled: ./relay users enable {LOGIN} --stack dev"
+    # whether the password is right plays no part
+    assert {row["why"] for row in json.loads(result.stdout)} == {said}
 
 
 def test_who_waits_logs_in_once_the_gateway_has_the_tables(
@@ -280,3 +301,12 @@ def test_nobody_is_shown_who_is_not_there(tmp_path: Path, monkeypatch: pytest.Mo
     assert str(result.exception) == (
         f"'you@shop.example' is no login of the running stack; there is {LOGIN}"
     )
+
+
+@pytest.mark.parametrize("verb", ["test", "show"])
+def test_a_login_that_is_spelled_otherwise_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    assert relay(tmp_path, monkeypatch, "users", verb, LOGIN.upper()).exit_code == 0
+    result = relay(tmp_path, monkeypatch, "users", verb, "mee@shop.example")
+    assert str(result.exception).endswith(f"of the running stack; did you mean {LOGIN}?")

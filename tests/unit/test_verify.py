@@ -9,6 +9,7 @@ import pytest
 from verify_broken import ALL as EACH
 from verify_broken import Broken
 from verify_broken_balanced import ALL as BALANCED
+from verify_broken_reverse import ALL as REVERSE
 from verify_causes import WORLDS as ONE
 from verify_causes import World
 from verify_causes_from_here import FROM_HERE
@@ -34,7 +35,7 @@ from ops.outputs import Smarthost
 from ops.verify import causes
 from ops.verify.run import passing
 
-ALL = [*EACH, *BALANCED]
+ALL = [*EACH, *BALANCED, *REVERSE]
 
 
 WORLDS = [*ONE, *SEVERAL, *FROM_HERE]
