@@ -14,10 +14,13 @@ GRAPHS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Returned to the sender", ("Bounced", "UnknownRecipients", "RefusedByReceivers"), "Sum"),
     ("Messages in the queue", ("QueueMessages",), "Maximum"),
     ("Oldest message, in seconds", ("QueueOldest",), "Maximum"),
-    ("Refused at the door", ("Refused", "FailedLogins", "LoginsAtLimit"), "Sum"),
+    ("Refused at the door", ("Refused", "FailedLogins"), "Sum"),
     ("Serves, and reaches other servers", ("Serving", "WayOut"), "Minimum"),
     ("Free space and inodes, in percent", ("DiskFree",), "Minimum"),
     ("Days of the certificate", ("CertificateDays",), "Minimum"),
+    ("Services that do not run", ("ServicesDown",), "Maximum"),
+    ("Last look for new tables, seconds ago", ("TablesAge",), "Maximum"),
+    ("Logins at their limits", ("LoginsAtLimit",), "Maximum"),
 )
 
 
