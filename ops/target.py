@@ -265,7 +265,8 @@ class Target(Protocol):
         """The stack's outputs, secret ones too; StackError if there are none yet."""
         found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
         if not found:
-            raise StackError(f"the stack {self.stack} has no outputs yet: {self.apply_command}")
+            none = f"the stack {self.stack} has no outputs yet: {self.apply_command}"
+            raise StackError(self.under_way() or none)
         return read(found)
 
     def stacks(self) -> dict[str, str | None]:

@@ -1,5 +1,7 @@
 """Making an environment: its stack, its file, its resources."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +13,16 @@ from ops import stack_yaml
 from ops.edit.stack_file import PREFIX, readable
 from ops.environments import backend, roots
 from ops.environments.mapping import Wanted, environment, expiry
+from ops.errors import StackError
 from ops.outputs import Outputs
 from ops.plain_words import unreadable
 from ops.settle.settle import settle
 from ops.target import Target
 from ops.terminal import shown_path, step
 from settings import Settings, SettingsError, read
+
+# The first line of an environment's file; the digest of the settings that were written follows.
+WRITTEN = "# Written by `./relay env up`; it goes with the environment. Settings: "
 
 
 def make(
@@ -28,7 +34,10 @@ def make(
     *,
     wait: bool,
 ) -> Outputs:
-    """Create or update the environment, with `wait` until its hosts serve; return its outputs."""
+    """Create or update the environment, with `wait` until its hosts serve; return its outputs.
+
+    StackError if its file has changes of somebody's, which would be lost.
+    """
     config, base, kept = _read(source)
     target.prepare()
     root = _text(acme_root) if acme_root else roots.staging_roots(target)
@@ -37,6 +46,7 @@ def make(
     if not wait:
         found[f"{PREFIX}wait"] = {"minutes": 0}
     _check(found, source)
+    _check_unedited(target, found, source)
     _select(target, kept.get("secretsprovider"))
     target.pulumi("stack", "tag", "set", backend.EXPIRES, expiry(wanted.expires))
     _write(target.file, found)
@@ -72,6 +82,28 @@ def _check(config: Mapping[str, Any], source: Path) -> None:
         raise SettingsError([*error.lines, why]) from None
 
 
+def _check_unedited(target: Target, wanted: Mapping[str, Any], source: Path) -> None:
+    """StackError if the environment's file is not as it was written last."""
+    if not target.file.exists():
+        return
+    first = target.file.read_text().partition("\n")[0]
+    held = stack_yaml.config(target.file)
+    if not first.startswith(WRITTEN) or first.removeprefix(WRITTEN) == _digest(held):
+        return
+    keys = sorted(k for k in {*held, *wanted} if held.get(k) != wanted.get(k))
+    raise StackError(
+        f"{shown_path(target.file)} was changed after `env up` had written it, and it would be "
+        f"written anew, from {shown_path(source)}; different are {', '.join(keys)}. Make the "
+        f"change there, or apply the file as it is: {target.apply_command}; to give it up, delete "
+        "the file"
+    )
+
+
+def _digest(config: Mapping[str, Any]) -> str:
+    text = json.dumps(config, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _select(target: Target, provider: str | None) -> None:
     """Create the stack unless it exists, with the secrets provider of the dev stack."""
     if target.stack not in target.stacks():
@@ -82,4 +114,4 @@ def _select(target: Target, provider: str | None) -> None:
 def _write(file: Path, config: Mapping[str, Any]) -> None:
     content = stack_yaml.content(file) if file.exists() else {}
     text = yaml.safe_dump({**content, "config": dict(config)}, sort_keys=False, width=1000)
-    file.write_text(f"# Written by `./relay env up`; it goes with the environment.\n{text}")
+    file.write_text(f"{WRITTEN}{_digest(config)}\n{text}")

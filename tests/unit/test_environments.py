@@ -1,6 +1,7 @@
 """What an environment's settings are, from those of the stack that it is a copy of."""
 
 import copy
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import yaml
 from certificates import root
 
 from ops.edit.stack_file import PREFIX, readable
+from ops.environments import make as make_
 from ops.environments import mapping
 from ops.environments.make import make
 from ops.environments.mapping import Wanted, environment
+from ops.errors import StackError
 from ops.target import AwsTarget
 from settings import Settings, SettingsError, read
 
@@ -235,3 +238,46 @@ def test_a_host_name_that_the_environment_makes_too_long_is_told_with_what_to_do
     long = "application-server-number-1.shop.example.pull-request-1234.relay.example"
     assert first.startswith(f"mail-relay:clients[0].name: '{long}': it has 72 characters")
     assert f"longer than those in {source}: choose a shorter NAME" in last
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """An environment's target, as far as its file is concerned."""
+
+    file: Path
+    apply_command: str = "pulumi up --stack env-try"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    found = Place(tmp_path / "Pulumi.env-try.yaml")
+    make_._write(found.file, dev())
+    return found
+
+
+def check(place: Any) -> None:
+    make_._check_unedited(place, dev(), Path("Pulumi.dev.yaml"))
+
+
+def test_a_change_in_an_environments_own_file_is_not_lost(place: Place) -> None:
+    text = place.file.read_text()
+    changed = text.replace("me@shop.example", "you@shop.example", 1)
+    assert changed != text
+    place.file.write_text(changed)
+    with pytest.raises(StackError, match=r"different are mail-relay:\w+\. .*--stack env-try; to"):
+        check(place)
+    assert place.file.read_text() == changed
+
+
+def test_an_environments_file_is_written_anew_if_nobody_has_changed_it(place: Place) -> None:
+    check(place)
+    with place.file.open("a") as file:  # Pulumi's own, with a passphrase
+        file.write("encryptionsalt: v1:x\n")
+    check(place)
+    place.file.unlink()
+    check(place)
+
+
+def test_a_file_of_a_release_without_a_digest_is_written_anew(place: Place) -> None:
+    place.file.write_text(place.file.read_text().partition("\n")[2])
+    check(place)
