@@ -137,7 +137,13 @@ def _no_outputs(lab: Lab, stack: str, apply_command: str) -> str:
     """The message that a stack is not up, with the remedy."""
     if stack_.at_work(lab, stack):
         return f"the stack {stack} is not up yet: a `pulumi` works on it"
-    return f"the stack {stack} is not up: {apply_command}"
+    chosen = LabTarget(stack, lab)
+    exists = stack in stack_.stacks(lab)
+    if exists and not chosen.file.exists():
+        return chosen.file_gone
+    # `lab up` settles the lab's own stack by itself
+    works = chosen.under_way() if exists and stack != stack_.STACK else ""
+    return works or f"the stack {stack} is not up: {apply_command}"
 
 
 @app.command("send")

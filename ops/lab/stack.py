@@ -313,9 +313,9 @@ def at_work(lab: Lab, stack: str = STACK) -> bool:
     return any(lock.parent.name == stack and _held(lock) for lock in _locks(lab))
 
 
-def cut_off(lab: Lab) -> bool:
-    """Whether the lab's own stack has the lock of a Pulumi that was killed."""
-    locks = [lock for lock in _locks(lab) if lock.parent.name == STACK]
+def cut_off(lab: Lab, stack: str = STACK) -> bool:
+    """Whether a stack of the lab has the lock of a Pulumi that was killed."""
+    locks = [lock for lock in _locks(lab) if lock.parent.name == stack]
     return any(not _held(lock) and lock.exists() for lock in locks)
 
 

@@ -118,11 +118,16 @@ class LabTarget(Target):
             return super().down(host)
         return Down(f"{host.name} is {said}", power.mended_by(self.lab, host.name))
 
+    @property
+    def file_gone(self) -> str:
+        """The message that the file of a stack is missing."""
+        return f"{self.file} is gone, which has the settings of a stack that is up: put it back"
+
     def under_way(self, state: str = "") -> str:
         if stack.at_work(self.lab, self.stack):
             return f"wait: a `pulumi` works on the stack {self.stack}"
-        cut_off = f"a `pulumi` was cut off: {self.settle_command}"
-        return cut_off if super().under_way(state) else ""
+        cut_off = stack.cut_off(self.lab, self.stack) or super().under_way(state)
+        return f"a `pulumi` was cut off: {self.settle_command}" if cut_off else ""
 
     @property
     def receiver(self) -> Receiver:
@@ -278,9 +283,7 @@ def running(name: str | None, lab: str) -> LabTarget:
     if not found.file.exists():
         known = stack.stacks(found.lab)
         if found.stack in known:
-            raise StackError(
-                f"{found.file} is gone, which has the settings of a stack that is up: put it back"
-            )
+            raise StackError(found.file_gone)
         there = ", ".join(known) or f"none: ./relay lab up --lab {lab}"
         raise StackError(f"{found.stack}: there is no such stack in the lab; there is {there}")
     return found

@@ -88,6 +88,37 @@ def test_a_stack_that_is_up_and_whose_file_is_gone_is_told_so(
     assert said.startswith(f"{place.file} is gone, which has the settings of a stack that is up")
 
 
+def test_the_status_of_a_stack_whose_file_is_gone_says_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "stacks", lambda _: ["lab"])
+    place.file.unlink()
+    result = CliRunner().invoke(app, ["lab", "status"])
+    assert result.exit_code == 1
+    assert f"{place.file} is gone" in result.stdout
+    assert "not up" not in result.stdout
+
+
+@pytest.mark.parametrize("lock", [True, False])
+@pytest.mark.parametrize("pending", [True, False])
+def test_an_environment_whose_up_was_killed_is_to_be_settled(
+    place: Place, monkeypatch: pytest.MonkeyPatch, lock: bool, pending: bool
+) -> None:
+    monkeypatch.setattr(stack, "stacks", lambda _: ["lab", "env-try"])
+    place.file.with_name("Pulumi.env-try.yaml").write_text(place.file.read_text())
+    state = {"deployment": {"pending_operations": ["x"] if pending else []}}
+    monkeypatch.setattr(LabTarget, "pulumi", lambda *_: json.dumps(state))
+    if lock:
+        locks = place.folder / "pulumi-home/state/.pulumi/locks/organization/mail-relay/env-try"
+        locks.mkdir(parents=True)
+        with Popen(["true"]) as killed:
+            killed.wait()
+        (locks / "4c0b.json").write_text(json.dumps({"pid": killed.pid}))
+    said = refused("send", "--stack", "env-try")
+    settle = "a `pulumi` was cut off: ./relay settle --stack env-try --lab dev"
+    assert (said == settle) == (lock or pending), said
+
+
 @pytest.mark.parametrize("what", ["send", "status"])
 @pytest.mark.parametrize("works_on", ["lab", "env-try"])
 def test_nobody_is_told_to_bring_up_what_is_being_brought_up(
