@@ -9,6 +9,7 @@ import typer
 
 from common.errors import RelayError
 from ops.errors import StackError
+from ops.known import meant
 from ops.plain_words import unreadable
 from ops.target import LOG_IN, AwsTarget, Target
 from ops.terminal import shown_path
@@ -76,7 +77,13 @@ def target(stack: str | None, lab: str | None) -> Target:
         stack = said.strip()
     found = AwsTarget(stack)
     if not found.file.exists():
-        raise StackError(f"--stack {stack}: {shown_path(found.file)}: there is no such file")
+        files = sorted(found.file.parent.glob("Pulumi.*.yaml"))
+        known = [file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files]
+        raise StackError(
+            f"--stack {stack}: {shown_path(found.file)}: there is no such file; "
+            f"{meant(stack, known)}; a new stack has its settings there, and begins by "
+            f"pulumi stack init {stack}"
+        )
     return found
 
 

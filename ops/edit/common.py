@@ -57,7 +57,7 @@ def edit(
     done = f"{name} is {verb}" if changed else f"{name} {AS_IT_WAS.get(verb, 'is so already')}"
     following = found.apply_command if changed else None
     after = file.settings()
-    told = [*_mx_changes(before, after), *_newly_amiss(found, before, after)] if changed else []
+    told = list(_consequences(found, before, after)) if changed else []
     if json:
         what = {"did": done, "changed": changed, "file": str(found.file), "next": following}
         print_json({**what, "advice": told})
@@ -68,6 +68,12 @@ def edit(
         notes.print(f"{done}: nothing is changed in {where}", soft_wrap=True)
     for line in told:
         notes.print(f"Note: {line}", soft_wrap=True)
+
+
+def _consequences(found: Target, before: Settings, after: Settings) -> Iterator[str]:
+    yield from _mx_changes(before, after)
+    yield from _rebuilds(before, after)
+    yield from _newly_amiss(found, before, after)
 
 
 def _mx_changes(before: Settings, after: Settings) -> Iterator[str]:
@@ -86,6 +92,17 @@ def _mx_changes(before: Settings, after: Settings) -> Iterator[str]:
                 f"{domain.name} gets an MX record: from then on mail for all its addresses comes "
                 f"to {gateways}"
             )
+
+
+def _rebuilds(before: Settings, after: Settings) -> Iterator[str]:
+    """A line if the gateways begin or cease to be servers of mailboxes."""
+    if bool(before.mailboxes) != bool(after.mailboxes):
+        gateways = " and ".join(gateway.name for gateway in after.gateways)
+        which, what = ("first", "sets up") if after.mailboxes else ("last", "takes away")
+        yield (
+            f"this is the {which} mailbox: the `up` rebuilds {gateways}, which {what} IMAP; "
+            "./relay review tells what is down meanwhile"
+        )
 
 
 def _newly_amiss(found: Target, before: Settings, after: Settings) -> list[str]:

@@ -71,14 +71,24 @@ def test_a_change_is_told_to_programs(file: Path) -> None:
 def test_a_domain_that_gets_or_loses_its_mx_record_is_told(file: Path, told: list[str]) -> None:
     goes = "has no forward and no mailbox, so its MX record goes too: it takes no mail any more"
     comes = "gets an MX record: from then on mail for all its addresses comes to mail.relay.example"
+    rebuilt = (
+        "Note: this is the {} mailbox: the `up` rebuilds mail.relay.example, which {} IMAP; "
+        "./relay review tells what is down meanwhile"
+    )
+    no_more = rebuilt.format("last", "takes away")
     for words, notes in (
         ("forwards add two@club.example x@far.example", []),
         ("forwards remove two@club.example", []),
         ("forwards remove info@club.example", [f"Note: club.example {goes}"]),
         ("forwards add info@club.example x@far.example", [f"Note: club.example {comes}"]),
-        ("mailboxes remove me@shop.example", [f"Note: shop.example {goes}"]),
+        ("mailboxes remove me@shop.example", [f"Note: shop.example {goes}", no_more]),
         ("domains change shop.example --mx mx.far.example", []),
         ("domains change shop.example --reset mx", [f"Note: shop.example {goes}"]),
+        (
+            "mailboxes add me@shop.example",
+            [f"Note: shop.example {comes}", rebuilt.format("first", "sets up")],
+        ),
+        ("mailboxes change me@shop.example --quota 2048", []),
     ):
         told.clear()
         assert edit(*words.split()) is None, words

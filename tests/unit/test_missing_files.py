@@ -57,7 +57,11 @@ def test_a_stack_without_its_file_is_told_in_the_same_words(
 ) -> None:
     stack_file(tmp_path, monkeypatch)
     wanted = f"{tmp_path}/Pulumi.none.yaml: there is no such file"
-    assert said("users", "list", "--stack=none") == f"--stack none: {wanted}"
+    next_ = (
+        "there is prod; a new stack has its settings there, and begins by pulumi stack init none"
+    )
+    assert said("users", "list", "--stack=none") == f"--stack none: {wanted}; {next_}"
+    assert "did you mean prod?" in said("users", "list", "--stack=prd")
     gone = SimpleNamespace(file=tmp_path / "Pulumi.none.yaml")
     for read in (
         lambda: StackFile(gone),  # pyright: ignore[reportArgumentType]
