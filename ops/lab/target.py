@@ -65,7 +65,9 @@ class LabTarget(Target):
 
     @property
     def region(self) -> str:
-        return region.NAME
+        """The region in the stack's file; the lab has one region alone, which answers anyhow."""
+        given = stack_yaml.config(self.file).get("aws:region") if self.file.exists() else None
+        return str(given or region.NAME)
 
     @property
     def aws_environment(self) -> str:

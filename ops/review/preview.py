@@ -64,11 +64,15 @@ class Violation:
 
 @dataclass(frozen=True)
 class Preview:
-    """The steps of a preview, unchanged resources too; `errors` are the reasons that it failed."""
+    """The steps of a preview, unchanged resources too; `errors` are the reasons that it failed.
+
+    `advice` is what the program warns of (pulumi.log.warn).
+    """
 
     steps: tuple[Step, ...]
     violations: tuple[Violation, ...]
     errors: tuple[str, ...]
+    advice: tuple[str, ...] = ()
 
     def of(self, kind: str) -> list[Step]:
         """The steps of one kind of resource."""
@@ -91,7 +95,7 @@ def read(lines: Iterable[str]) -> Preview:
     """The preview in the events of `pulumi preview --json`, one a line; ValueError without any."""
     steps: dict[str, Step] = {}
     violations: list[Violation] = []
-    errors: list[str] = []
+    said: dict[str, list[str]] = {"error": [], "warning": []}
     count = 0
     for line in lines:
         event: dict[str, Any] = json.loads(line)
@@ -104,16 +108,18 @@ def read(lines: Iterable[str]) -> Preview:
             message = " ".join(found["message"].split())
             level = found["enforcementLevel"]
             violations.append(Violation(found["policyName"], level, resource, message))
-        elif (found := event.get("diagnosticEvent")) and found["severity"] == "error":
+        elif (found := event.get("diagnosticEvent")) and found["severity"] in said:
             # without the program's traceback
-            errors.append(found["message"].partition("\nTraceback")[0].strip())
+            text = found["message"].partition("\nTraceback")[0].strip()
+            said[found["severity"]].append(text)
     if not count:
         raise ValueError("the preview wrote no events")
     violations.sort(key=lambda v: (v.level != "mandatory", v.rule, v.resource))
     return Preview(
         tuple(steps.values()),
         tuple(violations),
-        tuple(dict.fromkeys(e for e in errors if e != "preview failed")),
+        tuple(dict.fromkeys(e for e in said["error"] if e != "preview failed")),
+        tuple(dict.fromkeys(said["warning"])),
     )
 
 

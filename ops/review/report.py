@@ -22,7 +22,7 @@ SECRET = "[secret]"  # noqa: S105 (the engine's placeholder of a secret)
 
 @dataclass(frozen=True)
 class Report:
-    """The report for a reviewer."""
+    """The report for a reviewer; `advice` is what the program warns of, new or not."""
 
     stack: str
     sentences: list[str]
@@ -32,6 +32,7 @@ class Report:
     warnings: list[Warn]
     policy: list[Violation]
     errors: list[str]
+    advice: list[str]
 
     @property
     def passes(self) -> bool:
@@ -59,6 +60,7 @@ def report(
         warnings(change, verified),
         list(change.preview.violations),
         list(change.preview.errors),
+        list(change.preview.advice),
     )
 
 
@@ -127,6 +129,8 @@ def markdown(found: Report) -> str:
         ]
         fails = ["The preview fails, see above."] if found.errors else []
         parts += [_bullets([*fails, *(warn.text for warn in found.warnings), *rules])]
+    if found.advice:
+        parts += ["### What the program advises", _bullets(found.advice)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -177,6 +177,16 @@ def test_wrong_settings_are_told_as_the_program_tells_them(checkout: Checkout) -
     assert "mail-relay:operator: 'nobody': give a whole address" in result.stderr
 
 
+@pytest.mark.usefixtures("restored")
+def test_what_the_program_warns_of_is_told_once(checkout: Checkout) -> None:
+    login = {"address": LOGIN, "password": "in-clear-1"}
+    checkout.file.write_text(changed(checkout.file, logins=[login]))
+    result = checkout.review("--json")
+    (advice,) = json.loads(result.stdout)["advice"]
+    assert advice.startswith("mail-relay:logins[0].password")
+    assert "in-clear-1" not in result.stdout
+
+
 def test_a_program_that_breaks_a_mandatory_rule_fails_the_review(checkout: Checkout) -> None:
     host = checkout.stack.directory / "components" / "host.py"
     kept = host.read_text()

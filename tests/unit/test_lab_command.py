@@ -401,3 +401,12 @@ def test_examples_are_not_refused(place: Place, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(stack, "start", started.append)
     up.start(Lab("dev"), up.source(key, None))
     assert started
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [("config: {'aws:region': us-esat-1}", "us-esat-1"), ("config: {}", "us-east-1")],
+)
+def test_the_doctor_looks_at_the_region_of_the_file(place: Place, text: str, region: str) -> None:
+    place.file.write_text(text)
+    assert LabTarget("lab", Lab("dev")).region == region

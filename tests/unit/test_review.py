@@ -391,8 +391,12 @@ def test_the_engines_events_are_read() -> None:
     message = "no image\nTraceback (most recent call last):\n  ..."
     for text in (message, "preview failed\n"):
         events.append({"diagnosticEvent": {"severity": "error", "message": text}})
+    for _ in range(2):  # a run of the program may say it again
+        events.append({"diagnosticEvent": {"severity": "warning", "message": "odd region\n"}})
     found = preview.read(json.dumps(event) for event in events)
     (only,) = found.steps
     assert (only.op, only.kind, only.name) == ("replace", "Instance", "h")
     assert (only.before, only.after, only.reasons) == ({"ami": "a"}, {"ami": "b"}, ("ami",))
-    assert found.errors == ("no image",)
+    assert (found.errors, found.advice) == (("no image",), ("odd region",))
+    shown = markdown(report("test", Change(found, reading(), reading())))
+    assert "### What the program advises\n\n- odd region" in shown
