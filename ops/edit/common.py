@@ -72,7 +72,7 @@ def edit(
 
 def _consequences(found: Target, before: Settings, after: Settings) -> Iterator[str]:
     yield from _mx_changes(before, after)
-    yield from _rebuilds(before, after)
+    yield from _rebuilds(found, before, after)
     yield from _newly_amiss(found, before, after)
 
 
@@ -94,14 +94,14 @@ def _mx_changes(before: Settings, after: Settings) -> Iterator[str]:
             )
 
 
-def _rebuilds(before: Settings, after: Settings) -> Iterator[str]:
+def _rebuilds(found: Target, before: Settings, after: Settings) -> Iterator[str]:
     """A line if the gateways begin or cease to be servers of mailboxes."""
     if bool(before.mailboxes) != bool(after.mailboxes):
         gateways = " and ".join(gateway.name for gateway in after.gateways)
         which, what = ("first", "sets up") if after.mailboxes else ("last", "takes away")
         yield (
             f"this is the {which} mailbox: the `up` rebuilds {gateways}, which {what} IMAP; "
-            "./relay review tells what is down meanwhile"
+            f"./relay review {found.option} tells what is down meanwhile"
         )
 
 

@@ -177,12 +177,14 @@ def send_(
     if json:
         print_json(rows)
     else:
-        _show_sent(target, rows, messages[-1])
+        _show_sent(target, outputs.gateways[0].name, rows, messages[-1])
     if not all(message.verdict.passes() for message in messages):
         raise typer.Exit(1)
 
 
-def _show_sent(target: LabTarget, rows: Sequence[Mapping[str, Any]], last: Message) -> None:
+def _show_sent(
+    target: LabTarget, gateway: str, rows: Sequence[Mapping[str, Any]], last: Message
+) -> None:
     # every message goes to the same address
     found = [{key: value for key, value in row.items() if key != "to"} for row in rows]
     print_table(f"What {send.RECIPIENT}'s provider found (both judges)", found)
@@ -191,9 +193,11 @@ def _show_sent(target: LabTarget, rows: Sequence[Mapping[str, Any]], last: Messa
         if key.lower() in ("received", "authentication-results", "dkim-signature", "from"):
             notes.print(f"  {key}: {' '.join(str(value).split())[:400]}", soft_wrap=True)
     name = target.lab.name
+    # `gateway` is the one of the lab's own stack
+    host = "gateway" if target.stack == stack_.STACK else gateway
     notes.print(
-        f"\nLook next: ./relay lab shell gateway --lab {name}, "
-        f"./relay lab logs gateway --lab {name}, {target.typed('preview')}",
+        f"\nLook next: ./relay lab shell {host} --lab {name}, "
+        f"./relay lab logs {host} --lab {name}, {target.typed('preview')}",
         soft_wrap=True,
     )
 

@@ -32,11 +32,12 @@ def objections(
         except hosts.NoAccess as error:
             found.append(f"it is not known what {gateway.name} signs with: {error}")
         else:
-            found += of_signer(gateway.name, domain, newest, written, now, wait)
+            found += of_signer(target, gateway.name, domain, newest, written, now, wait)
     return found
 
 
 def of_signer(
+    target: Target,
     gateway: str,
     domain: str,
     newest: str,
@@ -65,6 +66,7 @@ def of_signer(
         found.append(f"{gateway} signs {domain} with {newest} only since {since}")
     if status.queue.messages and status.queue.seconds > age.total_seconds():
         found.append(
-            f"mail from before {newest} waits in the queue of {gateway}: ./relay queue list"
+            f"mail from before {newest} waits in the queue of {gateway}: ./relay queue list "
+            f"{target.option}"
         )
     return found

@@ -73,7 +73,7 @@ def test_a_domain_that_gets_or_loses_its_mx_record_is_told(file: Path, told: lis
     comes = "gets an MX record: from then on mail for all its addresses comes to mail.relay.example"
     rebuilt = (
         "Note: this is the {} mailbox: the `up` rebuilds mail.relay.example, which {} IMAP; "
-        "./relay review tells what is down meanwhile"
+        "./relay review --stack prod tells what is down meanwhile"
     )
     no_more = rebuilt.format("last", "takes away")
     for words, notes in (

@@ -135,7 +135,9 @@ def written(
 def test_a_key_is_given_up_only_where_the_signer_says_that_nothing_needs_it(
     said: Written, why: str | None
 ) -> None:
-    found = of_signer("mail.example.com", "example.com", "s2", said, NOW, 7 * DAY)
+    found = of_signer(
+        AwsTarget("prod"), "mail.example.com", "example.com", "s2", said, NOW, 7 * DAY
+    )
     assert len(found) == (1 if why else 0), found
     assert (why or "") in "".join(found)
 
