@@ -9,7 +9,14 @@ from ops.leftovers import alarms
 HOST = "mail.relay.example"
 NAMES = {
     f"mail-relay-test {HOST} {metric}"
-    for metric in ("Serving", "QueueOldest", "DiskFree", "CertificateDays", "WayOut")
+    for metric in (
+        "Serving",
+        "QueueOldest",
+        "DiskFree",
+        "RefusedByReceivers",
+        "CertificateDays",
+        "WayOut",
+    )
 }
 
 
@@ -24,16 +31,16 @@ def settings(**monitoring: Any) -> dict[str, Any]:
 
 
 def left(stack: Stack) -> set[str]:
-    """What `leftovers` finds of it by its tags."""
+    """What `leftovers` finds of it, by its tags and its name."""
     client = stack.region.client
     tags = {"Project": "mail-relay", "Stack": "test"}
     return {one.name for one in alarms.find(client("cloudwatch"), client("sns"), tags)}
 
 
 def test_01_a_stack_has_alarms_and_somebody_to_tell(stack: Stack) -> None:
-    stack.write(settings(enabled=True, notify=["https://hook.example/"]))
+    stack.write(settings(enabled=True, detail=True, notify=["https://hook.example/"]))
     stack.up()
-    assert left(stack) == {*NAMES, "mail-relay-test-alarms"}
+    assert left(stack) == {*NAMES, "mail-relay-test-alarms", "mail-relay-test"}
     told = stack.region.client("sns").list_subscriptions()["Subscriptions"]
     assert {(s["Protocol"], s["Endpoint"]) for s in told} == {
         ("email", "ops@inbox.example"),
