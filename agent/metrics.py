@@ -43,10 +43,11 @@ FEW = {
 class Sent:
     """The last time that measurements were sent (monotonic, in s), whether the host served then.
 
-    `counts` is what was counted and is not sent yet.
+    `serving` is as the metric, or -1 before the first time. `counts` is what was counted and is not
+    sent yet.
     """
 
-    at: float = -SECONDS
+    at: float = 0.0
     serving: float = -1.0
     counts: mail_counts.Counts = field(default_factory=mail_counts.Counts)
 

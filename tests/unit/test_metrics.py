@@ -137,7 +137,13 @@ def test_counts_are_sent_once_and_those_of_a_failed_call_with_the_next(
         return {d["MetricName"]: d["Value"] for d in cloudwatch.calls[-1]["MetricData"]}
 
     mail_counts.LOG.write_text(LINE.format("2.0.0", "sent"))
-    assert "Sent" not in send(True)  # it counts from here on
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no way"):
+        patch.setattr(cloudwatch, "put_metric_data", fails)
+        send(True)
+    with mail_counts.LOG.open("a") as log:
+        log.write(LINE.format("5.1.1", "bounced"))
+    found = send(True)
+    assert (found["UnknownRecipients"], "Sent" in found) == (1, False)  # it counts from then on
     with mail_counts.LOG.open("a") as log:
         log.write(LINE.format("5.7.1", "bounced"))
     with monkeypatch.context() as patch, pytest.raises(OSError, match="no way"):
