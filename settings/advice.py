@@ -4,6 +4,7 @@ Each line has a key and a remedy, and names the item of a list as errors do.
 """
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from settings.passing import gateways_pass
 
 # Namespaces with readers: ours, the provider's and Pulumi's.
 READ = ("mail-relay", "aws", "pulumi")
+_INDEX = re.compile(r"\[\d+\]")
 
 
 def secrets_in_clear(s: Settings, encrypted: Collection[str]) -> Iterator[str]:
@@ -145,3 +147,9 @@ def _secrets(value: Any, place: str) -> Iterator[str]:
     elif isinstance(value, tuple):
         for number, inner in enumerate(value):
             yield from _secrets(inner, f"{place}[{number}]")
+
+
+def new_lines(before: Iterable[str], now: Iterable[str]) -> list[str]:
+    """The lines of advice that were not given before, whatever the index of an item in its list."""
+    known = {_INDEX.sub("", line) for line in before}
+    return [line for line in now if _INDEX.sub("", line) not in known]

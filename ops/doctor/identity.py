@@ -116,13 +116,12 @@ def region(account: Account) -> Result:
         result.error("region-missing", "the stack's file has no aws:region", choose)
         return result
     with answers(result, "ec2"):
-        found = account.client("ec2", HOME).describe_regions(
-            AllRegions=True, Filters=[{"Name": "region-name", "Values": [name]}]
-        )["Regions"]
-        if not found:
+        found = account.client("ec2", HOME).describe_regions(AllRegions=True)["Regions"]
+        states = {each["RegionName"]: each["OptInStatus"] for each in found}
+        if name not in states:
             result.error("region-unknown", f"AWS has no region {name}", choose)
             return result
-        status = found[0]["OptInStatus"]
+        status = states[name]
         if status not in OPTED_IN:
             result.error(
                 "region-off",

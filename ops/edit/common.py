@@ -1,6 +1,5 @@
 """Options and helpers of the commands that edit a stack's settings."""
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Annotated, Literal
@@ -15,7 +14,7 @@ from ops.options import target
 from ops.target import Target
 from ops.terminal import notes, print_json, shown_path
 from settings import Settings, SettingsError
-from settings.advice import advice, spf_advice
+from settings.advice import advice, new_lines, spf_advice
 from settings.passing import needs_addresses
 from settings.published import exchanges
 
@@ -33,7 +32,6 @@ SendAs = Annotated[
 ]
 # The message, by verb, if there was nothing to do; for other verbs "is so already".
 AS_IT_WAS = {name: f"is {name} already" for name in ("enabled", "disabled", "parked")}
-INDEX = re.compile(r"\[\d+\]")
 
 
 def edit(
@@ -109,8 +107,7 @@ def _newly_amiss(found: Target, before: Settings, after: Settings) -> list[str]:
     """The advice that a preview would print and would not have before, whatever an item's index."""
     addresses = _addresses(found) if needs_addresses(after) or needs_addresses(before) else {}
     was, now = ([*advice(s), *spf_advice(s, addresses)] for s in (before, after))
-    known = {INDEX.sub("", line) for line in was}
-    return [line for line in now if INDEX.sub("", line) not in known]
+    return new_lines(was, now)
 
 
 def _addresses(found: Target) -> dict[str, str]:

@@ -103,6 +103,7 @@ def remove(
     before, and can no longer log in for IMAP. Nothing is deleted: what is in the mailbox stays on
     the gateway's data volume. Mail is not refused if a forward takes it, such as one of @domain.
 
-    With a domain's last forward and mailbox its MX record goes too, which is told.
+    With a domain's last forward and mailbox its MX record goes too, and the stack's last mailbox
+    rebuilds the gateways: both are told.
     """
     remove_item(stack, lab, json, "mailboxes", address)

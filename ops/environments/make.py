@@ -94,8 +94,8 @@ def _check_unedited(target: Target, wanted: Mapping[str, Any], source: Path) -> 
     raise StackError(
         f"{shown_path(target.file)} was changed after `env up` had written it, and it would be "
         f"written anew, from {shown_path(source)}; different are {', '.join(keys)}. Make the "
-        f"change there, or apply the file as it is: {target.apply_command}; to give it up, delete "
-        "the file"
+        f"change there, or apply the file as it is: {target.apply_command}; to do without it, move "
+        "the file away"
     )
 
 

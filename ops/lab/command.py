@@ -141,9 +141,10 @@ def _no_outputs(lab: Lab, stack: str, apply_command: str) -> str:
     exists = stack in stack_.stacks(lab)
     if exists and not chosen.file.exists():
         return chosen.file_gone
-    # `lab up` settles the lab's own stack by itself
-    works = chosen.under_way() if exists and stack != stack_.STACK else ""
-    return works or f"the stack {stack} is not up: {apply_command}"
+    if exists and (works := chosen.under_way()):
+        own = f"the last `pulumi` was cut off: ./relay lab up --lab {lab.name} goes on"
+        return own if stack == stack_.STACK else works
+    return f"the stack {stack} is not up: {apply_command}"
 
 
 @app.command("send")

@@ -123,7 +123,11 @@ class LabTarget(Target):
     @property
     def file_gone(self) -> str:
         """The message that the file of a stack is missing."""
-        return f"{self.file} is gone, which has the settings of a stack that is up: put it back"
+        name = self.lab.name
+        again = "" if self.stack != stack.STACK else f", or ./relay lab up --lab {name} --file FILE"
+        return (
+            f"{self.file} is gone, which has the settings of a stack that is up: put it back{again}"
+        )
 
     def under_way(self, state: str = "") -> str:
         if stack.at_work(self.lab, self.stack):

@@ -12,6 +12,7 @@ from ops.review.picture import picture
 from ops.review.preview import UNKNOWN, Step, Violation, record_set
 from ops.review.summary import sentences
 from ops.review.warnings import Warn, warnings
+from settings.advice import advice, new_lines
 
 SIGNS = {"create": "+ create", "delete": "- delete", "update": "~ update", "replace": "± replace"}
 ROWS = 100  # of a list or the table; a comment on GitHub has at most 65,536 characters
@@ -22,7 +23,7 @@ SECRET = "[secret]"  # noqa: S105 (the engine's placeholder of a secret)
 
 @dataclass(frozen=True)
 class Report:
-    """The report for a reviewer; `advice` is what the program warns of, new or not."""
+    """The report for a reviewer; `advice` is what the program warns of, if it did not before."""
 
     stack: str
     sentences: list[str]
@@ -60,7 +61,7 @@ def report(
         warnings(change, verified),
         list(change.preview.violations),
         list(change.preview.errors),
-        list(change.preview.advice),
+        new_lines(advice(change.before) if change.before else (), change.preview.advice),
     )
 
 

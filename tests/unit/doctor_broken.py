@@ -118,13 +118,21 @@ BROKEN = [
         "a region that is not one",
         "region-unknown",
         "config set aws:region",
-        {"DescribeRegions": {"Regions": []}},
+        {
+            "DescribeRegions": {
+                "Regions": [{"RegionName": "us-east-1", "OptInStatus": "opt-in-not-required"}]
+            }
+        },
     ),
     Broken(
         "a region that is turned off",
         "region-off",
         "aws account enable-region --region-name eu-central-1",
-        {"DescribeRegions": {"Regions": [{"RegionName": "x", "OptInStatus": "not-opted-in"}]}},
+        {
+            "DescribeRegions": {
+                "Regions": [{"RegionName": "eu-central-1", "OptInStatus": "not-opted-in"}]
+            }
+        },
     ),
     Broken(
         "four addresses are somebody's",

@@ -119,6 +119,16 @@ def test_an_environment_whose_up_was_killed_is_to_be_settled(
     assert (said == settle) == (lock or pending), said
 
 
+@pytest.mark.parametrize("what", ["send", "demo"])
+def test_the_labs_own_stack_goes_on_by_lab_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(stack, "stacks", lambda _: ["lab"])
+    state = json.dumps({"deployment": {"pending_operations": ["x"]}})
+    monkeypatch.setattr(LabTarget, "pulumi", lambda *_: state)
+    assert refused(what) == "the last `pulumi` was cut off: ./relay lab up --lab dev goes on"
+
+
 @pytest.mark.parametrize("what", ["send", "status"])
 @pytest.mark.parametrize("works_on", ["lab", "env-try"])
 def test_nobody_is_told_to_bring_up_what_is_being_brought_up(

@@ -29,6 +29,7 @@ from ops.review.snapshots import Snapshot
 from ops.review.summary import sentences
 from ops.review.warnings import warnings
 from settings import read
+from settings.advice import advice
 
 
 def kinds(found: Change, **more: Any) -> list[str]:
@@ -375,6 +376,14 @@ def test_a_mandatory_rule_or_an_error_fails_a_review() -> None:
     failed = report("test", Change(Preview((), (), ("no such zone",)), reading(), reading()))
     assert not failed.passes
     assert failed.sentences == ["Not known: the preview fails."]
+
+
+def test_advice_is_told_if_it_is_new() -> None:
+    start = reading({"ssh": {"allowFrom": ["198.51.100.0/24"]}})
+    (known,) = advice(start.settings)
+    seen = Preview((), (), (), (known, "odd region"))
+    assert report("test", Change(seen, start, start)).advice == ["odd region"]
+    assert report("test", Change(seen, None, start)).advice == [known, "odd region"]
 
 
 def test_the_engines_events_are_read() -> None:
