@@ -123,7 +123,8 @@ class Monitoring(pulumi.ComponentResource):
             tags=tags.named(f"{name} alarms"),
             opts=child,
         )
-        for endpoint in dict.fromkeys((settings.operator, *settings.monitoring.notify)):
+        self.told = tuple(dict.fromkeys((settings.operator, *settings.monitoring.notify)))
+        for endpoint in self.told:
             aws.sns.TopicSubscription(
                 endpoint,
                 topic=self.topic.arn,

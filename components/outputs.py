@@ -7,6 +7,7 @@ import pulumi
 
 from components.host import Host
 from components.load_balancer import LoadBalancer
+from components.monitoring import Monitoring
 from components.network import IMAPS, Network
 from components.private import PrivateIdentity
 from components.smarthost import RelayHost
@@ -25,6 +26,7 @@ def outputs(
     zones: Zones,
     smarthost: RelayHost | None,
     balancer: LoadBalancer | None,
+    monitoring: Monitoring | None,
 ) -> dict[str, Any]:
     """The outputs by name.
 
@@ -51,6 +53,7 @@ def outputs(
         # public; verifies the gateway's certificate where the system's authorities do not
         **({"acmeRoot": root} if (root := settings.acme.root) else {}),
         **_smarthost(smarthost),
+        **_alarms(monitoring),
         "logins": logins,
         **({"disabled": disabled} if disabled else {}),
         "sendAs": {login.address: list(settings.send_as(login)) for login in settings.logins},
@@ -111,6 +114,13 @@ def _mailboxes(settings: Settings) -> dict[str, Any]:
 def _smarthost(smarthost: RelayHost | None) -> dict[str, Any]:
     host = smarthost.host if smarthost else None
     return {"smarthost": {"host": host.host, "port": host.port}} if host else {}
+
+
+def _alarms(monitoring: Monitoring | None) -> dict[str, Any]:
+    """The topic, and whom it is to tell."""
+    if monitoring is None:
+        return {}
+    return {"alarms": {"topic": monitoring.topic.arn, "notify": list(monitoring.told)}}
 
 
 def _permission_to_send(settings: Settings) -> str:

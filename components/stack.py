@@ -78,4 +78,5 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         zones=zones,
         smarthost=smarthost,
         balancer=turns.balancer,
+        monitoring=shared.monitoring,
     )

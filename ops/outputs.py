@@ -86,6 +86,13 @@ class Smarthost(_Model):
     port: int
 
 
+class Alarms(_Model):
+    """The ARN of the alarms' topic, and the addresses and URLs that are to hear of them."""
+
+    topic: str
+    notify: tuple[str, ...]
+
+
 class Outputs(_Model):
     """A stack as its outputs describe it.
 
@@ -107,6 +114,7 @@ class Outputs(_Model):
     ssh: Ssh
     submission: Submission
     smarthost: Smarthost | None = None
+    alarms: Alarms | None = None
     mailboxes: tuple[str, ...] = ()
     draining: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import contextlib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from components.naming import tables_key
@@ -15,7 +15,7 @@ from ops.instances import Down
 from ops.outputs import Host, Outputs
 from ops.status import Written, read, tables_now
 from ops.target import Target
-from ops.verify import group
+from ops.verify import group, topics
 from ops.verify.group import Group
 from ops.verify.hosts import Ask, NoAccess
 from ops.verify.names import Names
@@ -31,11 +31,12 @@ NOW = ("sh", "-c", ANEW)
 class Probes:
     """The access to names, ports and hosts.
 
-    `group_of` and `target_of` raise NoAccess, as `status_of` does. `down` is the reason that a host
+    Where `status_of` raises NoAccess, the others `..._of` do too. `down` is the reason that a host
     does not answer, if it is known, `limit` the host's limit on our address for failed logins
     (raises guessing.Unknown). `target_of` is the reason that a load balancer's target groups, by
     ARN, send nothing to a gateway; "" if they do. `option` names the stack to our own commands,
-    `opens_port_25` is the command that opens outbound port 25, if there is one.
+    `opens_port_25` is the command that opens outbound port 25, if there is one. `subscriptions_of`
+    has the state of each subscription of a topic by endpoint (`topics.subscriptions`).
     """
 
     names: Names
@@ -48,6 +49,7 @@ class Probes:
     target_of: Callable[[Host, Sequence[str]], str] = lambda _, __: ""
     option: str = ""
     opens_port_25: str = ""
+    subscriptions_of: Callable[[str], Mapping[str, str]] = lambda _: {}
 
 
 def vantage(target: Target, expected: Outputs) -> Probes:
@@ -64,6 +66,7 @@ def vantage(target: Target, expected: Outputs) -> Probes:
         _target(target),
         target.option,
         target.opens_port_25,
+        _subscriptions(target),
     )
 
 
@@ -105,3 +108,14 @@ def _target(target: Target) -> Callable[[Host, Sequence[str]], str]:
         return "; ".join(filter(None, found))
 
     return why
+
+
+def _subscriptions(target: Target) -> Callable[[str], Mapping[str, str]]:
+    def states(topic: str) -> Mapping[str, str]:
+        try:
+            with target.account() as client:
+                return topics.subscriptions(client("sns"), topic)
+        except (StackError, AwsError) as error:
+            raise NoAccess(str(error)) from None
+
+    return states

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from ops.outputs import Host, Outputs
 from ops.verify import (
     addresses,
+    alarms,
     balancer,
     causes,
     dkim,
@@ -76,6 +77,8 @@ def _checks(expected: Outputs, probes: Probes) -> Iterator[Result]:
         yield dmarc.check(world, domain, got, keys)
     for host in expected.hosts:
         yield from _host_checks(expected, probes, host)
+    if expected.alarms:
+        yield alarms.check(expected.alarms, probes)
 
 
 def _group(expected: Outputs, probes: Probes, gateway: Host) -> Result:

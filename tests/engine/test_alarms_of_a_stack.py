@@ -5,6 +5,7 @@ from typing import Any
 from stacks import Stack
 
 from ops.leftovers import alarms
+from ops.verify import topics
 
 HOST = "mail.relay.example"
 NAMES = {
@@ -48,11 +49,19 @@ def test_01_a_stack_has_alarms_and_somebody_to_tell(stack: Stack) -> None:
     }
 
 
-def test_02_nothing_is_to_be_done_after_a_refresh(stack: Stack) -> None:
+def test_02_verify_says_who_has_not_confirmed(stack: Stack) -> None:
+    wanted = stack.outputs().alarms
+    assert wanted is not None
+    held = topics.subscriptions(stack.region.client("sns"), wanted.topic)
+    assert held == dict.fromkeys(wanted.notify, topics.PENDING)
+    assert wanted.notify == ("ops@inbox.example", "https://hook.example/")
+
+
+def test_03_nothing_is_to_be_done_after_a_refresh(stack: Stack) -> None:
     stack.up("--refresh", "--expect-no-changes")
 
 
-def test_03_turned_off_it_leaves_nothing(stack: Stack) -> None:
+def test_04_turned_off_it_leaves_nothing(stack: Stack) -> None:
     stack.write(settings(enabled=False))
     stack.up()
     assert left(stack) == set()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from verify_broken import ALL as EACH
 from verify_broken import Broken
+from verify_broken_alarms import ALL as ALARMS
 from verify_broken_balanced import ALL as BALANCED
 from verify_broken_reverse import ALL as REVERSE
 from verify_causes import WORLDS as ONE
@@ -35,7 +36,7 @@ from ops.outputs import Smarthost
 from ops.verify import causes
 from ops.verify.run import passing
 
-ALL = [*EACH, *BALANCED, *REVERSE]
+ALL = [*EACH, *ALARMS, *BALANCED, *REVERSE]
 
 
 WORLDS = [*ONE, *SEVERAL, *FROM_HERE]

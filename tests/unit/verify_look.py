@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from verify_broken_alarms import SUBSCRIPTIONS
 from verify_world import FACTS, GROUP, RIGHT, WANTED, Hosts, Literal, Port, serving
 
 from ops.guessing import Limit, Unknown
@@ -70,6 +71,7 @@ class Loopback:
                 lambda host: (down or {}).get(host.name),
                 limit_of,
                 option="--stack prod",
+                subscriptions_of=lambda _: SUBSCRIPTIONS,
             )
             return verify(outputs, probes)
 
