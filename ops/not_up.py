@@ -1,6 +1,7 @@
 """Names that the stack's file lists and the running stack lacks, until the next `up`."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from common.errors import RelayError
 from ops.edit.stack_file import StackFile
@@ -20,7 +21,10 @@ def why(target: Target, name: str, listed: Listed) -> str:
         return ""
     if not known:
         return ""
-    return f"{name} is in {shown_path(target.file)} and not up yet: {target.apply_command}"
+    remedy = target.apply_command
+    with suppress(RelayError):  # there may be no stack yet
+        remedy = target.under_way() or remedy
+    return f"{name} is in {shown_path(target.file)} and not up yet: {remedy}"
 
 
 def check(target: Target, name: str, listed: Listed) -> None:

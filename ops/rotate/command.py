@@ -101,9 +101,9 @@ def _chosen(file: StackFile, domain: str | None) -> list[MailDomain]:
 
 def _published(chosen: Target) -> dict[str, Published]:
     """The DKIM records in the stack's state, by name."""
-    export = json_.loads(chosen.pulumi("stack", "export"))
+    export = chosen.pulumi("stack", "export")
     found = {}
-    for resource in export["deployment"].get("resources") or []:
+    for resource in json_.loads(export)["deployment"].get("resources") or []:
         if resource["type"] != "aws:route53/record:Record":
             continue
         inputs = resource["inputs"]
@@ -112,7 +112,8 @@ def _published(chosen: Target) -> dict[str, Published]:
             found[inputs["name"]] = Published("".join(inputs["records"]), made, changed)
     if not found:
         raise StackError(
-            f"the stack {chosen.stack} has no DKIM records yet: {chosen.apply_command}"
+            f"the stack {chosen.stack} has no DKIM records yet: "
+            f"{chosen.under_way(export) or chosen.apply_command}"
         )
     return found
 

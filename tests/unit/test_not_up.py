@@ -186,3 +186,13 @@ def test_a_gateway_without_the_last_tables_is_the_cause(
 def test_a_mailbox_that_is_not_up_is_told_of() -> None:
     shown = run("users", "show", LOGIN).stdout
     assert f"none: {LOGIN} is in Pulumi.lab.yaml and not up yet: {UP}" in shown
+
+
+@pytest.mark.usefixtures("gateway")
+def test_where_the_up_was_killed_it_is_to_be_settled_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = json.dumps({"deployment": {"pending_operations": ["x"]}})
+    monkeypatch.setattr(LabTarget, "pulumi", lambda *_: state)
+    said = run("users", "test", NEW, "--password-stdin", "--json", text="pass-word-1\n").stdout
+    why = f"{NEW} is in Pulumi.lab.yaml and not up yet: a `pulumi` was cut off: ./relay settle"
+    assert json.loads(said)[0]["why"].startswith(why)
+    assert "a `pulumi` was cut off: ./relay settle" in str(run("rotate", "--all").exception)
