@@ -17,7 +17,7 @@ def test_logs_are_rotated_and_go_on(world: World, host: str) -> None:
     assert "after 1 days" in rule
     assert "log files >= 209715200 are rotated earlier, (30 rotations)" in rule
     world.run(host, "logrotate", "--force", "/etc/logrotate.conf")
-    assert world.run(host, "ls", "/var/log/mail.log.1.gz").strip()
+    assert world.run(host, "ls", "/var/log/mail.log.1").strip()
     world.run(host, "postfix", "reload")
     until("the new log is written", lambda: "postfix" in world.log(host), 30)
 
