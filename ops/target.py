@@ -265,8 +265,11 @@ class Target(Protocol):
         """The stack's outputs, secret ones too; StackError if there are none yet."""
         found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
         if not found:
+            state = self.pulumi("stack", "export")
             none = f"the stack {self.stack} has no outputs yet: {self.apply_command}"
-            raise StackError(self.under_way() or none)
+            if json.loads(state)["deployment"].get("resources"):  # a lock is not in the state
+                none += f"; after one that was killed first {self.settle_command}"
+            raise StackError(self.under_way(state) or none)
         return read(found)
 
     def stacks(self) -> dict[str, str | None]:
