@@ -13,18 +13,21 @@ _BROKEN = "invalid YAML file"
 _UNDECRYPTED = re.compile(
     r"decrypt|stack config: bad value|nonce size|message authentication failed"
 )
+_NO_STACK = "no stack named"
 _OTHER_SALT = "incorrect passphrase"
 
 
-def hinted(said: str, whole: str, *, file: str, settle: str, secret: str) -> str:
+def hinted(said: str, whole: str, *, file: str, settle: str, secret: str, init: str) -> str:
     """The error with the file and the command that repairs it, if Pulumi's words show its cause.
 
     `whole` is all that Pulumi said; `settle` is the command for a stack whose `pulumi` was killed,
-    `secret` the one that sets a secret.
+    `secret` the one that sets a secret, `init` what makes the stack.
     """
     said = said.replace(_BROKEN, f"{file} is not valid YAML")
     if any(sign in whole for sign in _KILLED):
         said += f"\nIf the last `pulumi` was killed: {settle}"
+    if _NO_STACK in said:
+        said += f"\n{file} is there, the stack is not: {init}"
     if _UNDECRYPTED.search(said):
         said += (
             f"\n{file}: a value after `secure:` was changed by hand, or is another stack's: give "

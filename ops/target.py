@@ -75,6 +75,11 @@ class Target(Protocol):
 
     @property
     @abstractmethod
+    def made_by(self) -> str:
+        """The command that makes the stack."""
+
+    @property
+    @abstractmethod
     def option(self) -> str:
         """The options that name the stack to our own commands."""
 
@@ -243,8 +248,8 @@ class Target(Protocol):
     def _hinted(self, said: str, whole: str = "") -> StackError:
         """An error of Pulumi's, with the file and the remedy that it does not name."""
         file, secret = shown_path(self.file), self.typed("config set --secret KEY")
-        settle = self.settle_command
-        return StackError(hinted(said, whole or said, file=file, settle=settle, secret=secret))
+        commands = {"settle": self.settle_command, "secret": secret, "init": self.made_by}
+        return StackError(hinted(said, whole or said, file=file, **commands))
 
     def under_way(self, state: str = "") -> str:
         """The remedy for a `pulumi` that is running on the stack or was killed; "" without one."""
@@ -265,8 +270,11 @@ class Target(Protocol):
         """The stack's outputs, secret ones too; StackError if there are none yet."""
         found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
         if not found:
+            state = self.pulumi("stack", "export")
             none = f"the stack {self.stack} has no outputs yet: {self.apply_command}"
-            raise StackError(self.under_way() or none)
+            if json.loads(state)["deployment"].get("resources"):  # a lock is not in the state
+                none += f"; after one that was killed first {self.settle_command}"
+            raise StackError(self.under_way(state) or none)
         return read(found)
 
     def stacks(self) -> dict[str, str | None]:
@@ -288,6 +296,12 @@ class AwsTarget(Target):
     @property
     def command(self) -> str:
         return "pulumi"
+
+    @property
+    def made_by(self) -> str:
+        """The command, and what to do with a stack that another backend has."""
+        init = f"pulumi stack init {self.stack}"
+        return f"{init}; if it was made before, `pulumi login` to where its state is kept"
 
     @property
     def option(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from ops.errors import StackError
+from ops.known import meant
 from ops.settle import state
 from ops.target import Target
 
@@ -72,12 +73,15 @@ def loaders(dev: Target) -> dict[str, Callable[[], Environment]]:
     return {s.removeprefix(PREFIX): partial(_load, dev.beside(s), when) for s, when in found}
 
 
-def get(name: str, dev: Target) -> Environment:
-    """An environment by its name; StackError, with the known names, if there is none."""
+def get(name: str, dev: Target, where: str = "") -> Environment:
+    """An environment by its name; StackError, with a known name or all, if there is none.
+
+    `where` is the option that names the place, after a space.
+    """
     found = loaders(dev)
     if name not in found:
-        known = ", ".join(found) or f"none: ./relay env up {name} makes one"
-        raise StackError(f"{name}: there is no such environment; there is {known}")
+        makes = "" if found else f": ./relay env up {name}{where} makes one"
+        raise StackError(f"{name}: there is no such environment; {meant(name, found)}{makes}")
     return found[name]()
 
 

@@ -40,6 +40,11 @@ def _row(environment: backend.Environment) -> dict[str, Any]:
     }
 
 
+def _where(lab: str | None) -> str:
+    """The option that names the place of an environment, after a space."""
+    return f" --lab {lab}" if lab else ""
+
+
 @app.command()
 def up(
     name: Name,
@@ -81,7 +86,7 @@ def up(
         f"{name}, until {row['expires']}",
         [{"host": host.name, "address": host.address or "private"} for host in outputs.hosts],
     )
-    where = f" --lab {lab}" if lab else ""
+    where = _where(lab)
     send = f"./relay lab send --lab {lab} --stack {target.stack}, " if lab else ""
     notes.print(
         f"Next: {send}./relay users test LOGIN --stack {target.stack}{where}, "
@@ -110,7 +115,7 @@ def down(
     Its hosts go with the mail in their queues and mailboxes, its zone, and its stack; the dev stack
     stays as it is.
     """
-    environment = backend.get(checked(name), dev_stack(lab))
+    environment = backend.get(checked(name), dev_stack(lab), _where(lab))
     destroy.refuse_protected(environment)
     backend.restore_file(environment)
     environment.target.operate("destroy", "--preview-only")

@@ -12,7 +12,7 @@ import yaml
 from ops import stack_yaml
 from ops.edit.stack_file import PREFIX, readable
 from ops.environments import backend, roots
-from ops.environments.mapping import Wanted, environment, expiry
+from ops.environments.mapping import EXPIRES, Wanted, environment, expiry
 from ops.errors import StackError
 from ops.outputs import Outputs
 from ops.plain_words import unreadable
@@ -21,8 +21,9 @@ from ops.target import Target
 from ops.terminal import shown_path, step
 from settings import Settings, SettingsError, read
 
-# The first line of an environment's file; the digest of the settings that were written follows.
+# A line of an environment's file; the digest of the settings that were written follows.
 WRITTEN = "# Written by `./relay env up`; it goes with the environment. Settings: "
+TAGS = f"{PREFIX}tags"
 
 
 def make(
@@ -83,14 +84,16 @@ def _check(config: Mapping[str, Any], source: Path) -> None:
 
 
 def _check_unedited(target: Target, wanted: Mapping[str, Any], source: Path) -> None:
-    """StackError if the environment's file is not as it was written last."""
+    """StackError if somebody has changed the environment's file, and this would be lost."""
     if not target.file.exists():
         return
-    first = target.file.read_text().partition("\n")[0]
-    held = stack_yaml.config(target.file)
-    if not first.startswith(WRITTEN) or first.removeprefix(WRITTEN) == _digest(held):
+    held, lines = stack_yaml.config(target.file), target.file.read_text().splitlines()
+    if not held or WRITTEN + _digest(held) in lines:
         return
-    keys = sorted(k for k in {*held, *wanted} if held.get(k) != wanted.get(k))
+    has, gets = _texts(held), _texts(wanted)
+    keys = sorted(k for k in {*has, *gets} if has.get(k) != gets.get(k))
+    if not keys:
+        return
     raise StackError(
         f"{shown_path(target.file)} was changed after `env up` had written it, and it would be "
         f"written anew, from {shown_path(source)}; different are {', '.join(keys)}. Make the "
@@ -100,8 +103,19 @@ def _check_unedited(target: Target, wanted: Mapping[str, Any], source: Path) -> 
 
 
 def _digest(config: Mapping[str, Any]) -> str:
-    text = json.dumps(config, sort_keys=True, default=str)
+    text = json.dumps(_texts(config), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _texts(config: Mapping[str, Any]) -> dict[str, str]:
+    """The settings as text, since `pulumi config` writes false as "false"; without the expiry."""
+    found = dict(config)
+    if isinstance(tags := found.get(TAGS), dict):
+        found[TAGS] = {key: value for key, value in tags.items() if key != EXPIRES}
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+        for key, value in found.items()
+    }
 
 
 def _select(target: Target, provider: str | None) -> None:

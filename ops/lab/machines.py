@@ -108,8 +108,9 @@ def mend(what: What, name: Name = "dev", json: Json = False) -> None:
     kind, which = _meant(lab, what)
     hosts = power.mend(lab, kind, which)
     _told(hosts, "boots", json, _unchanged(kind, which, "has power"))
-    if hosts and not json:
-        notes.print(f"./relay lab status --lab {name} says when it serves", soft_wrap=True)
+    if not json:
+        for look in dict.fromkeys(power.looked_at_by(lab, host) for host in hosts):
+            notes.print(f"{look} says when it serves", soft_wrap=True)
     for host in power.without(lab):
         notes.print(power.not_running(lab, host), soft_wrap=True)
 

@@ -10,6 +10,7 @@ from lab.access import NotRunning, inside
 from lab.lab import Lab
 from lab.wait import within
 from ops.lab import region
+from ops.lab.stack import STACK
 
 SECONDS = 60.0  # the lab's loop may be waiting for a machine that boots or shuts down
 # Words before the name of a host, which may also stand alone.
@@ -66,7 +67,16 @@ def not_running(lab: Lab, host: str) -> str:
     """The reason that a host's machine does not run, and the command to type, in a sentence."""
     if (dark := without(lab).get(host)) is not None:
         return f"{host} is {dark}: {mended_by(lab, host)}"
-    return f"{host} does not run (it boots, or was stopped): ./relay lab status --lab {lab.name}"
+    return f"{host} does not run (it boots, or was stopped): {looked_at_by(lab, host)}"
+
+
+def looked_at_by(lab: Lab, host: str) -> str:
+    """The command that says whether a host serves: `lab status` has the own stack's alone."""
+    known = region.instances(lab)
+    of = known[host].stack if host in known else ""
+    if of in ("", STACK):
+        return f"./relay lab status --lab {lab.name}"
+    return f"./relay verify --stack {of} --lab {lab.name}"
 
 
 def zones(lab: Lab) -> list[str]:

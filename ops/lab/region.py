@@ -110,10 +110,11 @@ def leftovers(lab: Lab) -> list[str]:
 
 @dataclass(frozen=True)
 class Instance:
-    """A running instance, as the region's API describes it."""
+    """A running instance, as the region's API describes it; `stack` is its tag's."""
 
     id: str
     zone: str
+    stack: str = ""
 
 
 def instances(lab: Lab) -> dict[str, Instance]:
@@ -125,7 +126,7 @@ def instances(lab: Lab) -> dict[str, Instance]:
     for instance in [i for reservation in found for i in reservation["Instances"]]:
         tags = {t["Key"]: t["Value"] for t in instance.get("Tags", [])}
         identity, zone = instance["InstanceId"], instance["Placement"]["AvailabilityZone"]
-        named[tags.get("Name", identity)] = Instance(identity, zone)
+        named[tags.get("Name", identity)] = Instance(identity, zone, tags.get("Stack", ""))
     return named
 
 

@@ -24,6 +24,7 @@ from ops.account import Clients
 from ops.edit.stack_file import PREFIX, readable
 from ops.errors import StackError
 from ops.instances import Down
+from ops.known import meant
 from ops.lab import power, region, stack
 from ops.outputs import Host, Outputs
 from ops.target import Internet, Target, connect
@@ -58,6 +59,12 @@ class LabTarget(Target):
         if self.stack == stack.STACK:
             return f"{self.command} {words}"
         return super().typed(words)
+
+    @property
+    def made_by(self) -> str:
+        if self.stack == stack.STACK:
+            return f"./relay lab up --lab {self.lab.name}"
+        return f"{self.command} stack init {self.stack}"
 
     @property
     def exports(self) -> Path:
@@ -290,6 +297,6 @@ def running(name: str | None, lab: str) -> LabTarget:
         known = stack.stacks(found.lab)
         if found.stack in known:
             raise StackError(found.file_gone)
-        there = ", ".join(known) or f"none: ./relay lab up --lab {lab}"
-        raise StackError(f"{found.stack}: there is no such stack in the lab; there is {there}")
+        there = meant(found.stack, known) if known else f"there is none: {named(lab).made_by}"
+        raise StackError(f"{found.stack}: there is no such stack in the lab; {there}")
     return found

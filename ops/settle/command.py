@@ -23,19 +23,19 @@ def command(
     if json:
         print_json({"stack": chosen.stack, **done.as_json()})
         return
-    _show(done)
+    _show(done, chosen.option)
     if done:
         notes.print(f"Next: {chosen.apply_command}", soft_wrap=True)
 
 
-def _show(done: Settlement) -> None:
+def _show(done: Settlement, option: str) -> None:
     if not done:
         results.print("There is nothing to settle.")
     if done.unlocked:
         results.print("The lock of a `pulumi` that was killed is taken away.")
     for found in done.findings:
         what = f"{found.name} {found.id}".strip()
-        meaning = MEANINGS[found.result]
+        meaning = MEANINGS[found.result].format(option=option)
         results.print(Text(found.result, "cyan"), f"{what}: {meaning}", soft_wrap=True)
     if done.export:
         results.print(f"The state as it was: {done.export}", soft_wrap=True)

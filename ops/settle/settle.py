@@ -20,7 +20,7 @@ NOTHING = "not made"
 REPEATED = "repeated"
 STARTED = "started"
 LEFT = "left"
-# The results, explained to people.
+# The results, explained to people; `option` names the stack.
 MEANINGS = {
     ADOPTED: "it is in the state now",
     SECOND: "there is one already; the next `pulumi up` deletes it",
@@ -28,7 +28,7 @@ MEANINGS = {
     NOTHING: "forgotten; the next `pulumi up` makes it",
     REPEATED: "it was being changed or deleted; the next `pulumi up` does what is left of that",
     STARTED: "it had been stopped for a change",
-    LEFT: "it is left alone: it may hold mail, or somebody uses it; see ./relay leftovers",
+    LEFT: "it is left alone: it may hold mail, or somebody uses it; see ./relay leftovers {option}",
 }
 VOLUME = "aws:ebs/volume:Volume"
 INSTANCE = "aws:ec2/instance:Instance"

@@ -278,6 +278,52 @@ def test_an_environments_file_is_written_anew_if_nobody_has_changed_it(place: Pl
     check(place)
 
 
-def test_a_file_of_a_release_without_a_digest_is_written_anew(place: Place) -> None:
-    place.file.write_text(place.file.read_text().partition("\n")[2])
+def rewrite(place: Place, config: dict[str, Any]) -> None:
+    """Have another program write the settings: the comment with the digest stays."""
+    first = place.file.read_text().partition("\n")[0]
+    place.file.write_text(f"{first}\n{yaml.safe_dump({'config': config})}")
+
+
+def expiring(config: dict[str, Any], day: int) -> dict[str, Any]:
+    tags = {mapping.EXPIRES: mapping.expiry(EXPIRES.replace(day=day))}
+    return {**config, f"{PREFIX}tags": tags}
+
+
+def test_a_change_that_the_dev_stacks_file_has_as_well_is_not_refused(place: Any) -> None:
+    changed = {**dev(), f"{PREFIX}operator": "you@inbox.example"}
+    rewrite(place, expiring(changed, 1))
+    make_._check_unedited(place, expiring(changed, 2), Path("Pulumi.dev.yaml"))
+
+
+def test_of_an_edited_file_only_what_would_be_lost_is_named(place: Any) -> None:
+    rewrite(place, expiring({**dev(), f"{PREFIX}operator": "you@inbox.example"}, 1))
+    with pytest.raises(StackError, match=r"different are mail-relay:operator\."):
+        make_._check_unedited(place, expiring(dev(), 2), Path("Pulumi.dev.yaml"))
+
+
+def test_numbers_that_pulumi_has_written_as_texts_are_no_change(place: Place) -> None:
+    config = {**dev(), f"{PREFIX}protect": False, f"{PREFIX}messageSizeLimitMib": 30}
+    make_._write(place.file, config)
+    rewrite(place, {**config, f"{PREFIX}protect": "false", f"{PREFIX}messageSizeLimitMib": "30"})
     check(place)
+
+
+@pytest.mark.parametrize("first", ["", "encryptionsalt: v1:x\n"])
+def test_a_change_is_found_wherever_the_digest_stands(place: Place, first: str) -> None:
+    text = first + place.file.read_text()
+    place.file.write_text(text)
+    check(place)
+    place.file.write_text(text.replace("me@shop.example", "you@shop.example", 1))
+    with pytest.raises(StackError, match="was changed"):
+        check(place)
+
+
+def test_a_file_without_a_digest_is_written_anew_only_if_nothing_is_lost(place: Place) -> None:
+    text = place.file.read_text().partition("\n")[2]
+    place.file.write_text(text)
+    check(place)
+    place.file.write_text("encryptionsalt: v1:x\n")  # as `pulumi stack init` leaves it
+    check(place)
+    place.file.write_text(text.replace("me@shop.example", "you@shop.example", 1))
+    with pytest.raises(StackError, match="was changed"):
+        check(place)

@@ -62,23 +62,6 @@ def test_without_a_stack_there_is_nothing_to_send(place: Place, what: str, said:
     assert refused(what) == "the stack lab is not up: ./relay pulumi --lab dev up"
 
 
-@pytest.mark.parametrize(
-    ("works", "pending", "said"),
-    [
-        (True, ["x"], "wait: a `pulumi` works on the stack lab"),
-        (False, ["x"], "a `pulumi` was cut off: ./relay settle --lab dev"),
-        (False, [], ""),
-    ],
-)
-def test_a_pulumi_that_works_is_told_from_one_that_was_cut_off(
-    place: Place, monkeypatch: pytest.MonkeyPatch, works: bool, pending: list[str], said: str
-) -> None:
-    export = json.dumps({"deployment": {"pending_operations": pending}})
-    monkeypatch.setattr(stack, "at_work", lambda *_: works)
-    monkeypatch.setattr(LabTarget, "pulumi", lambda *_: export)
-    assert LabTarget("lab", Lab("dev")).under_way() == said
-
-
 def test_a_stack_that_is_up_and_whose_file_is_gone_is_told_so(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,12 +394,3 @@ def test_examples_are_not_refused(place: Place, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(stack, "start", started.append)
     up.start(Lab("dev"), up.source(key, None))
     assert started
-
-
-@pytest.mark.parametrize(
-    ("text", "region"),
-    [("config: {'aws:region': us-esat-1}", "us-esat-1"), ("config: {}", "us-east-1")],
-)
-def test_the_doctor_looks_at_the_region_of_the_file(place: Place, text: str, region: str) -> None:
-    place.file.write_text(text)
-    assert LabTarget("lab", Lab("dev")).region == region

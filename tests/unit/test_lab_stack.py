@@ -339,3 +339,30 @@ def test_a_lab_whose_file_is_gone_takes_no_other_by_itself(lab: Lab, tmp_path: P
     with pytest.raises(StackError, match="is gone, which has the settings of the lab's stack"):
         stack.prepare(lab, None)
     assert stack.prepare(lab, file)
+
+
+@pytest.mark.parametrize(
+    ("works", "pending", "said"),
+    [
+        (True, ["x"], "wait: a `pulumi` works on the stack lab"),
+        (False, ["x"], "a `pulumi` was cut off: ./relay settle --lab dev"),
+        (False, [], ""),
+    ],
+)
+def test_a_pulumi_that_works_is_told_from_one_that_was_cut_off(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, works: bool, pending: list[str], said: str
+) -> None:
+    export = json.dumps({"deployment": {"pending_operations": pending}})
+    monkeypatch.setattr(stack, "at_work", lambda *_: works)
+    monkeypatch.setattr(LabTarget, "pulumi", lambda *_: export)
+    assert LabTarget("lab", lab).under_way() == said
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [("config: {'aws:region': us-esat-1}", "us-esat-1"), ("config: {}", "us-east-1")],
+)
+def test_the_doctor_looks_at_the_region_of_the_file(lab: Lab, text: str, region: str) -> None:
+    stack.work_dir(lab).mkdir(parents=True)
+    stack.own_file(lab).write_text(text)
+    assert LabTarget("lab", lab).region == region

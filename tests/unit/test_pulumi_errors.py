@@ -15,11 +15,12 @@ from lab.lab import Lab
 from ops.cli import app
 from ops.errors import StackError
 from ops.lab import smarthost, stack, up
-from ops.lab.target import LabTarget
+from ops.lab.target import LabTarget, running
 from ops.target import AwsTarget, Target
 
 BROKEN = "error: invalid YAML file: yaml: line 2: mapping values are not allowed in this context"
 UNDECRYPTED = "error: could not decrypt configuration values: bad value"
+NO_STACK = "error: no stack named 'try' found"
 OTHER_SALT = "error: getting stack configuration: get stack secrets manager: incorrect passphrase"
 TEXT = "config:\n  a: b: c\n"
 PLACE = "is not valid YAML at line 2, column 7"
@@ -54,6 +55,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
         (BROKEN, r"Pulumi\.try\.yaml is not valid YAML: yaml: line 2: "),
         (UNDECRYPTED, r"\nPulumi\.try\.yaml: a value after `secure:` was changed"),
         ("error: validating stack config: bad value", r"\nPulumi\.try\.yaml: a value after"),
+        (NO_STACK, r"\nPulumi\.try\.yaml is there, the stack is not: pulumi stack init try"),
         (OTHER_SALT, r"\nPulumi\.try\.yaml: its `encryptionsalt` belongs to another passphrase"),
     ],
 )
@@ -97,3 +99,26 @@ def test_an_account_whose_password_cannot_be_decrypted_is_told_with_the_file(
     says(UNDECRYPTED)
     with pytest.raises(StackError, match=f"{LabTarget('lab', lab).file}: a value after `secure:`"):
         smarthost.open_accounts(lab)
+
+
+@pytest.mark.parametrize(
+    ("name", "makes"),
+    [("lab", "./relay lab up --lab dev"), ("a", "./relay pulumi --lab dev stack init a")],
+)
+def test_a_stack_of_a_lab_that_is_not_made_yet_is_told_with_what_makes_it(
+    lab: Lab, says: Callable[[str], None], name: str, makes: str
+) -> None:
+    says(NO_STACK)
+    with pytest.raises(StackError, match=rf"the stack is not: {makes}$"):
+        LabTarget(name, lab).pulumi("stack", "export")
+
+
+def test_a_misspelled_stack_of_a_lab_is_told_with_the_one_that_may_be_meant(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "stacks", lambda _: ["lab", "env-try"])
+    with pytest.raises(StackError, match=r"no such stack in the lab; did you mean env-try[?]$"):
+        running("env-tyr", lab.name)
+    monkeypatch.setattr(stack, "stacks", lambda _: [])
+    with pytest.raises(StackError, match=r"; there is none: ./relay lab up --lab dev$"):
+        running("env-try", lab.name)

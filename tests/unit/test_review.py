@@ -29,7 +29,6 @@ from ops.review.snapshots import Snapshot
 from ops.review.summary import sentences
 from ops.review.warnings import warnings
 from settings import read
-from settings.advice import advice
 
 
 def kinds(found: Change, **more: Any) -> list[str]:
@@ -378,14 +377,6 @@ def test_a_mandatory_rule_or_an_error_fails_a_review() -> None:
     assert failed.sentences == ["Not known: the preview fails."]
 
 
-def test_advice_is_told_if_it_is_new() -> None:
-    start = reading({"ssh": {"allowFrom": ["198.51.100.0/24"]}})
-    (known,) = advice(start.settings)
-    seen = Preview((), (), (), (known, "odd region"))
-    assert report("test", Change(seen, start, start)).advice == ["odd region"]
-    assert report("test", Change(seen, None, start)).advice == [known, "odd region"]
-
-
 def test_the_engines_events_are_read() -> None:
     urn = "urn:pulumi:test::mail-relay::mail-relay:index:Host$aws:ec2/instance:Instance::h"
     states = {"old": {"inputs": {"ami": "a"}, "outputs": {}, "custom": True}, "new": None}
@@ -400,12 +391,8 @@ def test_the_engines_events_are_read() -> None:
     message = "no image\nTraceback (most recent call last):\n  ..."
     for text in (message, "preview failed\n"):
         events.append({"diagnosticEvent": {"severity": "error", "message": text}})
-    for _ in range(2):  # a run of the program may say it again
-        events.append({"diagnosticEvent": {"severity": "warning", "message": "odd region\n"}})
     found = preview.read(json.dumps(event) for event in events)
     (only,) = found.steps
     assert (only.op, only.kind, only.name) == ("replace", "Instance", "h")
     assert (only.before, only.after, only.reasons) == ({"ami": "a"}, {"ami": "b"}, ("ami",))
-    assert (found.errors, found.advice) == (("no image",), ("odd region",))
-    shown = markdown(report("test", Change(found, reading(), reading())))
-    assert "### What the program advises\n\n- odd region" in shown
+    assert found.errors == ("no image",)
