@@ -36,6 +36,6 @@ def hinted(said: str, whole: str, *, file: str, settle: str, secret: str, init: 
     if _OTHER_SALT in said:
         said += (
             f"\n{file}: its `encryptionsalt` belongs to another passphrase: give that one "
-            "(PULUMI_CONFIG_OTHER_SALT), or put the line back as it was"
+            "(PULUMI_CONFIG_PASSPHRASE), or put the line back as it was"
         )
     return said

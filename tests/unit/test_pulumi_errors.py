@@ -56,7 +56,11 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
         (UNDECRYPTED, r"\nPulumi\.try\.yaml: a value after `secure:` was changed"),
         ("error: validating stack config: bad value", r"\nPulumi\.try\.yaml: a value after"),
         (NO_STACK, r"\nPulumi\.try\.yaml is there, the stack is not: pulumi stack init try"),
-        (OTHER_SALT, r"\nPulumi\.try\.yaml: its `encryptionsalt` belongs to another passphrase"),
+        (
+            OTHER_SALT,
+            r"\nPulumi\.try\.yaml: its `encryptionsalt` belongs to another passphrase: give that "
+            r"one \(PULUMI_CONFIG_PASSPHRASE\)",
+        ),
     ],
 )
 def test_the_stacks_file_is_named(says: Callable[[str], None], words: str, said: str) -> None:
