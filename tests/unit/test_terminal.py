@@ -4,7 +4,6 @@ import io
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,6 +18,7 @@ from verify_world import WANTED
 from common.errors import RelayError
 from lab import access
 from lab.lab import Lab
+from lab.wait import until
 from ops import cli, on_host, terminal
 from ops.environments import command as environments
 from ops.lab import condition, stack
@@ -199,15 +199,13 @@ def test_a_mistake_is_shown_as_it_was_typed(arguments: list[str]) -> None:
     assert "Traceback" not in result.stderr
 
 
-def asleep(*_: object, **__: object) -> Any:
-    time.sleep(0.3)
-    return subprocess.CompletedProcess([], 0, "{}", "")
-
-
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: on_host.ask_each([HOST], asleep), f"waiting for {HOST.name}"),
+        (
+            lambda: on_host.ask_each([HOST], lambda _: subprocess.run([])),
+            f"waiting for {HOST.name}",
+        ),
         (lambda: condition._boot(Lab("dev"), HOST), f"waiting for {HOST.name}"),
         (lambda: AwsTarget("prod").pulumi("stack", "export"), "pulumi stack export"),
         (lambda: stack.captured(Lab("dev"), "stack", "ls", "--json"), "pulumi stack ls"),
@@ -221,9 +219,14 @@ def test_what_takes_long_is_told_meanwhile(
     told: str,
     is_slow: bool,
 ) -> None:
+    def works(*_: object, **__: object) -> Any:
+        if is_slow:
+            until("it is told", said.getvalue, 10)
+        return subprocess.CompletedProcess([], 0, "{}", "")
+
     monkeypatch.setattr(terminal, "SLOW_SECONDS", 0.1 if is_slow else 10)
-    monkeypatch.setattr(subprocess, "run", asleep)
-    monkeypatch.setattr(access, "run", asleep)
+    monkeypatch.setattr(subprocess, "run", works)
+    monkeypatch.setattr(access, "run", works)
     call()
     assert said.getvalue() == (f"... {told}\n" if is_slow else "")
 
