@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent import state_file
-from mail import postfix_log
-from mail.postfix_log import Attempt
+
+if TYPE_CHECKING:
+    from mail.postfix_log import Attempt
 
 LOG = Path("/var/log/mail.log")
 # Failed logins as the daemons judge them, one on each line, IMAP's too
@@ -98,12 +99,15 @@ def restored(found: Mapping[str, Any]) -> Counts:
 
 def events(line: str) -> Iterator[str]:
     """What a line of mail.log tells, by the names of docs/monitoring.md."""
+    # seldom needed, so not loaded every minute
+    from mail import postfix_log
+
     for message in postfix_log.read("", [line]):
         for attempt in message.attempts:
             yield from _names(attempt)
 
 
-def _names(attempt: Attempt) -> Iterator[str]:
+def _names(attempt: "Attempt") -> Iterator[str]:
     status, _, dsn = attempt.status.partition(" ")
     match status:
         case "sent":

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from cloudinit.hosts import AnyHost, GatewayHost
 from components import dashboard
-from components.naming import Tags
+from components.naming import Tags, dashboard_name
 from settings import Settings
 
 # Hosts send a data point every five minutes (templates/metrics).
@@ -138,8 +138,7 @@ class Monitoring(pulumi.ComponentResource):
             alarms = [self._alarm_name(h, alarm) for h in hosts for alarm in kinds.get(h, HOST)]
             aws.cloudwatch.Dashboard(
                 "hosts",
-                # a dashboard's name has no dots
-                dashboard_name=name.replace(".", "-"),
+                dashboard_name=dashboard_name(pulumi.get_project(), self._stack),
                 dashboard_body=self.topic.arn.apply(
                     lambda arn: json.dumps(dashboard.body(arn, name, hosts, alarms, PERIOD))
                 ),

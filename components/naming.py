@@ -32,6 +32,11 @@ def bucket_name(project: str, stack: str, account: str) -> str:
     return plain[: BUCKET_LENGTH - len(end)].rstrip("-") + end
 
 
+def dashboard_name(project: str, stack: str) -> str:
+    """The dashboard of a stack, which has no tags: 1 to 255 of A-Z, a-z, 0-9, '-' and '_'."""
+    return f"{project}-{stack}".replace(".", "-")
+
+
 def tables_key(client: str) -> str:
     """The key in the bucket of a client host's tables, or of the gateway's for ""."""
     return f"clients/{client}.json" if client else "gateway.json"

@@ -82,7 +82,7 @@ def _place(text: str) -> yaml.Mark | None:
     """The position of the first value that cannot be constructed, such as the date 2020-13-45."""
     try:
         nodes = list(_scalars(yaml.compose(text, yaml.SafeLoader), set()))
-    except Exception:  # the text is not YAML
+    except (yaml.YAMLError, RecursionError):  # no YAML, or too deep: the parser's error says where
         return None
     for node in nodes:
         try:

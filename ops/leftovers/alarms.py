@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.naming import dashboard_name
 from ops.leftovers.left import Left, monthly
 
 # USD a month, us-east-1, 2026; ten alarms and three dashboards are free
@@ -28,12 +29,15 @@ def find(cloudwatch: Any, sns: Any, tags: Mapping[str, str]) -> Iterator[Left]:
                 remove = f"aws sns delete-topic --topic-arn {arn}"
                 yield Left("topic", arn, arn.rpartition(":")[2], "nothing; subscribers", remove)
 
-    name = f"{tags['Project']}-{tags['Stack']}".replace(".", "-")
+    for name in dashboards(cloudwatch, dashboard_name(tags["Project"], tags["Stack"])):
+        remove = f"aws cloudwatch delete-dashboards --dashboard-names {name}"
+        yield Left("dashboard", name, name, monthly(DASHBOARD), remove)
+
+
+def dashboards(cloudwatch: Any, name: str) -> Iterator[str]:
+    """The dashboard of this name, if there is one."""
     for page in cloudwatch.get_paginator("list_dashboards").paginate(DashboardNamePrefix=name):
-        for found in page["DashboardEntries"]:
-            if found["DashboardName"] == name:
-                remove = f"aws cloudwatch delete-dashboards --dashboard-names {name}"
-                yield Left("dashboard", name, name, monthly(DASHBOARD), remove)
+        yield from (name for found in page["DashboardEntries"] if found["DashboardName"] == name)
 
 
 def _has(found: Mapping[str, Any], tags: Mapping[str, str]) -> bool:

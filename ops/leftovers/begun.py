@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ops.leftovers import alarms
+
 Client = Callable[[str], Any]
 Inputs = Mapping[str, Any]
 Finder = Callable[[Client, Inputs], Iterator[str]]
@@ -147,11 +149,7 @@ def alarm(client: Client, inputs: Inputs) -> Iterator[str]:
 
 
 def dashboard(client: Client, inputs: Inputs) -> Iterator[str]:
-    name = inputs["dashboardName"]
-    for page in client("cloudwatch").get_paginator("list_dashboards").paginate():
-        yield from (
-            e["DashboardName"] for e in page["DashboardEntries"] if e["DashboardName"] == name
-        )
+    return alarms.dashboards(client("cloudwatch"), inputs["dashboardName"])
 
 
 def topic(client: Client, inputs: Inputs) -> Iterator[str]:
