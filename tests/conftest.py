@@ -1,5 +1,6 @@
 """Options of the whole suite, and which tests run side by side: pytest takes both from here."""
 
+import datetime
 from typing import Any
 
 import pytest
@@ -24,3 +25,13 @@ class _Stories(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return _Stories(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Processes that collect within two seconds would take such a name for two tests."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    for item in items:
+        if today in item.nodeid:
+            raise pytest.UsageError(
+                f"the name of a test tells when it was collected: {item.nodeid}"
+            )

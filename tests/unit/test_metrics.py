@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -194,14 +195,22 @@ def test_damaged_memory_of_the_last_call_is_none(cloudwatch: CloudWatch, damage:
 
 
 @pytest.mark.parametrize(
-    "content", [None, "", "{", json.dumps({"version": 0}), written(WELL, 400)], ids=str
+    "content",
+    [
+        None,
+        lambda: "",
+        lambda: "{",
+        lambda: json.dumps({"version": 0}),
+        lambda: written(WELL, 400),
+    ],
+    ids=["none", "empty", "torn", "of another version", "old"],
 )
 def test_without_a_new_status_nothing_is_sent(
-    cloudwatch: CloudWatch, capsys: pytest.CaptureFixture[str], content: str | None
+    cloudwatch: CloudWatch, capsys: pytest.CaptureFixture[str], content: Callable[[], str] | None
 ) -> None:
     """CloudWatch takes that for a failure."""
     if content is not None:
-        metrics.FILE.write_text(content)
+        metrics.FILE.write_text(content())
     assert metrics.main() == 1
     assert cloudwatch.calls == []
     assert "nothing is sent" in capsys.readouterr().out
