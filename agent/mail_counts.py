@@ -12,7 +12,7 @@ from agent import state_file
 if TYPE_CHECKING:
     from mail.postfix_log import Attempt
 
-LOG = Path("/var/log/mail.log")
+LOG = Path("/var/log/mail/mail.log")
 # Failed logins as the daemons judge them, one on each line, IMAP's too
 # (etc/rsyslog.d/mail-relay.conf). Clients have no logins, and no such file.
 FAILURES = Path("/var/log/mail-failures.log")

@@ -114,7 +114,8 @@ class GatewayHost:
     `tables` and `status` are s3:// URLs, `network` is the VPC's. Without `acme_directory` certbot's
     default is used. The certificate is for `name`, and for `shared_name` if other gateways have
     that too. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the NAT
-    instance of. `metrics` is the command line of agent/metrics.py, if the host sends any.
+    instance of. `metrics` is the command line of agent/metrics.py, if the host sends any. The mail
+    log is kept for `log_days`.
     """
 
     folder: ClassVar = "gateway"
@@ -131,6 +132,7 @@ class GatewayHost:
     ssh_public_key: str | None
     sasl_mechanisms: tuple[str, ...]
     message_size_limit_mib: int
+    log_days: int
     mailboxes: bool
     network: str
     strangers: Strangers
@@ -146,7 +148,8 @@ class ClientHost:
     """A client host's fixed settings: a change of any of them replaces the host.
 
     `gateway` is a host name. If `acme_root` (PEM) is set, Postfix verifies the gateway's
-    certificate by it instead of the system's certificate authorities. `metrics` is as a gateway's.
+    certificate by it instead of the system's certificate authorities. `metrics` and `log_days` are
+    as a gateway's.
     """
 
     folder: ClassVar = "client"
@@ -160,6 +163,7 @@ class ClientHost:
     status: str
     ssh_public_key: str | None
     message_size_limit_mib: int
+    log_days: int
     acme_root: str | None = None
     metrics: str | None = None
 

@@ -81,6 +81,7 @@ def fixed(
         status=status,
         ssh_public_key=s.ssh.public_key,
         message_size_limit_mib=s.message_size_limit_mib,
+        log_days=s.logs.days,
         acme_root=s.acme.root,
         metrics=metrics,
     )

@@ -176,6 +176,7 @@ def fixed(
         ssh_public_key=s.ssh.public_key,
         sasl_mechanisms=s.sasl.mechanisms,
         message_size_limit_mib=s.message_size_limit_mib,
+        log_days=s.logs.days,
         mailboxes=bool(s.mailboxes),
         network=s.network.cidr,
         strangers=Strangers(**s.limits.strangers.model_dump()),

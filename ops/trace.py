@@ -19,6 +19,7 @@ from ops.terminal import notes, print_json, print_table, results
 
 NOTHING = 1  # grep(1): no line matches
 MESSAGES = 50
+LOGS = "/var/log/mail/mail.log*"  # the rotated ones too
 
 
 def command(
@@ -34,8 +35,8 @@ def command(
 ) -> None:
     """Where a message is: who handed it in, who signed it, and what every receiver said.
 
-    The hosts keep logs for up to 30 days; one that is rebuilt begins anew. Where SSH is closed, it
-    says what waits.
+    The hosts keep logs for mail-relay:logs.days (14); a gateway's outlives a rebuild. Where SSH is
+    closed, it says what waits.
 
     Exit code 1: nothing was found, or a host could not be asked.
     """
@@ -62,6 +63,9 @@ def command(
         notes.print(f"not asked: {text}", soft_wrap=True)
     if not messages:
         notes.print(_nowhere(what, len(silent), len(outputs.hosts)), soft_wrap=True)
+        reach = {} if silent else ask_each(outputs.hosts, lambda host: _reach(found, host))[0]
+        for text in reach.values():
+            notes.print(text, soft_wrap=True)
     if silent or not messages:
         raise typer.Exit(1)
 
@@ -73,7 +77,16 @@ def _nowhere(what: str, silent: int, hosts: int) -> str:
     found = f"no host's log has {what!r}"
     if silent:
         found = f"of the hosts that could be asked, none has {what!r} in its log"
-    return f"{found}; a log reaches back for 30 days, or to its host's rebuild"
+    return found
+
+
+def _reach(found: Target, host: Host) -> str:
+    """Since when the host's log knows what became of mail."""
+    # of all that zcat unpacks head reads the first line alone
+    script = f"ls -tr {LOGS} | xargs -r zcat -qf 2>/dev/null | head -n 1"
+    if line := found.run_on(host, "sh", "-c", script, fine=(0,)):
+        return f"{host.name}'s log begins at {line.split()[0]}"
+    return f"{host.name}'s log is empty"
 
 
 def _json(message: Traced, logins: Collection[str], disabled: Collection[str]) -> dict[str, Any]:
@@ -133,9 +146,7 @@ def grep(found: Target, host: Host, words: list[str]) -> list[str]:
     """
     if not words:
         return []
-    script = (
-        "exec 3<&0; ls -rt /var/log/mail.log* | xargs -r zcat -f | LC_ALL=C grep -aiF -f /dev/fd/3"
-    )
+    script = f"exec 3<&0; ls -rt {LOGS} | xargs -r zcat -f | LC_ALL=C grep -aiF -f /dev/fd/3"
     text = "".join(f"{word}\n" for word in words)
     output = found.run_on(host, "sh", "-c", script, text=text, fine=(0, NOTHING))
     return sorted(output.splitlines())

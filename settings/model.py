@@ -10,6 +10,7 @@ from settings.base import Model as _Model
 from settings.domains import Delegation, HostedZone, MailDomain
 from settings.hosts import BaseHost, Client, Gateway, ListedGateway
 from settings.limits import UNLIMITED, Limits, LoginLimits
+from settings.logs import Logs
 from settings.marks import Mark
 from settings.monitoring import Monitoring
 from settings.smarthost import Smarthost
@@ -153,6 +154,7 @@ class Settings(_Model):
     network: Vpc = Vpc()
     wait: Wait = Wait()
     monitoring: Monitoring = Monitoring()
+    logs: Logs = Logs()
     protect: bool = False
     tags: dict[TagKey, TagValue] = Field({}, max_length=TAGS)
 

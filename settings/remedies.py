@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from settings import marks
 
 # The unit of a number, by the end of its key.
-UNITS = {"MiB": "MiB", "GiB": "GiB", "inutes": "minutes", "ttl": "seconds"}
+UNITS = {"MiB": "MiB", "GiB": "GiB", "inutes": "minutes", "days": "days", "ttl": "seconds"}
 TEXT = "give one text"
 LIST = "give a list: its items in [ ], or each on a line of its own behind '- '"
 TRUTH = "give true or false"

@@ -138,6 +138,8 @@ def test_a_rebuild_keeps_the_queue(world: World) -> None:
     found = world.inbox.wait_for(lambda m: m.subject.startswith(subject), count=MESSAGES)
     assert sorted(m.subject for m in found) == sorted(f"{subject} {n}" for n in range(MESSAGES))
     assert [m.subject for m in found if not m.verdict.passes()] == []
+    log = world.log(GATEWAY)
+    assert [identity for identity in new if f"{identity}: client=" not in log] == []
 
     notice = send.unique("returned after the rebuild")
     hand_in(world, forwarded, letter("From: postmaster@inbox.example", notice), "")

@@ -13,11 +13,11 @@ HOSTS = [GATEWAY, CLIENT]
 def test_logs_are_rotated_and_go_on(world: World, host: str) -> None:
     plan = world.run(host, "logrotate", "--debug", "/etc/logrotate.conf", check=False)
     assert "error" not in plan.lower()
-    rule = plan.partition("rotating pattern: /var/log/mail.log")[2].partition("considering")[0]
+    rule = plan.partition("rotating pattern: /var/log/mail/mail.log")[2].partition("considering")[0]
     assert "after 1 days" in rule
-    assert "log files >= 209715200 are rotated earlier, (30 rotations)" in rule
+    assert "log files >= 209715200 are rotated earlier, (14 rotations)" in rule
     world.run(host, "logrotate", "--force", "/etc/logrotate.conf")
-    assert world.run(host, "ls", "/var/log/mail.log.1").strip()
+    assert world.run(host, "ls", "/var/log/mail/mail.log.1").strip()
     world.run(host, "postfix", "reload")
     until("the new log is written", lambda: "postfix" in world.log(host), 30)
 

@@ -154,6 +154,7 @@ ROWS: dict[str, Any] = {
     "network.cidr": "10.30.0.0/16",
     "network.zone": "us-east-1b",
     "wait.minutes": 0,
+    "logs.days": 30,
     "monitoring.detail": True,
     "monitoring.enabled": True,
     "monitoring.notify": ["https://far.example/alarms"],

@@ -1,7 +1,9 @@
 """What `relay trace` finds on a host, by the very script that runs there, on a log of ours."""
 
+import gzip
 import io
 import json
+import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,7 +34,7 @@ class Logs:
 
     def run_on(self, host: Host, *command: str, text: str = "", fine: tuple[int, ...]) -> str:
         assert max(map(len, command)) < ARGUMENT
-        here = [part.replace("/var/log", str(self.folder)) for part in command]
+        here = [part.replace("/var/log/mail/", f"{self.folder}/") for part in command]
         result = subprocess.run(here, input=text, capture_output=True, text=True, check=False)
         assert result.returncode in fine, result.stderr
         return result.stdout
@@ -132,6 +134,32 @@ def test_a_limit_is_at_least_one_message(limit: str) -> None:
     assert CliRunner().invoke(app, ["trace", LOGIN, f"--limit={limit}"]).exit_code == 2
 
 
+def asked_by_the_command(logs: Any, monkeypatch: pytest.MonkeyPatch, *hosts: Host) -> None:
+    outputs = SimpleNamespace(hosts=[*hosts], logins=[LOGIN], disabled=[], clients=[])
+    monkeypatch.setattr(logs, "outputs", lambda: outputs, raising=False)
+    monkeypatch.setattr(logs, "has_shell", lambda _: True, raising=False)
+    monkeypatch.setattr(trace, "target", lambda *_: logs)
+
+
+def test_who_finds_nothing_is_told_since_when_the_logs_know(
+    logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest file says so, compressed or not, and a host without mail yet says that."""
+    asked_by_the_command(logs, monkeypatch, HOST)
+    answer = CliRunner().invoke(app, ["trace", "nobody@shop.example"])
+    assert f"{HOST.name}'s log is empty" in answer.stderr
+    logs.write(*lines(1))
+    old = logs.folder / "mail.log.2.gz"
+    old.write_bytes(gzip.compress(b"2026-11-13T12:00:00+00:00 mail postfix/qmgr[1]: old\n" * 9999))
+    os.utime(old, (1, 1))
+    answer = CliRunner().invoke(app, ["trace", "nobody@shop.example"])
+    assert f"{HOST.name}'s log begins at 2026-11-13T12:00:00+00:00" in answer.stderr
+    assert answer.exit_code == 1
+    (logs.folder / "mail.log.2.gz").unlink()
+    answer = CliRunner().invoke(app, ["trace", "nobody@shop.example"])
+    assert f"{HOST.name}'s log begins at 2026-11-25T02:26:10" in answer.stderr
+
+
 def test_a_host_that_is_down_is_named_and_the_others_are_searched(
     logs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,11 +172,8 @@ def test_a_host_that_is_down_is_named_and_the_others_are_searched(
         return asked(host, *command, **options)
 
     logs.write(*lines(1))
-    outputs = SimpleNamespace(hosts=[dead, HOST], logins=[LOGIN], disabled=[], clients=[])
     monkeypatch.setattr(logs, "run_on", run_on)
-    monkeypatch.setattr(logs, "outputs", lambda: outputs, raising=False)
-    monkeypatch.setattr(logs, "has_shell", lambda _: True, raising=False)
-    monkeypatch.setattr(trace, "target", lambda *_: logs)
+    asked_by_the_command(logs, monkeypatch, dead, HOST)
     result = CliRunner().invoke(app, ["trace", LOGIN, "--json"])
     assert [message["id"] for message in json.loads(result.stdout)] == [identity(1)]
     assert "not asked: mx2.relay.example is stopped. To bring it back: start it" in result.stderr

@@ -28,6 +28,7 @@ GATEWAY = GatewayHost(
     ssh_public_key=None,
     sasl_mechanisms=("PLAIN", "LOGIN"),
     message_size_limit_mib=30,
+    log_days=14,
     mailboxes=False,
     network="10.20.0.0/16",
     strangers=Strangers(15, 120, 600),
@@ -46,6 +47,7 @@ CLIENT = ClientHost(
     status="s3://bucket/status/app.shop.example.json",
     ssh_public_key="ssh-ed25519 AAAA me",
     message_size_limit_mib=30,
+    log_days=14,
 )
 
 

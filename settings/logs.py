@@ -1,0 +1,13 @@
+"""Logs: how long the hosts keep what became of mail."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from settings.base import Model as _Model
+
+
+class Logs(_Model):
+    """The days that a host keeps its mail log; a gateway's is on its data volume."""
+
+    days: Annotated[int, Field(ge=1, le=90)] = 14
