@@ -11,3 +11,8 @@ class Logs(_Model):
     """The days that a host keeps its mail log; a gateway's is on its data volume."""
 
     days: Annotated[int, Field(ge=1, le=90)] = 14
+
+    @property
+    def most_mib(self) -> int:
+        """The most that the log takes: two files of 200 MB, and the others compressed (logrotate)."""
+        return 400 + 20 * self.days

@@ -109,13 +109,13 @@ def _mailbox_conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
             )
     promised = sum(mailbox.quota_mib + _beyond_quota_mib(s) for mailbox in s.mailboxes)
     size = s.gateways[0].data_volume_gib * 1024
-    room = size - size // FILE_SYSTEM_SHARE - queue_mib(s)
+    room = size - size // FILE_SYSTEM_SHARE - queue_mib(s) - s.logs.most_mib
     if s.mailboxes and promised > room:
         yield (
             f"mail-relay:mailboxes: {promised} MiB of quotas in all, with {_beyond_quota_mib(s)} "
             "MiB for each mailbox's last message and its trash: the data volume has room for "
-            f"{room} MiB beside the queue; raise {next(iter(s.hosts))}.dataVolumeGiB or "
-            "lower quotas"
+            f"{room} MiB beside the queue and the log; raise {next(iter(s.hosts))}.dataVolumeGiB, "
+            "or lower quotas or mail-relay:logs.days"
         )
 
 
