@@ -14,5 +14,5 @@ class Logs(_Model):
 
     @property
     def most_mib(self) -> int:
-        """The most that the log takes: two files of 200 MB, and the others compressed (logrotate)."""
+        """The most that it takes: two files of 200 MB, and the others compressed (logrotate)."""
         return 400 + 20 * self.days
