@@ -12,7 +12,7 @@ import pulumi_aws as aws
 from components.host import Host
 from components.identity import Identity
 from components.naming import Tags
-from components.network import SUBMISSION, SUBMISSIONS, Network, Place, Service, allow
+from components.network import SUBMISSION, SUBMISSIONS, Network, Place, Service
 from components.reach import Reach
 from settings import Settings
 
@@ -50,9 +50,9 @@ class LoadBalancer(pulumi.ComponentResource):
         own = network.security_group(NAME, ingress=services, egress=(), ssh_from=())
         for service in services:
             out, into = (f"{NAME}-{way}-{service.name}" for way in ("out", "in"))
-            allow(aws.vpc.SecurityGroupEgressRule, out, own, service, group)
+            network.allow(aws.vpc.SecurityGroupEgressRule, out, own, service, group)
             # also matches clients' connections, which keep the clients' addresses
-            allow(aws.vpc.SecurityGroupIngressRule, into, group, service, own)
+            network.allow(aws.vpc.SecurityGroupIngressRule, into, group, service, own)
         self.balancer = aws.lb.LoadBalancer(
             NAME,
             load_balancer_type="network",

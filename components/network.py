@@ -59,25 +59,7 @@ def subnet_cidr(vpc: str, number: int) -> str:
     return str(list(ipaddress.IPv4Network(vpc).subnets(new_prefix=24))[number])
 
 
-def allow(
-    rule: type[aws.vpc.SecurityGroupIngressRule] | type[aws.vpc.SecurityGroupEgressRule],
-    name: str,
-    group: aws.ec2.SecurityGroup,
-    service: Service,
-    peer: str | aws.ec2.SecurityGroup,
-) -> None:
-    """Declare one rule of a group, for a network or for the members of another group."""
-    is_network = isinstance(peer, str)
-    rule(
-        name,
-        security_group_id=group.id,
-        ip_protocol=service.protocol,
-        from_port=service.port,
-        to_port=service.port,
-        cidr_ipv4=peer if is_network else None,
-        referenced_security_group_id=None if is_network else peer.id,
-        opts=pulumi.ResourceOptions(parent=group),
-    )
+Rule = aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule
 
 
 class Network(pulumi.ComponentResource):
@@ -124,6 +106,7 @@ class Network(pulumi.ComponentResource):
         )
         self.own = self._place(f"{name}-public", PUBLIC, placement.zone, placement.hold)
         self._places = dict[str, Place]()
+        self._rules = dict[aws.ec2.SecurityGroup, list[Rule]]()
         self.register_outputs({"vpc_id": self.vpc.id, "subnet_id": self.own.subnet.id})
 
     def place(self, zone: str | None) -> Place:
@@ -175,13 +158,52 @@ class Network(pulumi.ComponentResource):
             tags=self._tags.named(name),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._rules[group] = []
         open_ = [(service, EVERYWHERE) for service in ingress]
         open_ += [(SSH, network) for network in ssh_from]
         for service, network in open_:
             suffix = "" if network == EVERYWHERE else f"-{network}"
             rule = f"{name}-in-{service.name}{suffix}"
-            allow(aws.vpc.SecurityGroupIngressRule, rule, group, service, network)
+            self.allow(aws.vpc.SecurityGroupIngressRule, rule, group, service, network)
         for service in egress:
             rule = f"{name}-out-{service.name}"
-            allow(aws.vpc.SecurityGroupEgressRule, rule, group, service, EVERYWHERE)
+            self.allow(aws.vpc.SecurityGroupEgressRule, rule, group, service, EVERYWHERE)
         return group
+
+    def allow(
+        self,
+        rule: type[aws.vpc.SecurityGroupIngressRule] | type[aws.vpc.SecurityGroupEgressRule],
+        name: str,
+        group: aws.ec2.SecurityGroup,
+        service: Service,
+        peer: str | aws.ec2.SecurityGroup,
+    ) -> None:
+        """Declare one rule of a group, for a network or for the members of another group."""
+        is_network = isinstance(peer, str)
+        made = rule(
+            name,
+            security_group_id=group.id,
+            ip_protocol=service.protocol,
+            from_port=service.port,
+            to_port=service.port,
+            cidr_ipv4=peer if is_network else None,
+            referenced_security_group_id=None if is_network else peer.id,
+            opts=pulumi.ResourceOptions(parent=group),
+        )
+        self._rules[group].append(made)
+
+    def complete(self) -> None:
+        """Declare that the groups have no rules but those declared by now.
+
+        A refresh finds what somebody added by hand, and the next update removes it.
+        """
+        for group, rules in self._rules.items():
+            into = [r.id for r in rules if isinstance(r, aws.vpc.SecurityGroupIngressRule)]
+            out = [r.id for r in rules if isinstance(r, aws.vpc.SecurityGroupEgressRule)]
+            aws.ec2.VpcSecurityGroupRulesExclusive(
+                group._name,
+                security_group_id=group.id,
+                ingress_rule_ids=into,
+                egress_rule_ids=out,
+                opts=pulumi.ResourceOptions(parent=group),
+            )

@@ -15,7 +15,6 @@ from components.network import (
     SUBMISSIONS,
     WEB,
     Network,
-    allow,
     subnet_cidr,
 )
 from mail.records import TTL
@@ -74,16 +73,20 @@ class PrivateNetwork(pulumi.ComponentResource):
         self.group = network.security_group("private", ingress=(), egress=WEB, ssh_from=())
         ingress, egress = aws.vpc.SecurityGroupIngressRule, aws.vpc.SecurityGroupEgressRule
         for service in (SUBMISSION, SUBMISSIONS):
-            allow(egress, f"{name}-out-{service.name}", self.group, service, gateway.group)
+            network.allow(egress, f"{name}-out-{service.name}", self.group, service, gateway.group)
             if balanced:
-                allow(ingress, f"{name}-in-{service.name}", gateway.group, service, self.group)
+                network.allow(
+                    ingress, f"{name}-in-{service.name}", gateway.group, service, self.group
+                )
                 if clients:
-                    allow(ingress, f"{name}-by-{service.name}", gateway.group, service, clients)
+                    network.allow(
+                        ingress, f"{name}-by-{service.name}", gateway.group, service, clients
+                    )
         for service in WEB:  # forwarded traffic passes the gateway's security group as well
-            allow(ingress, f"{name}-nat-{service.name}", gateway.group, service, self.group)
+            network.allow(ingress, f"{name}-nat-{service.name}", gateway.group, service, self.group)
         if ssh:
-            allow(egress, f"{name}-ssh-out", gateway.group, SSH, self.group)
-            allow(ingress, f"{name}-ssh-in", self.group, SSH, gateway.group)
+            network.allow(egress, f"{name}-ssh-out", gateway.group, SSH, self.group)
+            network.allow(ingress, f"{name}-ssh-in", self.group, SSH, gateway.group)
         record = self._names(submission, gateways, network, tags)
         self.ready = [route, association, record]
         self.register_outputs({"subnet_id": self.subnet.id})

@@ -53,9 +53,9 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         for domain in settings.mail_domains
     }
     passwords = secrets.passwords(settings)
-
     shared = Shared(settings, region, images, store, account, placement.host_guard, tags)
     turns = gateway.turns(shared, [*entries.values()], network, checks, judged)
+    network.complete()
     return outputs(
         settings,
         hosts={

@@ -227,21 +227,83 @@ def read_rule(c: Clients, i: str, _: Properties) -> Properties | None:
     found = first(
         c.ec2.describe_security_group_rules, "SecurityGroupRules", SecurityGroupRuleIds=[i]
     )
-    return None if found is None else {}
+    if found is None:
+        return None
+    peer = {"cidrIpv4": found.get("CidrIpv4")}
+    peer["referencedSecurityGroupId"] = found.get("ReferencedGroupInfo", {}).get("GroupId")
+    return {
+        "ipProtocol": found["IpProtocol"],
+        "fromPort": found["FromPort"],
+        "toPort": found["ToPort"],
+        **{key: value for key, value in peer.items() if value},
+    }
+
+
+def update_rule(c: Clients, i: str, _: Properties, new: Properties) -> None:
+    wanted = {"IpProtocol": new["ipProtocol"]}
+    if new["ipProtocol"] != "-1":
+        wanted |= {"FromPort": int(new["fromPort"]), "ToPort": int(new["toPort"])}
+    peers = {"cidrIpv4": "CidrIpv4", "referencedSecurityGroupId": "ReferencedGroupId"}
+    wanted |= {theirs: new[ours] for ours, theirs in peers.items() if ours in new}
+    c.ec2.modify_security_group_rules(
+        GroupId=new["securityGroupId"],
+        SecurityGroupRules=[{"SecurityGroupRuleId": i, "SecurityGroupRule": wanted}],
+    )
+
+
+def other_peer(old: Properties, new: Properties) -> frozenset[str]:
+    """A rule of a network does not become one of a security group."""
+    peers = names("cidrIpv4 referencedSecurityGroupId")
+    return peers if (old.keys() ^ new.keys()) & peers else frozenset()
 
 
 def delete_ingress(c: Clients, i: str, p: Properties) -> None:
     group = p["securityGroupId"]
-    forgiving(
-        lambda: c.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[_permission(p)])
-    )
+    forgiving(lambda: c.ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[i]))
 
 
 def delete_egress(c: Clients, i: str, p: Properties) -> None:
     group = p["securityGroupId"]
-    forgiving(
-        lambda: c.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[_permission(p)])
-    )
+    forgiving(lambda: c.ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[i]))
+
+
+def _others(c: Clients, group: str, wanted: Properties) -> dict[str, list[str]]:
+    """The ids of a group's rules by their property, without those wanted."""
+    found = c.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])[
+        "SecurityGroupRules"
+    ]
+    return {
+        key: [
+            rule["SecurityGroupRuleId"]
+            for rule in found
+            if rule["IsEgress"] is out and rule["SecurityGroupRuleId"] not in wanted.get(key, ())
+        ]
+        for key, out in (("ingressRuleIds", False), ("egressRuleIds", True))
+    }
+
+
+def revoke_others(c: Clients, p: Properties) -> str:
+    """As in the real provider, the rules that are not listed are removed, one by one."""
+    group = p["securityGroupId"]
+    others = _others(c, group, p)
+    for rule in others["ingressRuleIds"]:
+        c.ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule])
+    for rule in others["egressRuleIds"]:
+        c.ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[rule])
+    return group
+
+
+def update_exclusive(c: Clients, _: str, __: Properties, new: Properties) -> None:
+    revoke_others(c, new)
+
+
+def read_exclusive(c: Clients, i: str, p: Properties) -> Properties | None:
+    if first(c.ec2.describe_security_groups, "SecurityGroups", GroupIds=[i]) is None:
+        return None
+    found = _others(c, i, {})
+    # sets in the real provider: what is there keeps the order that it has in the program
+    kept = {key: [one for one in p.get(key, ()) if one in ids] for key, ids in found.items()}
+    return {key: [*kept[key], *sorted({*ids} - {*kept[key]})] for key, ids in found.items()}
 
 
 RULE = names(
@@ -305,9 +367,29 @@ KINDS = {
         auto_named="name",
     ),
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": Kind(
-        RULE, create_ingress, read_rule, delete_ingress, delete_before_replace=True
+        RULE,
+        create_ingress,
+        read_rule,
+        delete_ingress,
+        update_rule,
+        names("securityGroupId"),
+        forces=other_peer,
     ),
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": Kind(
-        RULE, create_egress, read_rule, delete_egress, delete_before_replace=True
+        RULE,
+        create_egress,
+        read_rule,
+        delete_egress,
+        update_rule,
+        names("securityGroupId"),
+        forces=other_peer,
+    ),
+    "aws:ec2/vpcSecurityGroupRulesExclusive:VpcSecurityGroupRulesExclusive": Kind(
+        names("securityGroupId ingressRuleIds egressRuleIds"),
+        revoke_others,
+        read_exclusive,
+        lambda *_: None,
+        update_exclusive,
+        names("securityGroupId"),
     ),
 }

@@ -191,6 +191,7 @@ TYPES = {
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": AwsType(
         begun=begun.rule(egress=True)
     ),
+    "aws:ec2/vpcSecurityGroupRulesExclusive:VpcSecurityGroupRulesExclusive": AwsType(),
     "aws:iam/role:Role": AwsType(tagged=True, begun=begun.role),
     "aws:iam/rolePolicy:RolePolicy": AwsType(begun=begun.policy("role")),
     "aws:iam/instanceProfile:InstanceProfile": AwsType(tagged=True, begun=begun.profile),
