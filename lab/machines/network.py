@@ -33,6 +33,8 @@ OTHERS = {
     "amazon": AMAZON,
 }
 OTHERS_CIDR = "198.51.100.0/24"
+# Elastic IPs, and the networks of VPCs (RFC 1918): AWS drops what it has no interface for.
+SILENT = ("203.0.113.0/24", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ def make_router(lab: Lab) -> None:
     run("ip", "-n", ns, "link", "set", "lo", "up")
     for address in (METADATA, RESOLVER, DNS, SERVICES):
         run("ip", "-n", ns, "address", "add", f"{address}/32", "dev", "lo")
+    for nobody in SILENT:
+        run("ip", "-n", ns, "route", "add", "blackhole", nobody)
     run(*lab.inside("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0"))
 
 

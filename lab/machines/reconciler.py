@@ -150,11 +150,23 @@ class Reconciler:
         return Machine(instance.id, directory, self.image, link)
 
     def _apply_rules(self, *new: Instance) -> list[Instance]:
-        """Apply the rules of all existing instances, and return the instances."""
+        """Apply the rules of all instances, and return those that do not end.
+
+        An instance that ends keeps its rules until it is off, and its address, unless that is
+        another one's by now.
+        """
         known = [*(h.instance for h in self.hosts.values() if h.closing is None), *new]
+        taken = {instance.public_address for instance in known}
+        ending = [h.instance for h in self.hosts.values() if h.closing is not None]
+        without = {"public_address": None, "internet": False}
+        ending = [i.model_copy(update=without) if i.public_address in taken else i for i in ending]
         file = self.lab.directory / "rules.nft"
         network.apply_rules(
-            self.lab, known, file, port_25_blocked=self.port_25_blocked, nodes=self.nodes
+            self.lab,
+            [*known, *ending],
+            file,
+            port_25_blocked=self.port_25_blocked,
+            nodes=self.nodes,
         )
         return known
 
