@@ -14,6 +14,10 @@ from typing import Any, Literal
 VERSION = 3
 # A host writes every minute; one that has been silent for so long is down or cut off.
 SILENT_SECONDS = 300
+# It looks for new tables twice a minute.
+STALE_SECONDS = 300
+# Signatures have times (RFC 6376, 3.5), and S3 refuses requests that are 15 minutes off.
+CLOCK_SECONDS = 60
 LIMIT = 262_144  # bytes: more is no status, whoever wrote it
 
 

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent import bundle as bundles
 from agent import gateway_files, limits, report, source, state_file
+from agent.host_status import CLOCK_SECONDS
 from agent.install import DIRECTORY_MODE, File, current, upcoming, write
 from agent.readers import owe, put
 from agent.state_file import DAMAGED
@@ -198,8 +199,8 @@ def judged(problems: list[str], answer: source.Answer, now: float) -> report.Rep
         else:
             say(f"{answer.problem} now; asking again")
     off = answer.clock_off
-    if off is not None and off > report.CLOCK_OFF:
-        if last.clock_off is None or last.clock_off <= report.CLOCK_OFF:
+    if off is not None and off > CLOCK_SECONDS:
+        if last.clock_off is None or last.clock_off <= CLOCK_SECONDS:
             say(f"this host's clock and the bucket's differ by {off:.0f} s", 3)
     elif off is None:
         off = last.clock_off

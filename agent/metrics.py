@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent import mail_counts, state_file
-from agent.host_status import SILENT_SECONDS, BadStatus, Status, parse
+from agent.host_status import CLOCK_SECONDS, SILENT_SECONDS, STALE_SECONDS, BadStatus, Status, parse
 from agent.install import write
 
 FILE = Path("/run/mail-relay/status.json")
@@ -68,7 +68,10 @@ def measured(status: Status, now: datetime.datetime) -> Iterator[tuple[str, floa
     A part of the status that could not be read counts as not serving: its own metric is missing.
     """
     failing = status.missing or status.stopped or status.silent or status.unread
-    yield "Serving", 0.0 if failing else 1.0, "None"
+    late = status.tables.seconds is None or status.tables.seconds > STALE_SECONDS
+    late = late or status.tables.unanswered > STALE_SECONDS or status.tables.result != "success"
+    wrong = status.clock_off is not None and status.clock_off > CLOCK_SECONDS
+    yield "Serving", 0.0 if failing or late or wrong else 1.0, "None"
     yield "QueueMessages", float(status.queue.messages), "Count"
     yield "QueueOldest", status.queue.seconds, "Seconds"
     if free := [min(d.free / d.size, d.inodes_free) for d in status.disks if d.size]:

@@ -9,7 +9,6 @@ from agent import state_file
 from agent.install import write
 
 FILE = Path("/run/mail-relay/tables.json")
-CLOCK_OFF = 60.0  # seconds that are worth a warning
 
 
 @dataclass(frozen=True)

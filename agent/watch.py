@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent import looked_at, report, status
-from agent.host_status import Disk
+from agent.host_status import CLOCK_SECONDS, Disk
 
 DAYS = 20  # certbot renews when a third of the time is left, which is 30 days of Let's Encrypt's 90
 SHARE = 0.25
@@ -63,7 +63,7 @@ def room(disks: tuple[Disk, ...]) -> Iterator[str]:
 
 def clock(off: float | None) -> Iterator[str]:
     """A line if the clock is off, by the last look for tables (`report.Report.clock_off`)."""
-    if off is not None and off > report.CLOCK_OFF:
+    if off is not None and off > CLOCK_SECONDS:
         yield f"the clock is {off:.0f} s off: receivers refuse signatures from the future"
 
 

@@ -46,8 +46,9 @@ HOST = (
         BELOW,
         1,
         2,
-        "{host} does not serve, or has told nothing for ten minutes: it may be down, without its "
-        "role, or a service on it does not run",
+        "{host} does not serve as it should, or has told nothing for ten minutes: it may be down, "
+        "without its role, a service on it does not run, it gets no usable tables, or its clock is "
+        "wrong",
         "./relay verify --stack {stack}",
         missing="breaching",
     ),

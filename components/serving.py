@@ -23,14 +23,12 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from agent.host_status import LIMIT, BadStatus, Status, parse
+from agent.host_status import LIMIT, SILENT_SECONDS, BadStatus, Status, parse
 from components.account import Account
 
 POLL_SECONDS = 5.0
 CONSOLE_LINES = 15
 CONSOLE_SECONDS = 30.0
-# A host writes its status every minute.
-STALE_SECONDS = 300.0
 WORDS = 80  # characters that are shown of a line of the set-up
 # Lines of apt and dpkg that show progress. Those of packages' scripts between them are not shown:
 # some mention errors although nothing is wrong.
@@ -69,7 +67,7 @@ class Seen:
         """The reason that nobody knows how the host is now; "" if it has written its status."""
         if self.status is None:
             return self.problem or "it has written no status"
-        if self.silent > STALE_SECONDS:
+        if self.silent > SILENT_SECONDS:
             return f"it has written nothing for {self.silent / 60:.0f} minutes"
         return ""
 

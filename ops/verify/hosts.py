@@ -2,7 +2,16 @@
 
 from collections.abc import Callable
 
-from agent.host_status import SILENT_SECONDS, Disk, Egress, Queue, Status, Tables
+from agent.host_status import (
+    CLOCK_SECONDS,
+    SILENT_SECONDS,
+    STALE_SECONDS,
+    Disk,
+    Egress,
+    Queue,
+    Status,
+    Tables,
+)
 from common.errors import RelayError
 from ops.instances import Down
 from ops.outputs import Domain, Host, Outputs
@@ -14,10 +23,6 @@ from ops.verify.result import Result
 AGENT = "mail-relay-tables.service"
 # Reads the last status of a host; raises NoAccess.
 Ask = Callable[[Host], Written]
-# A host looks for tables twice a minute.
-STALE_SECONDS = 300
-# Signatures have times (RFC 6376, 3.5), and S3 refuses requests that are 15 minutes off.
-CLOCK_SECONDS = 60
 # Servers usually notify senders of a delay after four hours.
 WAITING_SECONDS = 4 * 3600
 # The free share of a file system, of bytes or of inodes.

@@ -12,7 +12,7 @@ import pytest
 from test_serving import status
 
 from agent import mail_counts, metrics
-from agent.host_status import Disk, Egress, Queue, Status
+from agent.host_status import Disk, Egress, Queue, Status, Tables
 
 NOW = datetime.datetime(2026, 1, 1, 0, 1, tzinfo=datetime.UTC)
 GIB = 1 << 30
@@ -49,6 +49,11 @@ def test_a_gateway_measures_what_its_status_says() -> None:
         {"silent": ("dovecot.service",)},
         # its metric is missing, and no alarm of its own says so
         {"unread": ("the certificate cannot be told",)},
+        {"tables": Tables("e", "", "success", 400.0, "", 0.0)},
+        {"tables": Tables("e", "", "success", None, "", 0.0)},
+        {"tables": Tables("e", "", "success", 1.0, "not to be had (403)", 400.0)},
+        {"tables": Tables("e", "", "exit-code", 1.0, "no JSON", 0.0)},
+        {"clock_off": 61.0},
     ],
 )
 def test_whatever_a_host_lacks_or_cannot_tell_it_does_not_serve(change: dict[str, Any]) -> None:

@@ -356,9 +356,9 @@ ROWS = (
         Mutant(
             "nobody looks at the clock",
             edits={
-                "/usr/local/lib/mail-relay/agent/report.py": (
-                    r"^CLOCK_OFF = [\d.]+",
-                    "CLOCK_OFF = 1e9",
+                "/usr/local/lib/mail-relay/agent/host_status.py": (
+                    r"^CLOCK_SECONDS = \d+",
+                    "CLOCK_SECONDS = 1_000_000_000",
                 )
             },
         ),
