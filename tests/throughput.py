@@ -15,9 +15,10 @@ from lab import access
 from lab.lab import Lab
 from lab.wait import until
 from ops.errors import StackError
-from ops.lab import stack
+from ops.lab import region
 from ops.terminal import notes, print_table
 
+GATEWAY = "mail.relay.example"
 RECIPIENT = "throughput@inbox.example"
 SIZE = 4000  # octets, a short letter's
 
@@ -31,12 +32,13 @@ class Relay:
     gateway_cpu: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        outputs = stack.outputs(self.lab)
-        if outputs is None:
-            raise StackError(f"the lab {self.lab.name} has no stack that is up")
-        client = outputs.clients[0]
-        self.gateway, self.client = outputs.gateways[0].instance_id, client.instance_id
-        self.sender = f"app@{client.name.partition('.')[2]}"
+        # not by the stack's outputs, which another commit may have in another form
+        found = region.instances(self.lab)
+        if GATEWAY not in found:
+            raise StackError(f"the lab {self.lab.name} has no stack with {GATEWAY}")
+        self.gateway = found.pop(GATEWAY).id
+        name, client = found.popitem()
+        self.client, self.sender = client.id, f"app@{name.partition('.')[2]}"
 
     def run(self, machine: str, *command: str) -> str:
         """A command on one of the two; its output."""
