@@ -12,7 +12,7 @@ from typing import Any
 from lab.wait import until
 from load.count import Cut
 from load.far import Far
-from load.place import GATEWAYS, Place, timed
+from load.place import GATEWAYS, Place, settings, timed
 from load.senders import Load, queue_up
 from load.watch import Watch
 from ops import engine
@@ -152,6 +152,31 @@ def removal(scene: Scene) -> None:
     _serve_all_the_time(scene, len(others))
 
 
+def growth(scene: Scene) -> None:
+    """The gateway that `removal` took away is added, with mail that waits on the others."""
+    here, config = scene.place, scene.place.config()
+    names = {gateway["name"] for gateway in config[GATEWAYS]}
+    missing = [gateway for gateway in settings()[GATEWAYS] if gateway["name"] not in names]
+    if not missing:
+        scene.wrong.append("no gateway of the example is missing: try `removal growth`")
+        return
+    scene.far.defers = True
+    for host in here.outputs.gateways:
+        queue_up(scene.load, host.address, QUEUED)
+    before = here.instances()
+    took = timed(lambda: here.apply({**config, GATEWAYS: [*config[GATEWAYS], missing[0]]}))
+    scene.say(f"`up`: {took:.0f} s")
+    scene.need(before.items() <= here.instances().items(), f"{here.instances()}, not {before} too")
+    scene.watch.follow(here.outputs)
+    name = missing[0]["name"]
+    scene.need(scene.watch.back(name, BACK_SECONDS), f"{name} is no answer")
+    waiting = {host.name: here.queued(host) for host in here.outputs.gateways}
+    scene.say(f"messages that wait: {waiting}")
+    scene.far.defers = False
+    scene.say(f"drained in {timed(lambda: here.empty(900)):.0f} s")
+    _serve_all_the_time(scene, len(before))
+
+
 def _applied(here: Place, config: dict[str, Any]) -> bool:
     try:
         here.apply(config)
@@ -259,5 +284,5 @@ def _rest(scene: Scene, began: float) -> None:
 
 
 TRIALS: dict[str, Callable[[Scene], None]] = {
-    act.__name__: act for act in (quiet, gateway, zone, rebuild, broken, release, removal)
+    act.__name__: act for act in (quiet, gateway, zone, rebuild, broken, release, removal, growth)
 }

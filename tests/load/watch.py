@@ -49,6 +49,14 @@ class Watch:
         self.least = len(self._address)
         self._over = threading.Event()
 
+    def follow(self, outputs: Outputs) -> None:
+        """Look at the gateways of the stack as it is now: a new one is missing until it is seen."""
+        self.outputs = outputs
+        now = {host.name: host.address for host in outputs.taking}
+        for gaps in (self.silent, self.absent):
+            gaps += [Gap(name, time.time()) for name in now.keys() - self._address.keys()]
+        self._address = now
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """Look until the block ends."""
