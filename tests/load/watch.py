@@ -82,7 +82,7 @@ class Watch:
             for thread in threads:
                 thread.join()
             self.least = min(self.least, sum(answers.values()))
-            _note(self.silent, {name for name, there in answers.items() if not there})
+            _note(self.silent, answers)
 
     def _greets(self, name: str, answers: dict[str, bool]) -> None:
         answers[name] = False
@@ -102,7 +102,8 @@ class Watch:
                 answered = {record.to_text() for record in found}
             except dns.exception.DNSException:
                 answered = set[str]()
-            _note(self.absent, {n for n, a in self._address.items() if a not in answered})
+            known = self._address
+            _note(self.absent, {name: known[name] in answered for name in known})
 
     def gone(self, name: str, seconds: float) -> bool:
         """Whether the name stops leading to a gateway in time."""
@@ -121,12 +122,12 @@ def _open(gaps: list[Gap], name: str) -> Gap | None:
     return next((gap for gap in gaps if gap.what == name and not gap.until), None)
 
 
-def _note(gaps: list[Gap], missing: set[str]) -> None:
-    """Begin a gap for each that is missing, and end those of the others."""
+def _note(gaps: list[Gap], there: dict[str, bool]) -> None:
+    """Begin a gap for each that is not there, and end those of the others."""
     now = time.time()
-    for name in missing:
-        if _open(gaps, name) is None:
+    for name, is_there in there.items():
+        gap = _open(gaps, name)
+        if gap is None and not is_there:
             gaps.append(Gap(name, now))
-    for gap in gaps:
-        if not gap.until and gap.what not in missing:
+        elif gap is not None and is_there:
             gap.until = now
