@@ -258,13 +258,19 @@ class Target(Protocol):
         pending = exported["deployment"].get("pending_operations")
         return f"{words}{self.settle_command}" if pending else ""
 
-    def preview(self, *arguments: str) -> str:
-        """The engine's events of a preview, one a line; StackError if there are none."""
+    def preview(self, *arguments: str) -> tuple[str, str]:
+        """The engine's events of a preview, one a line, and its last words if it failed, or "".
+
+        StackError if there are no events.
+        """
         command = ("preview", "--json", *arguments, "--stack", self.stack)
         result = self._captured(*command, env={engine.EVENTS: "true"})
         if not result.stdout.startswith("{"):
             raise self._hinted((result.stderr or result.stdout).strip())
-        return result.stdout
+        if result.returncode == 0:
+            return result.stdout, ""
+        words = result.stderr.strip() or f"`pulumi preview` ended with {result.returncode}"
+        return result.stdout, str(self._hinted(words))
 
     def outputs(self) -> Outputs:
         """The stack's outputs, secret ones too; StackError if there are none yet."""

@@ -56,8 +56,8 @@ def command(
             end = snapshots.of_file(about.pulumi, read)
             start, notes = _start(about, base)
         with step(f"a preview of {about.stack}"):
-            seen = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
-    change = Change(preview.read(seen.splitlines()), start, end)
+            seen, failure = about.preview("--config-file", str(read), "--policy-pack", str(PACK))
+    change = Change(preview.read(seen.splitlines(), failure), start, end)
     with slow("the records that a stricter DMARC policy needs"):
         verified = _verified(about, change)
     found = report(about.stack, change, notes, verified)

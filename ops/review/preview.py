@@ -91,8 +91,12 @@ class Preview:
         return all(step.before is None for step in self.steps)
 
 
-def read(lines: Iterable[str]) -> Preview:
-    """The preview in the events of `pulumi preview --json`, one a line; ValueError without any."""
+def read(lines: Iterable[str], failure: str = "") -> Preview:
+    """The preview in the events of `pulumi preview --json`, one a line; ValueError without any.
+
+    `failure` has its last words if it failed. They count unless an event has the reason: a policy
+    pack or a language plug-in that does not start tells none.
+    """
     steps: dict[str, Step] = {}
     violations: list[Violation] = []
     said: dict[str, list[str]] = {"error": [], "warning": []}
@@ -115,10 +119,13 @@ def read(lines: Iterable[str]) -> Preview:
     if not count:
         raise ValueError("the preview wrote no events")
     violations.sort(key=lambda v: (v.level != "mandatory", v.rule, v.resource))
+    errors = [error for error in said["error"] if error != "preview failed"]
+    if failure and not errors and not any(v.level == "mandatory" for v in violations):
+        errors = [failure]
     return Preview(
         tuple(steps.values()),
         tuple(violations),
-        tuple(dict.fromkeys(e for e in said["error"] if e != "preview failed")),
+        tuple(dict.fromkeys(errors)),
         tuple(dict.fromkeys(said["warning"])),
     )
 

@@ -195,3 +195,18 @@ def test_a_program_that_breaks_a_mandatory_rule_fails_the_review(checkout: Check
     host.write_text(kept)
     assert result.returncode == 1, result.stderr
     assert "- Policy, mandatory: `imdsv2` of mail.relay.example." in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_a_policy_pack_that_does_not_start_fails_the_review(
+    checkout: Checkout, arguments: tuple[str, ...]
+) -> None:
+    """Its rules did not run, and the engine's events do not tell."""
+    pack = checkout.stack.directory / "policy" / "__main__.py"
+    kept = pack.read_text()
+    pack.write_text(f"import nosuchmodule\n{kept}")
+    result = checkout.review(*arguments)
+    pack.write_text(kept)
+    assert result.returncode == 1, result.stderr
+    assert "Nothing needs a person" not in result.stdout
+    assert "failed to start" in result.stdout
