@@ -5,11 +5,20 @@ A command's module is imported when the command is called, so that help and erro
 
 import errno
 import os
+import signal
 import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
+
+if __name__ == "__main__":
+    # An import that is broken off has nothing to undo, and would end in a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # typer reads it as a number when it is imported
+    if not os.environ.get("TERMINAL_WIDTH", "0").isdigit():
+        del os.environ["TERMINAL_WIDTH"]
 
 import click
 import typer
@@ -135,6 +144,17 @@ class Group(TyperGroup):
             said = f"{ctx.info_name} needs a command before {error.option_name}: {names}"
             raise click.UsageError(said, ctx) from None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if getattr(error, "possibilities", None):  # similar ones, which click shows
+                raise
+            names = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"{error.message.rstrip('.')}; there is {names}", ctx) from None
+
 
 class Commands(Group):
     """The commands by name and help alone, until one of them is called."""
@@ -147,7 +167,10 @@ class Commands(Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, _, rest = super().resolve_command(ctx, args)
-        return name, loaded(name) if name else None, rest
+        command = loaded(name) if name else None
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Raise BadParameter of a command's body as RelayError: one line, as its other errors."""
@@ -194,10 +217,13 @@ def main() -> None:
         said = str(error).removeprefix("error: ") or type(error).__name__
         _fail(said)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno == errno.ENOSPC:
+            # what is left goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _fail("no room is left where the output or a file is written")
+        if error.filename is None:  # no file of the user's
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
-        _fail("no room is left where the output or a file is written")
+        _fail(f"{error.filename}: {error.strerror}")
 
 
 def _fail(said: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from common.errors import RelayError
+from ops.engine import PROJECT
 from ops.errors import StackError
 from ops.known import meant
 from ops.plain_words import unreadable
@@ -77,7 +78,7 @@ def target(stack: str | None, lab: str | None) -> Target:
         stack = said.strip()
     found = AwsTarget(stack)
     if not found.file.exists():
-        files = sorted(found.file.parent.glob("Pulumi.*.yaml"))
+        files = [file for file in sorted(PROJECT.glob("Pulumi.*.yaml")) if file.exists()]
         known = [file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files]
         raise StackError(
             f"--stack {stack}: {shown_path(found.file)}: there is no such file; "

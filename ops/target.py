@@ -13,18 +13,16 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from smtplib import SMTP
 from typing import Any, Protocol
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
 from components.account import Account
 from ops import engine, instances, ssh, stack_yaml, submission
-from ops.account import Clients, aws_errors
+from ops.account import Clients, aws_errors, by_profile, clearly
 from ops.errors import AwsError, StackError
 from ops.instances import Down
 from ops.on_host import NoAnswer
@@ -39,8 +37,6 @@ from ops.verify.talk import Connect
 CONNECT_SECONDS = 8
 # Settings of the AWS provider, without `aws:`.
 PROVIDER = ("region", "profile", "accessKey", "secretKey", "token", "assumeRoles")
-# Calls fail within a minute, not ten, if the network lets nothing through.
-PATIENCE = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard"})
 # Pulumi's message if no backend is selected, and our remedy.
 _LOGGED_OUT = "PULUMI_ACCESS_TOKEN must be set"
 LOG_IN = (
@@ -297,7 +293,8 @@ class AwsTarget(Target):
 
     @property
     def file(self) -> Path:
-        return engine.PROJECT / f"Pulumi.{self.stack}.yaml"
+        # a name may have its organization before it, which the file's has not
+        return engine.PROJECT / f"Pulumi.{self.stack.rpartition('/')[2]}.yaml"
 
     @property
     def command(self) -> str:
@@ -348,21 +345,13 @@ class AwsTarget(Target):
         if provider is None:
             provider = {key: self._config(key) for key in PROVIDER}
         with aws_errors():
-            yield Account.by(provider).client
+            yield clearly(Account.by(provider).client)
 
     @contextmanager
     def regions(self) -> Iterator[Callable[[str, str], Any]]:
         """A maker whose session is made at the first call: a missing profile is a finding there."""
 
-        @cache
-        def session() -> boto3.Session:
-            return boto3.Session(profile_name=self._config("profile"))
-
-        def client(service: str, region: str) -> Any:
-            made: Any = session().client
-            return made(service, region_name=region, config=PATIENCE)
-
-        yield client
+        yield by_profile(self._config("profile"))
 
     def internet(self, root: str | None = None) -> Internet:
         return Internet(Dns(), connect, ssl.create_default_context(cadata=root))

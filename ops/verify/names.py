@@ -12,9 +12,11 @@ import dns.rdatatype
 import dns.resolver
 
 from mail import zonefile
+from ops.errors import StackError
 
 SECONDS, TRIES = 3.0, 3
 RESOLVER_SECONDS = 15.0
+CONFIGURATION = "/etc/resolv.conf"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,13 @@ class Dns:
 
     def __init__(self, nameserver: str | None = None, port: int = 53) -> None:
         """`nameserver` is the resolver's address; without it, the computer's own is used."""
-        self._resolver, self._port = dns.resolver.Resolver(configure=nameserver is None), port
+        try:
+            self._resolver = dns.resolver.Resolver(configure=nameserver is None)
+        except (dns.resolver.NoResolverConfiguration, ValueError) as error:
+            raise StackError(
+                f"this computer has no name server that can be asked: {CONFIGURATION}: {error}"
+            ) from None
+        self._port = port
         self._resolver.port = port
         if nameserver:
             self._resolver.nameservers = [nameserver]

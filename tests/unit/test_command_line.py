@@ -66,6 +66,22 @@ def test_a_command_that_is_nearly_one_is_suggested_once(words: list[str], meant:
     assert result.output.count(f"Did you mean '{meant}'?") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "there"),
+    [
+        (["help"], "'help'; there is lab, users, domains, "),
+        (["domains", "delete", "x.example"], "'delete'; there is list, add, "),
+        (["lab", "stop"], "'stop'; there is up, "),
+    ],
+)
+def test_a_command_that_there_is_not_is_told_with_those_that_there_are(
+    words: list[str], there: str
+) -> None:
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert f"No such command {there}" in result.output
+
+
 def test_options_that_do_not_go_together_are_one_line() -> None:
     command = [sys.executable, "-m", "ops.cli", "queue", "hold"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -396,15 +396,3 @@ def test_the_engines_events_are_read() -> None:
     assert (only.op, only.kind, only.name) == ("replace", "Instance", "h")
     assert (only.before, only.after, only.reasons) == ({"ami": "a"}, {"ami": "b"}, ("ami",))
     assert found.errors == ("no image",)
-
-
-def test_a_failure_that_no_event_tells_of_is_an_error() -> None:
-    events = [json.dumps({"policyLoadEvent": {}}), json.dumps({"cancelEvent": {}})]
-    assert preview.read(events).errors == ()
-    assert preview.read(events, "the pack failed to start").errors == ("the pack failed to start",)
-    told = {"diagnosticEvent": {"severity": "error", "message": "no image"}}
-    assert preview.read([*events, json.dumps(told)], "1 error").errors == ("no image",)
-    broken = {"policyName": "r", "resourceUrn": "u::h", "message": "m"}
-    for level, errors in (("mandatory", ()), ("advisory", ("the pack failed",))):
-        event = {"policyEvent": {**broken, "enforcementLevel": level}}
-        assert preview.read([*events, json.dumps(event)], "the pack failed").errors == errors

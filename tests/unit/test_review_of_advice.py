@@ -28,3 +28,15 @@ def test_a_warning_of_the_program_is_told_once() -> None:
     assert found.advice == ("odd region",)
     shown = markdown(report("test", Change(found, reading(), reading())))
     assert "### What the program advises\n\n- odd region" in shown
+
+
+def test_a_failure_that_no_event_tells_of_is_an_error() -> None:
+    events = [json.dumps({"policyLoadEvent": {}}), json.dumps({"cancelEvent": {}})]
+    assert preview.read(events).errors == ()
+    assert preview.read(events, "the pack failed to start").errors == ("the pack failed to start",)
+    told = {"diagnosticEvent": {"severity": "error", "message": "no image"}}
+    assert preview.read([*events, json.dumps(told)], "1 error").errors == ("no image",)
+    broken = {"policyName": "r", "resourceUrn": "u::h", "message": "m"}
+    for level, errors in (("mandatory", ()), ("advisory", ("the pack failed",))):
+        event = {"policyEvent": {**broken, "enforcementLevel": level}}
+        assert preview.read([*events, json.dumps(event)], "the pack failed").errors == errors
