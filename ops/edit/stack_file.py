@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from ruamel.yaml import YAMLError
 
 from mail import dkim
 from ops import stack_yaml
-from ops.edit import splice
+from ops.edit import replacing, splice
 from ops.errors import StackError
 from ops.known import meant
 from ops.plain_words import unreadable
@@ -40,13 +38,13 @@ class StackFile:
         self._target = target
         name = shown_path(target.file)
         try:
-            octets = target.file.read_bytes()
-            self._content = _plain(stack_yaml.parsed(octets, name, splice.load) or {})
+            self._octets = target.file.read_bytes()
+            self._content = _plain(stack_yaml.parsed(self._octets, name, splice.load) or {})
         except OSError as error:
             raise StackError(unreadable(name, error)) from None
         except stack_yaml.NoYaml as error:
             raise SettingsError(error.said) from None
-        self._text = octets.decode()
+        self._text = self._octets.decode()
         for where, found in ((name, self._content), (f"{name}: config", self._config)):
             if not isinstance(found, dict):
                 raise SettingsError([f"{where}: give keys with their values"])
@@ -181,26 +179,15 @@ class StackFile:
     def save(self) -> bool:
         """Check the whole file, and write it if the settings have changed.
 
-        Returns whether they have; SettingsError leaves the file as it was.
+        Returns whether they have; SettingsError leaves the file as it was, and StackError too, if
+        it cannot be written or was changed since it was read.
         """
         if self.settings() == self._before:
             return False
-        with _replaced(self._target.file) as file:
-            file.write_bytes(self._text.encode())
+        octets = self._text.encode()
+        replacing.replace(self._target.file, self._octets, octets)
+        self._octets = octets
         return True
-
-
-@contextmanager
-def _replaced(file: Path) -> Iterator[Path]:
-    """A temporary file beside the given one, which replaces it in one step at the end."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        beside.touch(mode=0o600)
-        yield beside
-        beside.chmod(file.stat().st_mode)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _by_hand(path: splice.Keys, value: Any, key: str | None = None) -> str:
