@@ -1,27 +1,24 @@
 """A stack's settings file, edited line by line and checked as the program would."""
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAMLError
 
-from mail import dkim
 from ops import stack_yaml
 from ops.edit import replacing, splice
+from ops.edit.encrypted import PREFIX, checked, is_encrypted, needed
 from ops.errors import StackError
 from ops.known import meant
 from ops.plain_words import unreadable
 from ops.target import Target
 from ops.terminal import shown_path
-from settings import Settings, SettingsError, read
+from settings import Settings, SettingsError
 from settings.marks import item_keys
 
-PREFIX = "mail-relay:"
 CONFIG = "config"
 # The key that identifies an item, by list.
 ITEM_KEYS = item_keys(Settings)
@@ -58,15 +55,23 @@ class StackFile:
 
     def settings(self) -> Settings:
         """The settings, checked; encrypted values are replaced by valid ones."""
-        return read(readable(self._config), self._config, shown_path(self._target.file))
+        return checked(self._config, shown_path(self._target.file))
 
     def value(self, key: str) -> Any:
         """A setting by its whole key, such as aws:region, or None."""
         return self._config.get(key)
 
     def items(self, section: str) -> list[Any]:
-        """The items of a list, as they stand in the file."""
-        return self._config.get(f"{PREFIX}{section}") or []
+        """The items of a list, as they stand in the file; SettingsError if they have no names."""
+        key = f"{PREFIX}{section}"
+        found = self._config.get(key) or []
+        if is_encrypted(found):
+            raise SettingsError([needed((key,))])
+        for index, item in enumerate(found):
+            for place, value in (((), item), ((ITEM_KEYS[section],), item.get(ITEM_KEYS[section]))):
+                if is_encrypted(value):
+                    raise SettingsError([needed((key, index, *place))])
+        return found
 
     def find(self, section: str, name: str) -> Any:
         """An item by its name; SettingsError, with the known names, if there is none."""
@@ -114,6 +119,12 @@ class StackFile:
     ) -> None:
         for key, value in values.items():
             place = (*path, key)
+            if (
+                is_encrypted(there.get(key))
+                and isinstance(value, Mapping)
+                and not is_encrypted(value)
+            ):
+                raise SettingsError([needed(place)])
             if isinstance(value, Mapping) and isinstance(there.get(key), Mapping):
                 self._merge(place, there[key], value)
             elif value is None or value == {}:
@@ -214,29 +225,3 @@ def _inside(content: Any, path: Sequence[str | int]) -> Any:
     for key in path:
         content = content[key]
     return content
-
-
-def readable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings in plain types, with encrypted values replaced by valid ones."""
-    ours = {k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX)}
-    return {key: _readable(value) for key, value in ours.items()}
-
-
-def _readable(value: Any, name: str = "") -> Any:
-    if isinstance(value, dict):
-        if set(value) == {"secure"}:
-            return _some_key() if name == "keys" else _stand_in(value["secure"])
-        return {k: _readable(v, "keys" if name == "keys" else k) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_readable(item, name) for item in value]
-    return value
-
-
-def _stand_in(encrypted: Any) -> str:
-    """A valid password in place of an encrypted one, different for each."""
-    return f"encrypted-{hashlib.sha256(str(encrypted).encode()).hexdigest()}"
-
-
-@cache
-def _some_key() -> str:
-    return dkim.generate()
