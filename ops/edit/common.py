@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from common.errors import RelayError
+from ops.edit.replacing import alone
 from ops.edit.stack_file import StackFile
 from ops.edit.uses import unserved
 from ops.known import lowered
@@ -47,10 +48,11 @@ def edit(
     `name` and `verb` make the message: `me@example.org is added`.
     """
     found = target(stack, lab)
-    file = StackFile(found)
-    before = file.settings()
-    change(file, found)
-    changed = file.save()
+    with alone(found.file):
+        file = StackFile(found)
+        before = file.settings()
+        change(file, found)
+        changed = file.save()
     where = shown_path(found.file)
     done = f"{name} is {verb}" if changed else f"{name} {AS_IT_WAS.get(verb, 'is so already')}"
     following = found.apply_command if changed else None

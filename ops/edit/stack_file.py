@@ -1,29 +1,24 @@
 """A stack's settings file, edited line by line and checked as the program would."""
 
-import hashlib
 import json
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAMLError
 
-from mail import dkim
 from ops import stack_yaml
-from ops.edit import splice
+from ops.edit import replacing, splice
+from ops.edit.encrypted import PREFIX, checked, is_encrypted, needed
 from ops.errors import StackError
 from ops.known import meant
 from ops.plain_words import unreadable
 from ops.target import Target
 from ops.terminal import shown_path
-from settings import Settings, SettingsError, read
+from settings import Settings, SettingsError
 from settings.marks import item_keys
 
-PREFIX = "mail-relay:"
 CONFIG = "config"
 # The key that identifies an item, by list.
 ITEM_KEYS = item_keys(Settings)
@@ -40,13 +35,13 @@ class StackFile:
         self._target = target
         name = shown_path(target.file)
         try:
-            octets = target.file.read_bytes()
-            self._content = _plain(stack_yaml.parsed(octets, name, splice.load) or {})
+            self._octets = target.file.read_bytes()
+            self._content = _plain(stack_yaml.parsed(self._octets, name, splice.load) or {})
         except OSError as error:
             raise StackError(unreadable(name, error)) from None
         except stack_yaml.NoYaml as error:
             raise SettingsError(error.said) from None
-        self._text = octets.decode()
+        self._text = self._octets.decode()
         for where, found in ((name, self._content), (f"{name}: config", self._config)):
             if not isinstance(found, dict):
                 raise SettingsError([f"{where}: give keys with their values"])
@@ -60,15 +55,23 @@ class StackFile:
 
     def settings(self) -> Settings:
         """The settings, checked; encrypted values are replaced by valid ones."""
-        return read(readable(self._config), self._config, shown_path(self._target.file))
+        return checked(self._config, shown_path(self._target.file))
 
     def value(self, key: str) -> Any:
         """A setting by its whole key, such as aws:region, or None."""
         return self._config.get(key)
 
     def items(self, section: str) -> list[Any]:
-        """The items of a list, as they stand in the file."""
-        return self._config.get(f"{PREFIX}{section}") or []
+        """The items of a list, as they stand in the file; SettingsError if they have no names."""
+        key = f"{PREFIX}{section}"
+        found = self._config.get(key) or []
+        if is_encrypted(found):
+            raise SettingsError([needed((key,))])
+        for index, item in enumerate(found):
+            for place, value in (((), item), ((ITEM_KEYS[section],), item.get(ITEM_KEYS[section]))):
+                if is_encrypted(value):
+                    raise SettingsError([needed((key, index, *place))])
+        return found
 
     def find(self, section: str, name: str) -> Any:
         """An item by its name; SettingsError, with the known names, if there is none."""
@@ -116,6 +119,12 @@ class StackFile:
     ) -> None:
         for key, value in values.items():
             place = (*path, key)
+            if (
+                is_encrypted(there.get(key))
+                and isinstance(value, Mapping)
+                and not is_encrypted(value)
+            ):
+                raise SettingsError([needed(place)])
             if isinstance(value, Mapping) and isinstance(there.get(key), Mapping):
                 self._merge(place, there[key], value)
             elif value is None or value == {}:
@@ -181,26 +190,15 @@ class StackFile:
     def save(self) -> bool:
         """Check the whole file, and write it if the settings have changed.
 
-        Returns whether they have; SettingsError leaves the file as it was.
+        Returns whether they have; SettingsError leaves the file as it was, and StackError too, if
+        it cannot be written or was changed since it was read.
         """
         if self.settings() == self._before:
             return False
-        with _replaced(self._target.file) as file:
-            file.write_bytes(self._text.encode())
+        octets = self._text.encode()
+        replacing.replace(self._target.file, self._octets, octets)
+        self._octets = octets
         return True
-
-
-@contextmanager
-def _replaced(file: Path) -> Iterator[Path]:
-    """A temporary file beside the given one, which replaces it in one step at the end."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        beside.touch(mode=0o600)
-        yield beside
-        beside.chmod(file.stat().st_mode)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _by_hand(path: splice.Keys, value: Any, key: str | None = None) -> str:
@@ -227,29 +225,3 @@ def _inside(content: Any, path: Sequence[str | int]) -> Any:
     for key in path:
         content = content[key]
     return content
-
-
-def readable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings in plain types, with encrypted values replaced by valid ones."""
-    ours = {k.removeprefix(PREFIX): v for k, v in config.items() if k.startswith(PREFIX)}
-    return {key: _readable(value) for key, value in ours.items()}
-
-
-def _readable(value: Any, name: str = "") -> Any:
-    if isinstance(value, dict):
-        if set(value) == {"secure"}:
-            return _some_key() if name == "keys" else _stand_in(value["secure"])
-        return {k: _readable(v, "keys" if name == "keys" else k) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_readable(item, name) for item in value]
-    return value
-
-
-def _stand_in(encrypted: Any) -> str:
-    """A valid password in place of an encrypted one, different for each."""
-    return f"encrypted-{hashlib.sha256(str(encrypted).encode()).hexdigest()}"
-
-
-@cache
-def _some_key() -> str:
-    return dkim.generate()

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ops import stack_yaml
-from ops.edit.stack_file import PREFIX, readable
+from ops.edit.encrypted import PREFIX, readable
 from ops.environments import backend, roots
 from ops.environments.mapping import EXPIRES, Wanted, environment, expiry
 from ops.errors import StackError

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from mail import names
-from ops.edit.stack_file import PREFIX
+from ops.edit.encrypted import PREFIX
 from settings import BaseHost, Settings, SettingsError, architecture, marks
 from settings.marks import Mark
 

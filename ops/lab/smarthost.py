@@ -9,7 +9,7 @@ from typing import Any
 from lab.internet.smarthost import HOST, Smarthost
 from lab.lab import Lab
 from ops import stack_yaml
-from ops.edit.stack_file import PREFIX, readable
+from ops.edit.encrypted import PREFIX, readable
 from ops.lab import stack
 from ops.lab.target import LabTarget
 from settings import Account, Settings, read

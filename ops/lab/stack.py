@@ -22,7 +22,7 @@ from lab import control
 from lab.internet import laptop
 from lab.lab import Lab
 from ops import engine, stack_yaml
-from ops.edit.stack_file import readable
+from ops.edit.encrypted import readable
 from ops.errors import StackError
 from ops.lab import plugins, region
 from ops.outputs import Outputs, read

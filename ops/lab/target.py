@@ -21,7 +21,7 @@ from lab.lab import Lab, every
 from lab.machines.network import RESOLVER, SERVICES
 from ops import on_host, stack_yaml
 from ops.account import Clients
-from ops.edit.stack_file import PREFIX, readable
+from ops.edit.encrypted import PREFIX, readable
 from ops.errors import StackError
 from ops.instances import Down
 from ops.known import meant

@@ -11,7 +11,8 @@ import typer
 from lab import control
 from lab.lab import Lab
 from ops import engine, stack_yaml
-from ops.edit.stack_file import StackFile, readable
+from ops.edit.encrypted import readable
+from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.lab import real_kernel, region, smarthost, stack
 from ops.lab.target import LabTarget

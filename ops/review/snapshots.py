@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import stack_yaml
-from ops.edit.stack_file import PREFIX, readable
+from ops.edit.encrypted import PREFIX, readable
 from ops.engine import PROJECT
 from ops.errors import StackError
 from settings import Settings, read

@@ -9,6 +9,7 @@ import typer
 
 from mail import dkim
 from ops import durations
+from ops.edit.replacing import alone
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.known import lowered, meant
@@ -84,7 +85,8 @@ def command(
         turns.append(_take(chosen, file, each, due, now, wait, dry_run))
     changed = any(turn.did for turn in turns)
     if changed and not dry_run:
-        file.save()
+        with alone(chosen.file):
+            file.save()
     _show(chosen, turns, changed and not dry_run, json)
     if any(turn.refused for turn in turns):
         raise typer.Exit(1)

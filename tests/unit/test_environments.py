@@ -11,7 +11,7 @@ import typer
 import yaml
 from certificates import root
 
-from ops.edit.stack_file import PREFIX, readable
+from ops.edit.encrypted import PREFIX, readable
 from ops.environments import make as make_
 from ops.environments import mapping
 from ops.environments.make import make
