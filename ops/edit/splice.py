@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.events import (
     AliasEvent,
@@ -20,6 +21,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.representer import SafeRepresenter
 
 Keys = Sequence[str | int]
 # The text between a block sequence's start, or an item's end, and the next item's dash.
@@ -334,9 +336,29 @@ def _pair(key: str, value: Any) -> str:
     return _flow({key: value})[1:-1]
 
 
+class _Representer(SafeRepresenter):
+    """Quotes each text that a reader of YAML 1.1 takes for something else, such as yes and 1:30.
+
+    Pulumi and our own commands do not all read the same YAML; ruamel quotes what 1.2 takes so.
+    """
+
+    def represent_str(self, data: str) -> Any:
+        """The text as a scalar, which is plain only if both read it as this text."""
+        try:
+            is_plain = yaml.safe_load(f"[{data}]") == [data]
+        except (yaml.YAMLError, ValueError):  # no YAML, or a date that there is not
+            is_plain = False
+        style = None if is_plain else "'" if data.isprintable() else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
+
+
+_Representer.add_representer(str, _Representer.represent_str)
+
+
 def _flow(value: Any) -> str:
     """A value in one line."""
     writer = YAML(typ="safe", pure=True)
+    writer.Representer = _Representer
     writer.default_flow_style, writer.width = True, 2**31
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.brace_single_entry_mapping_in_flow_sequence = True

@@ -9,9 +9,11 @@ import yaml
 from editing import domain, edit, refused, stack_file
 from typer.testing import CliRunner
 
-from ops import terminal
+from ops import stack_yaml, terminal
 from ops.cli import app
+from ops.edit.encrypted import readable
 from ops.edit.stack_file import StackFile
+from settings import read
 
 
 @pytest.fixture
@@ -140,6 +142,16 @@ def test_an_exchanger_that_is_none_is_refused_with_what_is_right(file: Path, giv
         error
     )
     assert file.read_text() == before
+
+
+@pytest.mark.parametrize("text", ["yes", "12:30:45", "010", "2026-01-01", "~", "=", "1_000"])
+def test_a_text_that_yaml_takes_for_something_else_is_read_as_given_by_all_commands(
+    file: Path, text: str
+) -> None:
+    assert edit("domains", "change", "shop.example", "--txt", text) is None
+    assert domain(file, "shop.example") == {"name": "shop.example", "txt": [text]}
+    config = stack_yaml.config(file)
+    assert read(readable(config), config).domains[0].txt == (text,)
 
 
 def test_a_domain_is_parked_and_is_as_before_again(file: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 
 from ops.edit import splice
 
@@ -177,6 +178,45 @@ CASES: dict[str, tuple[str, Edit, str]] = {
 def test_an_edit_changes_nothing_but_its_item(name: str) -> None:
     before, edit, after = CASES[name]
     assert edit(before) == after
+
+
+OTHERWISE = (
+    "yes no on off y n true false null ~ 010 0o7 0x1F 0b1 1_000 12:30:45 1:30 190:20:30.15 .5 1e3 "
+    "1E3 1.5e+3 .inf -.INF .nan 2026-01-01 2026-01-01T12:00:00Z 2026-13-45 = << ! & * - ? : @a "
+    "a:b a, [x] {x #x x#y %x `x | > ::1 a:"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *OTHERWISE.split(),
+        "Yes",
+        "NO",
+        "a: b",
+        "a #b",
+        " a ",
+        "",
+        "'",
+        '"',
+        "a\tb",
+        "ü",
+        "\x85",
+        "a\nb",
+        "\u2028",
+    ],
+)
+def test_a_text_that_is_written_is_that_text_to_every_reader_of_yaml(text: str) -> None:
+    made = splice.put("config: {}\n", ("config", text), [text, {text: text}])
+    made = splice.put(f"{made}rows:\n  - a: 1\n", ("rows", 0, "a"), text)
+    wanted = {"config": {text: [text, {text: text}]}, "rows": [{"a": text}]}
+    assert splice.load(made) == wanted
+    assert yaml.safe_load(made) == wanted
+
+
+@pytest.mark.parametrize("text", ["a@shop.example", "v=spf1", "mx.x.example", "a b", "-all"])
+def test_a_text_that_needs_no_quotation_marks_has_none(text: str) -> None:
+    assert splice.put("a: 1\n", ("a",), text) == f"a: {text}\n"
 
 
 def test_a_key_that_shares_its_line_with_a_mark_has_no_place() -> None:
