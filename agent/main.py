@@ -27,6 +27,8 @@ from agent.state_file import DAMAGED
 
 # The path that postsrsd's AppArmor profile allows; the package writes a random secret there.
 SRS_SECRET = Path("/etc/postsrsd.secret")
+# The name that main.cf of a client has as its relayhost.
+GATEWAY = Path("/etc/mail-relay/gateway")
 BASES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
 # Keys of the tables that only some hosts have, and the module that makes their files there.
 PARTS = {"mailboxes": "mailbox_files", "smarthost": "smarthost"}
@@ -134,7 +136,14 @@ def _part(key: str) -> Any:
 
 
 def client(bundle: dict[str, Any], base: Path) -> list[str]:
-    """Install the client's login; returns a line for each service that could not reload."""
+    """Install the client's login; returns a line for each service that could not reload.
+
+    Tables for another gateway than that of main.cf are refused until the host is rebuilt: Postfix
+    would find no login for its own one, send without, and return all mail (smtp_sasl_glue.c).
+    """
+    own = GATEWAY.read_text().strip()
+    if bundle["gateway"] != own:
+        raise bundles.BadBundle(f"it is for {bundle['gateway']}, this host was made for {own}")
     line = f"[{bundle['gateway']}]:587 {bundle['login']}:{bundle['password']}\n"
     # the host's own name may not send, so its mail gets the domain, or its one address, as sender
     own = f"@{bundle['host']} {bundle['ownSender']}\n" if "ownSender" in bundle else ""

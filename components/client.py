@@ -50,11 +50,13 @@ def private_identities(
     """Declare the identities of private clients, by name, and their network behind the gateways."""
     if not settings.private_clients:
         return {}
+    taking = {gateway.name for gateway in settings.taking}
     private = PrivateNetwork(
         "network-private",
         cidr=settings.network.cidr,
         network=network,
-        gateways=gateways,
+        nat=gateways[0],
+        gateways=[each for each in gateways if each.host in taking],
         submission=settings.submission_name,
         balanced=settings.submission.load_balancer,
         clients=next((identity.group for identity in public.values()), None),

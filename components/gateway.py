@@ -198,7 +198,7 @@ class Turns:
     balancer: LoadBalancer | None
     checks: Mapping[str, pulumi.Output[str]]
     reach: Reach | None
-    rebuild: Rebuild | None
+    rebuild: Rebuild
 
     def reached(self, host: Host, *, drains: bool) -> list[pulumi.Resource]:
         """The resources that are complete once new connections reach a gateway."""
@@ -222,10 +222,11 @@ def turns(
 
     `judged` is made before the load balancer loses a zone (components/removal.py).
     """
-    s, account, reach, rebuild = shared.settings, shared.account, None, None
-    if s.wait.minutes and len(s.gateways) > 1:
-        reach = Reach(s.wait.minutes, account)
-        rebuild = Rebuild([gateway.name for gateway in s.taking], shared.store, account)
+    s, account = shared.settings, shared.account
+    waits = s.wait.minutes > 0 and len(s.gateways) > 1
+    reach = Reach(s.wait.minutes, account) if waits else None
+    taking = [gateway.name for gateway in s.taking]
+    rebuild = Rebuild(taking, shared.store, account, judges=waits)
     balancer = load_balancer.declare(s, network, identities, reach, judged, shared.tags)
     return Turns(balancer, checks, reach, rebuild)
 

@@ -23,10 +23,10 @@ from mail.records import TTL
 class PrivateNetwork(pulumi.ComponentResource):
     """A subnet behind the gateways, and a private zone for their name in the VPC.
 
-    The first gateway is the subnet's NAT instance. The route's target is its standing interface, so
+    The gateway `nat` is the subnet's NAT instance. The route's target is its standing interface, so
     a rebuilt gateway keeps it. With `ssh`, gateways may reach port 22 of the subnet's hosts.
-    `submission` is the name by which clients reach the gateways. It has their private addresses
-    even if others use a load balancer (`balanced`), which might send a connection back to the
+    `submission` is the name by which clients reach `gateways`, those that take mail. It has their
+    private addresses even if others use a load balancer (`balanced`), which might send a connection back to the
     gateway that it comes from, the NAT instance. The zone is the whole VPC's, so public clients,
     with the security group `clients`, use the private addresses too.
     """
@@ -37,6 +37,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         *,
         cidr: str,
         network: Network,
+        nat: Identity,
         gateways: Sequence[Identity],
         submission: str,
         balanced: bool,
@@ -47,7 +48,7 @@ class PrivateNetwork(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mail-relay:index:PrivateNetwork", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        gateway = gateways[0]
+        gateway = nat
         self.gateway_name = gateway.host
         self.subnet = aws.ec2.Subnet(
             name,

@@ -28,15 +28,20 @@ class NoOtherServes(Exception):
 
 @dataclass
 class Rebuild:
-    """Judges whether a gateway may be rebuilt; `taking` are the gateways that do not drain."""
+    """Judges whether a gateway may be rebuilt; `taking` are the gateways that do not drain.
+
+    It does not unless it `judges`: for a gateway alone, or in a stack that does not wait.
+    """
 
     taking: Sequence[str]
     store: Tables
     account: Account
-    _hook: pulumi.ResourceHook = field(init=False)
+    judges: bool
+    _hooks: list[pulumi.ResourceHook] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._hook = pulumi.ResourceHook("another-gateway-serves", self._judge)
+        judge = pulumi.ResourceHook("another-gateway-serves", self._judge)
+        self._hooks = [judge] if self.judges else []
 
     def declare(
         self,
@@ -46,10 +51,12 @@ class Rebuild:
     ) -> pulumi.Resource:
         """Declare the resource that is updated before an instance with other properties is made.
 
-        Its creation is judged too: a gateway may stand already, of a stack that did not wait.
+        Each gateway has one from its first `up` on, also where nobody judges. So it is created with
+        the gateway, and never for one that stands: a second gateway would have to serve before it
+        is made.
         """
         made_of = pulumi.Output.all(*instance).apply(_fingerprint)
-        hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
+        hooks = pulumi.ResourceHookBinding(before_update=self._hooks)
         return pulumi.Stash(
             f"{host}-replaceable",
             input={"host": host, "instance": made_of},

@@ -1,6 +1,7 @@
 """The status that each host writes, read from the stack's bucket: no shell is needed."""
 
 import datetime
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -115,11 +116,12 @@ def _time(seconds: float) -> str:
 
 
 def limited(target: Target) -> dict[str, str]:
-    """The logins that reached a limit in the last hour, with the limit; {} if it is unknown."""
-    try:
+    """The logins that reached a limit in the last hour, with the limit, as far as it is known."""
+    found: dict[str, str] = {}
+    with suppress(StackError):
         outputs = target.outputs()
         with target.account() as client:
-            found = [read(client, gateway).status.limited for gateway in outputs.gateways]
-            return {login: why for limited in found for login, why in limited.items()}
-    except StackError:
-        return {}
+            for gateway in outputs.gateways:
+                with suppress(StackError):
+                    found |= read(client, gateway).status.limited
+    return found

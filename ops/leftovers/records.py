@@ -27,8 +27,8 @@ def looked_for(settings: Settings) -> list[Wanted]:
     A client may have had a public address, and a domain may have received mail.
     """
     found = published.stack(settings)
-    for gateway in settings.gateways:
-        challenge = records.challenge(gateway.name)
+    for name in settings.certified:
+        challenge = records.challenge(name)
         found.append(Wanted(challenge, "TXT", records.TTL, (None,)))
     for host in settings.hosts.values():
         if not host.public:
@@ -133,10 +133,12 @@ def _fits(held: Mapping[str, Any], wanted: Wanted) -> bool:
 
 def _record(zone: str, held: Mapping[str, Any]) -> Left:
     name, kind = held["Name"].rstrip("."), held["Type"]
+    # one of several answers is told from the others by its identifier
+    identity = [zone, name, kind, *filter(None, [held.get("SetIdentifier")])]
     change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": held}]}
     return Left(
         "record",
-        f"{zone}_{name}_{kind}",
+        "_".join(identity),
         f"{name} {kind}",
         f"nothing; a name, with {', '.join(_values(held))[:100]}",
         f"aws route53 change-resource-record-sets --hosted-zone-id {zone} "

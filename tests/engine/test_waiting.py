@@ -63,7 +63,7 @@ class Hosts:
             for instance in [i for r in found for i in r["Instances"]]:
                 host = {t["Key"]: t["Value"] for t in instance["Tags"]}["Name"]
                 bucket = s3.list_buckets()["Buckets"][0]["Name"]
-                key = "gateway.json" if host == GATEWAY else f"clients/{host}.json"
+                key = f"clients/{host}.json" if host == CLIENT else "gateway.json"
                 etag = s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
                 tables = Tables(etag, "", "success", 1.0, "", 0.0)
                 own = {"instance": instance["InstanceId"], "host": host, "tables": tables}
@@ -205,3 +205,16 @@ def test_a_status_is_read_as_it_was_written() -> None:
     written = status("i-1", GATEWAY, signing={"relay.example": "s1", "shop.example": ""})
     assert parse(written.to_json()) == written
     assert written.signing_waits == ("shop.example",)
+
+
+def test_a_second_gateway_need_not_serve_before_it_is_made(stack: Stack) -> None:
+    """The first is not rebuilt for it. Nobody answers on ports here, which is waited for next."""
+    own = {"gateway": {}, "submission": {"name": "smtp.relay.example"}}
+    configure(stack, **own, gateways=[{"name": GATEWAY}])
+    with hosts(stack):
+        stack.up()
+        configure(stack, **own, gateways=[{"name": GATEWAY}, {"name": "mx2.relay.example"}])
+        code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
+    assert code != 0
+    assert "is not rebuilt now" not in said
+    assert f"{GATEWAY}-answered" in said

@@ -160,6 +160,8 @@ def test_a_client_gets_its_login_and_nothing_else(
     base = host.base.with_name("client")
     monkeypatch.setitem(main.BASES, "client", base)
     monkeypatch.setattr(main.sys, "argv", ["main.py", "client", "s3://bucket/clients/x.json"])
+    monkeypatch.setattr(main, "GATEWAY", base.with_name("own"))
+    main.GATEWAY.write_text("gw.relay.example\n")
     host.put(CLIENT)
     assert host.look() == 0
     files = {p.name: p for p in (base / "current").iterdir()}
@@ -169,5 +171,10 @@ def test_a_client_gets_its_login_and_nothing_else(
     )
     assert files["sasl_passwords"].stat().st_mode & 0o777 == 0o600
     assert files["own_senders"].read_text() == "@mail.relay.example @relay.example\n"
+    # the gateways have got another name, and this host is not rebuilt yet
+    host.put({**CLIENT, "gateway": "mail.relay.example"})
+    assert host.look() == 1
+    kept = (base / "current" / "sasl_passwords").read_text()
+    assert kept.startswith("[gw.relay.example]:587 ")
     host.put(BEFORE)  # a gateway's tables
     assert host.look() == 1

@@ -124,7 +124,7 @@ def test_one_that_drains_takes_nothing_anyway(
     store = cast("Any", Store(mx1=(SERVES, 1.0), mx2=(SERVES, 1.0)))
     asked = list[str]()
     monkeypatch.setattr(store, "status_key", lambda name: asked.append(name) or name[:3])
-    judged = Rebuild((ONE, TWO), store, store)
+    judged = Rebuild((ONE, TWO), store, store, judges=True)
     args = SimpleNamespace(new_inputs={"input": {"host": host, "instance": "x"}})
     asyncio.run(judged._judge(cast("Any", args)))  # pyright: ignore[reportPrivateUsage]
     assert set(asked) == ({ONE, TWO} if asks else set())

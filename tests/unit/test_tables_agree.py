@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 from unittest.mock import patch
 
@@ -158,7 +159,9 @@ def check_clients(settings: Settings) -> None:
         taken = bundle.parse(content.encode(), client.name, "client")
         assert taken == json.loads(content)
         written: dict[str, File] = {}
-        with patch.object(main, "put", lambda _, __, found, to=written: to.update(found)):
+        puts = patch.object(main, "put", lambda _, __, found, to=written: to.update(found))
+        own = SimpleNamespace(read_text=lambda: f"{settings.submission_name}\n")
+        with puts, patch.object(main, "GATEWAY", own):
             main.client(taken, Path())
         texts = {name: table(file.octets.decode()) for name, file in written.items()}
         sender = settings.own_sender(client)
@@ -217,7 +220,7 @@ def test_every_examples_tables_are_taken_by_its_hosts(file: str) -> None:
 def test_a_host_has_the_grammar_that_its_agent_imports() -> None:
     settings = read(base())
     client = ClientHost(
-        "app.shop.example", "shop.example", HOST, "a@b.example", "x", "y", "z", None, 30
+        "app.shop.example", "shop.example", HOST, "a@b.example", "x", "y", "z", None, 30, 14
     )
     for made in (files(gateway_host(settings)), files(client)):
         laid = {p.removeprefix("usr/local/lib/mail-relay/") for p in made}
