@@ -4,7 +4,6 @@ A command's module is imported when the command is called, so that help and erro
 """
 
 import errno
-import os
 import sys
 import tomllib
 from importlib import import_module
@@ -19,7 +18,7 @@ from typer.main import get_command, get_group
 
 from common.errors import RelayError
 from ops.examples import epilog
-from ops.terminal import notes
+from ops.terminal import drained, notes
 
 # Each command's module below `ops`, and its text in the list of commands: a module has an `app` of
 # several commands, or a function `command`.
@@ -196,7 +195,7 @@ def main() -> None:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
+        drained(sys.stdout)
         _fail("no room is left where the output or a file is written")
 
 
