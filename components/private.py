@@ -26,9 +26,9 @@ class PrivateNetwork(pulumi.ComponentResource):
     The gateway `nat` is the subnet's NAT instance. The route's target is its standing interface, so
     a rebuilt gateway keeps it. With `ssh`, gateways may reach port 22 of the subnet's hosts.
     `submission` is the name by which clients reach `gateways`, those that take mail. It has their
-    private addresses even if others use a load balancer (`balanced`), which might send a connection back to the
-    gateway that it comes from, the NAT instance. The zone is the whole VPC's, so public clients,
-    with the security group `clients`, use the private addresses too.
+    private addresses even if others use a load balancer (`balanced`), which might send a connection
+    back to the gateway that it comes from, the NAT instance. The zone is the whole VPC's, so public
+    clients, with the security group `clients`, use the private addresses too.
     """
 
     def __init__(

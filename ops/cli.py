@@ -28,7 +28,7 @@ from typer.main import get_command, get_group
 
 from common.errors import RelayError
 from ops.examples import epilog
-from ops.terminal import notes
+from ops.terminal import drained, notes
 
 # Each command's module below `ops`, and its text in the list of commands: a module has an `app` of
 # several commands, or a function `command`.
@@ -218,8 +218,7 @@ def main() -> None:
         _fail(said)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            # what is left goes nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drained(sys.stdout)
             _fail("no room is left where the output or a file is written")
         if error.filename is None:  # no file of the user's
             raise

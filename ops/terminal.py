@@ -1,13 +1,15 @@
 """Output of commands: results on standard output, everything else on standard error."""
 
+import errno
 import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from rich.cells import cell_len, set_cell_size
@@ -32,6 +34,49 @@ results = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, **_AS_IT_IS
 def print_json(value: Any) -> None:
     """Print a result for programs."""
     print(json.dumps(value, indent=2))
+
+
+@contextmanager
+def reported(done: str) -> Iterator[None]:
+    """Print the result of a change that is made, on standard output: the change counts.
+
+    As with `mv -v`, a reader who goes away (`| true`) is no error: it has asked for no more, and an
+    exit code would have a script do again what is done. A result that cannot be written is a
+    RelayError, which begins with `done`.
+    """
+    error = None
+    try:
+        yield
+    except OSError as raised:
+        error = raised
+    except SystemExit:  # rich's, for a pipe without a reader
+        pass
+    error = drained(sys.stdout) or error
+    if error and error.errno != errno.EPIPE:
+        raise RelayError(f"{done}, but the result cannot be written: {error.strerror}")
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Print notes about a change that is made: they are no result, so nobody need get them."""
+    with suppress(OSError, SystemExit):  # SystemExit is rich's, for a pipe without a reader
+        yield
+    drained(sys.stderr)
+
+
+def drained(stream: TextIO | None) -> OSError | None:
+    """Flush a stream; if that fails, return the error, and what is left and follows goes nowhere.
+
+    Python would try again at its end, and exit with 120. There is no stream if it was closed.
+    """
+    if stream is None:
+        return None
+    try:
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return error
+    return None
 
 
 def shown_path(file: Path) -> str:

@@ -13,7 +13,7 @@ from ops.edit.uses import unserved
 from ops.known import lowered
 from ops.options import target
 from ops.target import Target
-from ops.terminal import notes, print_json, shown_path
+from ops.terminal import aside, notes, print_json, reported, shown_path
 from settings import Settings, SettingsError
 from settings.advice import advice, new_lines, spf_advice
 from settings.passing import needs_addresses
@@ -56,18 +56,19 @@ def edit(
     where = shown_path(found.file)
     done = f"{name} is {verb}" if changed else f"{name} {AS_IT_WAS.get(verb, 'is so already')}"
     following = found.apply_command if changed else None
-    after = file.settings()
-    told = list(_consequences(found, before, after)) if changed else []
+    told = list(_consequences(found, before, file.settings())) if changed else []
     if json:
         what = {"did": done, "changed": changed, "file": str(found.file), "next": following}
-        print_json({**what, "advice": told})
+        with reported(f"{done} in {where}"):
+            print_json({**what, "advice": told})
         return
-    if changed:
-        notes.print(f"{done} in {where}. Next: {following}", soft_wrap=True)
-    else:
-        notes.print(f"{done}: nothing is changed in {where}", soft_wrap=True)
-    for line in told:
-        notes.print(f"Note: {line}", soft_wrap=True)
+    with aside():
+        if changed:
+            notes.print(f"{done} in {where}. Next: {following}", soft_wrap=True)
+        else:
+            notes.print(f"{done}: nothing is changed in {where}", soft_wrap=True)
+        for line in told:
+            notes.print(f"Note: {line}", soft_wrap=True)
 
 
 def _consequences(found: Target, before: Settings, after: Settings) -> Iterator[str]:

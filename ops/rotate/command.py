@@ -17,7 +17,7 @@ from ops.options import Json, LabOption, StackOption, target
 from ops.rotate.plan import EVERY, WAIT, Published, Step, step
 from ops.rotate.safety import objections
 from ops.target import Target
-from ops.terminal import notes, print_json, results, shown_path
+from ops.terminal import aside, notes, print_json, reported, results, shown_path
 from settings import MailDomain
 
 DONE = {
@@ -87,7 +87,14 @@ def command(
     if changed and not dry_run:
         with alone(chosen.file):
             file.save()
-    _show(chosen, turns, changed and not dry_run, json)
+        done = f"{shown_path(chosen.file)} is changed"
+        with reported(done):
+            _show(turns, json)
+        if not json:
+            with aside():
+                notes.print(done, soft_wrap=True)
+    else:
+        _show(turns, json)
     if any(turn.refused for turn in turns):
         raise typer.Exit(1)
 
@@ -170,7 +177,7 @@ def _shown(time: datetime.datetime) -> str:
     return time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _show(chosen: Target, turns: list[Turn], changed: bool, json: bool) -> None:
+def _show(turns: list[Turn], json: bool) -> None:
     if json:
         print_json([asdict(turn) for turn in turns])
         return
@@ -180,5 +187,3 @@ def _show(chosen: Target, turns: list[Turn], changed: bool, json: bool) -> None:
         results.print(f"{turn.domain}", style="bold")
         for line in filter(None, lines):
             results.print(f"  {line}", soft_wrap=True)
-    if changed:
-        notes.print(f"{shown_path(chosen.file)} is changed", soft_wrap=True)
