@@ -50,6 +50,37 @@ def test_a_foreign_record_in_route53s_octal_is_read() -> None:
     assert _values(held) == ["Grüße", "a*b"]
 
 
+def test_answers_of_one_name_are_told_apart_by_their_identifiers() -> None:
+    """Their ids are those of the state, or each would be left over while it is in use."""
+    config = settings(Path("examples/Pulumi.resilient.yaml"))
+    ours = ((key.partition("mail-relay:")[2], value) for key, value in config.items())
+    stack = read({key: value for key, value in ours if key})
+    name = stack.submission_name
+    common = {"Name": f"{name}.", "Type": "A", "ResourceRecords": [{"Value": "203.0.113.1"}]}
+    challenge = {"Name": f"_acme-challenge.{name}.", "Type": "TXT"}
+    held = [
+        {**common, "SetIdentifier": "mail-relay/test/mx1"},
+        {**common, "SetIdentifier": "mail-relay/test/mx2"},
+        {**challenge, "ResourceRecords": [{"Value": '"a-key"'}]},
+    ]
+    pages = {
+        "list_hosted_zones": {
+            "HostedZones": [{"Id": "/hostedzone/Z1", "Name": "example.com.", "Config": {}}]
+        },
+        "list_resource_record_sets": {"ResourceRecordSets": held},
+    }
+
+    class Route53:
+        def get_paginator(self, call: str) -> Any:
+            return SimpleNamespace(paginate=lambda **_: [pages[call]])
+
+    assert [left.id for left in records.find(Route53(), stack)] == [
+        f"Z1_{name}_A_mail-relay/test/mx1",
+        f"Z1_{name}_A_mail-relay/test/mx2",
+        f"Z1__acme-challenge.{name}_TXT",
+    ]
+
+
 @pytest.mark.parametrize("identifier", [None, "mail-relay/prod/mx2.relay.example"])
 def test_of_several_answers_an_up_began_the_one_with_its_identifier(identifier: str | None) -> None:
     """As Route53 lists them: by name, type and identifier."""

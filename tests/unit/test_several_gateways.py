@@ -173,6 +173,16 @@ def test_a_gateway_is_made_once_the_one_before_it_is_an_answer(graph: Recorder) 
         assert ("Stash", f"{name}-serving") in waits.options.dependencies
 
 
+def test_private_clients_are_led_to_the_gateways_that_take_mail() -> None:
+    for drains, many in ((False, 3), (True, 2)):
+        one = {"name": GATEWAYS[0], "drain": drains}
+        listed = [*({"name": name} for name in GATEWAYS[1:]), one]
+        private = [{"name": "app.example.org", "private": True}]
+        graph = declare(changed(gateways=listed, clients=private), HELD)
+        (record,) = [r for r in graph.of("Record") if r.name.endswith("-private-A")]
+        assert len(record.inputs["records"]) == many
+
+
 def test_a_gateway_that_drains_is_no_answer_to_wait_for() -> None:
     listed = [{"name": GATEWAYS[0], "drain": True}, *({"name": name} for name in GATEWAYS[1:])]
     graph = declare(changed(gateways=listed), HELD)
