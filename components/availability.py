@@ -87,7 +87,8 @@ def refuse_move(key: str, held: str, zone: str) -> None:
     if held != zone:
         raise pulumi.RunError(
             f"mail-relay:{key}: {zone!r}: its data volume is in {held} and cannot leave it; "
-            f"set {held}, or make a gateway of another name in {zone} and take this one away"
+            f"put `zone` back as it was, or make a gateway of another name in {zone} and take this "
+            "one away"
         )
 
 

@@ -41,25 +41,41 @@ def _types(account: Account, kinds: list[str]) -> Result:
                 "Choose another `instanceType`: aws ec2 describe-instance-type-offerings --region "
                 f"{account.region} --query InstanceTypeOfferings[].InstanceType",
             )
-        shared = set.intersection(*where.values())
-        chosen = account.settings.network.zone
+        _own_zones(result, account, where)
+        s = account.settings
+        together = {h.instance_type for h in s.hosts.values() if h.own_zone is None}
+        shared = zones.intersection(*(where[kind] for kind in together))
+        chosen = s.network.zone
         if chosen and chosen not in shared and not result.errors:
             result.error(
                 "zone-unfit",
-                f"network.zone is {chosen}, and it is none of those that have all of the stack's "
-                f"instance types: {', '.join(sorted(shared)) or 'none'}",
+                f"network.zone is {chosen}, and it is none of those that have the types of all "
+                f"hosts without a zone of their own: {', '.join(sorted(shared)) or 'none'}",
                 "Leave it out, or choose another: "
                 + account.typed("config set --path mail-relay:network.zone ZONE"),
             )
         elif not shared and not result.errors:
-            listed = "; ".join(f"{k} is in {', '.join(sorted(z))}" for k, z in where.items())
+            listed = "; ".join(f"{k} is in {', '.join(sorted(where[k]))}" for k in sorted(together))
             result.error(
                 "types-apart",
                 f"no zone of {account.region} has all of the stack's instance types: {listed}",
-                "Choose instance types that one zone has; all hosts are in one",
+                "Choose instance types that one zone has: hosts without a `zone` are in one",
             )
         result.seen.append(", ".join(sorted(shared)) or "no zone in common")
     return result
+
+
+def _own_zones(result: Result, account: Account, where: Mapping[str, set[str]]) -> None:
+    """Check the zones that gateways name against where their types are."""
+    for key, host in account.settings.hosts.items():
+        offering = where[host.instance_type]
+        if host.own_zone and host.own_zone not in offering and offering:
+            result.error(
+                "zone-unfit",
+                f"{key}.zone is {host.own_zone}, and {host.instance_type} is in "
+                f"{', '.join(sorted(offering))}",
+                f"Choose another `zone` for {host.name}, or another `instanceType`",
+            )
 
 
 def _offers(ec2: Any, kinds: list[str]) -> dict[str, set[str]]:

@@ -88,7 +88,8 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
         **found,
         f"{PREFIX}delegation": delegation,
         f"{PREFIX}acme": {**acme, "directory": STAGING, "root": wanted.acme_root},
-        f"{PREFIX}network": {"cidr": network(wanted.name)},
+        # its own zone as well: gateways keep theirs, and a load balancer takes one subnet of a zone
+        f"{PREFIX}network": {**found.get(f"{PREFIX}network", {}), "cidr": network(wanted.name)},
         f"{PREFIX}protect": False,
         f"{PREFIX}monitoring": {"enabled": False},
         f"{PREFIX}tags": {**found.get(f"{PREFIX}tags", {}), EXPIRES: expiry(wanted.expires)},

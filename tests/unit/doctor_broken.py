@@ -210,6 +210,18 @@ BROKEN = [
         text="eu-central-1b",
     ),
     Broken(
+        "a gateway's own zone that lacks its type",
+        "zone-unfit",
+        "another `zone` for mail.relay.example",
+        changes={
+            "settings": {
+                "gateway": {},
+                "gateways": [{"name": "mail.relay.example", "zone": "eu-central-1c"}],
+            }
+        },
+        text="gateways[0].zone is eu-central-1c, and t4g.small is in eu-central-1",
+    ),
+    Broken(
         "an image that is not there",
         "image-missing",
         "https://wiki.debian.org/Cloud/AmazonEC2Image",

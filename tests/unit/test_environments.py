@@ -173,6 +173,17 @@ def test_two_environments_share_no_name_and_no_network() -> None:
     assert not names[0] & names[1]
 
 
+def test_its_hosts_are_in_the_zones_of_the_others() -> None:
+    """A load balancer takes one subnet of a zone, and gateways keep the zones that they name."""
+    config = {**dev(), "mail-relay:network": {"cidr": "10.99.0.0/16", "zone": "us-east-1c"}}
+    config["mail-relay:gateway"] = {}
+    config["mail-relay:gateways"] = [{"name": "mail.relay.example", "zone": "us-east-1a"}]
+    _, settings = made(config)
+    assert settings.network.zone == "us-east-1c"
+    assert settings.network.cidr != "10.99.0.0/16"
+    assert settings.gateways[0].own_zone == "us-east-1a"
+
+
 def test_the_parent_is_the_zone_that_there_is_even_if_the_gateways_domain_is_deeper() -> None:
     config = dev()
     del config[f"{PREFIX}forwards"]
