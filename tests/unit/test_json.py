@@ -119,7 +119,7 @@ def stack_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     up = WANTED.model_copy(update={"send_as": {ME: (ME,)}})
     export = json.dumps({"deployment": {"resources": [RECORD]}})
     stubbed(monkeypatch, AwsTarget, outputs=up, pulumi=export, has_shell=True, run_on="")
-    stubbed(monkeypatch, AwsTarget, preview="", under_way="")
+    stubbed(monkeypatch, AwsTarget, preview=("", ""), under_way="")
     stubbed(monkeypatch, status, limited={})
     rows = [{"gateway": "mail", "login": login_test.ACCEPTED, "why": ""}]
     stubbed(monkeypatch, login_test, run=rows)
