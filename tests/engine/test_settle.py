@@ -35,6 +35,7 @@ PUT_AGAIN = (
     "BucketPublicAccessBlock",
     "BucketServerSideEncryptionConfiguration",
     "BucketVersioning",
+    "VpcSecurityGroupRulesExclusive",
 )
 
 
