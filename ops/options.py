@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from common.errors import RelayError
-from ops.engine import PROJECT
 from ops.errors import StackError
 from ops.known import meant
 from ops.plain_words import unreadable
@@ -78,7 +77,8 @@ def target(stack: str | None, lab: str | None) -> Target:
         stack = said.strip()
     found = AwsTarget(stack)
     if not found.file.exists():
-        files = [file for file in sorted(PROJECT.glob("Pulumi.*.yaml")) if file.exists()]
+        listed = sorted(found.file.parent.glob("Pulumi.*.yaml"))
+        files = [file for file in listed if file.exists()]  # a link may lead nowhere
         known = [file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files]
         raise StackError(
             f"--stack {stack}: {shown_path(found.file)}: there is no such file; "

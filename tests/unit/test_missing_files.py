@@ -62,6 +62,10 @@ def test_a_stack_without_its_file_is_told_in_the_same_words(
     )
     assert said("users", "list", "--stack=none") == f"--stack none: {wanted}; {next_}"
     assert "did you mean prod?" in said("users", "list", "--stack=prd")
+    # with its organization, as Pulumi has it; and a link that leads nowhere is none that there is
+    (tmp_path / "Pulumi.nowhere.yaml").symlink_to(tmp_path / "gone")
+    assert said("users", "list", "--stack=org/none").startswith(f"--stack org/none: {wanted}; ")
+    assert next_.partition(";")[0] in said("users", "list", "--stack=nowhere")
     gone = SimpleNamespace(file=tmp_path / "Pulumi.none.yaml")
     for read in (
         lambda: StackFile(gone),  # pyright: ignore[reportArgumentType]
