@@ -75,5 +75,8 @@ def test_ctrl_c_while_it_starts_ends_it_at_once(
     )
     command = [str(PROJECT / "relay"), *words]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    # a shell has its background commands ignore it, which is inherited
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    signal.signal(signal.SIGINT, before)
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
