@@ -172,7 +172,7 @@ class Network(pulumi.ComponentResource):
 
     def allow(
         self,
-        rule: type[aws.vpc.SecurityGroupIngressRule] | type[aws.vpc.SecurityGroupEgressRule],
+        rule: type[Rule],
         name: str,
         group: aws.ec2.SecurityGroup,
         service: Service,
@@ -201,7 +201,7 @@ class Network(pulumi.ComponentResource):
             into = [r.id for r in rules if isinstance(r, aws.vpc.SecurityGroupIngressRule)]
             out = [r.id for r in rules if isinstance(r, aws.vpc.SecurityGroupEgressRule)]
             aws.ec2.VpcSecurityGroupRulesExclusive(
-                group._name,
+                group.pulumi_resource_name,
                 security_group_id=group.id,
                 ingress_rule_ids=into,
                 egress_rule_ids=out,

@@ -48,8 +48,7 @@ class PrivateNetwork(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mail-relay:index:PrivateNetwork", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        gateway = nat
-        self.gateway_name = gateway.host
+        self.gateway_name = nat.host
         self.subnet = aws.ec2.Subnet(
             name,
             vpc_id=network.vpc.id,
@@ -64,7 +63,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             f"{name}-gateway",
             route_table_id=table.id,
             destination_cidr_block=EVERYWHERE,
-            network_interface_id=gateway.interface.id,
+            network_interface_id=nat.interface.id,
             opts=child,
         )
         association = aws.ec2.RouteTableAssociation(
@@ -74,20 +73,16 @@ class PrivateNetwork(pulumi.ComponentResource):
         self.group = network.security_group("private", ingress=(), egress=WEB, ssh_from=())
         ingress, egress = aws.vpc.SecurityGroupIngressRule, aws.vpc.SecurityGroupEgressRule
         for service in (SUBMISSION, SUBMISSIONS):
-            network.allow(egress, f"{name}-out-{service.name}", self.group, service, gateway.group)
+            network.allow(egress, f"{name}-out-{service.name}", self.group, service, nat.group)
             if balanced:
-                network.allow(
-                    ingress, f"{name}-in-{service.name}", gateway.group, service, self.group
-                )
+                network.allow(ingress, f"{name}-in-{service.name}", nat.group, service, self.group)
                 if clients:
-                    network.allow(
-                        ingress, f"{name}-by-{service.name}", gateway.group, service, clients
-                    )
+                    network.allow(ingress, f"{name}-by-{service.name}", nat.group, service, clients)
         for service in WEB:  # forwarded traffic passes the gateway's security group as well
-            network.allow(ingress, f"{name}-nat-{service.name}", gateway.group, service, self.group)
+            network.allow(ingress, f"{name}-nat-{service.name}", nat.group, service, self.group)
         if ssh:
-            network.allow(egress, f"{name}-ssh-out", gateway.group, SSH, self.group)
-            network.allow(ingress, f"{name}-ssh-in", self.group, SSH, gateway.group)
+            network.allow(egress, f"{name}-ssh-out", nat.group, SSH, self.group)
+            network.allow(ingress, f"{name}-ssh-in", self.group, SSH, nat.group)
         record = self._names(submission, gateways, network, tags)
         self.ready = [route, association, record]
         self.register_outputs({"subnet_id": self.subnet.id})

@@ -37,11 +37,11 @@ class Rebuild:
     store: Tables
     account: Account
     judges: bool
-    _hooks: list[pulumi.ResourceHook] = field(init=False)
+    _hooks: list[pulumi.ResourceHook] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        judge = pulumi.ResourceHook("another-gateway-serves", self._judge)
-        self._hooks = [judge] if self.judges else []
+        if self.judges:
+            self._hooks.append(pulumi.ResourceHook("another-gateway-serves", self._judge))
 
     def declare(
         self,

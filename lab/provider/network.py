@@ -5,9 +5,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lab.provider import imports
-from lab.provider.kinds import Clients, Kind, Properties, forgiving, gone, names, retried
+from lab.provider.kinds import Clients, Create, Kind, Properties, forgiving, gone, names, retried
 
 Api = dict[str, Any]
+# The possible peers of a rule, as ModifySecurityGroupRules has them.
+PEERS = {"cidrIpv4": "CidrIpv4", "referencedSecurityGroupId": "ReferencedGroupId"}
+# The lists of an exclusive list of rules, and whether they are of those out.
+LISTS = {"ingressRuleIds": False, "egressRuleIds": True}
 # The possible targets of a route.
 TARGETS = {"gatewayId": "GatewayId", "networkInterfaceId": "NetworkInterfaceId"}
 
@@ -200,10 +204,16 @@ def delete_group(c: Clients, i: str, _: Properties) -> None:
     )
 
 
+def _service(p: Properties) -> Api:
+    """A rule's protocol and ports."""
+    if p["ipProtocol"] == "-1":
+        return {"IpProtocol": "-1"}
+    ports = {"FromPort": int(p["fromPort"]), "ToPort": int(p["toPort"])}
+    return {"IpProtocol": p["ipProtocol"], **ports}
+
+
 def _permission(p: Properties) -> Api:
-    permission: Api = {"IpProtocol": p["ipProtocol"]}
-    if p["ipProtocol"] != "-1":
-        permission |= {"FromPort": int(p["fromPort"]), "ToPort": int(p["toPort"])}
+    permission = _service(p)
     if "cidrIpv4" in p:
         permission["IpRanges"] = [{"CidrIp": p["cidrIpv4"]}]
     else:
@@ -240,11 +250,7 @@ def read_rule(c: Clients, i: str, _: Properties) -> Properties | None:
 
 
 def update_rule(c: Clients, i: str, _: Properties, new: Properties) -> None:
-    wanted = {"IpProtocol": new["ipProtocol"]}
-    if new["ipProtocol"] != "-1":
-        wanted |= {"FromPort": int(new["fromPort"]), "ToPort": int(new["toPort"])}
-    peers = {"cidrIpv4": "CidrIpv4", "referencedSecurityGroupId": "ReferencedGroupId"}
-    wanted |= {theirs: new[ours] for ours, theirs in peers.items() if ours in new}
+    wanted = _service(new) | {PEERS[ours]: new[ours] for ours in PEERS if ours in new}
     c.ec2.modify_security_group_rules(
         GroupId=new["securityGroupId"],
         SecurityGroupRules=[{"SecurityGroupRuleId": i, "SecurityGroupRule": wanted}],
@@ -253,18 +259,12 @@ def update_rule(c: Clients, i: str, _: Properties, new: Properties) -> None:
 
 def other_peer(old: Properties, new: Properties) -> frozenset[str]:
     """A rule of a network does not become one of a security group."""
-    peers = names("cidrIpv4 referencedSecurityGroupId")
-    return peers if (old.keys() ^ new.keys()) & peers else frozenset()
+    return frozenset((old.keys() ^ new.keys()) & PEERS.keys())
 
 
-def delete_ingress(c: Clients, i: str, p: Properties) -> None:
-    group = p["securityGroupId"]
-    forgiving(lambda: c.ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[i]))
-
-
-def delete_egress(c: Clients, i: str, p: Properties) -> None:
-    group = p["securityGroupId"]
-    forgiving(lambda: c.ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[i]))
+def _revoke(c: Clients, group: str, rule: str, *, egress: bool) -> None:
+    revoke = c.ec2.revoke_security_group_egress if egress else c.ec2.revoke_security_group_ingress
+    revoke(GroupId=group, SecurityGroupRuleIds=[rule])
 
 
 def _others(c: Clients, group: str, wanted: Properties) -> dict[str, list[str]]:
@@ -276,20 +276,18 @@ def _others(c: Clients, group: str, wanted: Properties) -> dict[str, list[str]]:
         key: [
             rule["SecurityGroupRuleId"]
             for rule in found
-            if rule["IsEgress"] is out and rule["SecurityGroupRuleId"] not in wanted.get(key, ())
+            if rule["IsEgress"] is egress and rule["SecurityGroupRuleId"] not in wanted.get(key, ())
         ]
-        for key, out in (("ingressRuleIds", False), ("egressRuleIds", True))
+        for key, egress in LISTS.items()
     }
 
 
 def revoke_others(c: Clients, p: Properties) -> str:
     """As in the real provider, the rules that are not listed are removed, one by one."""
     group = p["securityGroupId"]
-    others = _others(c, group, p)
-    for rule in others["ingressRuleIds"]:
-        c.ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule])
-    for rule in others["egressRuleIds"]:
-        c.ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[rule])
+    for key, others in _others(c, group, p).items():
+        for rule in others:
+            _revoke(c, group, rule, egress=LISTS[key])
     return group
 
 
@@ -309,6 +307,18 @@ def read_exclusive(c: Clients, i: str, p: Properties) -> Properties | None:
 RULE = names(
     "securityGroupId ipProtocol fromPort toPort cidrIpv4 referencedSecurityGroupId description tags"
 )
+
+
+def _rule(create: Create, *, egress: bool) -> Kind:
+    """The resource type of a rule in one direction."""
+
+    def delete(c: Clients, i: str, p: Properties) -> None:
+        forgiving(lambda: _revoke(c, p["securityGroupId"], i, egress=egress))
+
+    replaces = names("securityGroupId")
+    return Kind(RULE, create, read_rule, delete, update_rule, replaces, forces=other_peer)
+
+
 KINDS = {
     "aws:ec2/vpc:Vpc": Kind(
         names("cidrBlock enableDnsSupport enableDnsHostnames tags"),
@@ -366,24 +376,10 @@ KINDS = {
         names("name description vpcId"),
         auto_named="name",
     ),
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": Kind(
-        RULE,
-        create_ingress,
-        read_rule,
-        delete_ingress,
-        update_rule,
-        names("securityGroupId"),
-        forces=other_peer,
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _rule(
+        create_ingress, egress=False
     ),
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": Kind(
-        RULE,
-        create_egress,
-        read_rule,
-        delete_egress,
-        update_rule,
-        names("securityGroupId"),
-        forces=other_peer,
-    ),
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _rule(create_egress, egress=True),
     "aws:ec2/vpcSecurityGroupRulesExclusive:VpcSecurityGroupRulesExclusive": Kind(
         names("securityGroupId ingressRuleIds egressRuleIds"),
         revoke_others,

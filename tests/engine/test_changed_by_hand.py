@@ -16,12 +16,9 @@ EVERYTHING = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 def held(stack: Stack) -> dict[str, Any]:
     """What is compared, as the API tells it: rules without their ids, addresses, policies."""
     ec2, iam = stack.region.client("ec2"), stack.region.client("iam")
-    rules = ec2.describe_security_group_rules(
-        Filters=[{"Name": "group-id", "Values": [group(stack)]}]
-    )["SecurityGroupRules"]
     return {
         "rules": sorted(
-            (r["IsEgress"], r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in rules
+            (r["IsEgress"], r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in rules(stack)
         ),
         "addresses": sorted(
             (a["PublicIp"], a.get("NetworkInterfaceId", "")) for a in addresses(stack)
@@ -63,11 +60,17 @@ def addresses(stack: Stack) -> list[dict[str, Any]]:
     return stack.region.client("ec2").describe_addresses()["Addresses"]
 
 
-def rule_on(stack: Stack, port: int) -> dict[str, Any]:
-    rules = stack.region.client("ec2").describe_security_group_rules(
-        Filters=[{"Name": "group-id", "Values": [group(stack)]}]
-    )["SecurityGroupRules"]
-    return next(r for r in rules if r["FromPort"] == port and not r["IsEgress"])
+def rules(stack: Stack) -> list[dict[str, Any]]:
+    """Those of the gateway's security group."""
+    of_the_group = [{"Name": "group-id", "Values": [group(stack)]}]
+    found = stack.region.client("ec2").describe_security_group_rules(Filters=of_the_group)
+    return found["SecurityGroupRules"]
+
+
+def into_25(stack: Stack) -> str:
+    """The id of the rule that lets mail in."""
+    (rule,) = [r for r in rules(stack) if r["FromPort"] == 25 and not r["IsEgress"]]
+    return rule["SecurityGroupRuleId"]
 
 
 def opens_ssh(stack: Stack) -> None:
@@ -81,13 +84,13 @@ def opens_every_way_out(stack: Stack) -> None:
 
 
 def closes_25(stack: Stack) -> None:
-    rule = rule_on(stack, 25)["SecurityGroupRuleId"]
+    rule = into_25(stack)
     ec2 = stack.region.client("ec2")
     ec2.revoke_security_group_ingress(GroupId=group(stack), SecurityGroupRuleIds=[rule])
 
 
 def widens_25(stack: Stack) -> None:
-    rule = rule_on(stack, 25)["SecurityGroupRuleId"]
+    rule = into_25(stack)
     wide = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 65535, "CidrIpv4": "0.0.0.0/0"}
     stack.region.client("ec2").modify_security_group_rules(
         GroupId=group(stack),

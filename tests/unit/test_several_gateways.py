@@ -65,8 +65,8 @@ def test_a_gateway_and_its_volume_are_in_its_zone(graph: Recorder) -> None:
 @pytest.mark.parametrize(
     ("zone", "held", "said"),
     [
-        ("us-east-1b", "us-east-1a", "set us-east-1a, or make a gateway of another name in us-ea"),
-        (None, "us-east-1b", "set us-east-1b, or make a gateway of another name in us-east-1a"),
+        ("us-east-1b", "us-east-1a", "as it was, or make a gateway of another name in us-east-1b"),
+        (None, "us-east-1b", "as it was, or make a gateway of another name in us-east-1a"),
     ],
 )
 def test_a_gateway_whose_volume_is_elsewhere_stops_the_program(
@@ -78,7 +78,7 @@ def test_a_gateway_whose_volume_is_elsewhere_stops_the_program(
     with pytest.raises(pulumi.RunError) as caught:
         declare(changed(gateways=gateways), {("Volume", GATEWAYS[1]): {"availabilityZone": held}})
     assert f".zone ({GATEWAYS[1]}): '{place}': its data volume is in {held}" in str(caught.value)
-    assert said in str(caught.value)
+    assert f"and cannot leave it; put `zone` back {said}" in str(caught.value)
 
 
 def objects(graph: Recorder, key: str) -> list[Recorded]:

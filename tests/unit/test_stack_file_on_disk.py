@@ -5,7 +5,6 @@ import fcntl
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import yaml
 from editing import edit, stack_file
 
 from common.errors import RelayError
+from lab.wait import until
 from ops import terminal
 from ops.edit import replacing
 from ops.edit.stack_file import StackFile
@@ -23,6 +23,8 @@ from ops.target import AwsTarget
 
 ADD = ("users", "add", "new@shop.example")
 NOBODY = 65534
+# The calls by which a copy is made, and takes the file's place.
+MADE, REPLACED = (tempfile, "mkstemp"), (Path, "replace")
 
 
 @pytest.fixture
@@ -98,26 +100,19 @@ def test_whoever_cannot_keep_the_owner_leaves_no_file_that_the_owner_cannot_read
 
 
 @pytest.mark.usefixtures("untouched")
-@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EIO])
-def test_a_folder_that_takes_no_file_is_told_with_the_file(
-    file: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    monkeypatch.setattr(tempfile, "mkstemp", fails(number))
-    error = edit(*ADD)
-    assert isinstance(error, StackError)
-    why = os.strerror(number)
-    assert str(error) == f"{file} cannot be written: {why}; nothing is changed"
-
-
-@pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize(
-    ("number", "remedy"),
-    [(errno.EPERM, ""), (errno.EROFS, ""), (errno.EBUSY, replacing.MOUNTED_ALONE)],
+    ("call", "number", "remedy"),
+    [
+        *((MADE, number, "") for number in (errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EIO)),
+        (REPLACED, errno.EPERM, ""),
+        (REPLACED, errno.EROFS, ""),
+        (REPLACED, errno.EBUSY, replacing.MOUNTED_ALONE),
+    ],
 )
-def test_a_file_that_cannot_be_replaced_is_told_and_no_copy_is_left(
-    file: Path, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+def test_what_the_disk_refuses_is_told_with_the_file_and_no_copy_is_left(
+    file: Path, monkeypatch: pytest.MonkeyPatch, call: tuple[Any, str], number: int, remedy: str
 ) -> None:
-    monkeypatch.setattr(Path, "replace", fails(number))
+    monkeypatch.setattr(*call, fails(number))
     error = edit(*ADD)
     assert isinstance(error, StackError)
     why = os.strerror(number)
@@ -138,12 +133,14 @@ def test_what_an_editor_saves_meanwhile_is_kept(file: Path) -> None:
 def test_edits_at_the_same_time_are_all_made(file: Path) -> None:
     names = [f"u{number}@shop.example" for number in range(4)]
     errors: list[BaseException] = []
+    begun: list[str] = []
 
     def add(name: str) -> None:
+        begun.append(name)
         with replacing.alone(file):
             found = StackFile(AwsTarget("prod"))
             found.add("logins", {"address": name})
-            time.sleep(0.02)  # the others read meanwhile
+            until("all have begun", lambda: len(begun) == len(names), 10)
             try:
                 found.save()
             except RelayError as error:
