@@ -51,7 +51,7 @@ def command(
         rows = summaries(found)
         print_json(rows) if json else print_table("waiting", rows, below="silent")
         raise typer.Exit(1)
-    every, silent = look(found, outputs.hosts, what)
+    every, asked, silent = look(found, outputs.hosts, what)
     messages = every[-limit:]
     logins, disabled = _logins(outputs), outputs.disabled
     if json:
@@ -63,8 +63,7 @@ def command(
         notes.print(f"not asked: {text}", soft_wrap=True)
     if not messages:
         notes.print(_nowhere(what, len(silent), len(outputs.hosts)), soft_wrap=True)
-        reach = {} if silent else ask_each(outputs.hosts, lambda host: _reach(found, host))[0]
-        for text in reach.values():
+        for text in ask_each(asked, lambda host: _reach(found, host))[0].values():
             notes.print(text, soft_wrap=True)
     if silent or not messages:
         raise typer.Exit(1)
@@ -107,26 +106,28 @@ def _logins(outputs: Outputs) -> list[str]:
 
 def search(found: Target, hosts: Sequence[Host], what: str) -> list[Traced]:
     """The messages about an address, a login or an id; StackError if a host does not answer."""
-    messages, silent = look(found, hosts, what)
+    messages, _, silent = look(found, hosts, what)
     if silent:
         raise StackError("; ".join(silent))
     return messages
 
 
-def look(found: Target, hosts: Sequence[Host], what: str) -> tuple[list[Traced], list[str]]:
-    """The messages, oldest first, on all their hosts; and the errors of hosts without answer."""
+def look(
+    found: Target, hosts: Sequence[Host], what: str
+) -> tuple[list[Traced], list[Host], list[str]]:
+    """The messages, oldest first, on all their hosts; the hosts that answer, the others' errors."""
     words = [what, *postfix_log.sender_words(what)]
     given, silent = ask_each(hosts, lambda host: _on(found, host, words))
+    asked = [host for host in hosts if host.name in given]
     messages = [m for on_one in given.values() for m in on_one]
     if known := {m.message_id for m in messages if m.message_id}:
         words = [f"message-id={mark}{identity}" for identity in known for mark in ("<", "")]
-        asked = [host for host in hosts if host.name in given]
         again = [m for host in asked for m in _on(found, host, words)]
         seen = {(m.host, m.id) for m in messages}
         # a longer Message-ID may begin with a wanted one
         same = [m for m in again if m.message_id in known]
         messages += [m for m in same if (m.host, m.id) not in seen]
-    return sorted(messages, key=lambda message: message.time), silent
+    return sorted(messages, key=lambda message: message.time), asked, silent
 
 
 def _on(found: Target, host: Host, words: list[str]) -> list[Traced]:

@@ -155,8 +155,8 @@ def removal(scene: Scene) -> None:
 def growth(scene: Scene) -> None:
     """The gateway that `removal` took away is added, with mail that waits on the others."""
     here, config = scene.place, scene.place.config()
-    names = {gateway["name"] for gateway in config[GATEWAYS]}
-    missing = [gateway for gateway in settings()[GATEWAYS] if gateway["name"] not in names]
+    names = {each["name"] for each in config[GATEWAYS]}
+    missing = [each for each in settings()[GATEWAYS] if each["name"] not in names]
     if not missing:
         scene.wrong.append("no gateway of the example is missing: try `removal growth`")
         return
