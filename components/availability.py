@@ -82,13 +82,24 @@ class AvailabilityZones:
         return ", ".join(z for z in self.offers.get(kind, ()) if z in self.names) or "none"
 
 
-def refuse_move(key: str, held: str, zone: str) -> None:
-    """RunError if a gateway is to be in another zone than its data volume."""
-    if held != zone:
+def check_zone(key: str, named: str | None, own: str, held: str) -> None:
+    """RunError if a gateway may not be where its `zone` puts it.
+
+    `own` is the zone of the stack's own subnet, `held` that of the gateway's data volume.
+    """
+    zone = named or own
+    if zone != held:
         raise pulumi.RunError(
             f"mail-relay:{key}: {zone!r}: its data volume is in {held} and cannot leave it; "
             f"put `zone` back as it was, or make a gateway of another name in {zone} and take this "
             "one away"
+        )
+    # A zone has one subnet of ours: a load balancer takes no second one, and a gateway that is in
+    # the stack's own subnet would move to the other one while it serves.
+    if named == own:
+        raise pulumi.RunError(
+            f"mail-relay:{key}: {zone!r}: this is the stack's own zone, where a gateway without "
+            "`zone` is; leave `zone` out"
         )
 
 

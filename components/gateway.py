@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from cloudinit.hosts import GatewayHost, Guessing, Smarthost, Strangers
 from components import bundles, load_balancer, secrets
-from components.availability import refuse_move
+from components.availability import check_zone
 from components.host import Host, Shared, certificate_statements
 from components.identity import Identity
 from components.load_balancer import LoadBalancer
@@ -93,11 +93,12 @@ def identities(
     for key, gateway in settings.placed_gateways.items():
         if volume := made[gateway.name].volume:
             # a volume keeps its zone, and AWS attaches it to no instance in another one
-            zone = network.place(gateway.own_zone).zone
-            place = f"{key}.zone ({gateway.name})"
-            pulumi.Output.all(place, volume.availability_zone, zone).apply(
-                lambda x: refuse_move(*x)
-            )
+            pulumi.Output.all(
+                f"{key}.zone ({gateway.name})",
+                gateway.own_zone,
+                network.own.zone,
+                volume.availability_zone,
+            ).apply(lambda x: check_zone(*x))
     return made
 
 

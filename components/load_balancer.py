@@ -140,27 +140,13 @@ def declare(
     judged: pulumi.Resource,
     tags: Tags,
 ) -> LoadBalancer | None:
-    """Declare the load balancer of these gateways, if the settings have one.
-
-    RunError if two of its subnets are in one zone, which AWS refuses.
-    """
+    """Declare the load balancer of these gateways, if the settings have one."""
     if not settings.submission.load_balancer:
         return None
-    zones = {gateway.own_zone: gateway.name for gateway in settings.gateways}
-
-    def check(stacks: str) -> None:
-        if None in zones and stacks in zones:
-            raise pulumi.RunError(
-                f"mail-relay:gateways: zone of {zones[stacks]}: {stacks!r}: gateways without a "
-                "zone are there too, in a subnet of their own, and a load balancer takes one of a "
-                f"zone; leave `zone` out of {zones[stacks]}, or set another"
-            )
-
-    places = [network.place(zone) for zone in zones]
-    network.own.zone.apply(check)
+    zones = dict.fromkeys(gateway.own_zone for gateway in settings.gateways)
     return LoadBalancer(
         network=network,
-        places=places,
+        places=[network.place(zone) for zone in zones],
         group=gateways[0].group,
         reach=reach,
         judged=judged,

@@ -113,6 +113,16 @@ def test_06_another_zone_is_refused_and_moves_nothing(stack: Stack) -> None:
     ) in said
 
 
+def test_06_the_zone_that_a_gateway_is_in_is_not_given_to_it(stack: Stack) -> None:
+    """Its interface would move to another subnet at once, so nobody would serve meanwhile."""
+    wanted = config()
+    del wanted["mail-relay:gateway"]
+    wanted["mail-relay:gateways"] = [{"name": "mail.relay.example", "zone": "us-east-1c"}]
+    wanted["mail-relay:submission"] = {"name": "submit.relay.example"}
+    key = "mail-relay:gateways[0].zone (mail.relay.example)"
+    assert f"{key}: 'us-east-1c': this is the stack's own zone" in refused(stack, wanted)
+
+
 def test_07_a_type_that_the_stacks_zone_lacks_stops_the_preview(stack: Stack) -> None:
     account(stack, offers={"us-east-1c": TYPES})
     gateway = {"name": "mail.relay.example", "instanceType": "m7g.large"}

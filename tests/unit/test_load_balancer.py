@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import pulumi
 import pytest
 from recorder import Recorded, Recorder, declare
 from test_several_gateways import NAME, changed
@@ -125,12 +124,6 @@ def test_beside_private_clients_the_public_ones_go_the_same_way() -> None:
 def test_a_gateway_that_may_not_leave_leaves_no_zone_of_the_load_balancer(graph: Recorder) -> None:
     """Who loses a zone is deleted and made anew."""
     assert ("Stash", "gateways") in balancer_of(graph).options.dependencies
-
-
-def test_two_subnets_of_one_zone_are_refused_in_the_preview() -> None:
-    listed = [{"name": GATEWAYS[0]}, {"name": GATEWAYS[1], "zone": "us-east-1a"}]
-    with pytest.raises(pulumi.RunError, match=f"zone of {GATEWAYS[1]}: 'us-east-1a': gateways"):
-        declare(changed(gateways=listed, submission=BALANCED))
 
 
 def test_one_gateway_has_no_load_balancer() -> None:

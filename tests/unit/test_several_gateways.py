@@ -81,6 +81,21 @@ def test_a_gateway_whose_volume_is_elsewhere_stops_the_program(
     assert f"and cannot leave it; put `zone` back {said}" in str(caught.value)
 
 
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("named", [0, 1])
+def test_the_stacks_own_zone_is_not_named(named: int, balanced: bool) -> None:
+    """A second subnet there would move a standing gateway, and no load balancer takes two."""
+    gateways = [{"name": GATEWAYS[0]}, {"name": GATEWAYS[1]}]
+    gateways[named]["zone"] = "us-east-1a"
+    submission = {"name": NAME, **({"loadBalancer": True} if balanced else {})}
+    with pytest.raises(pulumi.RunError) as caught:
+        declare(changed(gateways=gateways, submission=submission))
+    assert str(caught.value) == (
+        f"mail-relay:gateways[{named}].zone ({GATEWAYS[named]}): 'us-east-1a': this is the stack's "
+        "own zone, where a gateway without `zone` is; leave `zone` out"
+    )
+
+
 def objects(graph: Recorder, key: str) -> list[Recorded]:
     return [r for r in graph.of("BucketObjectv2") if r.inputs["key"] == key]
 
