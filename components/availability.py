@@ -88,7 +88,7 @@ def check_zone(key: str, named: str | None, own: str, held: str) -> None:
     `own` is the zone of the stack's own subnet, `held` that of the gateway's data volume.
     """
     zone = named or own
-    if zone != held:
+    if held != zone:
         raise pulumi.RunError(
             f"mail-relay:{key}: {zone!r}: its data volume is in {held} and cannot leave it; "
             f"put `zone` back as it was, or make a gateway of another name in {zone} and take this "

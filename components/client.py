@@ -39,29 +39,42 @@ def public_identities(
     }
 
 
-def private_identities(
+def private_network(
     settings: Settings,
     *,
     network: Network,
     gateways: Sequence[Identity],
     public: Mapping[str, Identity],
     tags: Tags,
-) -> dict[str, PrivateIdentity]:
-    """Declare the identities of private clients, by name, and their network behind the gateways."""
+) -> PrivateNetwork | None:
+    """Declare the network of private clients behind the gateways, if there are such clients."""
     if not settings.private_clients:
-        return {}
-    taking = {gateway.name for gateway in settings.taking}
-    private = PrivateNetwork(
+        return None
+    return PrivateNetwork(
         "network-private",
         cidr=settings.network.cidr,
         network=network,
         nat=gateways[0],
-        gateways=[each for each in gateways if each.host in taking],
         submission=settings.submission_name,
         balanced=settings.submission.load_balancer,
         clients=next((identity.group for identity in public.values()), None),
         ssh=bool(settings.ssh.allow_from),
         tags=tags,
+    )
+
+
+def private_identities(
+    settings: Settings, private: PrivateNetwork, gateways: Sequence[Host], tags: Tags
+) -> dict[str, PrivateIdentity]:
+    """Declare the identities of private clients, by name, and what leads them to the gateways.
+
+    Several gateways all serve before: nothing leaves one that does not out of the answers.
+    """
+    taking = {gateway.name for gateway in settings.taking}
+    lead = [gateway for gateway in gateways if gateway.name in taking]
+    private.lead_to(
+        [gateway.identity.interface.private_ip for gateway in lead],
+        [gateway.served for gateway in lead] if len(lead) > 1 else [],
     )
     return {
         client.name: PrivateIdentity(client.name, network=private, tags=tags)

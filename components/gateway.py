@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_aws as aws
 
 from cloudinit.hosts import GatewayHost, Guessing, Smarthost, Strangers
 from components import bundles, load_balancer, secrets
+from components.answers import Answers
 from components.availability import check_zone
 from components.host import Host, Shared, certificate_statements
 from components.identity import Identity
@@ -20,24 +20,19 @@ from components.network import (
     IMAPS,
     PRIVATE,
     SMTP,
-    SUBMISSIONS,
     Network,
     Service,
     subnet_cidr,
 )
 from components.reach import Reach
 from components.rebuild import Rebuild
-from components.route53_zone import Alias, Answer
+from components.route53_zone import Alias
 from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import caa, records, spf
 from settings import BaseHost, Settings, published
 
 TABLES_KEY = tables_key("")
-# A gateway that is down is no answer after 40 seconds. One failure is enough for a checker, since
-# more than four checkers in five must see it (Route53 Developer Guide, "How Route 53 determines
-# whether a health check is healthy").
-CHECK_SECONDS, CHECK_FAILURES = 30, 1
 
 
 def check_authority(settings: Settings, zones: Zones) -> None:
@@ -108,48 +103,16 @@ def _ingress(settings: Settings) -> tuple[Service, ...]:
     return (*services, IMAPS) if settings.mailboxes else services
 
 
-def publish_addresses(
-    settings: Settings,
-    gateways: Sequence[Identity],
-    zones: Zones,
-    tags: Tags,
-    judged: pulumi.Resource,
-) -> dict[str, pulumi.Output[str]]:
-    """Publish the SPF record of all gateways, and the submission name of those that take mail.
+def publish_policy(
+    settings: Settings, gateways: Sequence[Identity], zones: Zones, judged: pulumi.Resource
+) -> None:
+    """Publish the SPF record of all gateways.
 
-    `judged` is updated before an address leaves SPF (components/removal.py). With a load balancer,
-    `hosts` publishes the submission name. Return the health checks' ids by gateway.
+    `judged` is updated before an address leaves it (components/removal.py).
     """
-    addresses = [gateway.address.public_ip for gateway in gateways]
-    policy = pulumi.Output.all(*addresses).apply(spf.gateways)
+    policy = pulumi.Output.all(*[g.address.public_ip for g in gateways]).apply(spf.gateways)
     include = records.gateways(settings.spf_include, policy)
     zones.publish(include, pulumi.ResourceOptions(parent=gateways[0], depends_on=judged))
-    name = settings.shared_name
-    if not name or settings.submission.load_balancer:
-        return {}
-    names = {gateway.name for gateway in settings.taking}
-    taking = [gateway for gateway in gateways if gateway.host in names]
-    checks = {g.host: _health_check(g, tags).id for g in taking} if len(gateways) > 1 else {}
-    stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
-    zones.publish_answers(
-        records.submission(name, [gateway.address.public_ip for gateway in taking]),
-        {g.host: Answer(f"{stack}/{g.host}", checks.get(g.host)) for g in taking},
-    )
-    return checks
-
-
-def _health_check(gateway: Identity, tags: Tags) -> aws.route53.HealthCheck:
-    """A check of port 465: while it fails, Route53 leaves the gateway out of its answers."""
-    return aws.route53.HealthCheck(
-        gateway.host,
-        type="TCP",
-        ip_address=gateway.address.public_ip,
-        port=SUBMISSIONS.port,
-        request_interval=CHECK_SECONDS,
-        failure_threshold=CHECK_FAILURES,
-        tags=tags.named(f"{gateway.host} {SUBMISSIONS.port}"),
-        opts=pulumi.ResourceOptions(parent=gateway),
-    )
 
 
 def fixed(
@@ -192,12 +155,12 @@ def fixed(
 class Turns:
     """Gateways one after another: what leads connections to them, and who waits and looks.
 
-    Connections come by `balancer` or by `checks`, health checks by gateway. Without `reach` nobody
-    waits for them; without `rebuild` nobody looks at the other gateways before one is rebuilt.
+    Connections come by `balancer` or by `answers`. Without `reach` nobody waits for them; without
+    `rebuild` nobody looks at the other gateways before one is rebuilt.
     """
 
     balancer: LoadBalancer | None
-    checks: Mapping[str, pulumi.Output[str]]
+    answers: Answers | None
     reach: Reach | None
     rebuild: Rebuild
 
@@ -205,10 +168,12 @@ class Turns:
         """The resources that are complete once new connections reach a gateway."""
         if self.balancer and not drains:
             return self.balancer.attach(host)
-        check = self.checks.get(host.name)
-        if self.reach is None or check is None:
+        if self.answers is None or drains:
             return [host.served]
-        opts = pulumi.ResourceOptions(parent=host, depends_on=[host.served])
+        answer, check = self.answers.publish(host), self.answers.checks.get(host.name)
+        if self.reach is None or check is None:
+            return [host.served, answer]
+        opts = pulumi.ResourceOptions(parent=host, depends_on=[host.served, answer])
         return [self.reach.by_answer(host.name, host.instance, check, opts)]
 
 
@@ -216,10 +181,10 @@ def turns(
     shared: Shared,
     identities: Sequence[Identity],
     network: Network,
-    checks: Mapping[str, pulumi.Output[str]],
+    zones: Zones,
     judged: pulumi.Resource,
 ) -> Turns:
-    """Declare the load balancer, if there is one, and how gateways are rebuilt one after another.
+    """Declare what leads to the gateways, and how they are rebuilt one after another.
 
     `judged` is made before the load balancer loses a zone (components/removal.py).
     """
@@ -229,7 +194,8 @@ def turns(
     taking = [gateway.name for gateway in s.taking]
     rebuild = Rebuild(taking, shared.store, account, judges=waits)
     balancer = load_balancer.declare(s, network, identities, reach, judged, shared.tags)
-    return Turns(balancer, checks, reach, rebuild)
+    answers = Answers.declare(s, identities, zones, shared.tags)
+    return Turns(balancer, answers, reach, rebuild)
 
 
 def hosts(

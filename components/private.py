@@ -25,10 +25,10 @@ class PrivateNetwork(pulumi.ComponentResource):
 
     The gateway `nat` is the subnet's NAT instance. The route's target is its standing interface, so
     a rebuilt gateway keeps it. With `ssh`, gateways may reach port 22 of the subnet's hosts.
-    `submission` is the name by which clients reach `gateways`, those that take mail. It has their
-    private addresses even if others use a load balancer (`balanced`), which might send a connection
-    back to the gateway that it comes from, the NAT instance. The zone is the whole VPC's, so public
-    clients, with the security group `clients`, use the private addresses too.
+    `submission` is the name by which clients reach the gateways. It has their private addresses
+    even if others use a load balancer (`balanced`), which might send a connection back to the
+    gateway that it comes from, the NAT instance. The zone is the whole VPC's, so public clients,
+    with the security group `clients`, use the private addresses too.
     """
 
     def __init__(
@@ -38,7 +38,6 @@ class PrivateNetwork(pulumi.ComponentResource):
         cidr: str,
         network: Network,
         nat: Identity,
-        gateways: Sequence[Identity],
         submission: str,
         balanced: bool,
         clients: aws.ec2.SecurityGroup | None,
@@ -83,31 +82,39 @@ class PrivateNetwork(pulumi.ComponentResource):
         if ssh:
             network.allow(egress, f"{name}-ssh-out", nat.group, SSH, self.group)
             network.allow(ingress, f"{name}-ssh-in", self.group, SSH, nat.group)
-        record = self._names(submission, gateways, network, tags)
-        self.ready = [route, association, record]
+        self._submission = submission
+        self._zone = self._own_zone(network, tags)
+        self.ready: list[pulumi.Resource] = [route, association]
         self.register_outputs({"subnet_id": self.subnet.id})
 
-    def _names(
-        self, name: str, gateways: Sequence[Identity], network: Network, tags: Tags
-    ) -> aws.route53.Record:
-        """A private zone in which the gateways' name has their private addresses."""
-        zone = aws.route53.Zone(
-            f"{name}-private",
-            name=name,
+    def _own_zone(self, network: Network, tags: Tags) -> aws.route53.Zone:
+        """Declare the private zone of the gateways' name."""
+        return aws.route53.Zone(
+            f"{self._submission}-private",
+            name=self._submission,
             comment="The gateway's name inside the VPC",
             vpcs=[{"vpc_id": network.vpc.id}],
-            tags=tags.named(name),
+            tags=tags.named(self._submission),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return aws.route53.Record(
-            f"{name}-private-A",
-            name=name,
+
+    def lead_to(
+        self, addresses: Sequence[pulumi.Output[str]], after: Sequence[pulumi.Resource]
+    ) -> None:
+        """Publish the gateways' private addresses at their name in the VPC.
+
+        Client hosts have to be declared after this: they need the name.
+        """
+        record = aws.route53.Record(
+            f"{self._submission}-private-A",
+            name=self._submission,
             type="A",
-            zone_id=zone.zone_id,
+            zone_id=self._zone.zone_id,
             ttl=TTL,
-            records=[gateway.interface.private_ip for gateway in gateways],
-            opts=pulumi.ResourceOptions(parent=zone),
+            records=addresses,
+            opts=pulumi.ResourceOptions(parent=self._zone, depends_on=after),
         )
+        self.ready.append(record)
 
 
 class PrivateIdentity(pulumi.ComponentResource):

@@ -42,36 +42,36 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         settings, network=network, zones=zones, smarthost=smarthost, tags=tags
     )
     public = client.public_identities(settings, network=network, zones=zones, tags=tags)
-    private = client.private_identities(
+    behind = client.private_network(
         settings, network=network, gateways=[*entries.values()], public=public, tags=tags
     )
     addresses = {name: each.address.public_ip for name, each in {**entries, **public}.items()}
     advise(settings, addresses)
-    checks = gateway.publish_addresses(settings, [*entries.values()], zones, tags, judged)
+    gateway.publish_policy(settings, [*entries.values()], zones, judged)
     domains = {
         domain.name: Domain(domain, settings=settings, zones=zones, addresses=addresses)
         for domain in settings.mail_domains
     }
     passwords = secrets.passwords(settings)
     shared = Shared(settings, region, images, store, account, placement.host_guard, tags)
-    turns = gateway.turns(shared, [*entries.values()], network, checks, judged)
+    turns = gateway.turns(shared, [*entries.values()], network, zones, judged)
     network.complete()
+    gateways = gateway.hosts(
+        shared,
+        entries,
+        keys={name: domain.keys for name, domain in domains.items()},
+        passwords=passwords,
+        clients=[identity.address.public_ip for identity in public.values()],
+        smarthost=smarthost,
+        zones=zones,
+        judged=judged,
+        turns=turns,
+    )
+    private = client.private_identities(settings, behind, gateways, tags) if behind else {}
+    clients = client.hosts(shared, {**public, **private}, passwords=passwords)
     return outputs(
         settings,
-        hosts={
-            "gateways": gateway.hosts(
-                shared,
-                entries,
-                keys={name: domain.keys for name, domain in domains.items()},
-                passwords=passwords,
-                clients=[identity.address.public_ip for identity in public.values()],
-                smarthost=smarthost,
-                zones=zones,
-                judged=judged,
-                turns=turns,
-            ),
-            "clients": client.hosts(shared, {**public, **private}, passwords=passwords),
-        },
+        hosts={"gateways": gateways, "clients": clients},
         selectors={name: tuple(domain.keys) for name, domain in domains.items()},
         passwords=passwords,
         network=network,

@@ -1,6 +1,6 @@
 """All hosted zones of a stack, and all record sets that it publishes in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
@@ -75,22 +75,24 @@ class Zones:
         self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
         return self.holding(wanted.name).publish(wanted, opts)
 
-    def publish_answers(
-        self, wanted: RecordSet[pulumi.Input[str]], answers: Mapping[str, Answer]
-    ) -> None:
-        """Publish each value as a record set of its own, so that Route53 leaves failing ones out.
+    def publish_answer(
+        self,
+        wanted: RecordSet[pulumi.Input[str]],
+        gateway: str,
+        answer: Answer,
+        after: Sequence[pulumi.Resource],
+    ) -> pulumi.Resource:
+        """Publish one value of several as a record set of its own, which Route53 may leave out.
 
-        `answers` are in the order of the values; each key is the end of the resource's name.
+        The first value, `after` nothing, replaces a load balancer's alias, beside which there can
+        be no other.
         """
-        self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
-        zone, name, kind, ttl = self.holding(wanted.name), wanted.name, wanted.kind, wanted.ttl
-        first = list[pulumi.Resource]()
-        for (end, answer), value in zip(answers.items(), wanted.values, strict=True):
-            called, opts = f"{name}-{kind}-{end}", pulumi.ResourceOptions(depends_on=first)
-            # the first replaces a load balancer's alias, beside which there can be no other answer
-            was = () if first else (f"{name}-{kind}",)
-            made = zone.make(called, name, kind, [value], ttl, opts, answer, was)
-            first = first or [made]
+        name, kind, ttl, values = wanted.name, wanted.kind, wanted.ttl, list(wanted.values)
+        self._include_in_zone_file(name, kind, ttl, values)
+        opts = pulumi.ResourceOptions(depends_on=after)
+        was = () if after else (f"{name}-{kind}",)
+        called = f"{name}-{kind}-{gateway}"
+        return self.holding(name).make(called, name, kind, values, ttl, opts, answer, was)
 
     def publish_balancer(
         self, name: str, target: Alias, gateways: Sequence[str], opts: pulumi.ResourceOptions

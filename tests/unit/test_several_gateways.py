@@ -9,7 +9,7 @@ import yaml
 from recorder import Recorded, Recorder, declare
 
 from agent.bundle import parse
-from components.gateway import CHECK_FAILURES
+from components.answers import CHECK_FAILURES
 from mail import dkim, records
 from ops import outputs
 
@@ -185,7 +185,8 @@ def test_a_gateway_is_made_once_the_one_before_it_is_an_answer(graph: Recorder) 
         waits = graph.one("Stash", f"{name}-answered")
         assert waits.inputs["input"]["healthCheck"] == f"{name}-id"
         assert waits.options.hooks == ("gateway-is-answered", "gateway-is-answered")
-        assert ("Stash", f"{name}-serving") in waits.options.dependencies
+        needed = {("Stash", f"{name}-serving"), ("Record", f"{NAME}-A-{name}")}
+        assert needed <= set(waits.options.dependencies)
 
 
 def test_private_clients_are_led_to_the_gateways_that_take_mail() -> None:
@@ -196,6 +197,19 @@ def test_private_clients_are_led_to_the_gateways_that_take_mail() -> None:
         graph = declare(changed(gateways=listed, clients=private), HELD)
         (record,) = [r for r in graph.of("Record") if r.name.endswith("-private-A")]
         assert len(record.inputs["records"]) == many
+
+
+def test_nobody_is_led_to_a_new_gateway_before_it_serves() -> None:
+    """But for the first answer: a resolver would remember that there is no such name."""
+    private = [{"name": "app.example.org", "private": True}]
+    graph = declare(changed(clients=private), HELD)
+    needs = {r.inputs.get("setIdentifier"): r.options.dependencies for r in graph.of("Record")}
+    led = {n: ("Stash", f"{n}-serving") in needs[f"mail-relay/test/{n}"] for n in GATEWAYS}
+    assert led == {GATEWAYS[0]: False, GATEWAYS[1]: True, GATEWAYS[2]: True}
+    inside = graph.one("Record", f"{NAME}-private-A").options.dependencies
+    assert {("Stash", f"{name}-serving") for name in GATEWAYS} <= inside
+    host = graph.one("Instance", "app.example.org").options.dependencies
+    assert ("Record", f"{NAME}-private-A") in host
 
 
 def test_a_gateway_that_drains_is_no_answer_to_wait_for() -> None:
