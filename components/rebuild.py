@@ -88,19 +88,24 @@ async def wait_for_another(
     status written after the call counts. A gateway that does not serve itself is rebuilt whatever
     the others do, since that may be its repair, and so is one that takes all mail alone.
     """
-    first = seen = await asyncio.to_thread(look)
-    own, others = first[host], [name for name in first if name != host]
+    seen = await asyncio.to_thread(look)
+    own, others = seen[host], [name for name in seen if name != host]
     # one that cannot be read may serve
     if not others or (_lacks(own) and not own.problem):
         return
     report(f"{host}: is rebuilt once another gateway writes that it serves")
-    deadline = time.monotonic() + NEWS_SECONDS
+    deadline, since = time.monotonic() + NEWS_SECONDS, dict[str, float]()
     while True:
+        for name in others:
+            if not seen[name].problem:
+                since.setdefault(name, seen[name].written)
         lacks = {name: _lacks(seen[name]) for name in others}
-        new = [name for name in others if seen[name].written > first[name].written]
+        new = [name for name in since if seen[name].written > since[name]]
         if any(not lacks[name] for name in new):
             return
-        if all(seen[name].mute for name in others) or time.monotonic() > deadline:
+        # an error of S3's may pass
+        hopeless = all(seen[name].mute and not seen[name].problem for name in others)
+        if hopeless or time.monotonic() > deadline:
             silent = {name: why or "it has written nothing new" for name, why in lacks.items()}
             raise NoOtherServes(_refusal(host, silent))
         await asyncio.sleep(POLL_SECONDS)

@@ -38,7 +38,7 @@ class Gateways:
         self.looks += 1
         for name in self.living:
             if self.looks > 2:
-                self.seen[name] = Seen(self.seen[name].status, 1001.0)
+                self.seen[name] = Seen(self.seen[name].status, 1000.0 + self.looks)
         return dict(self.seen)
 
     def judge(self, host: str) -> list[str]:
@@ -108,6 +108,21 @@ def test_what_cannot_be_read_may_serve() -> None:
     for name in gateways.seen:
         gateways.seen[name] = Seen(None, 0.0, "AccessDenied")
     with pytest.raises(NoOtherServes, match=f"{TWO}: AccessDenied"):
+        gateways.judge(ONE)
+
+
+def test_an_error_of_the_store_may_pass() -> None:
+    gateways = Gateways(TWO, mx1=(SERVES, 1), mx2=(SERVES, 1))
+    wait = gateways.look
+
+    def fails() -> dict[str, Seen]:
+        seen = wait()
+        return {**seen, TWO: Seen(None, 0.0, "SlowDown")} if gateways.looks < 3 else seen
+
+    gateways.look = fails
+    assert len(gateways.judge(ONE)) == 1
+    gateways.living, gateways.looks = (), 0  # what was written before is no news then
+    with pytest.raises(NoOtherServes, match=f"{TWO}: it has written nothing new"):
         gateways.judge(ONE)
 
 
