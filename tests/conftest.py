@@ -1,6 +1,7 @@
 """Options of the whole suite, and which tests run side by side: pytest takes both from here."""
 
 import datetime
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 # These share machines; the files behind them make labs of their own.
 SHARED = ("tests/lab/test_0", "tests/lab/test_1")
+WORTH_A_TABLE, SLOWEST = 600, 40  # seconds; files
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,6 +23,18 @@ class _Stories(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return "shared" if nodeid.startswith(SHARED) else nodeid.partition("::")[0]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A table of the files that took longest, each in one process."""
+    seconds = defaultdict[str, float](float)
+    for report in (each for found in terminalreporter.stats.values() for each in found):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+    if sum(seconds.values()) > WORTH_A_TABLE:
+        terminalreporter.section("slowest files")
+        for name, took in sorted(seconds.items(), key=lambda each: -each[1])[:SLOWEST]:
+            terminalreporter.line(f"{took:7.0f} s  {name}")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
