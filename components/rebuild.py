@@ -107,16 +107,19 @@ async def wait_for_another(
         hopeless = all(seen[name].mute and not seen[name].problem for name in others)
         if hopeless or time.monotonic() > deadline:
             silent = {name: why or "it has written nothing new" for name, why in lacks.items()}
-            raise NoOtherServes(_refusal(host, silent))
+            raise NoOtherServes(refusal(host, silent))
         await asyncio.sleep(POLL_SECONDS)
         seen = await asyncio.to_thread(look)
 
 
-def _refusal(host: str, lacks: Mapping[str, str]) -> str:
+def refusal(host: str, lacks: Mapping[str, str]) -> str:
+    """The error for a gateway, by what each of the others lacks."""
     others = "; ".join(f"{name}: {why}" for name, why in lacks.items())
     return (
         f"{host} is not rebuilt now: no other gateway is seen to serve ({others}). Repair one of "
-        "them first (./relay verify), or set wait.minutes: 0, which rebuilds all without a look"
+        "them first (./relay verify); if this change is its repair, rebuild it alone: pulumi up "
+        f"--target '**{next(iter(lacks))}**'. Or set wait.minutes: 0, which rebuilds all without a "
+        "look"
     )
 
 
