@@ -21,6 +21,7 @@ from agent import state_file
 from agent.bounded import within
 from agent.install import write
 
+SETTINGS = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
 FETCH_SECONDS = 25.0  # a look has to end before the next one is due
 LIMIT = 64 * 1024**2  # bytes: more would fit into no host's memory
 REMEMBERED = 100
@@ -47,10 +48,9 @@ def fetch(url: str, kept: bytes | None) -> Answer:
     """Ask the bucket for content other than the kept one; content over LIMIT is cut off."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     condition = {} if kept is None else {"IfNoneMatch": f'"{digest(kept)}"'}
-    settings = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
 
     def ask() -> tuple[Any, bytes]:
-        answer = boto3.client("s3", config=settings).get_object(Bucket=bucket, Key=key, **condition)
+        answer = boto3.client("s3", config=SETTINGS).get_object(Bucket=bucket, Key=key, **condition)
         content, length = answer["Body"].read(LIMIT), answer["ContentLength"]
         if len(content) < min(length, LIMIT):  # botocore compares them at the end of all alone
             raise IncompleteReadError(actual_bytes=len(content), expected_bytes=length)

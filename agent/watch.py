@@ -8,16 +8,18 @@ import datetime
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import looked_at, report, status
+from agent import looked_at, report, status, updates
 from agent.host_status import CLOCK_SECONDS, Disk
 
 DAYS = 20  # certbot renews when a third of the time is left, which is 30 days of Let's Encrypt's 90
 SHARE = 0.25
+REBOOT_DAYS = 4
 FREE = 0.1  # of a file system's bytes and of its inodes
 
 
@@ -67,11 +69,24 @@ def clock(off: float | None) -> Iterator[str]:
         yield f"the clock is {off:.0f} s off: receivers refuse signatures from the future"
 
 
+def waits(required: Path, now: float) -> Iterator[str]:
+    """A line if a reboot has been due for days; agent/updates.py says in the journal why."""
+    if not required.exists():
+        return
+    days = int((now - required.stat().st_mtime) / 86_400)
+    if days >= REBOOT_DAYS:
+        yield (
+            f"a new kernel has waited for a reboot for {days} days, such as while no other gateway "
+            "serves at night. On the host: journalctl -u mail-relay-updates, systemctl reboot"
+        )
+
+
 def main() -> int:
     """Command line: role."""
     (role,) = sys.argv[1:]
     looked = looked_at.read()
     found = [*looked.unread, *room(status.disks(looked.disks)), *clock(report.read().clock_off)]
+    found += waits(updates.REBOOT, time.time())
     if role == "gateway":
         found += certificate(socket.getfqdn())
     for line in found:

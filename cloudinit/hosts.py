@@ -38,6 +38,7 @@ FOLDERS = {
             "state_file.py",
             "status.py",
             "tell.py",
+            "updates.py",
             "watch.py",
         ),
         # the grammar of names and addresses, which settings and hosts share

@@ -9,7 +9,7 @@ from cloudinit.hosts import GatewayHost, Guessing, Smarthost, Strangers
 from components import bundles, load_balancer, secrets
 from components.answers import Answers
 from components.availability import check_zone
-from components.host import Host, Shared, certificate_statements
+from components.host import Host, Shared, certificate_statements, reads
 from components.identity import Identity
 from components.load_balancer import LoadBalancer
 from components.naming import Tags, tables_key
@@ -226,10 +226,13 @@ def hosts(
         hosts=clients,
     )
     tables = store.put(TABLES_KEY, content, after=[judged])
+    # whether another one serves (agent/updates.py)
+    others = [reads(store.arn(store.status_key("*")))] if len(s.gateways) > 1 else []
     made = list[Host]()
     before, first = list[pulumi.Resource](), list[pulumi.Resource]()
     for gateway in s.gateways:
-        certified = [name for name in (gateway.name, s.shared_name) if name]
+        names = filter(None, (gateway.name, s.shared_name))
+        certified = {name: zones.holding(name).id for name in names}
         made.append(
             Host(
                 fixed(
@@ -245,9 +248,7 @@ def hosts(
                 identity=identities[gateway.name],
                 instance_type=gateway.instance_type,
                 tables=tables,
-                statements=certificate_statements(
-                    {name: zones.holding(name).id for name in certified}
-                ),
+                statements=[*others, *certificate_statements(certified)],
                 after=before,
                 rebuild=turns.rebuild,
             )

@@ -222,11 +222,16 @@ def _own(host: str, tables: TablesObject, shared: Shared) -> list[dict[str, Any]
     """The IAM statements of every host: its own objects in the bucket, and its measurements."""
     store = shared.store
     return [
-        _object("s3:GetObject", store.arn(tables.key)),
-        _object("s3:GetObject", store.arn(store.setup_key(host, "*"))),
+        reads(store.arn(tables.key)),
+        reads(store.arn(store.setup_key(host, "*"))),
         _object("s3:PutObject", store.arn(store.status_key(host))),
         *([shared.monitoring.statement] if shared.monitoring else []),
     ]
+
+
+def reads(arn: str) -> dict[str, Any]:
+    """An IAM statement that allows to read an object."""
+    return _object("s3:GetObject", arn)
 
 
 def _object(action: str, arn: str) -> dict[str, Any]:

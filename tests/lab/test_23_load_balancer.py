@@ -178,3 +178,39 @@ def test_07_a_gateway_that_drains_gets_no_new_connections(outputs: Outputs) -> N
     relay("pulumi", "--lab", LAB.name, "config", "set", "--path", path, "false")
     relay("pulumi", "--lab", LAB.name, "up", "--yes", "--skip-preview")
     assert set(takers(24)) == BOTH
+
+
+# a night's run in a turn of its own: `turn` is by the clock
+UPDATES = """
+import sys
+sys.path.insert(0, "/usr/local/lib/mail-relay")
+from agent import updates
+updates.turn = lambda *_: True
+sys.exit(updates.main())
+"""
+
+
+def test_08_an_update_waits_until_another_gateway_serves(outputs: Outputs) -> None:
+    one, two = "mx1.example.com", "mx2.example.com"
+
+    def finish() -> str:
+        role = ("gateway", outputs.host(one).status)
+        region = "AWS_DEFAULT_REGION=us-east-1"
+        return journal(outputs, one, "env", region, "python3", "-c", UPDATES, *role)
+
+    assert finish() == ""
+    loaded = "/usr/lib/*/libcrypto.so.3"
+    journal(outputs, one, "sh", "-c", f"f=$(echo {loaded}); cp -p $f $f.new; mv $f.new $f")
+    try:
+        journal(outputs, two, "systemctl", "stop", "opendkim.service")
+        journal(outputs, two, "systemctl", "start", "mail-relay-status.service")
+        why = f"no other gateway serves ({two}: it lacks opendkim.service)"
+        assert why in finish()
+    finally:
+        journal(outputs, two, "systemctl", "start", "opendkim.service")
+    journal(outputs, two, "systemctl", "start", "mail-relay-status.service")
+    said = finish()
+    for unit in ("opendkim.service", "dovecot.service"):
+        assert unit in said.partition("systemctl restart ")[2].split(), said
+    assert finish() == ""
+    assert set(takers(24)) == BOTH

@@ -24,6 +24,7 @@ TOLD = {
     "logrotate.service",
     "mail-relay-status.service",
     "mail-relay-tables.service",
+    "mail-relay-updates.service",
     "mail-relay-watch.service",
     "nftables.service",
     "postfix.service",
@@ -100,7 +101,7 @@ def test_what_hangs_is_ended_and_begun_anew(host: GatewayHost | ClientHost) -> N
         for name in files(host)
         if name.startswith(SYSTEM) and name.endswith(".timer")
     }
-    looks = {"mail-relay-tables.service", "mail-relay-status.service", "mail-relay-watch.service"}
+    looks = {f"mail-relay-{name}.service" for name in ("tables", "status", "updates", "watch")}
     assert timers >= looks
     assert (timers > looks) == (host is FULL)
     found = units(host)

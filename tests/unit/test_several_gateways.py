@@ -117,6 +117,7 @@ def test_a_gateways_role_is_for_its_own_name_and_the_one_of_all(graph: Recorder)
             f"{bucket}/gateway.json",
             f"{bucket}/setup/{name}/*.json",
             f"{bucket}/status/{name}.json",
+            f"{bucket}/status/*.json",
         ]
         (change,) = [s for s in policy if s["Action"] == "route53:ChangeResourceRecordSets"]
         assert change["Resource"] == "arn:aws:route53:::hostedzone/Z-example.com"
