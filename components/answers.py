@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from components.account import Account
 from components.host import Host
 from components.identity import Identity
 from components.naming import Tags
 from components.network import SUBMISSIONS
+from components.reach import no_answer
+from components.rebuild import Leads
 from components.route53_zone import Answer
 from components.zones import Zones
 from mail import records
@@ -26,14 +30,14 @@ class Answers:
     """The record sets of the submission name, one for each gateway.
 
     `addresses` and the health checks' ids are by gateway. While a check fails, Route53 leaves the
-    gateway out; a gateway alone has none.
+    gateway out; a gateway alone has none. `made` are the record sets.
     """
 
     name: str
     zones: Zones
     addresses: Mapping[str, pulumi.Output[str]]
     checks: Mapping[str, pulumi.Output[str]]
-    _made: list[pulumi.Resource] = field(init=False, default_factory=list)
+    made: list[pulumi.Resource] = field(init=False, default_factory=list)
 
     @classmethod
     def declare(
@@ -48,18 +52,39 @@ class Answers:
         return cls(name, zones, {g.host: g.address.public_ip for g in gateways}, checks)
 
     def publish(self, gateway: Host) -> pulumi.Resource:
-        """Publish a gateway's address.
+        """Publish a gateway's address; with several gateways once it serves.
 
-        The first is published at once: who finds no such name may remember that for a quarter of
-        an hour. Others have to serve first, since Route53 takes a new health check for healthy.
+        Route53 takes a new health check for healthy.
         """
         host = gateway.name
         wanted = records.submission(self.name, [self.addresses[host]])
-        identifier = f"{pulumi.get_project()}/{pulumi.get_stack()}/{host}"
-        answer = Answer(identifier, self.checks.get(host))
-        after = [self._made[0], gateway.served] if self._made else []
-        self._made.append(self.zones.publish_answer(wanted, host, answer, after))
-        return self._made[-1]
+        answer = Answer(_identifier(host), self.checks.get(host))
+        after = [*self.made[:1], *([gateway.served] if self.checks else [])]
+        first = not self.made
+        self.made.append(self.zones.publish_answer(wanted, host, answer, after, first=first))
+        return self.made[-1]
+
+    async def leads(self, account: Account) -> Leads:
+        """A look that says why the name does not lead to a host, or ""."""
+        zone = await pulumi.Output.from_input(self.zones.holding(self.name).id).future()
+        client: Any = account.client("route53")
+        return lambda host, _: no_record(client, zone or "", self.name, _identifier(host))
+
+
+def _identifier(host: str) -> str:
+    return f"{pulumi.get_project()}/{pulumi.get_stack()}/{host}"
+
+
+def no_record(client: Any, zone: str, name: str, identifier: str) -> str:
+    """The reason that the name does not lead to whom an identifier is for; "" if it does."""
+    found = client.list_resource_record_sets(
+        HostedZoneId=zone, StartRecordName=name, StartRecordType="A"
+    )["ResourceRecordSets"]
+    for held in found:
+        here = (held["Name"].rstrip("."), held["Type"], held.get("SetIdentifier"))
+        if here == (name, "A", identifier):
+            return no_answer(client, held["HealthCheckId"])
+    return f"{name} does not lead to it"
 
 
 def _health_check(gateway: Identity, tags: Tags) -> aws.route53.HealthCheck:

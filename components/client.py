@@ -52,7 +52,6 @@ def private_network(
         return None
     return PrivateNetwork(
         "network-private",
-        cidr=settings.network.cidr,
         network=network,
         nat=gateways[0],
         submission=settings.submission_name,
@@ -105,10 +104,14 @@ def fixed(
 def hosts(
     shared: Shared,
     identities: Mapping[str, Identity | PrivateIdentity],
-    *,
     passwords: Mapping[str, pulumi.Output[str]],
+    name: Sequence[pulumi.Resource],
 ) -> list[Host]:
-    """Declare the clients' hosts; `passwords` are by login at the gateway."""
+    """Declare the clients' hosts; `passwords` are by login at the gateway.
+
+    `name` is what leads them to the gateways: who finds no such name may remember that for a
+    quarter of an hour.
+    """
     s, store = shared.settings, shared.store
     # At most a quarter, rounded up, at a time: each waits until the one `lanes` before it serves.
     lanes = -(-len(s.clients) // 4)
@@ -132,7 +135,7 @@ def hosts(
                     bundles.client(s, client, password=passwords[client.login]),
                 ),
                 statements=[],
-                after=[made[-lanes].served] if len(made) >= lanes else [],
+                after=[*name, *([made[-lanes].served] if len(made) >= lanes else [])],
             )
         )
     return made

@@ -1,7 +1,7 @@
 """The gateways: their standing identities, and their hosts with the tables that they read."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -69,10 +69,11 @@ def identities(
         egress=(smarthost.service if smarthost else SMTP, *BASE_EGRESS),
         ssh_from=settings.ssh.allow_from,
     )
-    made = {
+    return {
         gateway.name: Identity(
             gateway.name,
             place=network.place(gateway.own_zone),
+            stays=_stays(f"{key}.zone ({gateway.name})", gateway.own_zone, network),
             group=group,
             zones=zones,
             data_volume_gib=gateway.data_volume_gib,
@@ -83,18 +84,23 @@ def identities(
             protect=settings.protect,
             tags=tags,
         )
-        for gateway in settings.gateways
+        for key, gateway in settings.placed_gateways.items()
     }
-    for key, gateway in settings.placed_gateways.items():
-        if volume := made[gateway.name].volume:
-            # a volume keeps its zone, and AWS attaches it to no instance in another one
-            pulumi.Output.all(
-                f"{key}.zone ({gateway.name})",
-                gateway.own_zone,
-                network.own.zone,
-                volume.availability_zone,
-            ).apply(lambda x: check_zone(*x))
-    return made
+
+
+def _stays(
+    key: str, zone: str | None, network: Network
+) -> Callable[[pulumi.Output[str]], pulumi.Output[None]]:
+    """The check that a gateway's `zone` is where its data volume is.
+
+    A volume keeps its zone, and AWS attaches it to no instance in another one.
+    """
+
+    def check(held: pulumi.Output[str]) -> pulumi.Output[None]:
+        found = pulumi.Output.all(key, zone, network.own.zone, held)
+        return found.apply(lambda all_: check_zone(*all_))
+
+    return check
 
 
 def _ingress(settings: Settings) -> tuple[Service, ...]:
@@ -156,13 +162,15 @@ class Turns:
     """Gateways one after another: what leads connections to them, and who waits and looks.
 
     Connections come by `balancer` or by `answers`. Without `reach` nobody waits for them; without
-    `rebuild` nobody looks at the other gateways before one is rebuilt.
+    `rebuild` nobody looks at the other gateways before one is rebuilt. `name` gets the record set
+    with which the submission name begins to lead somewhere.
     """
 
     balancer: LoadBalancer | None
     answers: Answers | None
     reach: Reach | None
     rebuild: Rebuild
+    name: list[pulumi.Resource] = field(init=False, default_factory=list)
 
     def reached(self, host: Host, *, drains: bool) -> list[pulumi.Resource]:
         """The resources that are complete once new connections reach a gateway."""
@@ -175,6 +183,13 @@ class Turns:
             return [host.served, answer]
         opts = pulumi.ResourceOptions(parent=host, depends_on=[host.served, answer])
         return [self.reach.by_answer(host.name, host.instance, check, opts)]
+
+    def lead(self, s: Settings, zones: Zones, first: Sequence[pulumi.Resource]) -> None:
+        """Publish the load balancer's name, after `first`: it then leads to a gateway."""
+        if self.balancer:
+            self.name.append(_publish_balancer(s, self.balancer, zones, first))
+        elif self.answers:
+            self.name.append(self.answers.made[0])
 
 
 def turns(
@@ -192,10 +207,11 @@ def turns(
     waits = s.wait.minutes > 0 and len(s.gateways) > 1
     reach = Reach(s.wait.minutes, account) if waits else None
     taking = [gateway.name for gateway in s.taking]
-    rebuild = Rebuild(taking, shared.store, account, judges=waits)
     balancer = load_balancer.declare(s, network, identities, reach, judged, shared.tags)
     answers = Answers.declare(s, identities, zones, shared.tags)
-    return Turns(balancer, answers, reach, rebuild)
+    way = balancer or answers
+    leads = (lambda: way.leads(account)) if way and waits else None
+    return Turns(balancer, answers, reach, Rebuild(taking, shared.store, account, leads))
 
 
 def hosts(
@@ -255,15 +271,15 @@ def hosts(
         )
         before = turns.reached(made[-1], drains=gateway.drains)
         first = first or ([] if gateway.drains else before)
-    if turns.balancer:
-        _publish_balancer(s, turns.balancer, zones, first)
+    turns.lead(s, zones, first)
     return made
 
 
 def _publish_balancer(
     s: Settings, balancer: LoadBalancer, zones: Zones, after: Sequence[pulumi.Resource]
-) -> None:
+) -> pulumi.Resource:
     """Publish the load balancer's name, once the first gateway gets connections."""
     target = Alias(balancer.balancer.dns_name, balancer.balancer.zone_id)
     opts = pulumi.ResourceOptions(depends_on=after)
-    zones.publish_balancer(s.submission_name, target, [g.name for g in s.gateways], opts)
+    gateways = [gateway.name for gateway in s.gateways]
+    return zones.publish_balancer(s.submission_name, target, gateways, opts)

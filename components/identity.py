@@ -1,5 +1,7 @@
 """The standing identity of a host: the resources that stay when the host is replaced."""
 
+from collections.abc import Callable
+
 import pulumi
 import pulumi_aws as aws
 
@@ -14,9 +16,10 @@ PTR_TIMEOUT = "20m"
 class Identity(pulumi.ComponentResource):
     """Network interface, Elastic IP, A record, PTR, SPF of the host's name, optional data volume.
 
-    With `forwards` the interface accepts packets for other addresses, as a NAT instance needs.
-    With `last_snapshot` a snapshot is made when the data volume is deleted. `exchanges` are the MX
-    values of the host's name, if other hosts take its mail too.
+    `stays` gets the data volume's zone, and raises where the host must not move; nothing of it is
+    moved before that. With `forwards` the interface accepts packets for other addresses, as a NAT
+    instance needs. With `last_snapshot` a snapshot is made when the data volume is deleted.
+    `exchanges` are the MX values of the host's name, if other hosts take its mail too.
     """
 
     def __init__(
@@ -27,6 +30,7 @@ class Identity(pulumi.ComponentResource):
         group: aws.ec2.SecurityGroup,
         zones: Zones,
         protect: bool,
+        stays: Callable[[pulumi.Output[str]], pulumi.Output[None]] | None = None,
         tags: Tags,
         data_volume_gib: int | None = None,
         last_snapshot: bool = False,
@@ -39,9 +43,14 @@ class Identity(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         protected = pulumi.ResourceOptions(parent=self, protect=protect)
         self.host, self.group = host, group
+        self.volume = self._volume(place, data_volume_gib, protect, tags, last_snapshot)
+        subnet = place.subnet.id
+        if self.volume and stays:
+            judged = stays(self.volume.availability_zone)
+            subnet = pulumi.Output.all(subnet, judged).apply(lambda both: both[0])
         self.interface = aws.ec2.NetworkInterface(
             host,
-            subnet_id=place.subnet.id,
+            subnet_id=subnet,
             security_groups=[group.id],
             description=host,
             source_dest_check=not forwards,
@@ -71,7 +80,6 @@ class Identity(pulumi.ComponentResource):
         )
         for record_set in (own_spf, *more):
             zones.publish(record_set, child)
-        self.volume = self._volume(place, data_volume_gib, protect, tags, last_snapshot)
         self.ready = [self.address]
         self.register_outputs({"address": self.address.public_ip})
 

@@ -5,15 +5,18 @@ Load Balancers": target groups, target group attributes, security groups.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
+from components.account import Account
 from components.host import Host
 from components.identity import Identity
 from components.naming import Tags
 from components.network import SUBMISSION, SUBMISSIONS, Network, Place, Service
-from components.reach import Reach
+from components.reach import Reach, no_target
+from components.rebuild import Leads
 from settings import Settings
 
 # A gateway that is down gets no connection after 30 seconds: its second check ends by then.
@@ -130,6 +133,14 @@ class LoadBalancer(pulumi.ComponentResource):
         arns = [targets.arn for targets in self.targets]
         opts = pulumi.ResourceOptions(parent=host, depends_on=attached)
         return [self._reach.by_balancer(host.name, host.instance, arns, opts)]
+
+    async def leads(self, account: Account) -> Leads:
+        """A look that says why an instance gets no connections, or ""."""
+        arns = await pulumi.Output.all(*[targets.arn for targets in self.targets]).future() or []
+        client: Any = account.client("elbv2")
+        return lambda _, instance: "; ".join(
+            filter(None, (no_target(client, arn, instance) for arn in arns))
+        )
 
 
 def declare(

@@ -1,7 +1,7 @@
 """The VPC with its public subnet, and the security group of each kind of host."""
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -59,6 +59,19 @@ def subnet_cidr(vpc: str, number: int) -> str:
     return str(list(ipaddress.IPv4Network(vpc).subnets(new_prefix=24))[number])
 
 
+def _hold(wanted: str, held: str) -> str:
+    """The network of the VPC; RunError if the settings have another one.
+
+    Its replacement could not be finished: addresses in use keep a VPC's internet gateway.
+    """
+    if wanted != held:
+        raise pulumi.RunError(
+            f"mail-relay:network.cidr: {wanted!r}: the stack's VPC has {held}, and everything is "
+            f"in it; set {held}, or make another stack and move to it"
+        )
+    return held
+
+
 Rule = aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule
 
 
@@ -80,7 +93,7 @@ class Network(pulumi.ComponentResource):
         super().__init__("mail-relay:index:Network", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         guard = pulumi.ResourceHookBinding(before_create=[placement.guard])
-        self._name, self._cidr, self._tags = name, cidr, tags
+        self._name, self._tags = name, tags
         self._guard = guard
         self.vpc = aws.ec2.Vpc(
             name,
@@ -89,8 +102,9 @@ class Network(pulumi.ComponentResource):
             enable_dns_hostnames=True,
             tags=tags.named(name),
             # the hook runs before any resource of the stack is created
-            opts=pulumi.ResourceOptions(parent=self, hooks=guard),
+            opts=pulumi.ResourceOptions(parent=self, hooks=guard, ignore_changes=["cidr_block"]),
         )
+        self.cidr = self.vpc.cidr_block.apply(lambda held: _hold(cidr, held))
         self.gateway = aws.ec2.InternetGateway(
             f"{name}-internet", vpc_id=self.vpc.id, tags=tags.named(name), opts=child
         )
@@ -123,7 +137,7 @@ class Network(pulumi.ComponentResource):
         subnet = aws.ec2.Subnet(
             name,
             vpc_id=self.vpc.id,
-            cidr_block=subnet_cidr(self._cidr, number),
+            cidr_block=self.cidr.apply(lambda cidr: subnet_cidr(cidr, number)),
             availability_zone=zone,
             map_public_ip_on_launch=False,
             tags=self._tags.named(name),
@@ -192,10 +206,11 @@ class Network(pulumi.ComponentResource):
         )
         self._rules[group].append(made)
 
-    def complete(self) -> None:
+    def complete(self, after: Sequence[pulumi.Resource]) -> None:
         """Declare that the groups have no rules but those declared by now.
 
-        A refresh finds what somebody added by hand, and the next update removes it.
+        A refresh finds what somebody added by hand, and the next update removes it. An update also
+        removes rules that are declared no more at this point, `after` what takes their place.
         """
         for group, rules in self._rules.items():
             into = [r.id for r in rules if isinstance(r, aws.vpc.SecurityGroupIngressRule)]
@@ -205,5 +220,5 @@ class Network(pulumi.ComponentResource):
                 security_group_id=group.id,
                 ingress_rule_ids=into,
                 egress_rule_ids=out,
-                opts=pulumi.ResourceOptions(parent=group),
+                opts=pulumi.ResourceOptions(parent=group, depends_on=after),
             )

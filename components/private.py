@@ -35,7 +35,6 @@ class PrivateNetwork(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        cidr: str,
         network: Network,
         nat: Identity,
         submission: str,
@@ -51,7 +50,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         self.subnet = aws.ec2.Subnet(
             name,
             vpc_id=network.vpc.id,
-            cidr_block=subnet_cidr(cidr, PRIVATE),
+            cidr_block=network.cidr.apply(lambda held: subnet_cidr(held, PRIVATE)),
             availability_zone=network.own.zone,
             map_public_ip_on_launch=False,
             tags=tags.named(name),

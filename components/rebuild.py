@@ -7,7 +7,7 @@ before the instance's deletion would have `pulumi destroy` refuse to work withou
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,10 @@ from components.tables import Tables
 NEWS_SECONDS = 120.0
 
 
+# Why connections do not come to a host, by its name and its instance; "" if they do.
+Leads = Callable[[str, str], str]
+
+
 class NoOtherServes(Exception):
     """A gateway is not to be rebuilt now; the text has the reason, and the next step."""
 
@@ -30,17 +34,18 @@ class NoOtherServes(Exception):
 class Rebuild:
     """Judges whether a gateway may be rebuilt; `taking` are the gateways that do not drain.
 
-    It does not unless it `judges`: for a gateway alone, or in a stack that does not wait.
+    It does not without `leads`, a look at who gets connections: for a gateway alone, or in a stack
+    that does not wait.
     """
 
     taking: Sequence[str]
     store: Tables
     account: Account
-    judges: bool
+    leads: Callable[[], Awaitable[Leads]] | None
     _hooks: list[pulumi.ResourceHook] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.judges:
+        if self.leads:
             self._hooks.append(pulumi.ResourceHook("another-gateway-serves", self._judge))
 
     def declare(
@@ -65,9 +70,9 @@ class Rebuild:
 
     async def _judge(self, args: pulumi.ResourceHookArgs) -> None:
         host: str = (args.new_inputs or {})["input"]["host"]
-        if host in self.taking:
-            client = self.account.client("s3")
-            await wait_for_another(host, lambda: self._look(client), pulumi.log.info)
+        if host in self.taking and self.leads:
+            client, leads = self.account.client("s3"), await self.leads()
+            await wait_for_another(host, lambda: self._look(client), leads, pulumi.log.info)
 
     def _look(self, client: Any) -> dict[str, Seen]:
         tables = self.store.url(tables_key(""))
@@ -80,9 +85,12 @@ def _fingerprint(made_of: Sequence[str]) -> str:
 
 
 async def wait_for_another(
-    host: str, look: Callable[[], dict[str, Seen]], report: Callable[[str], None]
+    host: str,
+    look: Callable[[], dict[str, Seen]],
+    leads: Leads,
+    report: Callable[[str], None],
 ) -> None:
-    """Return once another gateway writes that it serves; raises NoOtherServes.
+    """Return once another gateway writes that it serves, and is led to; raises NoOtherServes.
 
     Of a gateway that has lost its power the last status says for minutes that it serves, so only a
     status written after the call counts. A gateway that does not serve itself is rebuilt whatever
@@ -101,8 +109,11 @@ async def wait_for_another(
                 since.setdefault(name, seen[name].written)
         lacks = {name: _lacks(seen[name]) for name in others}
         new = [name for name in since if seen[name].written > since[name]]
-        if any(not lacks[name] for name in new):
-            return
+        for name, status in [(name, seen[name].status) for name in new if not lacks[name]]:
+            if status:
+                lacks[name] = await asyncio.to_thread(leads, name, status.instance)
+                if not lacks[name]:
+                    return
         # an error of S3's may pass
         hopeless = all(seen[name].mute and not seen[name].problem for name in others)
         if hopeless or time.monotonic() > deadline:
@@ -117,9 +128,9 @@ def refusal(host: str, lacks: Mapping[str, str]) -> str:
     others = "; ".join(f"{name}: {why}" for name, why in lacks.items())
     return (
         f"{host} is not rebuilt now: no other gateway is seen to serve ({others}). Repair one of "
-        "them first (./relay verify); if this change is its repair, rebuild it alone: pulumi up "
-        f"--target '**{next(iter(lacks))}**'. Or set wait.minutes: 0, which rebuilds all without a "
-        "look"
+        "them first (./relay verify); if this change is its repair, or takes it into service, have "
+        f"it made alone: pulumi up --target '**{next(iter(lacks))}**'. Or set wait.minutes: 0, "
+        "which rebuilds all without a look"
     )
 
 

@@ -55,7 +55,6 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     passwords = secrets.passwords(settings)
     shared = Shared(settings, region, images, store, account, placement.host_guard, tags)
     turns = gateway.turns(shared, [*entries.values()], network, zones, judged)
-    network.complete()
     gateways = gateway.hosts(
         shared,
         entries,
@@ -68,7 +67,8 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         turns=turns,
     )
     private = client.private_identities(settings, behind, gateways, tags) if behind else {}
-    clients = client.hosts(shared, {**public, **private}, passwords=passwords)
+    clients = client.hosts(shared, {**public, **private}, passwords, turns.name)
+    network.complete(after=turns.name if turns.balancer else [])
     return outputs(
         settings,
         hosts={"gateways": gateways, "clients": clients},

@@ -81,22 +81,23 @@ class Zones:
         gateway: str,
         answer: Answer,
         after: Sequence[pulumi.Resource],
+        *,
+        first: bool,
     ) -> pulumi.Resource:
         """Publish one value of several as a record set of its own, which Route53 may leave out.
 
-        The first value, `after` nothing, replaces a load balancer's alias, beside which there can
-        be no other.
+        The first replaces a load balancer's alias, beside which there can be no other.
         """
         name, kind, ttl, values = wanted.name, wanted.kind, wanted.ttl, list(wanted.values)
         self._include_in_zone_file(name, kind, ttl, values)
         opts = pulumi.ResourceOptions(depends_on=after)
-        was = () if after else (f"{name}-{kind}",)
+        was = (f"{name}-{kind}",) if first else ()
         called = f"{name}-{kind}-{gateway}"
         return self.holding(name).make(called, name, kind, values, ttl, opts, answer, was)
 
     def publish_balancer(
         self, name: str, target: Alias, gateways: Sequence[str], opts: pulumi.ResourceOptions
-    ) -> None:
+    ) -> pulumi.Resource:
         """Publish the name of a load balancer; in a zone file, which has no aliases, a CNAME.
 
         The alias replaces the answer with the address of a gateway.
@@ -104,7 +105,7 @@ class Zones:
         values = [pulumi.Output.concat(target.name, ".")]
         self._include_in_zone_file(name, "CNAME", BALANCER_TTL, values)
         was = [f"{name}-A-{gateway}" for gateway in gateways]
-        self.holding(name).make_alias(f"{name}-A", name, target, opts, was)
+        return self.holding(name).make_alias(f"{name}-A", name, target, opts, was)
 
     def publish_alias(
         self,

@@ -121,6 +121,30 @@ def test_06_the_zone_that_a_gateway_is_in_is_not_given_to_it(stack: Stack) -> No
     wanted["mail-relay:submission"] = {"name": "submit.relay.example"}
     key = "mail-relay:gateways[0].zone (mail.relay.example)"
     assert f"{key}: 'us-east-1c': this is the stack's own zone" in refused(stack, wanted)
+    assert f"{key}: 'us-east-1c': this is the stack's own zone" in unmoved(stack)
+
+
+def unmoved(stack: Stack) -> str:
+    """An `up` without a preview must fail, and leave the interfaces where they are."""
+    ec2 = stack.region.client("ec2")
+    before = {
+        i["NetworkInterfaceId"] for i in ec2.describe_network_interfaces()["NetworkInterfaces"]
+    }
+    code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
+    assert code != 0, said
+    after = {
+        i["NetworkInterfaceId"] for i in ec2.describe_network_interfaces()["NetworkInterfaces"]
+    }
+    assert after == before
+    return " ".join(said.split())
+
+
+def test_06_another_network_is_refused_and_moves_nothing(stack: Stack) -> None:
+    """A VPC whose addresses are in use cannot be replaced."""
+    said = refused(stack, with_network(cidr="10.99.0.0/16"))
+    why = "mail-relay:network.cidr: '10.99.0.0/16': the stack's VPC has 10.20.0.0/16"
+    assert why in said
+    assert why in unmoved(stack)
 
 
 def test_07_a_type_that_the_stacks_zone_lacks_stops_the_preview(stack: Stack) -> None:

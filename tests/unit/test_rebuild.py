@@ -30,7 +30,7 @@ class Gateways:
     """
 
     def __init__(self, *living: str, **found: tuple[Status | None, float]) -> None:
-        self.living, self.looks = living, 0
+        self.living, self.looks, self.away = living, 0, dict[str, str]()
         ages = {f"{name}.relay.example": one for name, one in found.items()}
         self.seen = {n: Seen(what, 1000.0 - age, silent=age) for n, (what, age) in ages.items()}
 
@@ -41,10 +41,13 @@ class Gateways:
                 self.seen[name] = Seen(self.seen[name].status, 1000.0 + self.looks)
         return dict(self.seen)
 
+    def leads(self, host: str, _: str) -> str:
+        return self.away.get(host, "")
+
     def judge(self, host: str) -> list[str]:
         """What is reported until the host may be rebuilt."""
         said = list[str]()
-        asyncio.run(wait_for_another(host, self.look, said.append))
+        asyncio.run(wait_for_another(host, self.look, self.leads, said.append))
         return said
 
 
@@ -111,6 +114,16 @@ def test_what_cannot_be_read_may_serve() -> None:
         gateways.judge(ONE)
 
 
+def test_one_that_serves_and_gets_no_connections_does_not_help() -> None:
+    """Such as one whose drain ends in this very `up`: the name would lead nowhere meanwhile."""
+    gateways = Gateways(TWO, mx1=(SERVES, 1), mx2=(SERVES, 1))
+    gateways.away = {TWO: "mail.relay.example does not lead to it"}
+    with pytest.raises(NoOtherServes, match=f"{TWO}: mail.relay.example does not lead to it"):
+        gateways.judge(ONE)
+    gateways.away = {}
+    assert len(gateways.judge(ONE)) == 1
+
+
 def test_an_error_of_the_store_may_pass() -> None:
     gateways = Gateways(TWO, mx1=(SERVES, 1), mx2=(SERVES, 1))
     wait = gateways.look
@@ -132,14 +145,17 @@ def test_one_that_drains_takes_nothing_anyway(
 ) -> None:
     monkeypatch.setattr(pulumi, "ResourceHook", lambda *_: None)
 
-    async def looks(_: str, look: Any, __: object) -> None:
+    async def looks(_: str, look: Any, *__: object) -> None:
         look()
+
+    async def leads() -> rebuild.Leads:
+        return lambda *_: ""
 
     monkeypatch.setattr(rebuild, "wait_for_another", looks)
     store = cast("Any", Store(mx1=(SERVES, 1.0), mx2=(SERVES, 1.0)))
     asked = list[str]()
     monkeypatch.setattr(store, "status_key", lambda name: asked.append(name) or name[:3])
-    judged = Rebuild((ONE, TWO), store, store, judges=True)
+    judged = Rebuild((ONE, TWO), store, store, leads)
     args = SimpleNamespace(new_inputs={"input": {"host": host, "instance": "x"}})
     asyncio.run(judged._judge(cast("Any", args)))  # pyright: ignore[reportPrivateUsage]
     assert set(asked) == ({ONE, TWO} if asks else set())
