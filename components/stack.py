@@ -68,7 +68,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     )
     private = client.private_identities(settings, behind, gateways, tags) if behind else {}
     clients = client.hosts(shared, {**public, **private}, passwords, turns.name)
-    network.complete(after=turns.name if turns.balancer else [])
+    network.complete(after=turns.name)
     return outputs(
         settings,
         hosts={"gateways": gateways, "clients": clients},
