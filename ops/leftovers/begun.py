@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ops.leftovers import alarms
+from ops.leftovers import alarms, records
 
 Client = Callable[[str], Any]
 Inputs = Mapping[str, Any]
@@ -195,7 +195,7 @@ def record(client: Client, inputs: Inputs) -> Iterator[str]:
         # Route53 writes a wildcard as \052
         same = (held["Name"].replace("\\052", "*"), held["Type"]) == (f"{name}.", kind)
         if same and values == wanted and held.get("SetIdentifier") == identifier:
-            yield "_".join((zone, name, kind, *([identifier] if identifier else [])))
+            yield records.state_id(zone, name, kind, identifier)
 
 
 def _plain(name: str) -> str:

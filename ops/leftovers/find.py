@@ -55,4 +55,18 @@ def owned(
 def in_state(export: str) -> list[str]:
     """The id of each resource in a stack's state, "" for one without, from `stack export`."""
     resources = json.loads(export)["deployment"].get("resources") or []
-    return [resource.get("id", "") for resource in resources]
+    return [_identity(resource) for resource in resources]
+
+
+def _identity(resource: dict[str, Any]) -> str:
+    """A resource's id; that of a record set from what it is now.
+
+    A record set that became another one in its place, such as the alias of a load balancer, has in
+    the state the id that it was created with.
+    """
+    held = resource.get("outputs", {})
+    if resource.get("type") == "aws:route53/record:Record" and "zoneId" in held:
+        return records.state_id(
+            held["zoneId"], held["name"], held["type"], held.get("setIdentifier")
+        )
+    return resource.get("id", "")

@@ -131,14 +131,17 @@ def _fits(held: Mapping[str, Any], wanted: Wanted) -> bool:
     return at == (wanted.name, wanted.kind) and is_ours(wanted, _values(held))
 
 
+def state_id(zone: str, name: str, kind: str, identifier: str | None) -> str:
+    """A record set's id in Pulumi's state; one of several answers has an identifier."""
+    return "_".join((zone, name, kind, *([identifier] if identifier else [])))
+
+
 def _record(zone: str, held: Mapping[str, Any]) -> Left:
     name, kind = held["Name"].rstrip("."), held["Type"]
-    # one of several answers is told from the others by its identifier
-    identity = [zone, name, kind, *filter(None, [held.get("SetIdentifier")])]
     change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": held}]}
     return Left(
         "record",
-        "_".join(identity),
+        state_id(zone, name, kind, held.get("SetIdentifier")),
         f"{name} {kind}",
         f"nothing; a name, with {', '.join(_values(held))[:100]}",
         f"aws route53 change-resource-record-sets --hosted-zone-id {zone} "

@@ -2,64 +2,22 @@
 
 import json
 import shlex
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from botocore.exceptions import ClientError
+from examined import codes, config, found, out_of_reach
 from stacks import Stack, credentials
 from typer.testing import CliRunner
 
 from ops import cli
 from ops.doctor import command
-from ops.doctor.account import HOME, Account
-from ops.doctor.run import examine
 from ops.errors import StackError
-from ops.leftovers.find import in_state
 from ops.target import AwsTarget, Internet
 from ops.verify.names import Dns
-from ops.verify.result import Result
-from settings import read
-
-PREFIX = "mail-relay:"
-
-
-def config(stack: Stack) -> dict[str, Any]:
-    return yaml.safe_load((stack.directory / "Pulumi.test.yaml").read_text())["config"]
-
-
-def out_of_reach(_: str, __: int) -> socket.socket:
-    raise TimeoutError("there are no machines here")
-
-
-def found(stack: Stack, **changes: Any) -> list[Result]:
-    code, said = stack.pulumi("stack", "export", "--stack=test")
-    assert code == 0, said
-    given = config(stack) | {f"{PREFIX}{key}": value for key, value in changes.items()}
-    account = Account(
-        project="mail-relay",
-        stack="test",
-        settings=read(
-            {k.removeprefix(PREFIX): v for k, v in given.items() if k.startswith(PREFIX)}
-        ),
-        region=HOME,
-        client=lambda service, _: stack.region.client(service),
-        names=Dns("127.0.0.1", stack.region.dns_port),
-        connect=out_of_reach,
-        option="--stack test",
-        typed=lambda words: f"pulumi {words} --stack test",
-        state=frozenset(in_state(said)) - {""},
-    )
-    return list(examine(account))
-
-
-def codes(results: list[Result]) -> list[str]:
-    return [problem.code for r in results for problem in [*r.errors, *r.warnings]]
 
 
 def zone_id(stack: Stack, name: str) -> str:

@@ -177,6 +177,34 @@ def growth(scene: Scene) -> None:
     _serve_all_the_time(scene, len(before))
 
 
+def switch(scene: Scene) -> None:
+    """From answers to a load balancer, by way of one gateway alone, and back."""
+    here, config, before = scene.place, scene.place.config(), scene.place.instances()
+    alone, changed = copy.deepcopy(config), copy.deepcopy(config)
+    for each in alone[GATEWAYS][1:]:
+        each["drain"] = True
+    changed["mail-relay:inbound"] = {"dmarc": "mark"}
+    submission = {**config["mail-relay:submission"], "loadBalancer": True}
+    balanced = {**config, "mail-relay:submission": submission}
+    _step(scene, "one gateway alone", alone)
+    # those whose drain ends in the same `up` do not stand in for it
+    _refused(scene, changed, "does not lead to it")
+    _step(scene, "one gateway alone, again", alone)
+    _step(scene, "the load balancer", balanced)
+    _step(scene, "answers", config)
+    scene.need(here.instances() == before, f"{here.instances()}, not {before}")
+
+
+def _step(scene: Scene, what: str, config: dict[str, Any]) -> None:
+    began, sent = time.monotonic(), len(scene.load.sent)
+    scene.place.apply(config)
+    scene.say(f"{what}: `up` took {time.monotonic() - began:.0f} s")
+    time.sleep(scene.seconds / 10)
+    tried = [m for m in list(scene.load.sent)[sent:] if m.tries]
+    longest = max((m.longest for m in tried), default=0.0)
+    scene.say(f"{what}: {len(tried)} tried more than once, longest attempt {longest:.0f} s")
+
+
 def _applied(here: Place, config: dict[str, Any]) -> bool:
     try:
         here.apply(config)
@@ -284,5 +312,6 @@ def _rest(scene: Scene, began: float) -> None:
 
 
 TRIALS: dict[str, Callable[[Scene], None]] = {
-    act.__name__: act for act in (quiet, gateway, zone, rebuild, broken, release, removal, growth)
+    act.__name__: act
+    for act in (quiet, gateway, zone, rebuild, broken, release, removal, growth, switch)
 }

@@ -83,3 +83,15 @@ def test_answers_at_a_name_of_one_address_cannot_be_taken_over() -> None:
     (problem,) = problems(OURS, settings=one)
     assert "they are multivalue answers" in problem.text
     assert "import" not in problem.instructions[0]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_stacks_own_alias_is_not_in_the_answers_way(ours: bool) -> None:
+    target = {"HostedZoneId": "Z26", "DNSName": "nlb-1.elb.example.", "EvaluateTargetHealth": True}
+    alias = {"Name": f"{NAME}.", "Type": "A", "AliasTarget": target}
+    listed = {"ResourceRecordSets": [alias], "IsTruncated": False}
+    calls = {**holding([]), "ListResourceRecordSets": lambda _: listed}
+    state = frozenset([f"ZRELAY_{NAME}_A"] if ours else [])
+    results = found(calls, settings=SETTINGS, state=state)
+    said = [p.text for r in results for p in r.errors if r.check == "names" and NAME in p.text]
+    assert (said == []) is ours

@@ -11,6 +11,7 @@ from recorder import declare
 
 from ops import outputs
 from ops.leftovers import begun, records
+from ops.leftovers.find import in_state
 from ops.leftovers.records import _values, is_ours, looked_for
 from settings import read
 
@@ -79,6 +80,21 @@ def test_answers_of_one_name_are_told_apart_by_their_identifiers() -> None:
         f"Z1_{name}_A_mail-relay/test/mx2",
         f"Z1__acme-challenge.{name}_TXT",
     ]
+
+
+def test_a_record_set_that_became_another_one_is_known_as_what_it_is() -> None:
+    """The provider keeps the id that it was created with."""
+    name, answer = "mail.relay.example", "mail-relay/prod/mx1.relay.example"
+    record = {"type": "aws:route53/record:Record", "id": f"Z1_{name}_A_{answer}"}
+    outputs_ = {"zoneId": "Z1", "name": name, "type": "A"}
+    known = {"type": "aws:ec2/vpc:Vpc", "id": "vpc-1", "outputs": {}}
+    states = [{**record, "outputs": outputs_}, known, {"type": "pulumi:pulumi:Stack"}]
+    export = json.dumps({"deployment": {"resources": states}})
+    assert in_state(export) == [f"Z1_{name}_A", "vpc-1", ""]
+    states[0] = {"type": record["type"], "id": f"Z1_{name}_A"}
+    states[0]["outputs"] = {**outputs_, "setIdentifier": answer}
+    export = json.dumps({"deployment": {"resources": states}})
+    assert in_state(export)[0] == record["id"]
 
 
 @pytest.mark.parametrize("identifier", [None, "mail-relay/prod/mx2.relay.example"])
