@@ -33,7 +33,9 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         "client": {"version", "host", "gateway", "login", "password"},
     }[role]
     optional = (
-        {"mailboxes", "smarthost", "hosts", "draining"} if role == "gateway" else {"ownSender"}
+        {"mailboxes", "smarthost", "hosts", "draining", "asked"}
+        if role == "gateway"
+        else {"ownSender"}
     )
     _need(
         isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
@@ -94,7 +96,21 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     _need(isinstance(hosts, list) and all(map(_is_ipv4, hosts)), "hosts: not IPv4 addresses")
     if "mailboxes" in bundle:
         _mailboxes(bundle)
+    if "asked" in bundle:
+        _asked(bundle["asked"], whose)
     return bundle
+
+
+def _asked(asked: Any, gateways: list[str]) -> None:
+    """Check what block lists are asked for besides the host's own address and its domains."""
+    known = isinstance(asked, dict) and set(asked) <= {"domains", "addresses"}
+    _need(known, "asked: keys")
+    domains, addresses = asked.get("domains", []), asked.get("addresses", {})
+    _need(isinstance(domains, list) and all(map(names.is_domain, domains)), "asked.domains")
+    _mapping(addresses, "asked.addresses")
+    for gateway, given in addresses.items():
+        _need(gateway in gateways, f"asked.addresses: {gateway!r} is no gateway")
+        _need(isinstance(given, list) and all(map(_is_ipv4, given)), "asked.addresses: not IPv4")
 
 
 def _mailboxes(bundle: dict[str, Any]) -> None:

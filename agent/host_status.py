@@ -8,10 +8,14 @@ import datetime
 import json
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-VERSION = 3
+VERSION = 4
+# Hosts are rebuilt one after another: those of the release before are read too. A field that they
+# do not write has a default.
+OLDEST = 3
 # A host writes every minute; one that has been silent for so long is down or cut off.
 SILENT_SECONDS = 300
 # It looks for new tables twice a minute.
@@ -21,7 +25,7 @@ CLOCK_SECONDS = 60
 LIMIT = 262_144  # bytes: more is no status, whoever wrote it
 
 
-class BadStatus(Exception):
+class BadStatus(ValueError):
     """An object that is no host's status; the text says what is wrong with it."""
 
 
@@ -96,6 +100,46 @@ class Egress:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """An entry of a block list: since when it is known (ISO 8601), and the list's answers."""
+
+    since: str
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AskedList:
+    """A block list by its zone: the time of its last usable answers (ISO 8601, "" for never).
+
+    `listed` has what they said by address or domain, `problem` the reason that it could not be
+    asked the last time, or "".
+    """
+
+    zone: str
+    answered: str
+    problem: str
+    listed: dict[str, Listing]
+
+
+@dataclass(frozen=True)
+class Reputation:
+    """What block lists say of the host's address and the domains that it signs.
+
+    `asked` is the time of the last round (ISO 8601), `about` are the addresses and domains.
+    """
+
+    asked: str
+    about: tuple[str, ...]
+    lists: tuple[AskedList, ...]
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """All times in it."""
+        since = [found.since for one in self.lists for found in one.listed.values()]
+        return (self.asked, *(one.answered for one in self.lists), *since)
+
+
+@dataclass(frozen=True)
 class Status:
     """A host's status. `missing` has each thing that the host lacks to serve, with its last log
     lines; if empty, the host serves.
@@ -105,8 +149,9 @@ class Status:
     `silent` those that run and do not answer, `certificate` the time it ends (ISO 8601, "" for
     none), `signing` the selector in use by domain, "" if none is visible in DNS yet, and
     `signing_since` the time since which (ISO 8601), `limited` the logins that a limit has refused
-    in the last hour, with that limit, `unread` the parts that could not be read, with the reasons.
-    A client has no certificate, selectors, egress and logins.
+    in the last hour, with that limit, `unread` the parts that could not be read, with the reasons,
+    `reputation` what block lists say (None: not asked yet, or not at all).
+    A client has no certificate, selectors, egress, logins and reputation.
     """
 
     version: int
@@ -128,6 +173,7 @@ class Status:
     egress: Egress | None
     limited: dict[str, str]
     unread: tuple[str, ...]
+    reputation: Reputation | None = None
 
     @property
     def signing_waits(self) -> tuple[str, ...]:
@@ -147,16 +193,38 @@ def parse(text: str | bytes) -> Status:
         found = json.loads(text, parse_constant=_refused)
     except ValueError as error:
         raise BadStatus(f"it is not JSON ({len(text)} characters)") from error
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise BadStatus(f"its version is not {VERSION}: host and stack are of different releases")
+    if not isinstance(found, dict) or found.get("version") not in range(OLDEST, VERSION + 1):
+        raise BadStatus(
+            f"its version is not {OLDEST} to {VERSION}: host and stack are of different releases"
+        )
     status: Status = _read(Status, found, "status")
     moments = (status.written, status.certificate, status.tables.taken)
-    for moment in filter(None, (*moments, *status.signing_since.values())):
+    _check_times((*moments, *status.signing_since.values()))
+    if status.reputation:
+        _check_reputation(status.reputation)
+    return status
+
+
+def reputation(found: Any) -> Reputation:
+    """What block lists said, from a file of the host's; raises BadStatus, a ValueError."""
+    read: Reputation = _read(Reputation, found, "reputation")
+    _check_reputation(read)
+    return read
+
+
+def _check_reputation(read: Reputation) -> None:
+    _check_times(read.moments)
+    for moment in (read.asked, *filter(None, read.moments)):
+        if not moment or datetime.datetime.fromisoformat(moment).tzinfo is None:
+            raise BadStatus(f"{moment!r:.80} is no time with a time zone")
+
+
+def _check_times(moments: Iterable[str]) -> None:
+    for moment in filter(None, moments):
         try:
             datetime.datetime.fromisoformat(moment)
         except ValueError:
             raise BadStatus(f"{moment!r:.80} is no time") from None
-    return status
 
 
 def _refused(constant: str) -> None:
@@ -170,9 +238,12 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise BadStatus(f"{where}: not an object")
         fields = typing.get_type_hints(kind)
-        if set(value) != set(fields):
+        optional = {
+            f.name for f in dataclasses.fields(kind) if f.default is not dataclasses.MISSING
+        }
+        if not fields.keys() - optional <= value.keys() <= fields.keys():
             raise BadStatus(f"{where}: its keys are not {sorted(fields)}")
-        return kind(**{key: _read(fields[key], value[key], f"{where}.{key}") for key in fields})
+        return kind(**{key: _read(fields[key], value[key], f"{where}.{key}") for key in value})
     if origin is tuple and isinstance(value, list):
         return tuple(_read(arguments[0], item, where) for item in value)
     if origin is dict and isinstance(value, dict):

@@ -36,6 +36,7 @@ FEW = {
     "CertificateDays",
     "WayOut",
     "RefusedByReceivers",
+    "Listed",
 }
 
 
@@ -43,23 +44,24 @@ FEW = {
 class Sent:
     """The last time that measurements were sent (monotonic, in s), whether the host served then.
 
-    `serving` is as the metric, or -1 before the first time. `counts` is what was counted and is not
-    sent yet.
+    `serving` is as the metric, or -1 before the first time. `asked` is the round of questions to
+    block lists that was sent last. `counts` is what was counted and is not sent yet.
     """
 
     at: float = 0.0
     serving: float = -1.0
+    asked: str = ""
     counts: mail_counts.Counts = field(default_factory=mail_counts.Counts)
 
 
 def _restored(last: Any) -> Sent:
     serving, counts = float(last["serving"]), mail_counts.restored(last["counts"])
-    return Sent(state_file.amount(last["sent"]), serving, counts)
+    return Sent(state_file.amount(last["sent"]), serving, str(last["asked"]), counts)
 
 
 def _keep(sent: Sent) -> None:
-    content = {"sent": sent.at, "serving": sent.serving, "counts": sent.counts.to_json()}
-    write(SENT, json.dumps(content))
+    content = {"sent": sent.at, "serving": sent.serving, "asked": sent.asked}
+    write(SENT, json.dumps({**content, "counts": sent.counts.to_json()}))
 
 
 def measured(status: Status, now: datetime.datetime) -> Iterator[tuple[str, float, str]]:
@@ -86,6 +88,16 @@ def measured(status: Status, now: datetime.datetime) -> Iterator[tuple[str, floa
         yield "TablesAge", max(status.tables.seconds, status.tables.unanswered), "Seconds"
     if status.limited:
         yield "LoginsAtLimit", float(len(status.limited)), "Count"
+
+
+def listed(status: Status, sent: str) -> Iterator[tuple[str, float, str]]:
+    """The number of listings, once after each round of questions: in other hours it costs nothing.
+
+    Without any list that answered it is missing, and the alarm stays as it is.
+    """
+    found = status.reputation
+    if found and found.asked != sent and not all(one.problem for one in found.lists):
+        yield "Listed", float(sum(len(one.listed) for one in found.lists)), "Count"
 
 
 def _put(namespace: str, data: list[Any]) -> None:
@@ -121,6 +133,7 @@ def main() -> int:
     sent.counts.go_on()
     _keep(sent)  # a call that fails loses no count
     found += [(name, float(n), "Count") for name, n in sent.counts.found.items() if n]
+    found += listed(status, sent.asked)
     data = [
         {
             "MetricName": name,
@@ -134,7 +147,8 @@ def main() -> int:
     ]
     _put(namespace, data)
     sent.counts.found.clear()
-    _keep(Sent(time.monotonic(), serving, sent.counts))
+    asked = status.reputation.asked if status.reputation else ""
+    _keep(Sent(time.monotonic(), serving, asked, sent.counts))
     return 0
 
 

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import answers, looked_at, report, state_file
+from agent import answers, host_status, looked_at, report, state_file
 from agent.bounded import within
 from agent.gateway_files import read_key_table
 from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
@@ -38,6 +38,7 @@ PORTS = (25, 587, 465)
 RUN = Path("/run/mail-relay")
 EGRESS = RUN / "egress.json"
 LIMITED = RUN / "limited.json"
+LISTED = Path("/srv/mail/block_lists.json")
 DONE = Path("/var/lib/mail-relay/set-up")
 SETUP, POSTFIX = "mail-relay-setup.service", "postfix.service"
 LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
@@ -364,6 +365,8 @@ def look(role: str, way: str) -> Status:
         part("the way out", None, lambda: egress(way) if way else None),
         part("who is limited", {}, limited),
         (),
+        # written by block_lists.py
+        state_file.read(LISTED, host_status.reputation, None),
     )
     status = dataclasses.replace(status, unread=tuple(unread))
     return dataclasses.replace(status, missing=missing(status, role, looked.units))

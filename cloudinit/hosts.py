@@ -68,6 +68,7 @@ FOLDERS = {
     "mailboxes": Folder("mailboxes", agent=("mailbox_files.py",)),
     "smarthost": Folder("smarthost", agent=("smarthost.py", "smarthost_watch.py")),
     "acme-root": Folder("acme_root"),
+    "block-lists": Folder("block_lists", agent=("block_lists.py",), mail=("block_lists.py",)),
     "metrics": Folder("metrics", agent=("mail_counts.py", "metrics.py"), mail=("postfix_log.py",)),
 }
 
@@ -116,7 +117,7 @@ class GatewayHost:
     default is used. The certificate is for `name`, and for `shared_name` if other gateways have
     that too. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the NAT
     instance of. `metrics` is the command line of agent/metrics.py, if the host sends any. The mail
-    log is kept for `log_days`.
+    log is kept for `log_days`. With `block_lists` it asks them for its address and its domains.
     """
 
     folder: ClassVar = "gateway"
@@ -142,6 +143,7 @@ class GatewayHost:
     smarthost: Smarthost | None = None
     shared_name: str | None = None
     metrics: str | None = None
+    block_lists: bool = True
 
 
 @dataclass(frozen=True)

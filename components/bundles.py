@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.bundle import VERSION
+from mail import dmarc
 from settings import Client, Login, Settings
 
 
@@ -19,11 +20,13 @@ def gateway(
     srs_secret: Any,
     smarthost: Mapping[str, Any] | None,
     hosts: Sequence[Any],
+    spares: Mapping[str, Sequence[Any]],
 ) -> dict[str, Any]:
     """The tables that all gateways read.
 
     `keys` are private keys by domain and selector, oldest first, `hosts` are the clients' public
-    addresses. A disabled login is left out, as a removed one is; its mailbox is kept.
+    addresses, `spares` those that gateways have besides the one in use. A disabled login is left
+    out, as a removed one is; its mailbox is kept.
     """
     content: dict[str, Any] = {
         "version": VERSION,
@@ -52,6 +55,8 @@ def gateway(
     }
     if draining := [gateway.name for gateway in settings.gateways if gateway.drains]:
         content["draining"] = draining
+    if asked := _asked(settings, spares):
+        content["asked"] = asked
     if smarthost:
         content["smarthost"] = smarthost
     if settings.mailboxes:
@@ -64,6 +69,22 @@ def gateway(
             for mailbox in settings.mailboxes
         }
     return content
+
+
+def _asked(settings: Settings, spares: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """What block lists are asked for that a host does not know by itself.
+
+    These are the organizational domains of those that sign, and spare addresses.
+    """
+    if not settings.monitoring.block_lists:
+        return {}
+    domains = {domain.name for domain in settings.mail_domains}
+    above = sorted({dmarc.organizational(domain) for domain in domains} - domains)
+    addresses = {gateway: list(held) for gateway, held in spares.items()}
+    return {
+        **({"domains": above} if above else {}),
+        **({"addresses": addresses} if addresses else {}),
+    }
 
 
 def _limits(settings: Settings, who: Client | Login) -> dict[str, Any]:

@@ -21,6 +21,7 @@ GRAPHS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("Services that do not run", ("ServicesDown",), "Maximum"),
     ("Last look for new tables, seconds ago", ("TablesAge",), "Maximum"),
     ("Logins at their limits", ("LoginsAtLimit",), "Maximum"),
+    ("Listings in block lists", ("Listed",), "Maximum"),
 )
 
 

@@ -57,11 +57,18 @@ def _check_authority(name: str, directory: str | None, zones: Zones) -> None:
 
 
 def identities(
-    settings: Settings, *, network: Network, zones: Zones, smarthost: RelayHost | None, tags: Tags
+    settings: Settings,
+    *,
+    network: Network,
+    zones: Zones,
+    smarthost: RelayHost | None,
+    judged: pulumi.Resource,
+    tags: Tags,
 ) -> dict[str, Identity]:
     """Declare the gateways' interfaces, addresses, names and volumes, by the gateway's name.
 
-    They share one security group.
+    They share one security group. `judged` is updated before an address is left for another
+    (components/removal.py).
     """
     group = network.security_group(
         "gateway",
@@ -81,6 +88,8 @@ def identities(
             forwards=bool(settings.private_clients),
             spf_terms=settings.host_spf(gateway),
             exchanges=published.host_exchanges(settings, gateway),
+            replaced=gateway if gateway.address or gateway.spare_address else None,
+            judged=judged,
             protect=settings.protect,
             tags=tags,
         )
@@ -116,7 +125,8 @@ def publish_policy(
 
     `judged` is updated before an address leaves it (components/removal.py).
     """
-    policy = pulumi.Output.all(*[g.address.public_ip for g in gateways]).apply(spf.gateways)
+    held = [address for g in gateways for address in (g.address.public_ip, *g.spares)]
+    policy = pulumi.Output.all(*held).apply(spf.gateways)
     include = records.gateways(settings.spf_include, policy)
     zones.publish(include, pulumi.ResourceOptions(parent=gateways[0], depends_on=judged))
 
@@ -154,6 +164,7 @@ def fixed(
         private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
         smarthost=smarthost,
         metrics=metrics,
+        block_lists=s.monitoring.block_lists,
     )
 
 
@@ -240,6 +251,7 @@ def hosts(
         srs_secret=secrets.srs_secret(pulumi.ResourceOptions(protect=s.protect)),
         smarthost=smarthost.table if smarthost else None,
         hosts=clients,
+        spares={name: each.spares for name, each in identities.items() if each.spares},
     )
     tables = store.put(TABLES_KEY, content, after=[judged])
     # whether another one serves (agent/updates.py)

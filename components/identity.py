@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pulumi
 import pulumi_aws as aws
 
+from components.addresses import PTR_TIMEOUT, Addresses
 from components.naming import Tags
 from components.network import Place
 from components.zones import Zones
 from mail import records
-
-PTR_TIMEOUT = "20m"
+from settings import Gateway
 
 
 class Identity(pulumi.ComponentResource):
@@ -19,7 +19,9 @@ class Identity(pulumi.ComponentResource):
     `stays` gets the data volume's zone, and raises where the host must not move; nothing of it is
     moved before that. With `forwards` the interface accepts packets for other addresses, as a NAT
     instance needs. With `last_snapshot` a snapshot is made when the data volume is deleted.
-    `exchanges` are the MX values of the host's name, if other hosts take its mail too.
+    `exchanges` are the MX values of the host's name, if other hosts take its mail too. `replaced`
+    is a gateway whose settings number its addresses: `address` is then the one in use, and `spares`
+    are the others; `judged` is updated before the one in use is left.
     """
 
     def __init__(
@@ -37,17 +39,18 @@ class Identity(pulumi.ComponentResource):
         forwards: bool = False,
         spf_terms: tuple[str, ...] = (),
         exchanges: tuple[str, ...] = (),
+        replaced: Gateway | None = None,
+        judged: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:Identity", host, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        protected = pulumi.ResourceOptions(parent=self, protect=protect)
         self.host, self.group = host, group
         self.volume = self._volume(place, data_volume_gib, protect, tags, last_snapshot)
         subnet = place.subnet.id
         if self.volume and stays:
-            judged = stays(self.volume.availability_zone)
-            subnet = pulumi.Output.all(subnet, judged).apply(lambda both: both[0])
+            stayed = stays(self.volume.availability_zone)
+            subnet = pulumi.Output.all(subnet, stayed).apply(lambda both: both[0])
         self.interface = aws.ec2.NetworkInterface(
             host,
             subnet_id=subnet,
@@ -57,7 +60,38 @@ class Identity(pulumi.ComponentResource):
             tags=tags.named(host),
             opts=child,
         )
-        self.address = aws.ec2.Eip(
+        self.spares: list[pulumi.Output[str]] = []
+        if replaced is None:
+            self.address = self._only_address(place, zones, protect, tags, spf_terms, exchanges)
+            self.ready: list[pulumi.Resource] = [self.address]
+        else:
+            held = Addresses(
+                replaced,
+                interface=self.interface,
+                place=place,
+                protected=protect,
+                tags=tags,
+                after=[judged] if judged else [],
+                parent=self,
+            )
+            held.publish(zones, spf_terms, exchanges)
+            self.address, self.ready = held.address, [held.ready]
+            self.spares = [*held.public.values()][1:]
+        self.register_outputs({"address": self.address.public_ip})
+
+    def _only_address(
+        self,
+        place: Place,
+        zones: Zones,
+        protect: bool,
+        tags: Tags,
+        spf_terms: tuple[str, ...],
+        exchanges: tuple[str, ...],
+    ) -> aws.ec2.Eip:
+        """Declare the address, its names and its reverse name."""
+        host, child = self.host, pulumi.ResourceOptions(parent=self)
+        protected = pulumi.ResourceOptions(parent=self, protect=protect)
+        made = aws.ec2.Eip(
             host,
             domain="vpc",
             network_interface=self.interface.id,
@@ -68,20 +102,19 @@ class Identity(pulumi.ComponentResource):
                 pulumi.ResourceOptions(depends_on=place.leads),
             ),
         )
-        address, own_spf, *more = records.host(host, self.address.public_ip, spf_terms, exchanges)
+        address, own_spf, *more = records.host(host, made.public_ip, spf_terms, exchanges)
         name = zones.publish(address, child)
         # EC2 sets a PTR only if the name already resolves to the address
-        self.pointer = aws.ec2.EipDomainName(
+        aws.ec2.EipDomainName(
             host,
-            allocation_id=self.address.allocation_id,
+            allocation_id=made.allocation_id,
             domain_name=host,
             timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[name, *zones.leads]),
         )
         for record_set in (own_spf, *more):
             zones.publish(record_set, child)
-        self.ready = [self.address]
-        self.register_outputs({"address": self.address.public_ip})
+        return made
 
     def _volume(
         self,

@@ -1,6 +1,6 @@
 """A domain that sends: its keys and the records that receivers check."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 
@@ -26,7 +26,8 @@ def advise(settings: Settings, addresses: Mapping[str, pulumi.Output[str]]) -> N
 class Domain(pulumi.ComponentResource):
     """SPF (with other strings of the apex), DKIM for each selector, DMARC, and A and MX if set.
 
-    `addresses` has the public address of each host of the stack.
+    `addresses` has the public address of each host of the stack, `spares` are those that gateways
+    have besides.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Domain(pulumi.ComponentResource):
         settings: Settings,
         zones: Zones,
         addresses: Mapping[str, pulumi.Output[str]],
+        spares: Sequence[pulumi.Output[str]] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mail-relay:index:MailDomain", domain.name, None, opts)
@@ -43,7 +45,7 @@ class Domain(pulumi.ComponentResource):
         protected = pulumi.ResourceOptions(parent=self, protect=settings.protect)
         terms, all_ = settings.spf_terms(domain), domain.spf.all
         # an address that is not known yet makes the whole record unknown in a preview
-        needed = [addresses[gateway.name] for gateway in settings.gateways]
+        needed = [*(addresses[gateway.name] for gateway in settings.gateways), *spares]
         needed = needed if spf.names_addresses(terms) else []
         policy = pulumi.Output.all(*needed).apply(
             lambda known: spf.domain(terms, all_, include=settings.spf_include, addresses=known)

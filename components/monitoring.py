@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from cloudinit.hosts import AnyHost, GatewayHost
+from cloudinit.hosts import AnyHost
 from components import dashboard
 from components.naming import Tags, dashboard_name
 from settings import Settings
@@ -101,6 +101,23 @@ GATEWAY = (
         "./relay verify --stack {stack}",
     ),
 )
+# A gateway asks once a day, and sends what it found once: between two rounds nothing changes.
+LISTED = Alarm(
+    "Listed",
+    ABOVE,
+    0,
+    1,
+    "a block list has the address of {host}, or a domain of the stack: receivers refuse its mail, "
+    "or take it for spam",
+    "./relay verify --stack {stack}",
+)
+
+
+def alarms_of(settings: Settings, host: str) -> tuple[Alarm, ...]:
+    """The alarms of a host."""
+    if host not in {gateway.name for gateway in settings.gateways}:
+        return HOST
+    return (*GATEWAY, LISTED) if settings.monitoring.block_lists else GATEWAY
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -111,7 +128,7 @@ class Monitoring(pulumi.ComponentResource):
 
     def __init__(self, tags: Tags, settings: Settings) -> None:
         super().__init__("mail-relay:index:Monitoring", "monitoring")
-        self._tags, self._stack = tags, pulumi.get_stack()
+        self._tags, self._stack, self._settings = tags, pulumi.get_stack(), settings
         self._detail = settings.monitoring.detail
         name = f"{pulumi.get_project()}-{self._stack}"
         self.namespace = name
@@ -135,8 +152,7 @@ class Monitoring(pulumi.ComponentResource):
             )
         if self._detail:
             hosts = [host.name for host in (*settings.gateways, *settings.clients)]
-            kinds = {host.name: GATEWAY for host in settings.gateways}
-            alarms = [self._alarm_name(h, alarm) for h in hosts for alarm in kinds.get(h, HOST)]
+            alarms = [self._alarm_name(h, alarm) for h in hosts for alarm in alarms_of(settings, h)]
             aws.cloudwatch.Dashboard(
                 "hosts",
                 dashboard_name=dashboard_name(pulumi.get_project(), self._stack),
@@ -167,7 +183,7 @@ class Monitoring(pulumi.ComponentResource):
     def watch(self, fixed: AnyHost, after: pulumi.Resource) -> None:
         """Declare a host's alarms, once it serves: before, they would fire at once."""
         host = fixed.name
-        for alarm in GATEWAY if isinstance(fixed, GatewayHost) else HOST:
+        for alarm in alarms_of(self._settings, host):
             words = {"host": host, "stack": self._stack}
             aws.cloudwatch.MetricAlarm(
                 f"{host}-{alarm.metric}",

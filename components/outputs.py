@@ -83,6 +83,8 @@ def _host(host: Host) -> dict[str, Any]:
         where = {**private, "ssh": identity.ssh}
     else:
         where = {"address": identity.address.public_ip, **private}
+        if identity.spares:
+            where["spareAddress"] = identity.spares[0]
     return {
         "name": host.name,
         **where,

@@ -7,6 +7,7 @@ before a deletion, `pulumi destroy` would not work without the program.
 import asyncio
 import datetime
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,7 @@ class Removal:
             input={
                 "gateways": {gateway.name: gateway.drains for gateway in settings.gateways},
                 "discard": list(self.discard),
+                **_numbered(settings),
             },
             opts=pulumi.ResourceOptions(
                 hooks=pulumi.ResourceHookBinding(before_update=[hook]),
@@ -59,8 +61,10 @@ class Removal:
         )
 
     async def _judge(self, args: pulumi.ResourceHookArgs) -> None:
-        given = (args.old_inputs or {}, args.new_inputs or {})
-        before, after = (inputs["input"]["gateways"] for inputs in given)
+        given = [(inputs or {})["input"] for inputs in (args.old_inputs, args.new_inputs)]
+        if lines := [*_lost_addresses(*given)]:
+            raise MailWaits("\n".join(lines))
+        before, after = (inputs["gateways"] for inputs in given)
         leaving = {n: drains for n, drains in before.items() if n not in {*after, *self.discard}}
         # the only gateway gets another name: its successor begins with an empty queue, as always
         if len(before) == 1:
@@ -99,6 +103,34 @@ class Removal:
                 f"still hand in mail: ask again in {seconds:.0f} seconds, or {lost}"
             )
         return ""
+
+
+def _numbered(settings: Settings) -> dict[str, Any]:
+    """The numbers of the gateways' addresses as set, 0 for none; {} if none was ever replaced."""
+    found = {
+        gateway.name: [gateway.address or 0, gateway.spare_address or 0]
+        for gateway in settings.gateways
+        if gateway.address or gateway.spare_address
+    }
+    return {"addresses": found} if found else {}
+
+
+def _lost_addresses(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Gateways that would get an address that no record has named before, or none at all.
+
+    Both are the inputs of the list of gateways.
+    """
+    for name in before["gateways"].keys() & after["gateways"].keys():
+        (was, spare), (now, _) = (
+            inputs.get("addresses", {}).get(name, [0, 0]) for inputs in (before, after)
+        )
+        # without its number the association goes, and the host has no address
+        if (now or 1) not in {was or 1, spare} or (was and not now):
+            yield (
+                f"{name} would leave its address at once, before SPF and the reverse name name the "
+                f"next one: {f'set address: {was}' if was else 'leave address out'} for it in the "
+                f"stack's file, and let `./relay address replace {name}` change it"
+            )
 
 
 def _forbidden(client: Any, tables: str) -> bool:

@@ -36,10 +36,9 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     account = Account.of_stack(region)
     judged = Removal(store, account, settings.discard).declare(settings)
     smarthost = relay_host(settings, region, zones, tags)
-
     # standing identities, which stay when hosts are replaced
     entries = gateway.identities(
-        settings, network=network, zones=zones, smarthost=smarthost, tags=tags
+        settings, network=network, zones=zones, smarthost=smarthost, judged=judged, tags=tags
     )
     public = client.public_identities(settings, network=network, zones=zones, tags=tags)
     behind = client.private_network(
@@ -48,9 +47,10 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     addresses = {name: each.address.public_ip for name, each in {**entries, **public}.items()}
     advise(settings, addresses)
     gateway.publish_policy(settings, [*entries.values()], zones, judged)
+    spares = [spare for entry in entries.values() for spare in entry.spares]
     domains = {
-        domain.name: Domain(domain, settings=settings, zones=zones, addresses=addresses)
-        for domain in settings.mail_domains
+        one.name: Domain(one, settings=settings, zones=zones, addresses=addresses, spares=spares)
+        for one in settings.mail_domains
     }
     passwords = secrets.passwords(settings)
     shared = Shared(settings, region, images, store, account, placement.host_guard, tags)

@@ -13,6 +13,8 @@ from mail.zonefile import RecordSet
 TTL = 300
 # The TTL of the submission name: its addresses are those of the gateways that serve now.
 SUBMISSION_TTL = 30
+# The TTL of a host's address while that is being replaced.
+MOVING_TTL = 30
 # The MX value of a domain that takes no mail (RFC 7505, 3).
 NULL_MX = "0 ."
 
@@ -37,6 +39,28 @@ def host(
     if exchanges:
         found.append(RecordSet(name, "MX", TTL, tuple(exchanges)))
     return found
+
+
+def own_name(host: str, number: int) -> str:
+    """The name that leads to one of a host's Elastic IPs, whichever is in use."""
+    return f"address-{number}.{host}"
+
+
+def moving(
+    name: str, addresses: Mapping[int, Value], policy: Value | str
+) -> list[RecordSet[Value | str]]:
+    """The record sets of a host while its address is replaced, as `host` has them.
+
+    `addresses` are by number, the one in use first; each has a name of its own besides. `policy` is
+    the SPF policy of the host's name (`spf.host`), which names both.
+    """
+    in_use = next(iter(addresses.values()))
+    own = [RecordSet(own_name(name, n), "A", TTL, (address,)) for n, address in addresses.items()]
+    return [
+        RecordSet(name, "A", MOVING_TTL, (in_use,)),
+        RecordSet(name, "TXT", TTL, (policy,)),
+        *own,
+    ]
 
 
 def submission(name: str, addresses: Sequence[Value]) -> RecordSet[Value]:

@@ -64,6 +64,10 @@ COMMANDS = {
         "rotate.command",
         "Turn DKIM keys over: do the step that is due, and say when the next one is.",
     ),
+    "address": (
+        "address.command",
+        "A gateway's public address: replace one that is on block lists, in safe steps.",
+    ),
     "leftovers": (
         "leftovers.command",
         "What is in the account of a stack and not in its state. Exit code 1: something is left.",

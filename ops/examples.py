@@ -75,6 +75,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "./relay rotate --domain b.example",
         "./relay rotate --all --every 90d --dry-run",
     ),
+    "address replace": (
+        "./relay address replace mail.a.example",
+        "./relay address replace mail.a.example --dry-run --json",
+        "./relay address replace mail.a.example --back",
+    ),
     "review": (
         "./relay review --base origin/main",
         "./relay review --lab dev --file Pulumi.dev.yaml",

@@ -26,12 +26,15 @@ class _Model(BaseModel):
 class Host(_Model):
     """A host; a private one has no public `address`, and `ssh` is the command to reach it.
 
+    `spare_address` is another one that it has while its address is replaced.
+
     `tables` is the ETag of the lookup tables that it should have, `status` the s3:// URL of the
     status that it writes.
     """
 
     name: str
     address: str = ""
+    spare_address: str = ""
     private_address: str = ""
     ssh: str = ""
     instance_id: str

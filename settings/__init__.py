@@ -12,7 +12,7 @@ from settings.conflicts import conflicts
 from settings.conflicts.gateways import MISSING
 from settings.domains import Delegation, HostedZone, MailDomain
 from settings.errors import SettingsError
-from settings.hosts import BaseHost, Client
+from settings.hosts import BaseHost, Client, Gateway
 from settings.model import Login, Settings
 from settings.smarthost import Account, Smarthost
 from settings.words import architecture
@@ -23,6 +23,7 @@ __all__ = [
     "BaseHost",
     "Client",
     "Delegation",
+    "Gateway",
     "HostedZone",
     "Login",
     "MailDomain",

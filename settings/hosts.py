@@ -9,6 +9,9 @@ from settings.limits import LoginLimits
 from settings.marks import Mark
 from settings.words import AvailabilityZone, Host, InstanceType, SendAs
 
+# What a number is written with, such as in address-2.mail.example.com.
+MOST_ADDRESSES = 999
+
 
 class BaseHost(_Model):
     """The fields of every kind of host."""
@@ -28,10 +31,27 @@ class BaseHost(_Model):
 
 
 class Gateway(BaseHost):
-    """The gateway: its host name, which is its HELO, its PTR and its certificate's name."""
+    """The gateway: its host name, which is its HELO, its PTR and its certificate's name.
+
+    While its Elastic IP is replaced (`relay address replace` sets both), `address` is the number of
+    the one in use, 1 if it was never replaced, and `spare_address` of the one that is to follow, or
+    was in use before.
+    """
 
     instance_type: InstanceType = "t4g.small"
     data_volume_gib: int = Field(8, alias="dataVolumeGiB", ge=1, le=16384)
+    address: int | None = Field(None, ge=1, le=MOST_ADDRESSES)
+    spare_address: int | None = Field(None, ge=1, le=MOST_ADDRESSES)
+
+    @property
+    def address_in_use(self) -> int:
+        """The number of the Elastic IP in use."""
+        return self.address or 1
+
+    @property
+    def addresses(self) -> tuple[int, ...]:
+        """The numbers of its Elastic IPs: the one in use, and the spare one if there is one."""
+        return (self.address_in_use, *filter(None, [self.spare_address]))
 
     @property
     def drains(self) -> bool:

@@ -8,9 +8,11 @@ class Monitoring(_Model):
     """CloudWatch's metrics and alarms of each host, and who is told of alarms, by SNS.
 
     The operator is told in any case; `notify` are further addresses and https:// endpoints.
-    `detail`: all metrics, and a dashboard.
+    `detail`: all metrics, and a dashboard. `block_lists`: gateways ask block lists for their own
+    address and domains, with or without alarms.
     """
 
     enabled: bool = False
     detail: bool = False
     notify: tuple[Notified, ...] = ()
+    block_lists: bool = True

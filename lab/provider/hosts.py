@@ -96,6 +96,23 @@ def delete_address(c: Clients, i: str, _: Properties) -> None:
     forgiving(lambda: c.ec2.release_address(AllocationId=i))
 
 
+def create_association(c: Clients, p: Properties) -> str:
+    return c.ec2.associate_address(
+        AllocationId=p["allocationId"],
+        NetworkInterfaceId=p["networkInterfaceId"],
+        AllowReassociation=p.get("allowReassociation", False),
+    )["AssociationId"]
+
+
+def read_association(c: Clients, i: str, _: Properties) -> Properties | None:
+    filters = [{"Name": "association-id", "Values": [i]}]
+    found = first(c.ec2.describe_addresses, "Addresses", Filters=filters)
+    if found is None:
+        return None
+    held = {"allocationId": "AllocationId", "networkInterfaceId": "NetworkInterfaceId"}
+    return {"publicIp": found["PublicIp"], **{ours: found[theirs] for ours, theirs in held.items()}}
+
+
 def create_pointer(c: Clients, p: Properties) -> str:
     c.ec2.modify_address_attribute(AllocationId=p["allocationId"], DomainName=p["domainName"])
     return p["allocationId"]
@@ -299,6 +316,13 @@ KINDS = {
         delete_address,
         update_address,
         names("domain"),
+        computed=names("networkInterface"),
+    ),
+    "aws:ec2/eipAssociation:EipAssociation": Kind(
+        names("allocationId networkInterfaceId allowReassociation"),
+        create_association,
+        read_association,
+        lambda c, i, _: forgiving(lambda: c.ec2.disassociate_address(AssociationId=i)),
     ),
     "aws:ec2/eipDomainName:EipDomainName": Kind(
         names("allocationId domainName timeouts"),

@@ -117,6 +117,8 @@ class Kind:
     problem: Callable[[Properties], str | None] = lambda _: None
     # returns, from the old and the new inputs, those whose change replaces it in this case
     forces: Callable[[Properties, Properties], frozenset[str]] = lambda _, __: frozenset()
+    # inputs that AWS's answers fill in as well: taken away from a program, they stay as they are
+    computed: frozenset[str] = frozenset()
     # inputs that the provider's schema sets where the program says nothing
     defaults: Mapping[str, Any] = field(default_factory=dict)
     importer: Importer = lambda _, identity: (identity, {})

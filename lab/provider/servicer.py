@@ -165,7 +165,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """The inputs that differ, and whether they update or replace the resource."""
         kind = self._kind(request.urn, context)
         olds, news = to_python(request.old_inputs), to_python(request.news)
-        ignored = set(request.ignoreChanges)
+        ignored = {*request.ignoreChanges, *(kind.computed - news.keys())}
         changed = sorted(
             name
             for name in set(olds) | set(news)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
-from lab.region import balancers, dns_server, health, metadata
+from lab.region import balancers, block_lists, dns_server, health, metadata
 from lab.region.app import Region
 from lab.region.cloudwatch import evaluation
 from lab.region.memory import Memory
@@ -38,6 +38,7 @@ def main() -> None:
     if given.dns:
         address, _, port = given.dns.rpartition(":")
         memory.names.own_address = address
+        block_lists.put_all(memory)
         dns_server.serve(memory, address, int(port))
     if given.metadata:
         address, _, port = given.metadata.rpartition(":")

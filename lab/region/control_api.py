@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from werkzeug.wrappers import Request, Response
 
-from lab.region import backends, balancers, names, power
+from lab.region import backends, balancers, block_lists, names, power
 from lab.region.memory import Memory, ZoneDifferences
 from lab.region.sns import topics
 
@@ -61,6 +61,9 @@ def handle(memory: Memory, request: Request) -> Response:
             return _json({})
         case ("PUT", ["dns", "fail"]):
             memory.names.failing = {name.lower().rstrip(".") + "." for name in body["names"]}
+            return _json({})
+        case ("PUT", ["dns", "block-lists", zone]):
+            block_lists.put(memory, zone, body["mode"], body["listed"])
             return _json({})
         case ("PUT", ["dns", "records"]):
             names.put_zone(memory, body["zone"], body["records"])

@@ -19,14 +19,15 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from lab.region import block_lists
 from lab.region.memory import Memory
 from lab.region.names import SOA, Found, lookup
 
 CHAIN = 8
 
 
-def respond(memory: Memory, query: dns.message.Message) -> dns.message.Message:
-    """The answer to a query."""
+def respond(memory: Memory, query: dns.message.Message, client: str = "") -> dns.message.Message:
+    """The answer to a query of a client's address."""
     response = dns.message.make_response(query)
     if query.opcode() != dns.opcode.QUERY or len(query.question) != 1:
         response.set_rcode(dns.rcode.NOTIMP)
@@ -37,6 +38,9 @@ def respond(memory: Memory, query: dns.message.Message) -> dns.message.Message:
     kind = dns.rdatatype.to_text(question.rdtype)
     if name.to_text().lower() in memory.names.failing:
         response.set_rcode(dns.rcode.SERVFAIL)
+        return response
+    if kind == "A" and (code := block_lists.refusal(memory, name.to_text().lower(), client)):
+        _add(response, name, kind, [(block_lists.TTL, code)])
         return response
     found, records = Found(".", [], False), []
     for _ in range(CHAIN):
@@ -88,7 +92,8 @@ class _Udp(socketserver.BaseRequestHandler):
             return
         size = query.payload if query.edns >= 0 else 512
         try:
-            wire = respond(self.memory, query).to_wire(max_size=size)
+            answer = respond(self.memory, query, self.client_address[0])
+            wire = answer.to_wire(max_size=size)
         except dns.exception.TooBig:
             short = dns.message.make_response(query)
             short.flags |= dns.flags.TC | dns.flags.AA
@@ -107,7 +112,7 @@ class _Tcp(socketserver.StreamRequestHandler):
         while len(header := self.rfile.read(2)) == 2:
             (size,) = struct.unpack("!H", header)
             query = dns.message.from_wire(self.rfile.read(size))
-            wire = respond(self.memory, query).to_wire()
+            wire = respond(self.memory, query, self.client_address[0]).to_wire()
             self.wfile.write(struct.pack("!H", len(wire)) + wire)
 
 

@@ -30,7 +30,9 @@ def _addresses(account: Account) -> Result:
     with answers(result, "ec2"):
         held = account.here("ec2").describe_addresses()["Addresses"]
         ours = sum(item.get("AllocationId") in account.state for item in held)
-        public = sum(host.public for host in account.settings.hosts.values())
+        hosts = account.settings.hosts.values()
+        spare = sum(gateway.spare_address is not None for gateway in account.settings.gateways)
+        public = spare + sum(host.public for host in hosts)
         _compare(account, result, "addresses-quota", ADDRESSES, len(held), public - ours)
     return result
 

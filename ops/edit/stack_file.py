@@ -114,6 +114,15 @@ class StackFile:
         path = (CONFIG, f"{PREFIX}{section}", self._index(section, name))
         self._merge(path, self.find(section, name), values)
 
+    def change_gateway(self, name: str, values: Mapping[str, Any]) -> None:
+        """Like `change`, of the gateway with this name, listed or the only one."""
+        key = f"{PREFIX}gateway"
+        only = self._config.get(key)
+        if isinstance(only, dict) and only.get("name") == name:
+            self._merge((CONFIG, key), only, values)
+        else:
+            self.change("gateways", name, values)
+
     def _merge(
         self, path: splice.Keys, there: Mapping[str, Any], values: Mapping[str, Any]
     ) -> None:

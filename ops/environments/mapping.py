@@ -100,7 +100,9 @@ def _smallest(given: Any, hosts: Sequence[BaseHost]) -> Any:
     """A host's settings, or a list of those, with the smallest instance type that fits."""
     if isinstance(given, list):
         return [_smallest(item, [host]) for item, host in zip(given, hosts, strict=True)]
-    return {**given, "instanceType": SMALLEST[architecture(hosts[0].instance_type)]}
+    # an environment has addresses of its own, of which none was replaced
+    kept = {key: value for key, value in given.items() if key not in ("address", "spareAddress")}
+    return {**kept, "instanceType": SMALLEST[architecture(hosts[0].instance_type)]}
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,7 @@ TYPES = {
     "aws:ec2/route:Route": AwsType(begun=begun.route),
     "aws:ec2/routeTableAssociation:RouteTableAssociation": AwsType(begun=begun.association),
     "aws:ec2/eipDomainName:EipDomainName": AwsType(begun=begun.pointer),
+    "aws:ec2/eipAssociation:EipAssociation": AwsType(begun=begun.address_in_use),
     "aws:ec2/volumeAttachment:VolumeAttachment": AwsType(begun=begun.attachment),
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": AwsType(
         begun=begun.rule(egress=False)

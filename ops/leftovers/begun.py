@@ -66,6 +66,13 @@ def pointer(client: Client, inputs: Inputs) -> Iterator[str]:
             yield inputs["allocationId"]
 
 
+def address_in_use(client: Client, inputs: Inputs) -> Iterator[str]:
+    allocations = [inputs["allocationId"]]
+    for found in client("ec2").describe_addresses(AllocationIds=allocations)["Addresses"]:
+        if found.get("NetworkInterfaceId") == inputs["networkInterfaceId"]:
+            yield found["AssociationId"]
+
+
 def _table(client: Client, inputs: Inputs) -> dict[str, Any]:
     filters = [{"Name": "route-table-id", "Values": [inputs["routeTableId"]]}]
     found = client("ec2").describe_route_tables(Filters=filters)["RouteTables"]

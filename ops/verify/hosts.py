@@ -17,7 +17,7 @@ from ops.instances import Down
 from ops.outputs import Domain, Host, Outputs
 from ops.status import Written
 from ops.terminal import several
-from ops.verify import spf
+from ops.verify import listed, spf
 from ops.verify.result import Result
 
 AGENT = "mail-relay-tables.service"
@@ -43,7 +43,7 @@ def unasked(expected: Outputs, host: Host, reason: str) -> list[Result]:
     """All checks of a host as skipped, with the reason."""
     checks = ["status", "services", "tables", "clock", "queue", "disk"]
     if host in expected.gateways:
-        checks += ["certificate", "signing", "egress"]
+        checks += ["certificate", "signing", "egress", listed.CHECK]
     return [Result(check, host.name, skipped=reason) for check in checks]
 
 
@@ -80,6 +80,7 @@ def check(expected: Outputs, host: Host, written: Written, opens_port_25: str = 
         sending = [domain for domain in expected.domains if not spf.parked(expected, domain)]
         results += [_signing(domain, status.signing) for domain in sending]
         results.append(_egress(expected, host, status.egress, opens_port_25))
+        results += listed.check(host, expected.domains, status)
     return results
 
 

@@ -53,6 +53,12 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
                 f"and network.cidr {s.network.cidr} ends before this one's; give a network of /16 "
                 f"to /{enough}"
             )
+    for key, gateway in s.placed_gateways.items():
+        if gateway.spare_address == gateway.address_in_use:
+            yield (
+                f"mail-relay:{key}.spareAddress: {gateway.spare_address}: it is the address in "
+                "use; leave it out, or let `./relay address replace` set both"
+            )
     if not s.taking:
         yield (
             f"mail-relay:{next(iter(s.hosts))}.drain: true: no gateway would take mail; leave one "

@@ -44,6 +44,7 @@ def status(instance: str, host: str, **changes: Any) -> Status:
         None,
         {},
         (),
+        None,
     )
     return dataclasses.replace(serving, **changes)
 

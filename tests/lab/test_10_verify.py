@@ -162,6 +162,54 @@ def _opened(world: World, direction: str, ports: tuple[int, ...]) -> set[int]:
 
 
 way_out_closed = group_without("egress", 25)
+
+
+def block_list(
+    zone: str, mode: str, *entries: str
+) -> Callable[[World], AbstractContextManager[None]]:
+    """A block list of the lab's internet has an address or a domain, or refuses to answer."""
+
+    @contextmanager
+    def listed(world: World) -> Iterator[None]:
+        _ask_lists(world, zone, mode, *(entry.format(world.gateway.address) for entry in entries))
+        try:
+            yield
+        finally:
+            _ask_lists(world, zone, "answers")
+
+    return listed
+
+
+def _ask_lists(world: World, zone: str, mode: str, *entries: str) -> None:
+    code = "127.0.1.2" if zone.startswith("dbl.") else "127.0.0.2"
+    body = {"mode": mode, "listed": {entry: [code] for entry in entries}}
+    world.region.call("PUT", f"dns/block-lists/{zone}", body)
+    world.run(GATEWAY, "rm", "-f", "/srv/mail/block_lists.json")
+    # a run that is under way may have looked before
+    for unit in ("block-lists", "status"):
+        world.run(GATEWAY, "systemctl", "restart", f"mail-relay-{unit}.service")
+
+
+def test_block_lists_are_asked_by_the_gateway_itself(world: World) -> None:
+    """Spamhaus refuses AWS's resolver, and takes what the gateway asks from its own address."""
+    _ask_lists(world, "zen.spamhaus.org", "answers")
+    (found,) = [c for c in verify(world)["checks"] if c["check"] == "lists"]
+    assert (found["status"], len(found["seen"])) == ("ok", 1)
+    assert found["seen"][0].startswith("6 block lists asked for 3 names")
+    look = "import dns.resolver; print(*dns.resolver.resolve('2.0.0.127.zen.spamhaus.org'))"
+    assert world.run(GATEWAY, "python3", "-c", look).strip() == "127.255.255.254"
+
+
+@pytest.mark.parametrize("mode", ["refuses", "empty", "everything", "silent"])
+def test_a_list_that_gives_no_usable_answer_is_mentioned_and_lists_nobody(
+    world: World, mode: str
+) -> None:
+    with block_list("zen.spamhaus.org", mode)(world):
+        (found,) = [c for c in verify(world)["checks"] if c["check"] == "lists"]
+        assert (found["status"], len(found["seen"])) == ("ok", 2)
+        assert found["seen"][1].startswith("Spamhaus ZEN cannot be asked: ")
+
+
 ways_in_closed = group_without("ingress", 25, 587, 465)
 
 
@@ -208,6 +256,16 @@ def way_out_blocked(world: World) -> Iterator[None]:
             stopped("mail-relay-guard.service"),
             {("service-stopped", GATEWAY)},
             "systemctl restart mail-relay-guard.service",
+        ),
+        (
+            block_list("zen.spamhaus.org", "answers", "{}"),
+            {("address-listed", GATEWAY)},
+            "https://check.spamhaus.org",
+        ),
+        (
+            block_list("dbl.spamhaus.org", "answers", "shop.example"),
+            {("domain-listed", "shop.example")},
+            "https://check.spamhaus.org",
         ),
         (way_out_closed, {("group-closed", GATEWAY)}, "pulumi up --refresh"),
         (ways_in_closed, {("group-closed", GATEWAY)}, "pulumi up --refresh"),

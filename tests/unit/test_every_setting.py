@@ -52,7 +52,15 @@ SEVERAL: dict[str, Any] = {
     "gateways": [{"name": "mx2.try.up.co.example"}, {"name": "mx1.try.up.co.example"}],
     "submission": {"name": "mail.try.up.co.example"},
 }
-OF_SEVERAL = ("name", "zone", "instanceType", "dataVolumeGiB", "drain")
+OF_SEVERAL = (
+    "name",
+    "zone",
+    "instanceType",
+    "dataVolumeGiB",
+    "drain",
+    "address",
+    "spareAddress",
+)
 OTHER = {
     "smarthost.ses": SES,
     "submission.loadBalancer": SEVERAL,
@@ -65,10 +73,14 @@ ROWS: dict[str, Any] = {
     "gateway.name": "mx.try.up.co.example",
     "gateway.instanceType": "t4g.medium",
     "gateway.dataVolumeGiB": 9,
+    "gateway.address": 2,
+    "gateway.spareAddress": 2,
     "gateways.name": "mx3.try.up.co.example",
     "gateways.zone": "us-east-1b",
     "gateways.instanceType": "t4g.medium",
     "gateways.dataVolumeGiB": 9,
+    "gateways.address": 2,
+    "gateways.spareAddress": 2,
     "gateways.drain": True,
     "discard": ["mx4.try.up.co.example"],
     "submission.name": "smtp.try.up.co.example",
@@ -155,6 +167,7 @@ ROWS: dict[str, Any] = {
     "network.zone": "us-east-1b",
     "wait.minutes": 0,
     "logs.days": 30,
+    "monitoring.blockLists": False,
     "monitoring.detail": True,
     "monitoring.enabled": True,
     "monitoring.notify": ["https://far.example/alarms"],

@@ -84,6 +84,7 @@ CALLS: dict[str, list[str]] = {
     "doctor": STACK,
     "verify": STACK,
     "rotate": ["--all", *STACK],
+    "address replace": ["mail.relay.example", *STACK],
     "leftovers": STACK,
     "review": STACK,
     "settle": STACK,
@@ -97,6 +98,14 @@ RECORD = {
     "created": "2026-01-01T00:00:00Z",
     "modified": "2026-01-01T00:00:00Z",
 }
+ADDRESSED = [
+    {**RECORD, "urn": name, "inputs": {"type": kind, "name": name, "records": ["v=spf1 -all"]}}
+    for name, kind in (
+        ("mail.relay.example", "A"),
+        ("mail.relay.example", "TXT"),
+        ("_spf.relay.example", "TXT"),
+    )
+]
 SHOWN = SimpleNamespace(json=lambda: {"passes": True}, as_json=lambda: {}, passes=True, cause="")
 
 
@@ -117,7 +126,7 @@ def stack_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     found = [Result("tables", "mail.relay.example", ["they are there"])]
     up = WANTED.model_copy(update={"send_as": {ME: (ME,)}})
-    export = json.dumps({"deployment": {"resources": [RECORD]}})
+    export = json.dumps({"deployment": {"resources": [RECORD, *ADDRESSED]}})
     stubbed(monkeypatch, AwsTarget, outputs=up, pulumi=export, has_shell=True, run_on="")
     stubbed(monkeypatch, AwsTarget, preview=("", ""), under_way="")
     stubbed(monkeypatch, status, limited={})

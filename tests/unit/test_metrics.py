@@ -12,7 +12,16 @@ import pytest
 from test_serving import status
 
 from agent import mail_counts, metrics
-from agent.host_status import Disk, Egress, Queue, Status, Tables
+from agent.host_status import (
+    AskedList,
+    Disk,
+    Egress,
+    Listing,
+    Queue,
+    Reputation,
+    Status,
+    Tables,
+)
 
 NOW = datetime.datetime(2026, 1, 1, 0, 1, tzinfo=datetime.UTC)
 GIB = 1 << 30
@@ -121,7 +130,38 @@ def test_few_metrics_are_sent_unless_all_are_wanted(
     monkeypatch.setattr(metrics.sys, "argv", ["metrics.py", "mail-relay-dev"])
     metrics.FILE.write_text(written(WELL, 0))
     assert metrics.main() == 0
-    assert names(cloudwatch.calls[0]) == metrics.FEW - {"RefusedByReceivers"}
+    assert names(cloudwatch.calls[0]) == metrics.FEW - {"RefusedByReceivers", "Listed"}
+
+
+def rounds(asked: str, *, problem: str = "", listed: int = 0) -> Status:
+    entries = {f"192.0.2.{n}": Listing(asked, ("127.0.0.2",)) for n in range(listed)}
+    one = AskedList("zen.spamhaus.org", "" if problem else asked, problem, entries)
+    return dataclasses.replace(WELL, reputation=Reputation(asked, (), (one,)))
+
+
+FIRST, SECOND = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"
+
+
+def test_what_block_lists_say_is_sent_once_after_each_round(
+    cloudwatch: CloudWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics.sys, "argv", ["metrics.py", "mail-relay-dev"])
+    moments = {"now": 1000.0}
+    monkeypatch.setattr(metrics.time, "monotonic", lambda: moments["now"])
+    sent = []
+    for found in (
+        rounds(FIRST, listed=2),
+        rounds(FIRST, listed=2),
+        rounds(SECOND),
+        # no list answered: the alarm stays as it is
+        rounds("2026-01-03T00:00:00+00:00", problem="no network"),
+    ):
+        moments["now"] += 300
+        metrics.FILE.write_text(written(found, 0))
+        assert metrics.main() == 0
+        data = {d["MetricName"]: d["Value"] for d in cloudwatch.calls[-1]["MetricData"]}
+        sent.append(data.get("Listed"))
+    assert sent == [2, None, 0, None]
 
 
 LINE = (

@@ -33,7 +33,17 @@ def test_a_stack_without_it_has_nothing_of_it() -> None:
 def test_each_host_has_the_alarms_of_its_kind(graph: Recorder) -> None:
     common = {"Serving", "QueueOldest", "DiskFree", "RefusedByReceivers"}
     assert set(alarms(graph, CLIENT)) == common
-    assert set(alarms(graph, GATEWAY)) == {*common, "CertificateDays", "WayOut"}
+    assert set(alarms(graph, GATEWAY)) == {*common, "CertificateDays", "WayOut", "Listed"}
+    one = alarms(graph, GATEWAY)["Listed"]
+    # one data point a day: it decides alone
+    assert (one["threshold"], one["evaluationPeriods"], one["treatMissingData"]) == (0, 1, "ignore")
+
+
+def test_who_asks_no_block_list_has_no_alarm_of_them() -> None:
+    quiet = json.dumps({"enabled": True, "blockLists": False})
+    graph = declare({**config("examples/Pulumi.handson.yaml"), "mail-relay:monitoring": quiet})
+    assert "Listed" not in alarms(graph, GATEWAY)
+    assert not [path for path in host_files(graph, GATEWAY) if "block" in path]
 
 
 def test_silence_is_a_failure_and_is_told_once(graph: Recorder) -> None:

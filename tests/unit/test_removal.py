@@ -152,3 +152,40 @@ def test_tables_that_an_up_did_not_change_say_nothing_of_draining() -> None:
     store.tables = b"{}"  # that `up` ended before it came to them
     said = judged({ONE: False, TWO: True}, {ONE: False}, store)
     assert "has not begun to drain yet" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        # (address, spareAddress), 0 for none: each step of a replacement, and the ways back
+        ((0, 0), (0, 2), False),
+        ((0, 2), (2, 1), False),
+        ((2, 1), (2, 0), False),
+        ((2, 1), (1, 2), False),
+        ((0, 2), (0, 0), False),
+        ((2, 0), (2, 3), False),
+        # by hand
+        ((0, 0), (2, 1), True),
+        ((2, 0), (0, 0), True),
+        ((2, 1), (0, 0), True),
+        ((1, 0), (0, 0), True),
+        ((2, 0), (3, 2), True),
+    ],
+)
+def test_a_gateway_changes_to_no_address_that_was_not_prepared(
+    before: tuple[int, int], after: tuple[int, int], refused: bool
+) -> None:
+    inputs = [
+        {"gateways": {"mail.example.com": False}, **({"addresses": numbered} if any(n) else {})}
+        for n in (before, after)
+        for numbered in [{"mail.example.com": list(n)}]
+    ]
+    args = SimpleNamespace(old_inputs={"input": inputs[0]}, new_inputs={"input": inputs[1]})
+    removal = Removal(cast(Any, None), cast(Any, None), ())
+    said = ""
+    try:
+        asyncio.run(removal._judge(cast(Any, args)))  # pyright: ignore[reportPrivateUsage]
+    except MailWaits as error:
+        said = str(error)
+    assert bool(said) is refused
+    assert not refused or "./relay address replace mail.example.com" in said

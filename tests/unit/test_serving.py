@@ -1,13 +1,24 @@
 """Waiting for a host: what ends it, and what it says meanwhile."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from agent.host_status import LIMIT, VERSION, BadStatus, Queue, Setup, Status, Tables, parse
+from agent.host_status import (
+    LIMIT,
+    OLDEST,
+    VERSION,
+    BadStatus,
+    Queue,
+    Setup,
+    Status,
+    Tables,
+    parse,
+)
 from components import serving
 from components.serving import NotServing, Seen, see, wait
 
@@ -38,6 +49,7 @@ def status(
         "egress": None,
         "limited": {},
         "unread": (),
+        "reputation": None,
     }
     return Status(**{**fields, **changes})
 
@@ -212,3 +224,14 @@ def test_what_a_host_writes_is_not_taken_on_faith(old: str, new: str) -> None:
     assert old in text
     with pytest.raises(BadStatus):
         parse(text.replace(old, new))
+
+
+def test_a_host_of_the_release_before_is_understood() -> None:
+    """It is asked whether it serves while another one is rebuilt, to the release after."""
+    former = json.loads(status().to_json())
+    del former["reputation"]
+    former["version"] = OLDEST
+    assert parse(json.dumps(former)).reputation is None
+    former["version"] = OLDEST - 1
+    with pytest.raises(BadStatus, match="different releases"):
+        parse(json.dumps(former))

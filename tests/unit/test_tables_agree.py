@@ -102,6 +102,7 @@ def tables(settings: Settings) -> dict[str, Any]:
         srs_secret="a-secret-of-SRS",
         smarthost=table if settings.smarthost else None,
         hosts=["203.0.113.7"],
+        spares={},
     )
     return json.loads(json.dumps(content))
 

@@ -185,7 +185,8 @@ def test_an_optional_service_brings_its_steps_of_the_set_up(tmp_path: Path) -> N
     assert added(both, "users", tmp_path) == ["add vmail", ""]
     (made, _) = added(both, "volume", tmp_path)
     assert made.endswith("/srv/mail/mailboxes")
-    (enabled, _) = added(both, "units", tmp_path)
+    asks, enabled, _ = added(both, "units", tmp_path)
+    assert asks.endswith("mail-relay-block-lists.timer")
     assert enabled.endswith("mail-relay-smarthost.timer")
 
 

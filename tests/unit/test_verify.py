@@ -10,6 +10,7 @@ from verify_broken import ALL as EACH
 from verify_broken import Broken
 from verify_broken_alarms import ALL as ALARMS
 from verify_broken_balanced import ALL as BALANCED
+from verify_broken_lists import ALL as LISTS
 from verify_broken_reverse import ALL as REVERSE
 from verify_causes import WORLDS as ONE
 from verify_causes import World
@@ -36,7 +37,7 @@ from ops.outputs import Smarthost
 from ops.verify import causes
 from ops.verify.run import passing
 
-ALL = [*EACH, *ALARMS, *BALANCED, *REVERSE]
+ALL = [*EACH, *ALARMS, *BALANCED, *LISTS, *REVERSE]
 
 
 WORLDS = [*ONE, *SEVERAL, *FROM_HERE]
@@ -56,7 +57,7 @@ def test_a_right_world_has_no_error_no_warning_and_nothing_skipped(loopback: Loo
     results = loopback.look()
     assert wrong(results) == set()
     assert skipped(results) == set()
-    assert len({(r.check, r.subject) for r in results}) == len(results) == 39
+    assert len({(r.check, r.subject) for r in results}) == len(results) == 40
 
 
 def test_the_right_world_is_what_the_outputs_say() -> None:
@@ -113,6 +114,7 @@ def test_hosts_whose_word_cannot_be_read_are_skipped_with_the_reason(loopback: L
         "certificate",
         "signing",
         "egress",
+        "lists",
     }
     assert {r.skipped for r in results if r.skipped} == {"no credentials"}
 

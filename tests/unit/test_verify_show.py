@@ -40,7 +40,7 @@ def test_a_dead_host_is_one_error_and_one_line_of_what_was_skipped(said: io.Stri
     lines = said.getvalue().splitlines()
     assert [line for line in lines if line.startswith("error")] == [f"error    status {GATEWAY}  "]
     (skipped,) = [line for line in lines if line.startswith("skipped")]
-    assert skipped.startswith("skipped  10 checks: ")
+    assert skipped.startswith("skipped  11 checks: ")
     assert f"port {GATEWAY}:25; port {GATEWAY}:587; services, tables" in skipped
     assert lines.count(f"         skipped: because of host-down {GATEWAY}") == 1
     assert f"           {DOWN.remedy}" in lines

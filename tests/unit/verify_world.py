@@ -143,6 +143,18 @@ LOOK = {
     "problem": "",
     "unanswered": 0.0,
 }
+
+
+def _list(zone: str, **listed: Any) -> dict[str, Any]:
+    """A block list that was asked yesterday."""
+    return {
+        "zone": zone,
+        "answered": "2025-12-31T12:00:00+00:00",
+        "problem": "",
+        "listed": listed,
+    }
+
+
 FACTS: dict[str, Any] = {
     "i-1": {
         "setup": DONE,
@@ -167,6 +179,16 @@ FACTS: dict[str, Any] = {
         "egress": {"exchange": "mx.inbox.example", "problem": "", "seconds": 60.0},
         "limited": {},
         "unread": [],
+        "reputation": {
+            "asked": "2025-12-31T12:00:00+00:00",
+            "about": ["203.0.113.9", "relay.example", "shop.example"],
+            "lists": [
+                _list("zen.spamhaus.org"),
+                # a refusal is no listing
+                {**_list("bl.spamcop.net"), "problem": "REFUSED"},
+                _list("dbl.spamhaus.org"),
+            ],
+        },
         "age": 20,
     },
     "i-2": {
@@ -184,6 +206,7 @@ FACTS: dict[str, Any] = {
         "egress": None,
         "limited": {},
         "unread": [],
+        "reputation": None,
         "age": 30,
     },
 }

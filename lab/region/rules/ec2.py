@@ -82,7 +82,10 @@ def allocate_address(_: Memory, parameters: Parameters) -> None:
 
 
 def associate_address(_: Memory, parameters: Parameters) -> None:
-    """An address can only be associated in a VPC with an internet gateway."""
+    """An address can only be associated in a VPC with an internet gateway.
+
+    An interface that has another address already is refused, unless AllowReassociation is set.
+    """
     interface_id = parameters.get("NetworkInterfaceId")
     if not interface_id:
         return
@@ -93,6 +96,22 @@ def associate_address(_: Memory, parameters: Parameters) -> None:
         raise ApiError(
             "Gateway.NotAttached", f"Network {vpc} is not attached to any internet gateway"
         )
+    if parameters.get("AllowReassociation") != "true":
+        for other in backends.ec2().addresses:
+            if other.eni is interface and other.allocation_id != parameters.get("AllocationId"):
+                raise ApiError(
+                    "Resource.AlreadyAssociated",
+                    f"resource {interface_id} is already associated with address "
+                    f"{other.allocation_id}",
+                )
+
+
+def leave_others(_: Memory, parameters: Parameters) -> None:
+    """The address that the interface had before is in use no more, and stays the account's."""
+    for other in backends.ec2().addresses:
+        same = other.eni is not None and other.eni.id == parameters.get("NetworkInterfaceId")
+        if same and other.allocation_id != parameters.get("AllocationId"):
+            other.eni = other.instance = other.association_id = None
 
 
 def release_address(memory: Memory, parameters: Parameters) -> None:
@@ -340,6 +359,7 @@ INSTEAD: Mapping[str, Callable[[Memory, Parameters], str]] = {
     "GetAllowedImagesSettings": account.allowed_images,
 }
 AFTER: Mapping[str, Callable[[Memory, Parameters], None]] = {
+    "AssociateAddress": leave_others,
     "StartInstances": count_boot,
     "RebootInstances": count_boot,
     "TerminateInstances": after_terminate,
