@@ -59,7 +59,11 @@ class Account:
         )
 
     def client(self, service: str) -> Any:
-        """boto3's client of a service, one role assumed after another."""
+        """boto3's client of a service."""
+        return self.session().client(service)
+
+    def session(self) -> boto3.Session:
+        """boto3's session, one role assumed after another."""
         session = boto3.Session(
             region_name=self.region,
             profile_name=self.profile,
@@ -79,4 +83,4 @@ class Account:
                 aws_secret_access_key=given["SecretAccessKey"],
                 aws_session_token=given["SessionToken"],
             )
-        return session.client(service)
+        return session

@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 
+from components.endpoint import Endpoint
 from components.host import Host
 from components.load_balancer import LoadBalancer
 from components.monitoring import Monitoring
@@ -23,6 +24,7 @@ def outputs(
     selectors: Mapping[str, Sequence[str]],
     passwords: Mapping[str, pulumi.Output[str]],
     network: Network,
+    endpoint: Endpoint | None,
     zones: Zones,
     smarthost: RelayHost | None,
     balancer: LoadBalancer | None,
@@ -36,8 +38,9 @@ def outputs(
     logins = [login.address for login in settings.logins]
     disabled = [login.address for login in settings.logins if not login.enabled]
     user = logins[0] if logins else "LOGIN"
+    jumps = bool(settings.ssh.allow_from) or endpoint is None
     return {
-        **{kind: [_host(host) for host in made] for kind, made in hosts.items()},
+        **{kind: [_host(host, jumps) for host in made] for kind, made in hosts.items()},
         **({"draining": drained} if (drained := _draining(settings)) else {}),
         "operator": settings.operator,
         "domains": [
@@ -45,7 +48,7 @@ def outputs(
         ],
         "zones": zones.servers,
         "records": zones.zone_file(),
-        "ssh": {"allowFrom": list(settings.ssh.allow_from)},
+        "ssh": {"allowFrom": list(settings.ssh.allow_from), **_endpoint(endpoint)},
         "network": {"vpcId": network.vpc.id, "subnetId": network.own.subnet.id},
         "submission": {"host": name, "startTls": 587, "tls": 465, **_balancer(balancer)},
         **_mailboxes(settings),
@@ -75,12 +78,15 @@ def outputs(
     }
 
 
-def _host(host: Host) -> dict[str, Any]:
-    """A host's fields: a public host has an address, a private one the ssh command for it."""
+def _host(host: Host, jumps: bool) -> dict[str, Any]:
+    """A host's fields: a public host has an address, a private one the ssh command for it.
+
+    The command jumps over a gateway, which does not work where an endpoint alone reaches port 22.
+    """
     identity = host.identity
     private = {"privateAddress": identity.interface.private_ip}
     if isinstance(identity, PrivateIdentity):
-        where = {**private, "ssh": identity.ssh}
+        where = {**private, **({"ssh": identity.ssh} if jumps else {})}
     else:
         where = {"address": identity.address.public_ip, **private}
         if identity.spares:
@@ -97,6 +103,14 @@ def _host(host: Host) -> dict[str, Any]:
 def _draining(settings: Settings) -> list[str]:
     """The gateways that take no new mail."""
     return [gateway.name for gateway in settings.gateways if gateway.drains]
+
+
+def _endpoint(endpoint: Endpoint | None) -> dict[str, Any]:
+    """The endpoint that leads to the hosts' port 22, and the name of the host that it is."""
+    if endpoint is None:
+        return {}
+    made = endpoint.endpoint
+    return {"endpoint": {"id": made.id, "dnsName": made.dns_name}}
 
 
 def _balancer(balancer: LoadBalancer | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pulumi_aws as aws
 from components import client, gateway, secrets
 from components.account import Account
 from components.availability import AvailabilityZones, Placement
+from components.endpoint import reached_by
 from components.host import Shared
 from components.lookup import image_id
 from components.mail_domain import Domain, advise
@@ -28,9 +29,8 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     tags = Tags(settings.tags)
     zones = Zones(settings, tags)
     gateway.check_authority(settings, zones)
-    placement = Placement(
-        AvailabilityZones.of(region, types), settings.network.zone, settings.hosts
-    )
+    offered = AvailabilityZones.of(region, types)
+    placement = Placement(offered, settings.network.zone, settings.hosts)
     network = Network("network", cidr=settings.network.cidr, placement=placement, tags=tags)
     store = Tables("tables", account=aws.get_caller_identity().account_id, tags=tags)
     account = Account.of_stack(region)
@@ -44,6 +44,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     behind = client.private_network(
         settings, network=network, gateways=[*entries.values()], public=public, tags=tags
     )
+    endpoint = reached_by(settings, network, [*entries.values(), *public.values()], behind, tags)
     addresses = {name: each.address.public_ip for name, each in {**entries, **public}.items()}
     advise(settings, addresses)
     gateway.publish_policy(settings, [*entries.values()], zones, judged)
@@ -75,6 +76,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         selectors={name: tuple(domain.keys) for name, domain in domains.items()},
         passwords=passwords,
         network=network,
+        endpoint=endpoint,
         zones=zones,
         smarthost=smarthost,
         balancer=turns.balancer,

@@ -39,6 +39,7 @@ COMMANDS = {
     "forwards": ("edit.forwards", "Inbound mail, and the addresses that it goes to."),
     "mailboxes": ("edit.mailboxes", "Mail that stays on the gateway, and its quotas."),
     "queue": ("queue", "Mail that waits on the hosts."),
+    "shell": ("shell", "A shell on a host, as its root, or a command there."),
     "env": (
         "environments.command",
         "Throw-away copies of the dev stack, each below a zone of its own.",
@@ -90,7 +91,7 @@ COMMANDS = {
     ),
 }
 
-# What `lab shell` hands over to a machine as it is.
+# What `shell` and `lab shell` hand over to a machine as it is.
 COMMAND_LINE = "[COMMAND]..."
 
 
@@ -154,7 +155,8 @@ class Group(TyperGroup):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            if getattr(error, "possibilities", None):  # similar ones, which click shows
+            # similar ones, which click shows; who asks for help does not mean `shell`
+            if getattr(error, "possibilities", None) and args[:1] != ["help"]:
                 raise
             names = ", ".join(self.list_commands(ctx))
             raise click.UsageError(f"{error.message.rstrip('.')}; there is {names}", ctx) from None

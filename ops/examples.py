@@ -64,6 +64,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "./relay queue delete --from '<>' --to you@far.example",
         "./relay queue delete 4jb1Y40GBNzyPK --yes",
     ),
+    "shell": (
+        "./relay shell gateway",
+        "./relay shell app.a.example --stack prod -- journalctl -u postfix -n 50",
+        "./relay shell gateway cat /var/log/mail.log > mail.log",
+    ),
     "trace": (
         "./relay trace you@far.example",
         "./relay trace me@a.example --limit 5",

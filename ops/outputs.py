@@ -23,13 +23,19 @@ class _Model(BaseModel):
     )
 
 
+class Endpoint(_Model):
+    """An EC2 Instance Connect Endpoint: its id, and the name of the host that it is."""
+
+    id: str
+    dns_name: str
+
+
 class Host(_Model):
     """A host; a private one has no public `address`, and `ssh` is the command to reach it.
 
-    `spare_address` is another one that it has while its address is replaced.
-
-    `tables` is the ETag of the lookup tables that it should have, `status` the s3:// URL of the
-    status that it writes.
+    `spare_address` is another one that it has while its address is replaced. With an `endpoint`,
+    which is the stack's, that leads to its port 22. `tables` is the ETag of the lookup tables that
+    it should have, `status` the s3:// URL of the status that it writes.
     """
 
     name: str
@@ -40,6 +46,7 @@ class Host(_Model):
     instance_id: str
     tables: str
     status: str
+    endpoint: Endpoint | None = Field(default=None, exclude=True)
 
     def json_object(self) -> dict[str, Any]:
         """The host as the stack exports it."""
@@ -66,9 +73,15 @@ class Submission(_Model):
 
 
 class Ssh(_Model):
-    """The networks that SSH is open to."""
+    """The networks that SSH is open to, and the endpoint that leads to it from everywhere."""
 
     allow_from: tuple[str, ...]
+    endpoint: Endpoint | None = None
+
+    @property
+    def reaches(self) -> bool:
+        """Whether there is any way in for somebody with the key."""
+        return bool(self.allow_from or self.endpoint)
 
 
 class MailPrograms(_Model):
@@ -174,7 +187,7 @@ def read(outputs: Mapping[str, Any]) -> Outputs:
     """The outputs from `pulumi stack output --json`; OutputsMissing if they are too old."""
     public = {name: value for name, value in outputs.items() if name not in SECRET}
     try:
-        return Outputs.model_validate({**outputs, "exported": public})
+        found = Outputs.model_validate({**outputs, "exported": public})
     except ValidationError as error:
         detail = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in detail["loc"])
@@ -182,3 +195,8 @@ def read(outputs: Mapping[str, Any]) -> Outputs:
             f"the stack's outputs are not what this program makes ({where}): "
             "run `pulumi up` once with it"
         ) from None
+    way = {"endpoint": found.ssh.endpoint}
+    kinds = {kind: getattr(found, kind) for kind in ("gateways", "clients")}
+    return found.model_copy(
+        update={kind: tuple(h.model_copy(update=way) for h in kinds[kind]) for kind in kinds}
+    )

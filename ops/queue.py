@@ -15,6 +15,7 @@ from ops.errors import StackError
 from ops.on_host import ask_each
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
+from ops.ssh import CLOSED
 from ops.status import summaries
 from ops.target import Target
 from ops.terminal import confirm, notes, print_json, print_table, several
@@ -273,7 +274,7 @@ def list_(
     hosts = [_host(found, outputs, host)] if host else outputs.hosts
     if summary or not found.has_shell(outputs):
         if not summary:
-            notes.print("SSH is closed (mail-relay:ssh.allowFrom): this is what the hosts write")
+            notes.print(f"{CLOSED}. This is what the hosts write", soft_wrap=True)
         names = [each.name for each in hosts]
         rows = [row for row in summaries(found) if row["host"] in names]
         print_json(rows) if json else print_table("waiting", rows, below="silent")

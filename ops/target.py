@@ -6,11 +6,10 @@ Both call Pulumi in the same way, so the protocol itself has these methods.
 import http.client
 import json
 import os
-import socket
 import ssl
 import subprocess
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,20 +20,18 @@ import boto3
 from botocore.exceptions import ProfileNotFound
 
 from components.account import Account
-from ops import engine, instances, ssh, stack_yaml, submission
+from ops import engine, instances, stack_yaml, submission, tunnel
 from ops.account import Clients, aws_errors, by_profile, clearly
 from ops.errors import AwsError, StackError
 from ops.instances import Down
-from ops.on_host import NoAnswer
+from ops.internet import Internet, connect
 from ops.outputs import Host, Outputs, read
 from ops.pulumi_errors import hinted
+from ops.ssh import Ssh
 from ops.terminal import notes, shown_path, slow
 from ops.testmail.verdicts import Receiver
-from ops.verify.names import Dns, Names
-from ops.verify.talk import Connect
+from ops.verify.names import Dns
 
-# Linux retransmits a SYN after 1, 3 and 7 s; a slowed address may get through with the last.
-CONNECT_SECONDS = 8
 # Settings of the AWS provider, without `aws:`.
 PROVIDER = ("region", "profile", "accessKey", "secretKey", "token", "assumeRoles")
 # Pulumi's message if no backend is selected, and our remedy.
@@ -43,15 +40,6 @@ LOG_IN = (
     "Pulumi does not know yet where states are kept: `pulumi login s3://BUCKET`, or `pulumi login` "
     "for Pulumi's own service, or `pulumi login --local`; for a lab's stack: --lab NAME"
 )
-
-
-@dataclass(frozen=True)
-class Internet:
-    """The internet seen by a computer outside the stack: DNS, connections, and trusted roots."""
-
-    names: Names
-    connect: Connect
-    trust: ssl.SSLContext
 
 
 class Target(Protocol):
@@ -144,6 +132,14 @@ class Target(Protocol):
         except (AwsError, StackError):
             return None
 
+    def why_no_tunnel(self, host: Host) -> str:
+        """Why the host's endpoint opens no tunnel, by its state; "" if that is unknown or fine."""
+        try:
+            with self.account() as client:
+                return tunnel.why_not(client, host, f"{self.apply_command} --refresh")
+        except (AwsError, StackError):
+            return ""
+
     @property
     @abstractmethod
     def receiver(self) -> Receiver | None:
@@ -166,6 +162,10 @@ class Target(Protocol):
 
         StackError if its exit status is not `fine`, or late; for a host that is down, with why.
         """
+
+    @abstractmethod
+    def shell(self, host: Host, command: Sequence[str], *, terminal: bool) -> int:
+        """The exit status of a command or a shell, as root; StackError if there is no way in."""
 
     @abstractmethod
     def prepare(self) -> None:
@@ -364,7 +364,7 @@ class AwsTarget(Target):
         """None: providers show their verdicts only to the reader of the message."""
 
     def has_shell(self, outputs: Outputs) -> bool:
-        return bool(outputs.ssh.allow_from)
+        return outputs.ssh.reaches
 
     def run_on(
         self,
@@ -374,10 +374,18 @@ class AwsTarget(Target):
         fine: tuple[int, ...] = (0,),
         seconds: float | None = None,
     ) -> str:
-        try:
-            return ssh.run(host, *command, text=text, fine=fine, seconds=seconds)
-        except NoAnswer as error:
-            raise StackError(str(self.down(host) or error)) from None
+        return self._ssh.run(host, *command, text=text, fine=fine, seconds=seconds)
+
+    def shell(self, host: Host, command: Sequence[str], *, terminal: bool) -> int:
+        return self._ssh.shell(host, command, terminal=terminal)
+
+    @property
+    def _ssh(self) -> Ssh:
+        return Ssh(self.down, lambda host: tunnel.opened(host, self._session, self.why_no_tunnel))
+
+    def _session(self) -> boto3.Session:
+        provider = {key: self._config(key) for key in PROVIDER}
+        return Account.by({**provider, "region": self.region}).session()
 
     def prepare(self) -> None:
         """Nothing to do."""
@@ -388,8 +396,3 @@ class AwsTarget(Target):
     @contextmanager
     def reviewed(self, given: Path | None) -> Iterator[Path]:
         yield given or self.file
-
-
-def connect(address: str, port: int) -> socket.socket:
-    """A connection from this computer, or from the network namespace that this thread is in."""
-    return socket.create_connection((address, port), CONNECT_SECONDS)

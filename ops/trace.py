@@ -13,6 +13,7 @@ from ops.on_host import ask_each
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
 from ops.plain_words import login_failed, plain
+from ops.ssh import CLOSED
 from ops.status import summaries
 from ops.target import Target
 from ops.terminal import notes, print_json, print_table, results
@@ -44,8 +45,8 @@ def command(
     outputs = found.outputs()
     if not found.has_shell(outputs):
         notes.print(
-            f"SSH is closed, so nobody can look for {what!r} in the hosts' logs: open it to your "
-            "network (mail-relay:ssh.allowFrom). What waits there, by what the hosts write:",
+            f"nobody can look for {what!r} in the hosts' logs. {CLOSED}. What waits there, by what "
+            "the hosts write:",
             soft_wrap=True,
         )
         rows = summaries(found)

@@ -50,6 +50,8 @@ def advice(s: Settings) -> Iterator[str]:
     """Advice that does not depend on the gateways' addresses."""
     if s.ssh.allow_from and s.ssh.public_key is None:
         yield "mail-relay:ssh.allowFrom: port 22 is opened and nobody has a key; give ssh.publicKey"
+    if s.ssh.endpoint and s.ssh.public_key is None:
+        yield "mail-relay:ssh.endpoint: it leads to hosts and nobody has a key; give ssh.publicKey"
     for number, domain in enumerate(s.domains):
         key = f"mail-relay:domains[{number}]"
         senders = " and ".join(s.senders(domain.name))

@@ -14,6 +14,7 @@ from settings.logs import Logs
 from settings.marks import Mark
 from settings.monitoring import Monitoring
 from settings.smarthost import Smarthost
+from settings.ssh import Ssh
 from settings.words import (
     NULL_MX,
     TAGS,
@@ -27,7 +28,6 @@ from settings.words import (
     OwnAddress,
     Password,
     Person,
-    PublicKey,
     ReceivedAddress,
     SendAs,
     TagKey,
@@ -106,13 +106,6 @@ class Submission(_Model):
 
     name: Host | None = None
     load_balancer: bool = False
-
-
-class Ssh(_Model):
-    """SSH: closed unless networks are named."""
-
-    public_key: PublicKey | None = None
-    allow_from: tuple[Network, ...] = ()
 
 
 class Vpc(_Model):

@@ -47,8 +47,8 @@ def shell(lab: Lab) -> list[str]:
     return _system(lab)
 
 
-def public_key(lab: Lab) -> str:
-    """The public half of the user's SSH key, which is made at the first call."""
+def private_key(lab: Lab) -> Path:
+    """The file of the user's SSH key, which is made at the first call."""
     file = lab.directory / "laptop-key"
     if not file.exists():
         key = ed25519.Ed25519PrivateKey.generate()
@@ -60,24 +60,32 @@ def public_key(lab: Lab) -> str:
                 serialization.NoEncryption(),
             )
         )
-    key = serialization.load_ssh_private_key(file.read_bytes(), None)
+    return file
+
+
+def public_key(lab: Lab) -> str:
+    """The public half of the user's SSH key."""
+    key = serialization.load_ssh_private_key(private_key(lab).read_bytes(), None)
     public = key.public_key().public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     )
     return f"{public.decode()} you@laptop"
 
 
-def _system(lab: Lab, *options: str) -> list[str]:
-    public_key(lab)
+def internet(lab: Lab) -> list[str]:
+    """The options of a system that uses the lab's resolver and trusts its authority."""
     resolver = lab.directory / "laptop-resolv.conf"
     resolver.write_text(f"nameserver {RESOLVER}\n")
     trusted = lab.directory / "machines/inbox/root" / TRUST.lstrip("/")
+    return [f"--bind-ro={trusted}:{TRUST}", f"--bind-ro={resolver}:/etc/resolv.conf"]
+
+
+def _system(lab: Lab, *options: str) -> list[str]:
     return throwaway.system(
         inbox_image(lambda _: None),
         f"{lab.namespace}-laptop",
         f"{lab.namespace}-probe",
-        f"--bind-ro={trusted}:{TRUST}",
-        f"--bind-ro={resolver}:/etc/resolv.conf",
-        f"--bind-ro={lab.directory / 'laptop-key'}:{KEY}",
+        *internet(lab),
+        f"--bind-ro={private_key(lab)}:{KEY}",
         *options,
     )

@@ -35,6 +35,9 @@ AWS_NAMES = (
     f"*.s3.{REGION}.amazonaws.com",
     "*.s3.amazonaws.com",
 )
+TUNNEL_PORT = 4567
+# of Instance Connect Endpoints; the region makes their names (lab/region/instance_connect.py)
+TUNNEL_NAMES = f"ec2-instance-connect-endpoint.{REGION}.amazonaws.com"
 PEBBLE_PORT, PEBBLE_MANAGEMENT_PORT = 14000, 15000
 STAGING_PORT, STAGING_MANAGEMENT_PORT = 14001, 15001
 PACKAGES = CACHE / "packages"
@@ -123,7 +126,7 @@ http {{
     location /_lab/ {{ return 404; }}
     location /moto-api/ {{ return 404; }}
   }}
-{acme}{staging}  server {{
+{_tunnels(authority)}{acme}{staging}  server {{
     listen {SERVICES}:443 ssl;
     server_name {ROOTS_NAME};
     ssl_certificate {roots[0]};
@@ -146,6 +149,27 @@ http {{
     }}
   }}
 }}
+"""
+
+
+def _tunnels(authority: Authority) -> str:
+    """nginx's server block for the tunnels of Instance Connect Endpoints, which are WebSockets."""
+    chain, key = authority.issue(f"*.0123abcd.{TUNNEL_NAMES}")
+    return f"""  server {{
+    listen {SERVICES}:443 ssl;
+    server_name *.{TUNNEL_NAMES};
+    ssl_certificate {chain};
+    ssl_certificate_key {key};
+    location / {{
+      proxy_pass http://127.0.0.1:{TUNNEL_PORT};
+      proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection upgrade;
+      # tunnels may be silent; the region ends them
+      proxy_read_timeout 2h;
+      proxy_send_timeout 2h;
+    }}
+  }}
 """
 
 
@@ -193,6 +217,7 @@ def commands(lab: Lab, authority: Authority, image: Path) -> dict[str, list[str]
     region += ["--service-address", SERVICES, "--ready", str(directory / "region.ready")]
     region += ["--consoles", str(directory / "machines")]
     region += ["--checkers", other(lab, "checkers").namespace, "--nodes", lab.namespace]
+    region += ["--tunnels", str(TUNNEL_PORT)]
     region += ["--amazon", other(lab, "amazon").namespace, "--resolver", RESOLVER]
     region += ["--trust", str(directory / "machines/inbox/root" / TRUST)]
     for name in (ACME_NAME, STAGING_NAME, ROOTS_NAME, *mirrors(image)):

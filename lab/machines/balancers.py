@@ -7,24 +7,24 @@ kernel's connection tracking keeps it with its target, and translates the answer
 from collections.abc import Iterable, Sequence
 
 from lab.lab import Lab
-from lab.machines.state import Node, Rule
+from lab.machines.state import Amazons, Node, Rule
 
 # Elastic Load Balancing, "Network Load Balancers", "Connection idle timeout": then the next packet
 # is answered by a reset.
 IDLE_SECONDS = 350
 
 
-def namespace(lab: Lab, node: Node) -> str:
-    """A node's network namespace (lab/region/balancers.py knows the name too)."""
+def namespace(lab: Lab, node: Amazons) -> str:
+    """The network namespace of a node or an endpoint (lab/region/balancers.py knows it too)."""
     return f"{lab.namespace}-{_short(node)}"
 
 
-def interface(node: Node) -> str:
-    """The router's interface to a node, from which it checks its targets."""
+def interface(node: Amazons) -> str:
+    """The router's interface to a node or an endpoint, from which it connects to hosts."""
     return f"n-{_short(node)}"
 
 
-def _short(node: Node) -> str:
+def _short(node: Amazons) -> str:
     return node.id.removeprefix("eni-")[:8]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from common.shell import attempt, run
 from lab.lab import Lab
 from lab.machines import balancers
-from lab.machines.state import Instance, Node, Rule
+from lab.machines.state import Amazons, Instance, Node, Rule
 
 METADATA = "169.254.169.254"
 RESOLVER = "169.254.169.253"
@@ -160,8 +160,8 @@ def dhcp_server(lab: Lab, link: Link) -> list[str]:
     )
 
 
-def node_link(lab: Lab, node: Node) -> Link:
-    """The link of a load balancer's node."""
+def amazons_link(lab: Lab, node: Amazons) -> Link:
+    """The link of a load balancer's node, or of an Instance Connect Endpoint."""
     namespace, interface = balancers.namespace(lab, node), balancers.interface(node)
     return Link(namespace, interface, node.address, node.subnet_cidr)
 
@@ -173,9 +173,11 @@ def apply_rules(
     *,
     port_25_blocked: bool,
     nodes: Sequence[Node] = (),
+    endpoints: Sequence[Amazons] = (),
 ) -> None:
     """Load the ruleset as a whole, unless it is loaded already."""
-    text = ruleset([(link_of(lab, i).interface, i) for i in instances], port_25_blocked, nodes)
+    machines = [(link_of(lab, i).interface, i) for i in instances]
+    text = ruleset(machines, port_25_blocked, nodes, endpoints)
     if file.exists() and file.read_text() == text:
         return
     run(*lab.inside("nft", "-f", "-"), stdin=text)
@@ -183,7 +185,10 @@ def apply_rules(
 
 
 def ruleset(
-    machines: list[tuple[str, Instance]], port_25_blocked: bool, nodes: Sequence[Node] = ()
+    machines: list[tuple[str, Instance]],
+    port_25_blocked: bool,
+    nodes: Sequence[Node] = (),
+    endpoints: Sequence[Amazons] = (),
 ) -> str:
     """The nftables ruleset: security groups out and in, and the NAT of Elastic IPs.
 
@@ -193,22 +198,29 @@ def ruleset(
     for interface, instance in machines:
         lines += _chain(f"out-{interface}", "daddr", instance.egress)
         lines += _chain(f"in-{interface}", "saddr", instance.ingress, nodes)
-    for node in nodes:
+    for node in (*nodes, *endpoints):
         lines += _chain(f"out-{balancers.interface(node)}", "daddr", node.egress)
         lines += _chain(f"in-{balancers.interface(node)}", "saddr", node.ingress)
     lines += balancers.chains(nodes)
-    lines += [*_forward(machines, port_25_blocked, nodes), *_input(machines), "}"]
+    lines += [*_forward(machines, port_25_blocked, nodes, endpoints)]
+    lines += [*_input(machines), "}"]
     return "\n".join([*lines, *_elastic(machines, nodes)]) + "\n"
 
 
 def _forward(
-    machines: list[tuple[str, Instance]], port_25_blocked: bool, nodes: Sequence[Node]
+    machines: list[tuple[str, Instance]],
+    port_25_blocked: bool,
+    nodes: Sequence[Node],
+    endpoints: Sequence[Amazons],
 ) -> list[str]:
     """Rules for forwarded traffic: between machines, and to and from the internet."""
     lines = ["  chain forward {", "    type filter hook forward priority 0; policy accept;"]
     for interface, instance in machines:
         lines += _checks(interface, instance)
     lines += balancers.forward(nodes, [(name, i.private_address) for name, i in machines])
+    for link, endpoint in _links(endpoints):
+        wrong = f"ip saddr != {endpoint.address} " if endpoint.powered else ""
+        lines.append(f'    iifname "{link}" {wrong}drop')
     lines.append("    ct state established,related accept")
     interfaces = {instance.private_address: interface for interface, instance in machines}
     for interface, instance in machines:
@@ -221,8 +233,14 @@ def _forward(
             lines.append(f'    iifname "{interface}" {public} tcp dport 25 drop')
         lines.append(f'    iifname "{interface}" jump out-{interface}')
     lines += balancers.new(nodes)
+    for link, _ in _links(endpoints):
+        lines += [f'    iifname "{link}" jump out-{link}', f'    oifname "{link}" jump in-{link}']
     lines += [f'    oifname "{interface}" jump in-{interface}' for interface, _ in machines]
     return [*lines, "  }"]
+
+
+def _links(endpoints: Iterable[Amazons]) -> list[tuple[str, Amazons]]:
+    return [(balancers.interface(endpoint), endpoint) for endpoint in endpoints]
 
 
 def _input(machines: list[tuple[str, Instance]]) -> list[str]:

@@ -3,7 +3,7 @@
 import logging
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from lab.lab import Lab
 from lab.machines import network, routes, virtual
 from lab.machines.image import virtual_image
 from lab.machines.machine import EXIT_REBOOT, Machine
-from lab.machines.state import AttachedVolume, Instance, Node, RegionState
+from lab.machines.state import Amazons, AttachedVolume, Instance, Node, RegionState
 from lab.machines.virtual import VirtualMachine
 
 log = logging.getLogger(__name__)
@@ -42,11 +42,13 @@ class Reconciler:
     loops: dict[str, str] = field(default_factory=dict)
     port_25_blocked: bool = False
     nodes: tuple[Node, ...] = ()
+    endpoints: tuple[Amazons, ...] = ()
 
     def follow(self, state: RegionState) -> None:
         """One pass; a change waits for a later one while its address or disk is in use."""
         self.port_25_blocked = state.port_25_blocked
-        self._connect_nodes(state.nodes)
+        self._connect_amazons((*self.nodes, *self.endpoints), (*state.nodes, *state.endpoints))
+        self.nodes, self.endpoints = state.nodes, state.endpoints
         instances = {i.id: i for i in state.instances}
         wanted = {i.id: i for i in state.instances if i.state in ("pending", "running")}
         for identity, host in list(self.hosts.items()):
@@ -64,16 +66,15 @@ class Reconciler:
         known = self._apply_rules()
         routes.apply(self.lab, known, self.lab.directory / "routes")
 
-    def _connect_nodes(self, wanted: tuple[Node, ...]) -> None:
-        """Connect load balancers' nodes, which check their targets over these links."""
-        held = {node.id: node for node in self.nodes}
-        self.nodes = wanted
+    def _connect_amazons(self, held: Sequence[Amazons], wanted: Sequence[Amazons]) -> None:
+        """Connect load balancers' nodes and endpoints, which reach hosts over these links."""
+        gone = {node.id: node for node in held}
         for node in wanted:
-            if held.pop(node.id, None) is None:
-                network.connect(self.lab, network.node_link(self.lab, node))
-                network.configure(network.node_link(self.lab, node))
-        for node in held.values():
-            network.disconnect(self.lab, network.node_link(self.lab, node))
+            if gone.pop(node.id, None) is None:
+                network.connect(self.lab, network.amazons_link(self.lab, node))
+                network.configure(network.amazons_link(self.lab, node))
+        for node in gone.values():
+            network.disconnect(self.lab, network.amazons_link(self.lab, node))
 
     def close(self) -> None:
         """Power all machines off in parallel, and keep the disks."""
@@ -167,6 +168,7 @@ class Reconciler:
             file,
             port_25_blocked=self.port_25_blocked,
             nodes=self.nodes,
+            endpoints=self.endpoints,
         )
         return known
 

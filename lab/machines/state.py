@@ -67,18 +67,23 @@ class Listener(_Model):
     kept: tuple[str, ...]
 
 
-class Node(_Model):
-    """A load balancer in one zone; `id` is that of its network interface."""
+class Amazons(_Model):
+    """A network interface of Amazon's own in a VPC, such as an Instance Connect Endpoint's."""
 
     id: str
     address: str
-    public: str
     subnet_cidr: str
     vpc_cidr: str
     powered: bool
-    listeners: tuple[Listener, ...]
     ingress: tuple[Rule, ...]
     egress: tuple[Rule, ...]
+
+
+class Node(Amazons):
+    """A load balancer in one zone."""
+
+    public: str
+    listeners: tuple[Listener, ...]
 
 
 class Volume(_Model):
@@ -102,5 +107,6 @@ class RegionState(_Model):
     instances: tuple[Instance, ...]
     volumes: tuple[Volume, ...]
     nodes: tuple[Node, ...] = ()
+    endpoints: tuple[Amazons, ...] = ()
     private_zones: tuple[PrivateZone, ...]
     port_25_blocked: bool = False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
-from lab.region import balancers, block_lists, dns_server, health, metadata
+from lab.region import balancers, block_lists, dns_server, health, metadata, tunnels
 from lab.region.app import Region
 from lab.region.cloudwatch import evaluation
 from lab.region.memory import Memory
@@ -26,7 +26,8 @@ def main() -> None:
     parser.add_argument("--ready", type=Path, help="a file to make when everything listens")
     parser.add_argument("--consoles", type=Path, help="the directory of the machines' consoles")
     parser.add_argument("--checkers", help="the network namespace of Route53's health checkers")
-    parser.add_argument("--nodes", help="how the namespaces of load balancers' nodes begin")
+    parser.add_argument("--nodes", help="how the namespaces of Amazon's interfaces begin")
+    parser.add_argument("--tunnels", type=int, help="the port, on loopback, of endpoints' tunnels")
     parser.add_argument("--amazon", help="the network namespace of Amazon's other computers")
     parser.add_argument("--resolver", help="ADDR of the resolver that they use")
     parser.add_argument("--trust", type=Path, help="a file of root certificates that they trust")
@@ -47,6 +48,8 @@ def main() -> None:
         health.serve(memory.health, given.checkers)
     if given.nodes:
         balancers.serve(memory.balancers, given.nodes)
+        if given.tunnels:
+            tunnels.serve(memory, given.nodes, given.tunnels)
     if given.amazon:
         courier.serve(courier.Courier(memory, given.amazon, given.resolver, given.trust))
     evaluation.serve(memory)

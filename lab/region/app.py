@@ -14,11 +14,13 @@ from lab.region import control_api, wire
 from lab.region.backends import REGION  # sets moto up before it loads
 from lab.region.cloudwatch import alarm_calls, dashboard_calls, metric_calls
 from lab.region.errors import ApiError, answer
+from lab.region.instance_connect import forget_deleted
 from lab.region.memory import Memory
 from lab.region.rules import (
     account,
     ec2,
     health_checks,
+    instance_connect,
     load_balancers,
     permissions,
     route53,
@@ -32,6 +34,8 @@ JSON = "application/json"
 BUCKET_HOST = re.compile(r"^(.+)\.s3(\.[a-z0-9-]+)?\.amazonaws\.com$")
 SNS_HOST = re.compile(r"^sns\.[a-z0-9-]+\.amazonaws\.com$")
 CLOUDWATCH = {**metric_calls.CALLS, **alarm_calls.CALLS, **dashboard_calls.CALLS}
+EC2_BEFORE = {**ec2.BEFORE, **instance_connect.BEFORE}
+EC2_INSTEAD = {**ec2.INSTEAD, **instance_connect.INSTEAD}
 CLOUDWATCH_LIMIT = 1024 * 1024  # of a request, in bytes
 S3_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
@@ -149,11 +153,12 @@ class Region:
         action = parameters.get("Action", "")
         permissions.judge(self._memory, asked.key, f"ec2:{action}", "*", {})
         account.hold(self._memory, action, parameters)
-        if action in ec2.INSTEAD:
-            content = ec2.INSTEAD[action](self._memory, parameters)
+        forget_deleted(self._memory.endpoints)
+        if action in EC2_INSTEAD:
+            content = EC2_INSTEAD[action](self._memory, parameters)
             return asked.answer(Response(content, content_type="text/xml"))
-        if action in ec2.BEFORE:
-            ec2.BEFORE[action](self._memory, parameters)
+        if action in EC2_BEFORE:
+            EC2_BEFORE[action](self._memory, parameters)
             asked.rewrite(urlencode(parameters).encode())
         result = list(asked.answer(self._moto))
         if action in ec2.AFTER:

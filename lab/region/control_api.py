@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from werkzeug.wrappers import Request, Response
 
 from lab.region import backends, balancers, block_lists, names, power
+from lab.region.instance_connect import forget_deleted
 from lab.region.memory import Memory, ZoneDifferences
 from lab.region.sns import topics
 
@@ -39,6 +40,9 @@ def handle(memory: Memory, request: Request) -> Response:
             return _json({})
         case ("PUT", ["account", "attachments"]):
             memory.attachments_held = body["held"]
+            return _json({})
+        case ("PUT", ["account", "endpoint-seconds"]):
+            memory.endpoint_seconds = body["seconds"]
             return _json({})
         case ("PUT", ["account", "quotas", code]):
             memory.quotas[code] = body["value"]
@@ -77,6 +81,7 @@ def _json(value: Any) -> Response:
 
 def state(memory: Memory) -> dict[str, Any]:
     """The state for the reconciler; lab/machines/state.py has its types."""
+    forget_deleted(memory.endpoints)
     data_volumes = []
     for volume in backends.ec2().volumes.values():
         attachment = volume.attachment
@@ -123,6 +128,7 @@ def state(memory: Memory) -> dict[str, Any]:
         "instances": found,
         "volumes": volumes,
         "nodes": [_node(memory, one, node) for one, node in _nodes()],
+        "endpoints": [_amazons(memory, e.interface) for e in memory.endpoints.values()],
         "privateZones": zones,
         "port25Blocked": memory.port_25_blocked,
     }
@@ -133,21 +139,30 @@ def _nodes() -> list[tuple[Any, balancers.Node]]:
     return [(one, node) for one in found for node in balancers.nodes_of(one)]
 
 
+def _amazons(memory: Memory, interface: Any) -> dict[str, Any]:
+    """A network interface of Amazon's own in a VPC."""
+    subnet = interface.subnet
+    return {
+        "id": interface.id,
+        "address": interface.private_ip_address,
+        "subnetCidr": subnet.cidr_block,
+        "vpcCidr": backends.ec2().get_vpc(subnet.vpc_id).cidr_block,
+        "powered": subnet.availability_zone not in memory.cut_zones,
+        "ingress": _rules(interface.group_set, "ingress_rules"),
+        "egress": _rules(interface.group_set, "egress_rules"),
+    }
+
+
 def _node(memory: Memory, balancer: Any, node: balancers.Node) -> dict[str, Any]:
     """A load balancer's node, with the targets of each of its ports."""
-    subnet, interface = node.interface.subnet, node.interface
     known = memory.balancers
 
     def addresses(instances: list[str]) -> list[str]:
         return [balancers.private_address(instance) for instance in instances]
 
     return {
-        "id": node.id,
-        "address": interface.private_ip_address,
+        **_amazons(memory, node.interface),
         "public": node.public,
-        "subnetCidr": subnet.cidr_block,
-        "vpcCidr": backends.ec2().get_vpc(subnet.vpc_id).cidr_block,
-        "powered": node.zone not in memory.cut_zones,
         "listeners": [
             {
                 "port": port,
@@ -156,8 +171,6 @@ def _node(memory: Memory, balancer: Any, node: balancers.Node) -> dict[str, Any]
             }
             for port, group in balancers.groups_of(balancer).items()
         ],
-        "ingress": _rules(interface.group_set, "ingress_rules"),
-        "egress": _rules(interface.group_set, "egress_rules"),
     }
 
 
@@ -204,6 +217,7 @@ def _rules(groups: list[Any], direction: str) -> list[dict[str, Any]]:
 
 def leftovers(memory: Memory) -> list[str]:
     """Every object of a user that still exists in the account."""
+    forget_deleted(memory.endpoints)
     ec2 = backends.ec2()
     left = [f"instance {i.id}" for i in backends.instances() if i._state.name != "terminated"]
     default = {v.id for v in ec2.vpcs.values() if v.is_default == "true" or v.is_default is True}
@@ -225,6 +239,7 @@ def leftovers(memory: Memory) -> list[str]:
         if g.name != "default"
     ]
     left += [f"internet gateway {g}" for g in ec2.internet_gateways]
+    left += [f"instance connect endpoint {e}" for e in memory.endpoints]
     left += [f"load balancer {b.name}" for b in backends.elbv2().load_balancers.values()]
     left += [f"target group {g.name}" for g in backends.elbv2().target_groups.values()]
     left += [f"bucket {name}" for name in backends.s3().buckets]

@@ -8,6 +8,7 @@ from pathlib import Path
 from lab.region.balancers import Balancers
 from lab.region.cloudwatch.state import CloudWatch
 from lab.region.health import Health
+from lab.region.instance_connect import CREATE_SECONDS, Endpoint
 from lab.region.sns.notices import Notices
 
 
@@ -53,7 +54,8 @@ class Memory:
     monotonic clock) by token. `quotas`, by code, are those that differ from the lab's defaults.
     `images_day` is the date for the deprecation of images, if it is not today. `attachments_held`:
     attached volumes do not appear in the machine yet, as on AWS, where it takes seconds or longer.
-    `cut_instances` (by id) and `cut_zones` have the time since which there is no power.
+    `endpoints` are those of EC2 Instance Connect by id, `endpoint_seconds` the time that a new one
+    takes. `cut_instances` (by id) and `cut_zones` have the time since which there is no power.
     Who changes or reads moto's backends holds `lock`, because they have none.
     """
 
@@ -75,5 +77,7 @@ class Memory:
     images_day: datetime | None = None
     port_25_blocked: bool = False
     attachments_held: bool = False
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    endpoint_seconds: float = CREATE_SECONDS
     cut_instances: dict[str, datetime] = field(default_factory=dict)
     cut_zones: dict[str, datetime] = field(default_factory=dict)

@@ -12,6 +12,8 @@ from ops.verify.result import Result
 ADDRESSES = ("ec2", "L-0263D0A3")
 STANDARD_VCPUS = ("ec2", "L-1216C47A")
 VPCS = ("vpc", "L-F678F1CE")
+# docs.aws.amazon.com/AWSEC2/latest/UserGuide/eice-quotas.html
+ENDPOINTS = 5
 # "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"; others have own quotas.
 STANDARD = re.compile(r"(?!inf|trn|hpc|mac|dl)[acdhimrtz]")
 RUNNING = {"Name": "instance-state-name", "Values": ["pending", "running"]}
@@ -19,10 +21,12 @@ TYPES_AT_ONCE = 100
 
 
 def check(account: Account) -> Iterator[Result]:
-    """Check the quotas of Elastic IPs, vCPUs and VPCs."""
+    """Check the quotas of Elastic IPs, vCPUs and VPCs, and of endpoints for a stack with one."""
     yield _addresses(account)
     yield _vcpus(account)
     yield _vpcs(account)
+    if account.settings.ssh.endpoint:
+        yield _endpoints(account)
 
 
 def _addresses(account: Account) -> Result:
@@ -44,6 +48,25 @@ def _vpcs(account: Account) -> Result:
         held = [v for page in ec2.get_paginator("describe_vpcs").paginate() for v in page["Vpcs"]]
         ours = sum(item["VpcId"] in account.state for item in held)
         _compare(account, result, "vpcs-quota", VPCS, len(held), 1 - ours)
+    return result
+
+
+def _endpoints(account: Account) -> Result:
+    """The endpoints in the region against AWS's default, since their quota's code is not known."""
+    result = Result("quota", "Instance Connect Endpoints")
+    with answers(result, "ec2"):
+        pages = account.here("ec2").get_paginator("describe_instance_connect_endpoints").paginate()
+        held = [item for page in pages for item in page["InstanceConnectEndpoints"]]
+        has_one = any(item["InstanceConnectEndpointId"] in account.state for item in held)
+        result.seen.append(f"{len(held)} in use, {0 if has_one else 1} more for the stack")
+        if len(held) >= ENDPOINTS and not has_one:
+            result.warn(
+                "endpoints-quota",
+                f"{len(held)} Instance Connect Endpoints are in {account.region}, and AWS allows "
+                f"{ENDPOINTS} unless it has raised that",
+                "Have it raised (Service Quotas, Amazon EC2), take away what is not used "
+                "(aws ec2 describe-instance-connect-endpoints), or leave ssh.endpoint out",
+            )
     return result
 
 

@@ -11,6 +11,7 @@ import boto3
 
 from lab.access import NotRunning, entered
 from lab.control import LabError
+from lab.internet import laptop
 from lab.lab import Lab
 from lab.machines import throwaway
 from lab.machines.image import host_image
@@ -32,6 +33,15 @@ def client(lab: Lab, service: str) -> Any:
     )
 
 
+def session() -> boto3.Session:
+    """The administrator's session, for requests that are signed without a client."""
+    return boto3.Session(
+        region_name=NAME,
+        aws_access_key_id="lab",
+        aws_secret_access_key="lab",  # noqa: S106 (the region takes any)
+    )
+
+
 def environment(lab: Lab) -> dict[str, str]:
     """Environment variables that make AWS's programs the administrator; use with `lab.inside`."""
     return {
@@ -44,7 +54,7 @@ def environment(lab: Lab) -> dict[str, str]:
 def shell(lab: Lab) -> list[str]:
     """The prefix of a command line that runs it where `aws`, of Debian's image, uses the region."""
     given = {**environment(lab), "AWS_DEFAULT_REGION": NAME, "AWS_PAGER": ""}
-    settings = [f"--setenv={key}={value}" for key, value in given.items()]
+    settings = [f"--setenv={key}={value}" for key, value in given.items()] + laptop.internet(lab)
     image = host_image(lambda _: None)
     return throwaway.system(image, f"{lab.namespace}-aws", lab.namespace, *settings)
 

@@ -4,14 +4,16 @@ import http.client
 import os
 import socket
 import ssl
+import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import typer
+from websockets.sync.client import ClientConnection
 
 from lab import control
 from lab.access import NotRunning, entered, inside
@@ -19,15 +21,17 @@ from lab.internet import inbox, laptop
 from lab.internet.smtp import Internet as LabInternet
 from lab.lab import Lab, every
 from lab.machines.network import RESOLVER, SERVICES
-from ops import on_host, stack_yaml
+from ops import on_host, stack_yaml, tunnel
 from ops.account import Clients
 from ops.edit.encrypted import PREFIX, readable
 from ops.errors import StackError
 from ops.instances import Down
+from ops.internet import Internet, connect
 from ops.known import meant
 from ops.lab import power, region, stack
 from ops.outputs import Host, Outputs
-from ops.target import Internet, Target, connect
+from ops.ssh import Ssh
+from ops.target import Target
 from ops.terminal import shown_path
 from ops.testmail.verdicts import Receiver, Verdicts
 from ops.verify.names import Answer, Dns
@@ -157,14 +161,48 @@ class LabTarget(Target):
         fine: tuple[int, ...] = (0,),
         seconds: float | None = None,
     ) -> str:
+        if host.endpoint:  # as on AWS, so that it is tried
+            return self._ssh.run(host, *command, text=text, fine=fine, seconds=seconds)
+        argv = [*self._inside(host), *command]
         try:
-            argv = [*inside(self.lab, host.instance_id), *command]
             return on_host.output(host, on_host.ended(host, argv, text, seconds), fine)
+        except on_host.NoAnswer as error:
+            raise StackError(str(self.down(host) or error)) from None
+
+    def shell(self, host: Host, command: Sequence[str], *, terminal: bool) -> int:
+        if host.endpoint:
+            return self._ssh.shell(host, command, terminal=terminal)
+        argv = [*self._inside(host), *(command or ["bash", "-l"])]
+        return subprocess.run(argv, check=False).returncode
+
+    def _inside(self, host: Host) -> list[str]:
+        """The command line prefix that runs a command on a host; StackError if it is down."""
+        try:
+            return inside(self.lab, host.instance_id)
         except NotRunning:
             text = power.not_running(self.lab, host.name)
             raise StackError(str(self.down(host) or text)) from None
-        except on_host.NoAnswer as error:
-            raise StackError(str(self.down(host) or error)) from None
+
+    @property
+    def _ssh(self) -> Ssh:
+        """The ssh of the lab's laptop, which has its own key."""
+        known = self.lab.directory / "laptop-known-hosts"
+        options = ("IdentitiesOnly=yes", f"UserKnownHostsFile={known}")
+        key = ("-F", "none", "-i", str(laptop.private_key(self.lab)))
+        given = [part for option in options for part in ("-o", option)]
+        return Ssh(self.down, self._tunnel, [*key, *given])
+
+    def _tunnel(self, host: Host) -> ClientConnection:
+        """A tunnel from a computer on the lab's internet."""
+        internet, session = self.internet(), region.session
+        assert host.endpoint
+        found = internet.names.resolve(host.endpoint.dns_name, "A").values
+        try:
+            link = internet.connect(found[0] if found else SERVICES, 443)
+        except OSError as error:
+            name = host.endpoint.dns_name
+            raise on_host.NoAnswer(f"no way into {host.name}: {name}: {error}") from None
+        return tunnel.opened(host, session, self.why_no_tunnel, internet.trust, link)
 
     def prepare(self) -> None:
         stack.start(self.lab)

@@ -98,6 +98,17 @@ _NAT_GATEWAY = Listed(
     ),
     "Filter",
 )
+_ENDPOINT = Listed(
+    "instance connect endpoint",
+    "describe_instance_connect_endpoints",
+    "InstanceConnectEndpoints",
+    "InstanceConnectEndpointId",
+    _free("five in a region; it keeps its security group and subnet"),
+    lambda item: (
+        "aws ec2 delete-instance-connect-endpoint --instance-connect-endpoint-id "
+        f"{item['InstanceConnectEndpointId']}   (its interface goes some minutes later)"
+    ),
+)
 _INTERFACE = Listed(
     "network interface",
     "describe_network_interfaces",
@@ -168,6 +179,9 @@ TYPES = {
     "aws:lb/targetGroupAttachment:TargetGroupAttachment": AwsType(),
     "aws:ec2/instance:Instance": AwsType(tagged=True, prefix="i-", listed=_INSTANCE),
     "aws:ec2/natGateway:NatGateway": AwsType(listed=_NAT_GATEWAY),
+    "aws:ec2transitgateway/instanceConnectEndpoint:InstanceConnectEndpoint": AwsType(
+        tagged=True, prefix="eice-", listed=_ENDPOINT
+    ),
     ADDRESS: AwsType(tagged=True, prefix="eipalloc-"),
     "aws:ec2/networkInterface:NetworkInterface": AwsType(
         tagged=True, prefix="eni-", listed=_INTERFACE

@@ -7,7 +7,14 @@ from ops.leftovers.aws_types import ADDRESS, TYPES, Item, Listed
 from ops.leftovers.left import Left, monthly
 
 ADDRESS_PRICE = 3.65  # USD a month of 730 hours, us-east-1, 2026
-ENDED = ("terminated", "shutting-down", "deleted", "deleting")
+ENDED = (
+    "terminated",
+    "shutting-down",
+    "deleted",
+    "deleting",
+    "delete-in-progress",
+    "delete-complete",
+)
 
 
 def find(ec2: Any, tags: Mapping[str, str], hosts: Sequence[str]) -> Iterator[Left]:

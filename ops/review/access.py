@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 
-from components.load_balancer import NAME
+from components import endpoint, load_balancer
 from ops.review.change import Change
 
 SSH = "22"
 EVERYBODY = "0.0.0.0/0"
-OURS, BALANCER = "hosts of the stack", "the load balancer"
+OURS = "hosts of the stack"
+# By the beginnings of the rules' names.
+INSIDE = {
+    f"{load_balancer.NAME}-in-": "the load balancer",
+    f"{endpoint.NAME}-in-": "the EC2 Instance Connect Endpoint, for AWS users with OpenTunnel",
+}
+OUT = (f"{load_balancer.NAME}-out-", f"{endpoint.NAME}-out-")
 Way = tuple[str, str, str]  # protocol, port, network
 
 
@@ -18,12 +24,12 @@ def ways(change: Change, when: str, kind: str = "SecurityGroupIngressRule") -> s
     for step in change.preview.of(kind):
         if step.op == "delete" and any(step.name.startswith(f"{group}-") for group in groups):
             continue  # deleted with its group, which no host uses any more
-        if step.name.startswith(f"{NAME}-out-"):
-            continue  # from the load balancer to gateways
+        if step.name.startswith(OUT):
+            continue  # from the load balancer or the endpoint to hosts
         if rule := step.before if when == "before" else step.after:
             first, last = (f"{rule.get(key, '')}" for key in ("fromPort", "toPort"))
             port = first if first == last else f"{first} to {last}"
-            inside = BALANCER if step.name.startswith(f"{NAME}-in-") else OURS
+            inside = next((who for name, who in INSIDE.items() if step.name.startswith(name)), OURS)
             network = rule.get("cidrIpv4") or rule.get("cidrIpv6") or inside
             found.add((str(rule.get("ipProtocol")), port, network))
     return found
@@ -31,8 +37,9 @@ def ways(change: Change, when: str, kind: str = "SecurityGroupIngressRule") -> s
 
 def opened_ssh(change: Change) -> list[str]:
     """The networks that the change opens SSH to."""
+    inside = {OURS, *INSIDE.values()}
     more = ways(change, "after") - ways(change, "before")
-    return sorted(network for _, port, network in more if port == SSH and network != OURS)
+    return sorted(network for _, port, network in more if port == SSH and network not in inside)
 
 
 def sentences(change: Change) -> Iterator[str]:

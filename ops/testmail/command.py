@@ -15,6 +15,7 @@ from ops.errors import StackError
 from ops.known import lowered, meant
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
+from ops.ssh import CLOSED
 from ops.target import Target
 from ops.terminal import notes, print_json, results, step
 from ops.testmail import fate, reply
@@ -162,7 +163,7 @@ def _by(found: Target, outputs: Outputs, gateway: Host, report: Report, clock: C
 
 def _fate(found: Target, outputs: Outputs, gateway: Host, report: Report, clock: Clock) -> Fate:
     """The message's fate by the log or, if that cannot be read, by the host's status."""
-    closed = "SSH is closed (mail-relay:ssh.allowFrom), so nobody can read the log"
+    closed = CLOSED
     if found.has_shell(outputs):
         try:
             return fate.by_log(found, gateway, report.test.message_id, report.queue_id, clock)

@@ -1,5 +1,6 @@
 """The set-up with a private client, with the real engine: a story, in the order of the tests."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 from stacks import PROJECT, Region, Stack
 
 from ops.outputs import Host
+from ops.settle import orphans
 
 SERVER, CLIENT = "mail.example.com", "client.example.com"
 
@@ -70,7 +72,29 @@ def test_04_a_client_becomes_public_and_private_again(handson: Stack) -> None:
     assert handson.outputs().clients[0].address == ""
 
 
-def test_05_destroy_leaves_nothing(handson: Stack) -> None:
+def test_05_an_endpoint_takes_the_place_of_the_open_port(handson: Stack) -> None:
+    """Found by its tags if an `up` was cut off while it was made; a second `up` changes nothing."""
+    reached = config(private=True)
+    reached["mail-relay:ssh"] = {"endpoint": True}
+    handson.write(reached)
+    handson.up()
+    outputs = handson.outputs()
+    endpoint = outputs.ssh.endpoint
+    assert endpoint
+    assert [(host.endpoint, host.ssh) for host in outputs.clients] == [(endpoint, "")]
+    code, said = handson.pulumi("stack", "export", "--stack=test")
+    assert code == 0, said
+    resources = json.loads(said)["deployment"]["resources"]
+    (made,) = [r for r in resources if r["type"].endswith(":InstanceConnectEndpoint")]
+    assert orphans.find(handson.region.client, made) == [endpoint.id] == [made["id"]]
+    for host in outputs.hosts:
+        rules = [r for r in machine(handson, host)["ingress"] if r["from"] == 22]
+        (address,) = [e["address"] for e in handson.region.control.get("state")["endpoints"]]
+        assert [rule["cidr"] for rule in rules] == [f"{address}/32"]
+    handson.up("--refresh", "--expect-no-changes")
+
+
+def test_06_destroy_leaves_nothing(handson: Stack) -> None:
     code, said = handson.pulumi("destroy", "--yes", "--skip-preview", "--stack=test")
     assert code == 0, said
     assert handson.region.control.get("leftovers") == []

@@ -120,6 +120,7 @@ CASES: dict[str, Callable[[Config], Any]] = {
     "dmarc-reject": lambda c: first(c, "domains").update(dmarc={"policy": "reject"}),
     "gateway-renamed": lambda c: c["mail-relay:gateway"].update(name="mx.relay.example"),
     "ssh-opened": lambda c: c.update({"mail-relay:ssh": {"allowFrom": ["198.51.100.0/24"]}}),
+    "ssh-endpoint": lambda c: c.update({"mail-relay:ssh": {"endpoint": True}}),
     "instance-type": lambda c: c["mail-relay:gateway"].update(instanceType="t4g.medium"),
     "other-architecture": lambda c: c["mail-relay:gateway"].update(instanceType="t3.small"),
     "forwards": lambda c: c.update(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import boto3
 import pytest
 import yaml
 from held import Held
@@ -19,6 +20,8 @@ from lab.internet import send
 from lab.internet.stranger import Stranger, stranger
 from lab.lab import Lab
 from lab.wait import until
+from ops.errors import StackError
+from ops.lab import region
 from ops.lab.stories import STORIES
 from ops.lab.stories.basics import JANE, mailbox
 from ops.lab.stories.stage import Stage, refused
@@ -215,12 +218,71 @@ def all_gateways_renew_their_certificates_at_once(set_up: SetUp) -> None:
         assert list(at_once.map(renew, gateways)) == [None] * len(gateways)
 
 
+# As AWS's own command line opens a tunnel, which then shows what sshd says first.
+BY_AWS = """
+mkfifo in
+timeout 60 aws ec2-instance-connect open-tunnel --instance-id "$1" < in > out &
+exec 3> in
+timeout 60 sh -c 'until grep -aq SSH-2.0 out; do sleep 0.1; done'
+"""
+
+
+def without_an_open_port_hosts_are_reached_by_the_endpoint(set_up: SetUp) -> None:
+    """22 is closed to everybody, and nothing is rebuilt for it."""
+    lab, file, before = Lab(set_up.key), set_up.target.file, set_up.target.outputs()
+    content = yaml.safe_load(file.read_text())
+    content["config"]["mail-relay:ssh"]["endpoint"] = True
+    del content["config"]["mail-relay:ssh"]["allowFrom"]
+    file.write_text(yaml.safe_dump(content))
+    with stranger(lab) as friend:
+        stage = up(set_up, friend)
+    (client,) = stage.outputs.clients
+    assert [h.instance_id for h in stage.outputs.hosts] == [h.instance_id for h in before.hosts]
+    assert not stage.reaches(stage.gateway.address, 22)
+
+    for host in stage.outputs.hosts:  # the private one directly, without a jump
+        assert done(set_up, "shell", host.name, "hostname").split() == [host.name]
+    assert json.loads(done(set_up, "queue", "list", "--json")) == []
+    assert json.loads(done(set_up, "trace", "alice@example.com", "--json")) != []
+    here = f"--lab={set_up.key}"  # what comes after "--" is the command's
+    aws = set_up.relay("shell", here, "aws", "--", "sh", "-ec", BY_AWS, "sh", client.instance_id)
+    assert aws.returncode == 0, aws.stderr
+    only_who_may_open_a_tunnel_gets_in(set_up.target, client)
+
+
+def only_who_may_open_a_tunnel_gets_in(target: LabTarget, host: Host) -> None:
+    """By a policy as the page has it."""
+    with region.clients(target.lab) as make:
+        iam = make("iam")
+        iam.create_user(UserName="ann")
+        key = iam.create_access_key(UserName="ann")["AccessKey"]
+        identity, secret = key["AccessKeyId"], key["SecretAccessKey"]
+
+        def session() -> boto3.Session:
+            return boto3.Session(identity, secret, region_name=region.NAME)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(region, "session", session)
+            refusal = "user/ann is not authorized to perform: ec2-instance-connect:OpenTunnel"
+            with pytest.raises(StackError, match=refusal):
+                target.run_on(host, "true")
+            page = (PROJECT / "docs/tasks/reach-a-host.md").read_text()
+            policy = page.partition("```json\n")[2].partition("```")[0]
+            named = {"UserName": "ann", "PolicyName": "tunnels"}
+            iam.put_user_policy(**named, PolicyDocument=policy)
+            assert target.run_on(host, "whoami") == "root\n"
+        iam.delete_user_policy(**named)
+        iam.delete_access_key(UserName="ann", AccessKeyId=identity)
+        iam.delete_user(UserName="ann")
+
+
 CHANGES = {
     "basics": (
         mailboxes_come_and_go_without_touching_the_host,
         a_former_password_leaves_no_session,
         a_rebuild_keeps_mailboxes_and_a_larger_volume_is_used_whole,
     ),
+    "handson": (without_an_open_port_hosts_are_reached_by_the_endpoint,),
     "resilient": (all_gateways_renew_their_certificates_at_once,),
 }
 

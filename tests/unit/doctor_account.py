@@ -107,6 +107,7 @@ HEALTHY: dict[str, Any] = {
         ]
     },
     "DescribeVpcs": {"Vpcs": [{"VpcId": "vpc-default"}]},
+    "DescribeInstanceConnectEndpoints": {"InstanceConnectEndpoints": []},
     "GetServiceQuota": quotas(),
     "GetAWSDefaultServiceQuota": quotas(),
     "DescribeAvailabilityZones": {

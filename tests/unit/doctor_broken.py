@@ -162,6 +162,19 @@ BROKEN = [
         {"DescribeVpcs": {"Vpcs": [{"VpcId": f"vpc-{n}"} for n in range(5)]}},
     ),
     Broken(
+        "five Instance Connect Endpoints are there",
+        "endpoints-quota",
+        "leave ssh.endpoint out",
+        {
+            "DescribeInstanceConnectEndpoints": {
+                "InstanceConnectEndpoints": [
+                    {"InstanceConnectEndpointId": f"eice-{n}"} for n in range(5)
+                ]
+            }
+        },
+        {"settings": {"ssh": {"endpoint": True}}},
+    ),
+    Broken(
         "a default quota, where nobody asked for another",
         "vpcs-quota",
         "--desired-value 2",

@@ -18,7 +18,7 @@ from ops.examples import EXAMPLES
 HEAVY = {"agent", "boto3", "botocore", "components", "lab", "pulumi", "pulumi_aws", "settings"}
 
 # They hand over to another program.
-WITHOUT_RESULT = {"lab shell", "lab logs", "pulumi"}
+WITHOUT_RESULT = {"lab shell", "lab logs", "pulumi", "shell"}
 
 
 def leaves() -> Iterator[tuple[str, click.Command]]:

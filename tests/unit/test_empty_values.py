@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from ops.cli import app
 
 # Handed over to a machine as they are.
-HANDED_OVER = {("lab shell", "command")}
+HANDED_OVER = {("lab shell", "command"), ("shell", "command")}
 TEXTS = [
     (name, param)
     for name, command in LEAVES.items()

@@ -163,6 +163,7 @@ ROWS: dict[str, Any] = {
     "acme.root": root(),
     "ssh.publicKey": SSH_KEY,
     "ssh.allowFrom": ["192.0.2.0/24"],
+    "ssh.endpoint": True,
     "network.cidr": "10.30.0.0/16",
     "network.zone": "us-east-1b",
     "wait.minutes": 0,

@@ -103,8 +103,8 @@ def test_commands_reach_a_private_client_through_the_gateway() -> None:
     known = {"name": CLIENT, "instance_id": "i-1", "tables": "", "status": ""}
     jump = "ssh -J admin@mail.example.com admin@10.20.1.4"
     private = Host(private_address="10.20.1.4", ssh=jump, **known)
-    assert ssh._way(private) == ["-J", "admin@mail.example.com", "admin@10.20.1.4"]
-    assert ssh._way(Host(address="203.0.113.1", **known)) == ["admin@203.0.113.1"]
+    assert ssh._address(private) == ["-J", "admin@mail.example.com", "admin@10.20.1.4"]
+    assert ssh._address(Host(address="203.0.113.1", **known)) == ["admin@203.0.113.1"]
 
 
 def test_the_labs_resolver_has_a_view_for_each_vpc() -> None:

@@ -22,7 +22,7 @@ OF_MOVING = {"aws:ec2/eipAssociation:EipAssociation"}
 # the program declares none of these
 UNUSED = {"aws:sns/topicPolicy:TopicPolicy"}
 STACKS = [Path("Pulumi.dev.yaml"), *sorted(Path("examples").glob("Pulumi.*.yaml"))]
-SES = "with Amazon SES, a zone of its own, and monitoring"
+SES = "with Amazon SES, a zone of its own, monitoring and an endpoint"
 SES_ZONE = {
     "gateway": {"name": "mail.try.relay.example"},
     "domains": [{"name": "shop.try.relay.example"}],
@@ -30,6 +30,7 @@ SES_ZONE = {
     "smarthost": {"ses": True},
     "delegation": {"zone": "try.relay.example", "parent": "relay.example"},
     "monitoring": {"enabled": True, "detail": True, "notify": ["https://hook.example/"]},
+    "ssh": {"endpoint": True},
 }
 
 

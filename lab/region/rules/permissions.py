@@ -1,9 +1,11 @@
-"""Checks a role's permissions by its inline policies, which moto does for few services.
+"""Checks permissions by inline policies, which moto does for few services.
 
-Access keys from the metadata service belong to a role; all others are the administrator's.
+Access keys from the metadata service belong to a role, those that IAM made to a user; all others
+are the administrator's.
 """
 
 import fnmatch
+import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -18,11 +20,10 @@ Context = Mapping[str, list[str]]
 
 def judge(memory: Memory, key: str, action: str, resource: str, context: Context) -> None:
     """Raise AccessDenied unless an Allow matches and no Deny matches."""
-    role_name = memory.sessions.get(key)
-    if role_name is None:
+    found = _whose(memory, key)
+    if found is None:
         return
-    roles = {role.name: role for role in backends.iam().roles.values()}
-    policies = roles[role_name].policies.values() if role_name in roles else ()
+    arn, policies = found
     effects = {
         statement["Effect"]
         for text in policies
@@ -37,12 +38,24 @@ def judge(memory: Memory, key: str, action: str, resource: str, context: Context
         if effects
         else "because no identity-based policy allows the action"
     )
-    arn = f"arn:aws:sts::{backends.ACCOUNT}:assumed-role/{role_name}/instance"
     raise ApiError(
         "AccessDenied",
         f"User: {arn} is not authorized to perform: {action} on resource: {resource} {why}",
         403,
     )
+
+
+def _whose(memory: Memory, key: str) -> tuple[str, list[str]] | None:
+    """The ARN and the inline policies of a key's role or user; None for the administrator."""
+    if role_name := memory.sessions.get(key):
+        roles = {role.name: role for role in backends.iam().roles.values()}
+        policies = roles[role_name].policies.values() if role_name in roles else ()
+        arn = f"arn:aws:sts::{backends.ACCOUNT}:assumed-role/{role_name}/instance"
+        return arn, [*policies]
+    for user in backends.iam().users.values():
+        if key in [held.access_key_id for held in user.access_keys]:
+            return user.arn, [*user.policies.values()]
+    return None
 
 
 def listed(value: Any) -> list[Any]:
@@ -74,6 +87,11 @@ def _condition(operator: str, key: str, wanted: list[Any], context: Context) -> 
         return all(value in texts for value in values or [])
     if operator in ("StringLike", "ArnLike", "ArnEquals"):  # the last two are the same
         return any(fnmatch.fnmatchcase(value, t) for value in values or [] for t in texts)
-    if operator in ("StringEquals", "Bool"):
+    if operator == "IpAddress":
+        networks = [ipaddress.ip_network(text, strict=False) for text in texts]
+        return any(ipaddress.ip_address(v) in net for v in values or [] for net in networks)
+    if operator == "NumericLessThanEquals":
+        return any(float(value) <= float(text) for value in values or [] for text in texts)
+    if operator in ("StringEquals", "Bool", "NumericEquals"):
         return values is not None and any(value in texts for value in values)
     raise ApiError("MalformedPolicyDocument", f"the lab does not know the operator {operator}")
