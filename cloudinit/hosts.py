@@ -69,6 +69,7 @@ FOLDERS = {
     "smarthost": Folder("smarthost", agent=("smarthost.py", "smarthost_watch.py")),
     "acme-root": Folder("acme_root"),
     "block-lists": Folder("block_lists", agent=("block_lists.py",), mail=("block_lists.py",)),
+    "hold": Folder("hold"),
     "metrics": Folder("metrics", agent=("mail_counts.py", "metrics.py"), mail=("postfix_log.py",)),
 }
 
@@ -118,6 +119,7 @@ class GatewayHost:
     that too. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the NAT
     instance of. `metrics` is the command line of agent/metrics.py, if the host sends any. The mail
     log is kept for `log_days`. With `block_lists` it asks them for its address and its domains.
+    `hold` is the snapshot whose queue waits until it is released.
     """
 
     folder: ClassVar = "gateway"
@@ -144,6 +146,7 @@ class GatewayHost:
     shared_name: str | None = None
     metrics: str | None = None
     block_lists: bool = True
+    hold: str | None = None
 
 
 @dataclass(frozen=True)

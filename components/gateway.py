@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import pulumi
 
 from cloudinit.hosts import GatewayHost, Guessing, Smarthost, Strangers
-from components import bundles, load_balancer, secrets
+from components import backup, bundles, load_balancer, secrets
+from components.account import Account
 from components.answers import Answers
 from components.availability import check_zone
 from components.host import Host, Shared, certificate_statements, reads
@@ -30,7 +31,8 @@ from components.route53_zone import Alias
 from components.smarthost import RelayHost
 from components.zones import Zones
 from mail import caa, records, spf
-from settings import BaseHost, Settings, published
+from settings import Settings, published
+from settings.hosts import Gateway
 
 TABLES_KEY = tables_key("")
 
@@ -58,17 +60,17 @@ def _check_authority(name: str, directory: str | None, zones: Zones) -> None:
 
 def identities(
     settings: Settings,
-    *,
     network: Network,
     zones: Zones,
     smarthost: RelayHost | None,
     judged: pulumi.Resource,
+    account: Account,
     tags: Tags,
 ) -> dict[str, Identity]:
     """Declare the gateways' interfaces, addresses, names and volumes, by the gateway's name.
 
-    They share one security group. `judged` is updated before an address is left for another
-    (components/removal.py).
+    They share one security group, and the policy of daily snapshots of their volumes. `judged` is
+    updated before an address is left for another (components/removal.py).
     """
     group = network.security_group(
         "gateway",
@@ -76,6 +78,9 @@ def identities(
         egress=(smarthost.service if smarthost else SMTP, *BASE_EGRESS),
         ssh_from=settings.ssh.allow_from,
     )
+    if settings.backup and account.region:
+        backup.Backup(settings.backup.days, account.region, tags)
+    starts = backup.starts(settings, account)
     return {
         gateway.name: Identity(
             gateway.name,
@@ -84,7 +89,9 @@ def identities(
             group=group,
             zones=zones,
             data_volume_gib=gateway.data_volume_gib,
-            last_snapshot=gateway.drains,
+            last_snapshot=gateway.drains or settings.backup is not None,
+            start=starts.get(gateway.name),
+            volume_tags=backup.volume_tag() if settings.backup else None,
             forwards=bool(settings.private_clients),
             spf_terms=settings.host_spf(gateway),
             exchanges=published.host_exchanges(settings, gateway),
@@ -133,7 +140,7 @@ def publish_policy(
 
 def fixed(
     s: Settings,
-    gateway: BaseHost,
+    gateway: Gateway,
     *,
     region: str,
     tables: str,
@@ -165,6 +172,7 @@ def fixed(
         smarthost=smarthost,
         metrics=metrics,
         block_lists=s.monitoring.block_lists,
+        hold=gateway.data_volume.snapshot if gateway.data_volume.hold else None,
     )
 
 
@@ -248,7 +256,7 @@ def hosts(
         s,
         keys=keys,
         passwords=passwords,
-        srs_secret=secrets.srs_secret(pulumi.ResourceOptions(protect=s.protect)),
+        srs_secret=secrets.srs_secret(s),
         smarthost=smarthost.table if smarthost else None,
         hosts=clients,
         spares={name: each.spares for name, each in identities.items() if each.spares},

@@ -1,11 +1,12 @@
 """The standing identity of a host: the resources that stay when the host is replaced."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pulumi
 import pulumi_aws as aws
 
 from components.addresses import PTR_TIMEOUT, Addresses
+from components.backup import Start
 from components.naming import Tags
 from components.network import Place
 from components.zones import Zones
@@ -18,7 +19,8 @@ class Identity(pulumi.ComponentResource):
 
     `stays` gets the data volume's zone, and raises where the host must not move; nothing of it is
     moved before that. With `forwards` the interface accepts packets for other addresses, as a NAT
-    instance needs. With `last_snapshot` a snapshot is made when the data volume is deleted.
+    instance needs. With `last_snapshot` a snapshot is made when the data volume is deleted; `start`
+    is the one that a new volume is made from, `volume_tags` are tags of the volume alone.
     `exchanges` are the MX values of the host's name, if other hosts take its mail too. `replaced`
     is a gateway whose settings number its addresses: `address` is then the one in use, and `spares`
     are the others; `judged` is updated before the one in use is left.
@@ -36,6 +38,8 @@ class Identity(pulumi.ComponentResource):
         tags: Tags,
         data_volume_gib: int | None = None,
         last_snapshot: bool = False,
+        start: Start | None = None,
+        volume_tags: Mapping[str, str] | None = None,
         forwards: bool = False,
         spf_terms: tuple[str, ...] = (),
         exchanges: tuple[str, ...] = (),
@@ -46,7 +50,8 @@ class Identity(pulumi.ComponentResource):
         super().__init__("mail-relay:index:Identity", host, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.host, self.group = host, group
-        self.volume = self._volume(place, data_volume_gib, protect, tags, last_snapshot)
+        own = {**tags.named(f"{host} data"), **(volume_tags or {})}
+        self.volume = self._volume(place, data_volume_gib, protect, own, last_snapshot, start)
         subnet = place.subnet.id
         if self.volume and stays:
             stayed = stays(self.volume.availability_zone)
@@ -121,23 +126,29 @@ class Identity(pulumi.ComponentResource):
         place: Place,
         size_gib: int | None,
         protect: bool,
-        tags: Tags,
+        tags: Mapping[str, str],
         last_snapshot: bool,
+        start: Start | None,
     ) -> aws.ebs.Volume | None:
         if size_gib is None:
             return None
-        return aws.ebs.Volume(
+        volume = aws.ebs.Volume(
             self.host,
             availability_zone=place.zone,
             size=size_gib,
             type="gp3",
             encrypted=True,
+            snapshot_id=start.snapshot if start else None,
             final_snapshot=last_snapshot or None,
-            tags=tags.named(f"{self.host} data"),
+            tags=tags,
             opts=pulumi.ResourceOptions(
-                # a change of zone would replace the volume by an empty one
+                # a change of either would replace the volume, by an empty one or by an old one
                 parent=self,
                 protect=protect,
-                ignore_changes=["availability_zone"],
+                ignore_changes=["availability_zone", "snapshot_id"],
+                hooks=start.hooks() if start else None,
             ),
         )
+        if start:
+            volume.snapshot_id.apply(start.tell)
+        return volume

@@ -1,5 +1,6 @@
 """All hosted zones of a stack, and all record sets that it publishes in them."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pulumi
@@ -16,6 +17,8 @@ from settings import Delegation, HostedZone, Settings
 # The TTL of an alias to a load balancer (Route 53 Developer Guide, "Choosing between alias and
 # non-alias records").
 BALANCER_TTL = 60
+# Some resolvers remember an answer for a little longer than they should.
+FORGOTTEN_TTLS = 2
 
 
 class Zones:
@@ -30,6 +33,9 @@ class Zones:
         self._guard = pulumi.ResourceHook(
             "record-is-new", self._refuse, pulumi.ResourceHookOptions(on_dry_run=True)
         )
+        forgotten = pulumi.ResourceHook("other-way-is-forgotten", _forget)
+        waits = settings.wait.minutes > 0
+        self._switches = pulumi.ResourceHookBinding(after_update=[forgotten] if waits else [])
         self._existing = [self._found(zone) for zone in settings.existing_zones]
         self._all = {zone.name: zone for zone in self._existing}
         self._lines: list[pulumi.Output[list[str]]] = []
@@ -86,11 +92,13 @@ class Zones:
     ) -> pulumi.Resource:
         """Publish one value of several as a record set of its own, which Route53 may leave out.
 
-        The first replaces a load balancer's alias, beside which there can be no other.
+        The first replaces a load balancer's alias, beside which there can be no other, and is
+        complete once no resolver remembers that.
         """
         name, kind, ttl, values = wanted.name, wanted.kind, wanted.ttl, list(wanted.values)
         self._include_in_zone_file(name, kind, ttl, values)
-        opts = pulumi.ResourceOptions(depends_on=after)
+        hooks = self._switches if first else None
+        opts = pulumi.ResourceOptions(depends_on=after, hooks=hooks)
         was = (f"{name}-{kind}",) if first else ()
         called = f"{name}-{kind}-{gateway}"
         return self.holding(name).make(called, name, kind, values, ttl, opts, answer, was)
@@ -100,12 +108,15 @@ class Zones:
     ) -> pulumi.Resource:
         """Publish the name of a load balancer; in a zone file, which has no aliases, a CNAME.
 
-        The alias replaces the answer with the address of a gateway.
+        The alias replaces the answer with the address of a gateway, and is complete once no
+        resolver remembers that.
         """
         values = [pulumi.Output.concat(target.name, ".")]
         self._include_in_zone_file(name, "CNAME", BALANCER_TTL, values)
         was = [f"{name}-A-{gateway}" for gateway in gateways]
-        return self.holding(name).make_alias(f"{name}-A", name, target, opts, was)
+        switches = pulumi.ResourceOptions(hooks=self._switches)
+        merged = pulumi.ResourceOptions.merge(opts, switches)
+        return self.holding(name).make_alias(f"{name}-A", name, target, merged, was)
 
     def publish_alias(
         self,
@@ -166,3 +177,16 @@ class Zones:
                 zone.refuse_existing(args.name, name, kind, new.get("setIdentifier"))
         if problem := self._useless.get((name, kind)):
             raise RecordExists(problem)
+
+
+async def _forget(args: pulumi.ResourceHookArgs) -> None:
+    """Wait until resolvers have forgotten where a name led, if it now leads another way.
+
+    What it led to is closed after that, and ends with the `up`.
+    """
+    before, after = args.old_inputs or {}, args.new_inputs or {}
+    if bool(before.get("aliases")) == bool(after.get("aliases")):
+        return
+    seconds = FORGOTTEN_TTLS * (BALANCER_TTL if before.get("aliases") else before["ttl"])
+    pulumi.log.info(f"{after['name']}: {seconds:.0f} seconds, until nobody goes the former way")
+    await asyncio.sleep(seconds)

@@ -56,7 +56,9 @@ class Daemon:
         self.region.wait_until_up(60)
         self.region.put("dns/records", {"zone": inbox.DOMAIN, "records": inbox.RECORDS})
         others = [self._start_inbox(authority, trust)]
-        reconciler = Reconciler(self.lab, host_image, trust, self.region.instance_stopped)
+        reconciler = Reconciler(
+            self.lab, host_image, trust, self.region.instance_stopped, self.region.snapshot_copied
+        )
         (self.lab.directory / "ready").touch()
         try:
             while not self.end.wait(PASS_SECONDS):

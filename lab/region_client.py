@@ -38,6 +38,10 @@ class RegionClient:
         """Tell the region that an instance powered itself off."""
         self.call("POST", f"instances/{identity}/stopped")
 
+    def snapshot_copied(self, identity: str) -> None:
+        """Tell the region that a snapshot's content is copied."""
+        self.call("POST", f"snapshots/{identity}/copied")
+
     def wait_until_up(self, seconds: float) -> None:
         """Return once the region answers."""
 

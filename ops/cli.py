@@ -69,6 +69,14 @@ COMMANDS = {
         "address.command",
         "A gateway's public address: replace one that is on block lists, in safe steps.",
     ),
+    "backups": (
+        "backups",
+        "The snapshots of the gateways' data volumes. Exit code 1: the newest is too old.",
+    ),
+    "keys": (
+        "keys.command",
+        "DKIM keys and passwords in a sealed file, against the loss of the stack's state.",
+    ),
     "leftovers": (
         "leftovers.command",
         "What is in the account of a stack and not in its state. Exit code 1: something is left.",

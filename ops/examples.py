@@ -53,6 +53,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "mailboxes add": ("./relay mailboxes add me@a.example --quota 2048",),
     "mailboxes change": ("./relay mailboxes change me@a.example --quota 4096",),
     "mailboxes remove": ("./relay mailboxes remove me@a.example",),
+    "backups": ("./relay backups --stack prod",),
+    "keys export": (
+        "./relay keys export ~/safe/prod.keys",
+        "pass show relay | ./relay keys export ~/safe/prod.keys --passphrase-stdin --force",
+        "./relay keys export prod.keys --from-tables --stack prod",
+    ),
+    "keys restore": (
+        "./relay keys restore ~/safe/prod.keys --dry-run",
+        "./relay keys restore ~/safe/prod.keys --stack prod",
+    ),
     "queue list": ("./relay queue list --host gateway",),
     "queue flush": (
         "./relay queue flush --to @far.example",

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from settings.backup import DataVolume
 from settings.base import Model as _Model
 from settings.limits import LoginLimits
 from settings.marks import Mark
@@ -40,6 +41,7 @@ class Gateway(BaseHost):
 
     instance_type: InstanceType = "t4g.small"
     data_volume_gib: int = Field(8, alias="dataVolumeGiB", ge=1, le=16384)
+    data_volume: DataVolume = DataVolume()
     address: int | None = Field(None, ge=1, le=MOST_ADDRESSES)
     spare_address: int | None = Field(None, ge=1, le=MOST_ADDRESSES)
 

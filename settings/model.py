@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from mail import aliases, dmarc, names, spf
+from settings.backup import Backup
 from settings.base import Model as _Model
 from settings.domains import Delegation, HostedZone, MailDomain
 from settings.hosts import BaseHost, Client, Gateway, ListedGateway
+from settings.inbound import Inbound
 from settings.limits import UNLIMITED, Limits, LoginLimits
 from settings.logs import Logs
 from settings.marks import Mark
@@ -81,12 +83,6 @@ class Sasl(_Model):
     mechanisms: tuple[Literal["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"], ...] = ("PLAIN", "LOGIN")
 
 
-class Inbound(_Model):
-    """Mail that fails its sender's DMARC policy: refused if the policy says so, or only marked."""
-
-    dmarc: Literal["enforce", "mark"] = "enforce"
-
-
 class Acme(_Model):
     """The certificate authority: Let's Encrypt unless a directory's URL is given.
 
@@ -148,6 +144,7 @@ class Settings(_Model):
     wait: Wait = Wait()
     monitoring: Monitoring = Monitoring()
     logs: Logs = Logs()
+    backup: Annotated[Backup | None, _UNSET] = None
     protect: bool = False
     tags: dict[TagKey, TagValue] = Field({}, max_length=TAGS)
 

@@ -31,10 +31,12 @@ NULL_MX = "."
 # naming limits"); each resource has at most 50.
 TAG = re.compile(r"[\w .:/=+@-]*")
 TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @"
-OWN_TAGS = ("Project", "Stack", "Name")
+# the last one is on data volumes alone (components/backup.py)
+OWN_TAGS = ("Project", "Stack", "Name", "DailySnapshots")
 TAGS = 50 - len(OWN_TAGS)
 ZONE_ID = re.compile("[A-Z0-9]{1,32}")
 HTTPS = re.compile(r"https://\S+")
+SNAPSHOT_ID = re.compile(r"snap-([0-9a-f]{8}|[0-9a-f]{17})")
 AVAILABILITY_ZONE = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d[a-z]")
 
 
@@ -185,6 +187,12 @@ def _zone_id(value: str) -> str:
     return value
 
 
+def _snapshot_id(value: str) -> str:
+    if not SNAPSHOT_ID.fullmatch(value):
+        raise _wrong("give a snapshot's id, such as snap-0123456789abcdef0")
+    return value
+
+
 def _acme_directory(value: str) -> str:
     if not HTTPS.fullmatch(value):
         raise _wrong("give the https:// URL of an ACME directory (RFC 8555, 7.1.1)")
@@ -286,6 +294,7 @@ PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
 PublicKey = Annotated[str, AfterValidator(_public_key), Mark.HIDDEN]
 Certificates = Annotated[str, AfterValidator(_certificates)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
+SnapshotId = Annotated[str, AfterValidator(_snapshot_id)]
 ZoneId = Annotated[str, AfterValidator(_zone_id)]
 AcmeDirectory = Annotated[str, AfterValidator(_acme_directory)]
 AvailabilityZone = Annotated[str, AfterValidator(_availability_zone)]

@@ -12,6 +12,7 @@ from lab.lab import Lab
 from lab.machines import network, routes, virtual
 from lab.machines.image import virtual_image
 from lab.machines.machine import EXIT_REBOOT, Machine
+from lab.machines.snapshots import Snapshots
 from lab.machines.state import Amazons, AttachedVolume, Instance, Node, RegionState
 from lab.machines.virtual import VirtualMachine
 
@@ -32,12 +33,16 @@ class Host:
 
 @dataclass
 class Reconciler:
-    """Owns the instances' machines; calls `stopped(id)` when one has powered itself off."""
+    """Owns the instances' machines; calls `stopped(id)` when one has powered itself off.
+
+    And `copied(id)` when a snapshot has its content.
+    """
 
     lab: Lab
     image: Path
     trust: str
     stopped: Callable[[str], None]
+    copied: Callable[[str], None]
     hosts: dict[str, Host] = field(default_factory=dict)
     loops: dict[str, str] = field(default_factory=dict)
     port_25_blocked: bool = False
@@ -49,6 +54,10 @@ class Reconciler:
         self.port_25_blocked = state.port_25_blocked
         self._connect_amazons((*self.nodes, *self.endpoints), (*state.nodes, *state.endpoints))
         self.nodes, self.endpoints = state.nodes, state.endpoints
+        content = Snapshots(self.lab.directory, self.copied)
+        content.follow(state.snapshots, [host.machine for host in self.hosts.values()])
+        content.fill(state.volumes)
+        content.forget(state.snapshots)
         instances = {i.id: i for i in state.instances}
         wanted = {i.id: i for i in state.instances if i.state in ("pending", "running")}
         for identity, host in list(self.hosts.items()):
@@ -222,5 +231,7 @@ class Reconciler:
         for identity in set(self.loops) - existing:
             if not self._is_attached(identity):
                 run("losetup", "--detach", self.loops[identity])
-                (self.lab.directory / "volumes" / identity).unlink()
                 del self.loops[identity]
+        for file in (self.lab.directory / "volumes").glob("vol-*"):
+            if file.name not in existing | set(self.loops):
+                file.unlink()

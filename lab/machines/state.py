@@ -87,9 +87,18 @@ class Node(Amazons):
 
 
 class Volume(_Model):
-    """A data volume that exists, attached or not."""
+    """A data volume that exists, attached or not; `snapshot` is what it was made from."""
 
     id: str
+    size_gib: int = Field(alias="sizeGiB")
+    snapshot: str | None = None
+
+
+class Snapshot(_Model):
+    """A snapshot of a data volume, which may be gone by now."""
+
+    id: str
+    volume: str
     size_gib: int = Field(alias="sizeGiB")
 
 
@@ -106,6 +115,7 @@ class RegionState(_Model):
 
     instances: tuple[Instance, ...]
     volumes: tuple[Volume, ...]
+    snapshots: tuple[Snapshot, ...] = ()
     nodes: tuple[Node, ...] = ()
     endpoints: tuple[Amazons, ...] = ()
     private_zones: tuple[PrivateZone, ...]

@@ -71,6 +71,8 @@ def read_address(c: Clients, i: str, _: Properties) -> Properties | None:
         return None
     return {
         "publicIp": found["PublicIp"],
+        # without it an address that is imported would be replaced
+        "domain": found.get("Domain", "vpc"),
         "allocationId": i,
         "associationId": found.get("AssociationId", ""),
         "networkInterface": found.get("NetworkInterfaceId", ""),
@@ -237,6 +239,7 @@ def create_volume(c: Clients, p: Properties) -> str:
         VolumeType=p.get("type", "gp2"),
         Encrypted=p.get("encrypted", False),
         TagSpecifications=c.tag_specification("volume", p),
+        **({"SnapshotId": p["snapshotId"]} if p.get("snapshotId") else {}),
     )["VolumeId"]
 
 
@@ -248,6 +251,7 @@ def read_volume(c: Clients, i: str, _: Properties) -> Properties | None:
         "availabilityZone": found["AvailabilityZone"],
         "encrypted": found["Encrypted"],
         "size": found["Size"],
+        "snapshotId": found.get("SnapshotId", ""),
         "type": found["VolumeType"],
         "tagsAll": tags_of(found),
     }
@@ -255,7 +259,8 @@ def read_volume(c: Clients, i: str, _: Properties) -> Properties | None:
 
 def update_volume(c: Clients, i: str, old: Properties, new: Properties) -> None:
     retag(c, i, old, new)
-    if (old["size"], old.get("type")) != (new["size"], new.get("type")):
+    changeable = ("size", "type", "finalSnapshot")  # the provider calls for any of them
+    if any(old.get(key) != new.get(key) for key in changeable):
         size, kind = int(new["size"]), new.get("type", "gp2")
         c.ec2.modify_volume(VolumeId=i, Size=size, VolumeType=kind)
 
@@ -290,7 +295,13 @@ def delete_volume(c: Clients, i: str, p: Properties) -> None:
     """Delete a volume; with `finalSnapshot`, after a snapshot with the volume's tags."""
     if p.get("finalSnapshot") and first(c.ec2.describe_volumes, "Volumes", VolumeIds=[i]):
         tags = [{"ResourceType": "snapshot", "Tags": c.tag_list(p)}]
-        c.ec2.create_snapshot(VolumeId=i, TagSpecifications=tags)
+        made = retried(
+            lambda: c.ec2.create_snapshot(VolumeId=i, TagSpecifications=tags),
+            "SnapshotCreationPerVolumeRateExceeded",
+        )
+        c.ec2.get_waiter("snapshot_completed").wait(
+            SnapshotIds=[made["SnapshotId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 600}
+        )
     forgiving(lambda: c.ec2.delete_volume(VolumeId=i))
 
 
@@ -349,12 +360,12 @@ KINDS = {
         names("ami primaryNetworkInterface userDataBase64 rootBlockDevice"),
     ),
     "aws:ebs/volume:Volume": Kind(
-        names("availabilityZone size type encrypted finalSnapshot tags"),
+        names("availabilityZone size type encrypted finalSnapshot snapshotId tags"),
         create_volume,
         read_volume,
         delete_volume,
         update_volume,
-        names("availabilityZone encrypted"),
+        names("availabilityZone encrypted snapshotId"),
     ),
     "aws:ec2/volumeAttachment:VolumeAttachment": Kind(
         names("volumeId instanceId deviceName stopInstanceBeforeDetaching"),

@@ -31,6 +31,11 @@ class Clients:
         return self._client("cloudwatch")
 
     @cached_property
+    def dlm(self) -> Any:
+        """Data Lifecycle Manager."""
+        return self._client("dlm")
+
+    @cached_property
     def ec2(self) -> Any:
         """EC2."""
         return self._client("ec2")

@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from lab.provider import (
+    dlm,
     health_checks,
     hosts,
     identity,
@@ -37,6 +38,7 @@ KINDS: dict[str, Kind] = {
     **ses.KINDS,
     **load_balancers.KINDS,
     **monitoring.KINDS,
+    **dlm.KINDS,
 }
 RANDOM = 7
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

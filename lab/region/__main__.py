@@ -8,7 +8,7 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
-from lab.region import balancers, block_lists, dns_server, health, metadata, tunnels
+from lab.region import balancers, block_lists, dlm, dns_server, health, metadata, tunnels
 from lab.region.app import Region
 from lab.region.cloudwatch import evaluation
 from lab.region.memory import Memory
@@ -53,6 +53,7 @@ def main() -> None:
     if given.amazon:
         courier.serve(courier.Courier(memory, given.amazon, given.resolver, given.trust))
     evaluation.serve(memory)
+    dlm.serve(memory)
     server = make_server("127.0.0.1", given.port, Region(memory), threaded=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if given.ready:

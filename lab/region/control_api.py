@@ -7,9 +7,10 @@ from urllib.parse import unquote
 
 from werkzeug.wrappers import Request, Response
 
-from lab.region import backends, balancers, block_lists, names, power
+from lab.region import backends, balancers, block_lists, dlm, names, power
 from lab.region.instance_connect import forget_deleted
 from lab.region.memory import Memory, ZoneDifferences
+from lab.region.rules import snapshots
 from lab.region.sns import topics
 
 
@@ -25,6 +26,11 @@ def handle(memory: Memory, request: Request) -> Response:
         case ("POST", ["instances", identity, "stopped"]):
             backends.ec2().stop_instances([identity])
             return _json({})
+        case ("POST", ["snapshots", identity, "copied"]):
+            snapshots.copied(identity)
+            return _json({})
+        case ("POST", ["dlm", "run"]):
+            return _json({"snapshots": dlm.run_all(memory)})
         case ("POST", ["subscriptions", endpoint, "confirmed"]):
             return _json({"confirmed": topics.confirm(unquote(endpoint))})
         case ("GET", ["power"]):
@@ -57,19 +63,26 @@ def handle(memory: Memory, request: Request) -> Response:
         case ("PUT", ["availability-zones"]):
             memory.zones = ZoneDifferences(**body)
             return _json({})
-        case ("PUT", ["dns", "withhold"]):
+        case (method, ["dns", *what]):
+            return _dns(memory, method, what, body)
+    return Response("no such path\n", 404)
+
+
+def _dns(memory: Memory, method: str, what: list[str], body: Any) -> Response:
+    match (method, what):
+        case ("PUT", ["withhold"]):
             memory.names.withheld = {name.lower().rstrip(".") + "." for name in body["names"]}
             return _json({})
-        case ("DELETE", ["dns", "withhold"]):
+        case ("DELETE", ["withhold"]):
             memory.names.withheld = set()
             return _json({})
-        case ("PUT", ["dns", "fail"]):
+        case ("PUT", ["fail"]):
             memory.names.failing = {name.lower().rstrip(".") + "." for name in body["names"]}
             return _json({})
-        case ("PUT", ["dns", "block-lists", zone]):
+        case ("PUT", ["block-lists", zone]):
             block_lists.put(memory, zone, body["mode"], body["listed"])
             return _json({})
-        case ("PUT", ["dns", "records"]):
+        case ("PUT", ["records"]):
             names.put_zone(memory, body["zone"], body["records"])
             return _json({})
     return Response("no such path\n", 404)
@@ -119,7 +132,9 @@ def state(memory: Memory) -> dict[str, Any]:
                 "egress": _rules(interface.group_set, "egress_rules"),
             }
         )
-    volumes = [{"id": v.id, "sizeGiB": v.size} for v in data_volumes]
+    volumes = [
+        {"id": v.id, "sizeGiB": v.size, "snapshot": v.snapshot_id or None} for v in data_volumes
+    ]
     zones = [
         {"name": zone.name, "networks": networks, "records": names.records(memory, zone)}
         for zone, networks in names.private_zones()
@@ -127,6 +142,7 @@ def state(memory: Memory) -> dict[str, Any]:
     return {
         "instances": found,
         "volumes": volumes,
+        "snapshots": snapshots.state(memory),
         "nodes": [_node(memory, one, node) for one, node in _nodes()],
         "endpoints": [_amazons(memory, e.interface) for e in memory.endpoints.values()],
         "privateZones": zones,
@@ -224,6 +240,8 @@ def leftovers(memory: Memory) -> list[str]:
     left += [f"network interface {i}" for i in ec2.enis]
     left += [f"elastic ip {a.public_ip}" for a in ec2.addresses]
     left += [f"volume {v}" for v in ec2.volumes]
+    left += [f"snapshot {s.id}" for s in ec2.snapshots.values() if not s.from_ami]
+    left += [f"lifecycle policy {p}" for p in memory.policies]
     left += [f"vpc {v}" for v in ec2.vpcs if v not in default]
     left += [
         f"subnet {s.id}"

@@ -9,6 +9,7 @@ from lab.region.balancers import Balancers
 from lab.region.cloudwatch.state import CloudWatch
 from lab.region.health import Health
 from lab.region.instance_connect import CREATE_SECONDS, Endpoint
+from lab.region.lifecycle import Policy
 from lab.region.sns.notices import Notices
 
 
@@ -44,6 +45,14 @@ class ZoneDifferences:
 
 
 @dataclass
+class Snapshots:
+    """Ids of snapshots of volumes, and when each volume had its last one (monotonic)."""
+
+    known: set[str] = field(default_factory=set)
+    times: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
 class Memory:
     """One region's state, which its API, DNS server and metadata service share.
 
@@ -54,8 +63,9 @@ class Memory:
     monotonic clock) by token. `quotas`, by code, are those that differ from the lab's defaults.
     `images_day` is the date for the deprecation of images, if it is not today. `attachments_held`:
     attached volumes do not appear in the machine yet, as on AWS, where it takes seconds or longer.
-    `endpoints` are those of EC2 Instance Connect by id, `endpoint_seconds` the time that a new one
-    takes. `cut_instances` (by id) and `cut_zones` have the time since which there is no power.
+    `policies` are those of Data Lifecycle Manager by id, `endpoints` those of EC2 Instance Connect,
+    `endpoint_seconds` the time that a new one takes. `cut_instances` (by id) and `cut_zones` have
+    the time since which there is no power.
     Who changes or reads moto's backends holds `lock`, because they have none.
     """
 
@@ -66,6 +76,8 @@ class Memory:
     balancers: Balancers = field(default_factory=Balancers)
     cloudwatch: CloudWatch = field(default_factory=CloudWatch)
     notices: Notices = field(default_factory=Notices)
+    snapshots: Snapshots = field(default_factory=Snapshots)
+    policies: dict[str, Policy] = field(default_factory=dict)
     zones: ZoneDifferences = field(default_factory=ZoneDifferences)
     boots: dict[str, int] = field(default_factory=dict)
     pointers: dict[str, str] = field(default_factory=dict)

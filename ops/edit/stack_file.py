@@ -123,6 +123,17 @@ class StackFile:
         else:
             self.change("gateways", name, values)
 
+    def set(self, section: str, values: Mapping[str, Any]) -> None:
+        """Set keys of a setting that is a mapping, such as `inbound`."""
+        key = f"{PREFIX}{section}"
+        there = self._config.get(key)
+        if is_encrypted(there):
+            raise SettingsError([needed((key,))])
+        if there:
+            self._merge((CONFIG, key), there, values)
+        else:
+            self._put((CONFIG, key), _given(values))
+
     def _merge(
         self, path: splice.Keys, there: Mapping[str, Any], values: Mapping[str, Any]
     ) -> None:

@@ -75,7 +75,9 @@ def environment(config: Mapping[str, Any], base: Settings, wanted: Wanted) -> di
     for existing in base.existing_zones:
         if existing.name == parent and existing.id:
             delegation["parentId"] = existing.id
-    move, left_out = _Move(base, zone), (f"{PREFIX}zones", f"{PREFIX}delegation")
+    # nobody backs up what is thrown away
+    left_out = [f"{PREFIX}{key}" for key in ("zones", "delegation", "backup")]
+    move = _Move(base, zone)
     kept = {key: value for key, value in config.items() if key not in left_out}
     ours = {key.removeprefix(PREFIX): v for key, v in kept.items() if key.startswith(PREFIX)}
     moved = move.settings(Settings, ours)
@@ -100,8 +102,9 @@ def _smallest(given: Any, hosts: Sequence[BaseHost]) -> Any:
     """A host's settings, or a list of those, with the smallest instance type that fits."""
     if isinstance(given, list):
         return [_smallest(item, [host]) for item, host in zip(given, hosts, strict=True)]
-    # an environment has addresses of its own, of which none was replaced
-    kept = {key: value for key, value in given.items() if key not in ("address", "spareAddress")}
+    # it has addresses of its own, of which none was replaced, and does not begin with other mail
+    not_its_own = ("address", "spareAddress", "dataVolume")
+    kept = {key: value for key, value in given.items() if key not in not_its_own}
     return {**kept, "instanceType": SMALLEST[architecture(hosts[0].instance_type)]}
 
 

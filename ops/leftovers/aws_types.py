@@ -167,8 +167,10 @@ _ROUTE_TABLE = Listed(
 )
 _VPC = Listed("VPC", "describe_vpcs", "Vpcs", "VpcId", _free("five in a region"), _delete("vpc"))
 
-# By Pulumi's token. The stack makes no NAT gateways or snapshots, but others' may have its tags.
+# By Pulumi's token. The stack makes no NAT gateways, but others' may have its tags. Snapshots are
+# no resources of the stack: they are made when a volume goes, and daily (components/backup.py).
 TYPES = {
+    "aws:dlm/lifecyclePolicy:LifecyclePolicy": AwsType(tagged=True, begun=begun.lifecycle_policy),
     "aws:cloudwatch/metricAlarm:MetricAlarm": AwsType(tagged=True, begun=begun.alarm),
     "aws:cloudwatch/dashboard:Dashboard": AwsType(begun=begun.dashboard),
     "aws:sns/topic:Topic": AwsType(tagged=True, begun=begun.topic),

@@ -18,6 +18,12 @@ Finder = Callable[[Client, Inputs], Iterator[str]]
 PAGE = "300"
 
 
+def lifecycle_policy(client: Client, inputs: Inputs) -> Iterator[str]:
+    for policy in client("dlm").get_lifecycle_policies()["Policies"]:
+        if inputs["tags"].items() <= policy.get("Tags", {}).items():
+            yield policy["PolicyId"]
+
+
 def role(client: Client, inputs: Inputs) -> Iterator[str]:
     yield client("iam").get_role(RoleName=inputs["name"])["Role"]["RoleName"]
 

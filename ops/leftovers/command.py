@@ -18,6 +18,9 @@ from ops.options import Json, LabOption, StackOption, target
 from ops.target import Target
 from ops.terminal import notes, print_json, results, step
 
+# of a stack that is up: its backups, which are in no state
+SNAPSHOT = "snapshot"
+
 
 def command(
     stack: StackOption = None,
@@ -29,8 +32,8 @@ def command(
     state, works = _state(chosen)
     with step(f"the account, by tags and names of {chosen.stack}"), _account(chosen) as account:
         found = list(find(account))
-    left = [item for item in found if item.id not in state]
-    belongs = [item for item in found if item.id in state]
+    belongs = [item for item in found if item.id in state or (item.what == SNAPSHOT and state)]
+    left = [item for item in found if item not in belongs]
     if json:
         print_json(
             {

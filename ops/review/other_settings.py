@@ -12,9 +12,12 @@ TOLD = {
     ("gateway", "name"),
     ("gateway", "instanceType"),
     ("gateway", "dataVolumeGiB"),
+    ("gateway", "dataVolume"),
     ("gateways", "*", "name"),
     ("gateways", "*", "instanceType"),
     ("gateways", "*", "dataVolumeGiB"),
+    ("gateways", "*", "dataVolume"),
+    ("backup",),
     ("gateways", "*", "drain"),
     ("submission", "name"),
     ("submission", "loadBalancer"),
@@ -33,6 +36,7 @@ TOLD = {
         )
     ),
     ("inbound", "dmarc"),
+    ("inbound", "srsSecret"),
     ("acme", "directory"),
     *(("clients", "*", key) for key in ("name", "instanceType", "sendAs")),
     *(("logins", "*", key) for key in ("address", "password", "enabled", "sendAs")),
@@ -64,7 +68,37 @@ def sentences(change: Change) -> Iterator[str]:
     if before.protect != after.protect:
         verb = "are" if after.protect else "are no longer"
         yield f"Addresses, data volumes and keys {verb} protected from being deleted."
+    yield from _backups(before, after)
     yield from _rest(change)
+
+
+def _backups(before: Settings, after: Settings) -> Iterator[str]:
+    """Daily snapshots, and what new data volumes start from."""
+    if before.backup != after.backup:
+        if after.backup is None:
+            yield (
+                "Data volumes get no daily snapshots any more, and leave no last one when they are "
+                "deleted; those that there are stay, and cost."
+            )
+        else:
+            yield (
+                f"Each data volume gets a snapshot a day, of which {after.backup.days} are kept, "
+                "and leaves a last one when it is deleted."
+            )
+    starts = {gateway.name: gateway.data_volume for gateway in before.gateways}
+    for gateway in after.gateways:
+        start = gateway.data_volume
+        if start.snapshot and start != starts.get(gateway.name):
+            held = "; its queue is held" if start.hold else ""
+            yield (
+                f"A new data volume of {gateway.name} starts from {start.snapshot}{held}; one that "
+                "stands stays as it is."
+            )
+    if before.inbound.srs_secret != after.inbound.srs_secret:
+        yield (
+            "The key of forwarded mail's senders (SRS) changes: bounces to what was forwarded "
+            "before are refused."
+        )
 
 
 def _rest(change: Change) -> Iterator[str]:

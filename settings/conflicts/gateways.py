@@ -42,6 +42,7 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
             f"mail-relay:submission.name: {s.shared_name!r}: it is also "
             f"{holder(s, s.shared_name)}; give 587 and 465 a name of their own"
         )
+    yield from _snapshot_conflicts(s)
     prefix = ipaddress.IPv4Network(s.network.cidr).prefixlen
     for key, gateway in s.placed_gateways.items():
         if not gateway.own_zone or prefix > 24:  # network.cidr has its own error (hosts.py)
@@ -93,3 +94,23 @@ def conflicts(s: Settings, ours: set[str]) -> Iterator[str]:
             "mail-relay:mailboxes: they are on the data volume of one gateway, and any of several "
             "may get their mail: have them in a stack of their own and forward to them"
         )
+
+
+def _snapshot_conflicts(s: Settings) -> Iterator[str]:
+    """A queue that two gateways would send, and mail that is to be held and comes from nowhere."""
+    places: dict[str, str] = {}
+    for key, gateway in s.placed_gateways.items():
+        volume = gateway.data_volume
+        if volume.hold and volume.snapshot is None:
+            yield (
+                f"mail-relay:{key}.dataVolume.hold: true: it holds the queue of a snapshot; give "
+                "snapshot too, or leave it out"
+            )
+        if volume.snapshot in places:
+            yield (
+                f"mail-relay:{key}.dataVolume.snapshot: {volume.snapshot!r}: "
+                f"{places[volume.snapshot]} starts from it too, and both would send its queue; "
+                "give each snapshot to one gateway"
+            )
+        elif volume.snapshot:
+            places[volume.snapshot] = key

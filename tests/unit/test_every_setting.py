@@ -57,16 +57,29 @@ OF_SEVERAL = (
     "zone",
     "instanceType",
     "dataVolumeGiB",
+    "dataVolume.snapshot",
     "drain",
     "address",
     "spareAddress",
 )
+SNAPSHOT = "snap-0123456789abcdef0"
+
+
+def _from_snapshot(key: str, raw: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with a gateway (the first of `gateways`) that starts from a snapshot."""
+    volume, given = {"dataVolume": {"snapshot": SNAPSHOT}}, copy.deepcopy(raw[key])
+    (given[0] if isinstance(given, list) else given).update(volume)
+    return {**raw, key: given}
+
+
 OTHER = {
     "smarthost.ses": SES,
     "submission.loadBalancer": SEVERAL,
     "monitoring.detail": {**BASE, "monitoring": {"enabled": True}},
     "monitoring.notify": {**BASE, "monitoring": {"enabled": True}},
     **{f"gateways.{key}": SEVERAL for key in OF_SEVERAL},
+    "gateway.dataVolume.hold": _from_snapshot("gateway", BASE),
+    "gateways.dataVolume.hold": _from_snapshot("gateways", SEVERAL),
 }
 # for each key of the settings another value; where a list has keys, it is of the first item
 ROWS: dict[str, Any] = {
@@ -75,6 +88,10 @@ ROWS: dict[str, Any] = {
     "gateway.dataVolumeGiB": 9,
     "gateway.address": 2,
     "gateway.spareAddress": 2,
+    "gateway.dataVolume.snapshot": SNAPSHOT,
+    "gateway.dataVolume.hold": True,
+    "gateways.dataVolume.snapshot": SNAPSHOT,
+    "gateways.dataVolume.hold": True,
     "gateways.name": "mx3.try.up.co.example",
     "gateways.zone": "us-east-1b",
     "gateways.instanceType": "t4g.medium",
@@ -135,6 +152,7 @@ ROWS: dict[str, Any] = {
     "mailboxes.address": "me@shop.example",
     "mailboxes.quotaMiB": 100,
     "inbound.dmarc": "mark",
+    "inbound.srsSecret": "secret-789",
     "sasl.mechanisms": ["PLAIN", "CRAM-MD5"],
     "limits.login.messagesPerHour": 1,
     "limits.login.messagesPerDay": 1,
@@ -172,6 +190,7 @@ ROWS: dict[str, Any] = {
     "monitoring.detail": True,
     "monitoring.enabled": True,
     "monitoring.notify": ["https://far.example/alarms"],
+    "backup.days": 7,
     "protect": True,
     "tags": {"Team": "mail"},
 }

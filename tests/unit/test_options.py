@@ -70,7 +70,7 @@ def test_a_volume_is_let_go_before_it_is_attached_anew(graph: Recorder) -> None:
 )
 def test_nothing_leaves_its_availability_zone(graph: Recorder, kind: str, name: str) -> None:
     """A volume that did would come back empty."""
-    assert options(graph, kind, name).ignore_changes == ("availabilityZone",)
+    assert "availabilityZone" in options(graph, kind, name).ignore_changes
 
 
 @pytest.mark.parametrize(

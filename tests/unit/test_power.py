@@ -256,7 +256,7 @@ def test_a_machine_without_power_ends_at_once_and_stays_so(
     monkeypatch.setattr(network, "apply_rules", apply_rules)
     monkeypatch.setattr(routes, "apply", lambda *_: None)
     stopped: list[str] = []
-    machines = Reconciler(Lab("dev"), tmp_path, "", stopped.append)
+    machines = Reconciler(Lab("dev"), tmp_path, "", stopped.append, lambda _: None)
     monkeypatch.setattr(reconciler.Reconciler, "_remove_terminated", lambda *_: None)
     machines.hosts["i-1"] = Host(instance(), box, cast("Popen[bytes]", None), 1)
 

@@ -28,12 +28,15 @@ FULL: dict[str, Any] = {
         "spf": "include:_spf.far.example",
         "accounts": [{"user": "me", "password": "hunter2-and-more"}],
     },
+    "inbound": {"srsSecret": "hunter2-and-more"},
     "ssh": {},
     "acme": {},
 }
 
 
 NOTIFY = "monitoring.notify"
+SECRETS = {"domains.keys", "logins.password", "smarthost.accounts.password", "inbound.srsSecret"}
+SNAPSHOTS = ("gateway.dataVolume.snapshot", "gateways.dataVolume.snapshot")
 
 
 def leaves(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -54,7 +57,7 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
             kinds += ["SECRET"] if marks.is_secret(field) else []
             found.setdefault(" ".join(kinds), set()).add(path)
     assert found == {
-        "SECRET": {"domains.keys", "logins.password", "smarthost.accounts.password"},
+        "SECRET": SECRETS,
         "HIDDEN": {"ssh.publicKey"},
         "PERSON": {"operator", "forwards.to", "domains.dmarc.reports", "domains.dmarc.ruf", NOTIFY},
         "NAME ITEM": {
@@ -102,6 +105,7 @@ def test_every_text_is_a_name_a_person_a_secret_or_none_of_them() -> None:
             "network.cidr",
             "network.zone",
             "gateways.zone",
+            *SNAPSHOTS,
             "tags",
         },
     }
@@ -149,6 +153,9 @@ PLACES: list[tuple[Any, ...]] = [
     ("smarthost", "accounts"),
     ("smarthost", "password"),
     ("smarthost",),
+    ("inbound", "srsSecret"),
+    ("inbound", "secret"),
+    ("inbound",),
     ("ssh", "publicKey"),
     ("ssh", "privateKey"),
     ("ssh",),

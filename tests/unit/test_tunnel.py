@@ -115,7 +115,7 @@ def test_what_ssh_sends_comes_to_the_host_and_back(place: Place) -> None:
         ours, proxys = socket.socketpair(socket.AF_UNIX)
         words = command.removeprefix("ProxyCommand=").split()
         assert words[0] == sys.executable
-        with subprocess.Popen(words, stdout=proxys) as proxy:
+        with subprocess.Popen(words, stdout=proxys.fileno()) as proxy:
             _, (fd,), _, _ = socket.recv_fds(ours, 1, 1)
             assert proxy.wait(20) == 0
         with socket.socket(fileno=fd) as link:

@@ -12,7 +12,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from lab.region import backends, balancers, names, power
 from lab.region.errors import REQUEST_ID, ApiError
 from lab.region.memory import Memory
-from lab.region.rules import account, availability, images
+from lab.region.rules import account, availability, images, snapshots
 
 Parameters = dict[str, str]
 USER_DATA_LIMIT = 16_384
@@ -333,6 +333,7 @@ def modify_volume(_: Memory, parameters: Parameters) -> None:
 
 BEFORE: Mapping[str, Callable[[Memory, Parameters], None]] = {
     **availability.BEFORE,
+    **snapshots.BEFORE,
     "DescribeInstanceStatus": power.before_status,
     "DescribeImages": images.describe_images,
     "RunInstances": run_instances,
@@ -360,6 +361,7 @@ INSTEAD: Mapping[str, Callable[[Memory, Parameters], str]] = {
 }
 AFTER: Mapping[str, Callable[[Memory, Parameters], None]] = {
     "AssociateAddress": leave_others,
+    **snapshots.AFTER,
     "StartInstances": count_boot,
     "RebootInstances": count_boot,
     "TerminateInstances": after_terminate,

@@ -20,10 +20,16 @@ Context = Mapping[str, list[str]]
 
 def judge(memory: Memory, key: str, action: str, resource: str, context: Context) -> None:
     """Raise AccessDenied unless an Allow matches and no Deny matches."""
-    found = _whose(memory, key)
-    if found is None:
-        return
-    arn, policies = found
+    if found := _whose(memory, key):
+        _judge(*found, action, resource, context)
+
+
+def judge_role(role_name: str, action: str, resource: str, context: Context) -> None:
+    """The same of a role that a service works as."""
+    _judge(*_role(role_name), action, resource, context)
+
+
+def _judge(arn: str, policies: list[str], action: str, resource: str, context: Context) -> None:
     effects = {
         statement["Effect"]
         for text in policies
@@ -48,14 +54,17 @@ def judge(memory: Memory, key: str, action: str, resource: str, context: Context
 def _whose(memory: Memory, key: str) -> tuple[str, list[str]] | None:
     """The ARN and the inline policies of a key's role or user; None for the administrator."""
     if role_name := memory.sessions.get(key):
-        roles = {role.name: role for role in backends.iam().roles.values()}
-        policies = roles[role_name].policies.values() if role_name in roles else ()
-        arn = f"arn:aws:sts::{backends.ACCOUNT}:assumed-role/{role_name}/instance"
-        return arn, [*policies]
+        return _role(role_name)
     for user in backends.iam().users.values():
         if key in [held.access_key_id for held in user.access_keys]:
             return user.arn, [*user.policies.values()]
     return None
+
+
+def _role(name: str) -> tuple[str, list[str]]:
+    roles = {role.name: role for role in backends.iam().roles.values()}
+    policies = roles[name].policies.values() if name in roles else ()
+    return f"arn:aws:sts::{backends.ACCOUNT}:assumed-role/{name}/instance", [*policies]
 
 
 def listed(value: Any) -> list[Any]:

@@ -1,0 +1,1 @@
+"""`relay keys`: what a lost state would lose, in a file that a passphrase opens."""
