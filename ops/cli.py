@@ -27,7 +27,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from common.errors import RelayError
-from ops.examples import epilog
+from ops.examples import EXAMPLES, epilog
 from ops.terminal import drained, notes
 
 # Each command's module below `ops`, and its text in the list of commands: a module has an `app` of
@@ -71,7 +71,7 @@ COMMANDS = {
     ),
     "backups": (
         "backups",
-        "The snapshots of the gateways' data volumes. Exit code 1: the newest is too old.",
+        "The snapshots of the gateways' data volumes, the newest first, and what they may cost.",
     ),
     "keys": (
         "keys.command",
@@ -180,7 +180,14 @@ class Commands(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, _, rest = super().resolve_command(ctx, args)
+        try:
+            name, _, rest = super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            inner = [f"`{words}`" for words in EXAMPLES if words.endswith(f" {args[0]}")]
+            if not inner or getattr(error, "possibilities", None):
+                raise
+            said = f"No such command {args[0]!r}; did you mean {' or '.join(inner)}?"
+            raise click.UsageError(said, ctx) from None
         command = loaded(name) if name else None
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
             signal.signal(signal.SIGINT, signal.default_int_handler)

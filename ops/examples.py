@@ -5,6 +5,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "lab send": ("./relay lab send",),
     "lab demo": ("./relay lab demo",),
     "lab status": ("./relay lab status --json",),
+    "lab mail": ("./relay lab mail", "./relay lab mail 3"),
     "lab down": ("./relay lab down",),
     "lab break": ("./relay lab break gateway", "./relay lab break zone us-east-1a"),
     "lab mend": ("./relay lab mend gateway", "./relay lab mend zone us-east-1a"),
@@ -56,7 +57,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "backups": ("./relay backups --stack prod",),
     "keys export": (
         "./relay keys export ~/safe/prod.keys",
-        "pass show relay | ./relay keys export ~/safe/prod.keys --passphrase-stdin --force",
+        "pass show relay | ./relay keys export prod.keys --passphrase-stdin",
         "./relay keys export prod.keys --from-tables --stack prod",
     ),
     "keys restore": (

@@ -44,6 +44,11 @@ _MEANINGS = (
         r"Server certificate not|certificate verification failed",
         "the server did not prove its name",
     ),
+    (
+        r"Host found but no data record of requested type|does not accept mail \(nullMX\)",
+        "the recipient's domain takes no mail: it has no MX, and no address",
+    ),
+    (r"Host not found, try again", "name servers give no answer for the domain: later again"),
     (r"Host or domain name not found", "the recipient's domain is not in DNS"),
     (r"Connection timed out|Connection refused|lost connection", "the server is away: later again"),
     (

@@ -52,6 +52,12 @@ def advice(s: Settings) -> Iterator[str]:
         yield "mail-relay:ssh.allowFrom: port 22 is opened and nobody has a key; give ssh.publicKey"
     if s.ssh.endpoint and s.ssh.public_key is None:
         yield "mail-relay:ssh.endpoint: it leads to hosts and nobody has a key; give ssh.publicKey"
+    told = [key for key in ("detail", "notify") if getattr(s.monitoring, key)]
+    if told and not s.monitoring.enabled:
+        yield (
+            f"mail-relay:monitoring.{told[0]}: nothing is watched and nobody is told, since "
+            "monitoring.enabled is false; set it to true, or leave this out"
+        )
     for number, domain in enumerate(s.domains):
         key = f"mail-relay:domains[{number}]"
         senders = " and ".join(s.senders(domain.name))

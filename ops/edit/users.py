@@ -48,10 +48,11 @@ def list_(stack: StackOption = None, lab: LabOption = None, json: Json = False) 
             "sendAs": list(settings.send_as(login)),
             "enabled": login.enabled,
             "password": "given" if given[login.address] else "generated",
-            "limits": _limits(settings.limits_of(login)),
+            "limits": limits.model_dump(by_alias=True) if json else _limits(limits),
             "reached": limited.get(login.address, ""),
         }
         for login in settings.logins
+        for limits in [settings.limits_of(login)]
     ]
     print_json(rows) if json else print_table("logins", rows)
 

@@ -17,7 +17,7 @@ from lab.internet.smtp import Internet
 from lab.internet.stranger import stranger
 from lab.lab import Lab, every
 from ops.edit.stack_file import StackFile
-from ops.lab import condition, edits, machines, power, region, send
+from ops.lab import condition, edits, machines, mail, power, region, send
 from ops.lab import stack as stack_
 from ops.lab import up as up_
 from ops.lab.options import Name, former
@@ -305,7 +305,7 @@ def _show(
             "host": host.name,
             "address": host.address or host.private_address,
             "instance": host.instance_id,
-            "is": ", ".join(lacks[host.name]) or "serving",
+            "is": f"not serving: {', '.join(found)}" if (found := lacks[host.name]) else "serving",
         }
         for host in (outputs.hosts if outputs else ())
     ]
@@ -366,3 +366,6 @@ def down(name: Name = "dev", json: Json = False) -> None:
         notes.print("Nothing is left." if not left else f"Left: {', '.join(left)}")
     if left:
         raise typer.Exit(1)
+
+
+app.command("mail")(mail.command)

@@ -72,9 +72,9 @@ def _meant(lab: Lab, words: Sequence[str]) -> tuple[power.Kind, str]:
 What = Annotated[
     list[str],
     typer.Argument(
-        metavar="[host|zone] NAME",
+        metavar="[KIND] NAME",
         help="What it is about: `gateway`, which is the first one; a host's name, as `lab status` "
-        "shows it; or `zone` and an availability zone, such as us-east-1a.",
+        "shows it; or the kind `zone` and an availability zone, such as us-east-1a.",
     ),
 ]
 

@@ -200,7 +200,7 @@ def adapted(lab: Lab, source: Path) -> str:
     """The text of a stack file adapted to the lab's stack; StackError if the lab cannot read it."""
     target = own_file(lab)
     given = stack_yaml.content(source)
-    text = source.read_text()
+    text = source.read_text() if given else ""
     # after an edit, the lab's own file may be neither YAML nor UTF-8
     before = target.read_text(errors="replace") if target.exists() else ""
     kept = re.search(r"^encryptionsalt: (\S+)", before, re.M)
@@ -217,6 +217,9 @@ def adapted(lab: Lab, source: Path) -> str:
         # the lab makes its own zones, one of each name
         for zone in by_id:
             zone.pop("id", None)
+        text = yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
+    node = yaml.compose(text)
+    if node is not None and node.flow_style:  # {...}, before which there can be no other line
         text = yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
     if salt and not own:  # keep the lab's salt, which the state needs
         text = f"encryptionsalt: {salt}\n{text}"
@@ -299,6 +302,12 @@ def settle(lab: Lab) -> bool:
     resources may be missing from the state.
     """
     for lock in _locks(lab):
+        if _held(lock):
+            pid = json.loads(lock.read_text())["pid"]
+            notes.print(
+                f"a `pulumi` (pid {pid}) works on {lock.parent.name} in the lab {lab.name}: this "
+                "command waits for its end"
+            )
         while _held(lock):
             time.sleep(0.2)
         lock.unlink(missing_ok=True)

@@ -317,8 +317,12 @@ def not_up(name: str, start: str = "") -> str:
 
 def up_here(name: str) -> str:
     """A hint to the other labs that are up, or ""."""
-    others = [f"--lab {other}" for other in labs() if other != name]
-    return f" (up here: {', '.join(others)})" if others else ""
+    up = labs()
+    others = [f"--lab {other}" for other in up if other != name]
+    left = [f"--lab {other.name}" for other in every() if other.name not in {name, *up}]
+    said = [f"up here: {', '.join(others)}"] if others else []
+    said += [f"not running, and not taken away: {', '.join(left)}"] if left else []
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def named(lab: str) -> LabTarget:

@@ -42,7 +42,7 @@ class Report:
         if self.fate.kind == "refused":
             return f"refused: {self.fate.why}"
         if self.fate.kind == "unsent":
-            return f"not sent, for no gateway can be reached: {self.fate.why}"
+            return f"not sent, for no gateway has taken it: {self.fate.why}"
         if self.fate.kind == "deferred":
             return f"it still waits in the gateway's queue: {self.fate.why}"
         if self.verdicts and self.verdicts.bad:

@@ -152,8 +152,8 @@ def _check_nobody(world: World, domain: Domain, result: Result) -> None:
         "mx-none",
         f"{domain.name} has no MX, {leads}: bounces and replies find nobody, and many servers "
         "refuse a sender whose domain takes no mail",
-        f"Say in mail-relay:forwards where mail for postmaster@{domain.name} goes: the stack then "
-        f"makes {domain.name}. 300 IN MX 10 {gateway}.",
+        f"Say where mail for it goes: ./relay forwards add postmaster@{domain.name} YOU@ELSEWHERE, "
+        f"and an `up`; the stack then makes {domain.name}. 300 IN MX 10 {gateway}.",
     )
 
 

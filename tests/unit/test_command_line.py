@@ -5,11 +5,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import click
 import pytest
 from typer.testing import CliRunner
 
+from common.errors import RelayError
 from ops import cli, terminal
 from ops.cli import COMMANDS, app, loaded
 from ops.errors import StackError
@@ -72,6 +74,8 @@ def test_a_command_that_is_nearly_one_is_suggested_once(words: list[str], meant:
         (["help"], "'help'; there is lab, users, domains, "),
         (["domains", "delete", "x.example"], "'delete'; there is list, add, "),
         (["lab", "stop"], "'stop'; there is up, "),
+        (["status"], "'status'; did you mean `lab status`?"),
+        (["flush"], "'flush'; did you mean `queue flush`?"),
     ],
 )
 def test_a_command_that_there_is_not_is_told_with_those_that_there_are(
@@ -288,7 +292,9 @@ def test_every_example_is_a_call_that_its_command_takes(name: str) -> None:
         call = line[line.index("./relay ") :]
         assert f"{call} ".startswith(f"./relay {name} ")
         arguments = shlex.split(call)[1 + len(name.split()) :]
-        LEAVES[name].make_context(name, arguments)  # a UsageError if an option is none of its own
+        with suppress(RelayError):  # its file is not here
+            # a UsageError if an option is none of its own
+            LEAVES[name].make_context(name, arguments)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -366,3 +366,30 @@ def test_the_doctor_looks_at_the_region_of_the_file(lab: Lab, text: str, region:
     stack.work_dir(lab).mkdir(parents=True)
     stack.own_file(lab).write_text(text)
     assert LabTarget("lab", lab).region == region
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"config": {"mail-relay:protect": false}}'])
+def test_a_stack_file_of_one_line_is_taken_beside_the_labs_salt(
+    lab: Lab, tmp_path: Path, text: str
+) -> None:
+    stack.prepare(lab, None)
+    own = stack.own_file(lab)
+    own.write_text(f"encryptionsalt: v1:abc\n{own.read_text()}")
+    given = tmp_path / "Pulumi.other.yaml"
+    given.write_text(text)
+    stack.prepare(lab, given)
+    assert stack_yaml.content(own)["encryptionsalt"] == "v1:abc"
+    assert stack_yaml.config(own) == (yaml.safe_load(text) or {"config": {}})["config"]
+
+
+def test_who_waits_for_another_command_is_told(
+    lab: Lab, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = lab.directory / "pulumi-home/state/.pulumi/locks/organization/mail-relay/lab"
+    locks.mkdir(parents=True)
+    (locks / "a.json").write_text(json.dumps({"pid": 4711}))
+    held = [True, True, False]
+    monkeypatch.setattr(stack, "_held", lambda _: held.pop(0))
+    monkeypatch.setattr(stack, "captured", lambda *_, **__: SimpleNamespace(returncode=1))
+    assert stack.settle(lab)
+    assert told[0].startswith("a `pulumi` (pid 4711) works on lab in the lab dev")

@@ -317,6 +317,22 @@ def test_forwarded_mail_is_found_by_its_true_sender() -> None:
         ("454 4.3.0 Try again later", "a part of the gateway was away"),
         ("451 4.7.1 Service unavailable - try again later", "a part of the gateway was away"),
         ("452 4.3.1 Insufficient system storage", "volume is full"),
+        (
+            "Host or domain name not found. Name service error for name=shop.example type=A: Host "
+            "found but no data record of requested type",
+            "takes no mail",
+        ),
+        ("Domain shop.example does not accept mail (nullMX)", "takes no mail"),
+        (
+            "Host or domain name not found. Name service error for name=shop.example type=MX: Host "
+            "not found, try again",
+            "give no answer",
+        ),
+        (
+            "Host or domain name not found. Name service error for name=shop.example type=AAAA: "
+            "Host not found",
+            "not in DNS",
+        ),
         ("250 2.0.0 Ok: queued as 3E7F4F23BA", ""),
     ],
 )

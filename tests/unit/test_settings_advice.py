@@ -160,6 +160,14 @@ def domain(**keys: Any) -> dict[str, Any]:
                 "mail-relay:monitoring.notify as well"
             ],
         ),
+        (
+            {"monitoring": {"notify": ["https://a.b"]}},
+            (),
+            [
+                "mail-relay:monitoring.notify: nothing is watched and nobody is told, since "
+                "monitoring.enabled is false; set it to true, or leave this out"
+            ],
+        ),
     ],
 )
 def test_what_is_likely_not_meant_is_told(

@@ -46,7 +46,7 @@ def test_where_no_gateway_answers_nobody_has_refused_it(two: Place) -> None:
     assert result.exit_code == 1
     said = " ".join(result.stdout.split())
     assert "refused" not in said
-    assert "not sent, for no gateway can be reached" in said
+    assert "not sent, for no gateway has taken it" in said
     assert f"{GATEWAY}, port 465: timed out; {GATEWAY} is stopped" in said
     assert f"{ANOTHER['name']}, port 465: timed out" in said
 
