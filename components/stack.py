@@ -37,7 +37,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     judged = Removal(store, account, settings.discard).declare(settings)
     smarthost = relay_host(settings, region, zones, tags)
     # standing identities, which stay when hosts are replaced
-    entries = gateway.identities(settings, network, zones, smarthost, account, judged, tags)
+    entries = gateway.identities(settings, network, zones, smarthost, judged, account, tags)
     public = client.public_identities(settings, network=network, zones=zones, tags=tags)
     behind = client.private_network(
         settings, network=network, gateways=[*entries.values()], public=public, tags=tags

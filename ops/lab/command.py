@@ -300,14 +300,14 @@ def _show(
     lacks: Mapping[str, Sequence[str]],
     result: Mapping[str, Any],
 ) -> None:
-    rows = [
+    rows = outputs and [
         {
             "host": host.name,
             "address": host.address or host.private_address,
             "instance": host.instance_id,
-            "is": f"not serving: {', '.join(found)}" if (found := lacks[host.name]) else "serving",
+            "is": _state(lacks[host.name], host.name in outputs.draining),
         }
-        for host in (outputs.hosts if outputs else ())
+        for host in outputs.hosts
     ]
     if rows:
         print_table(f"lab {lab.name}", rows)
@@ -325,6 +325,12 @@ def _show(
     results.print(f"Messages in the inbox: {result['messages']}")
     if outputs and (smarthost := outputs.smarthost):
         results.print(f"All mail leaves by {smarthost.host}:{smarthost.port}.")
+
+
+def _state(lacks: Sequence[str], drains: bool) -> str:
+    if lacks:
+        return f"not serving: {', '.join(lacks)}"
+    return "drains: it takes no mail" if drains else "serving"
 
 
 def _destroy(lab: Lab) -> list[str]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -136,10 +137,11 @@ def prepare(lab: Lab, source: Path | None) -> bool:
     file = own_file(lab)
     if source is None and file.exists():
         origin = f", from the example {key}" if (key := example_of(lab)) else ""
-        edited = ", edited" if _edited(lab) else ""
+        changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        edited = f", edited, of {changed:%Y-%m-%d %H:%M} UTC" if _edited(lab) else ""
         notes.print(
             f"the stack file is the lab's own, {file}{origin}{edited}: --file or --example takes "
-            "another",
+            f"another, and ./relay lab down --lab {lab.name} takes this away with its lab",
             soft_wrap=True,
         )
         return False

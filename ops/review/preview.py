@@ -119,7 +119,9 @@ def read(lines: Iterable[str], failure: str = "") -> Preview:
     if not count:
         raise ValueError("the preview wrote no events")
     violations.sort(key=lambda v: (v.level != "mandatory", v.rule, v.resource))
-    errors = [error for error in said["error"] if error != "preview failed"]
+    told = [error for error in said["error"] if error != "preview failed"]
+    # what the first error has ended says that as well
+    errors = [error for error in told if not error.endswith("context canceled")] or told
     if failure and not errors and not any(v.level == "mandatory" for v in violations):
         errors = [failure]
     return Preview(

@@ -103,6 +103,8 @@ class Recorder(runtime_mocks.Mocks):
             outputs |= {"arn": f"arn-of-{args.name}", "dnsName": dns, "zoneId": "Z26RNL4JYFTOTI"}
         if args.typ == "aws:lb/targetGroup:TargetGroup":
             outputs["arn"] = f"arn-of-{args.name}"
+        if args.typ == "aws:iam/role:Role":
+            outputs["arn"] = f"arn:aws:iam::123456789012:role/{args.name}"
         if args.typ.endswith(":InstanceConnectEndpoint"):
             outputs["dnsName"] = f"{args.name}.eice.example"
         if args.typ == "aws:sns/topic:Topic":

@@ -34,6 +34,7 @@ TOLD_AT_GATEWAYS = TOLD | {
     "certbot.service",
     "dovecot.service",
     "fail2ban.service",
+    "mail-relay-block-lists.service",
     "mail-relay-certificate.service",
     "mail-relay-guard.service",
     "mail-relay-limit@.service",

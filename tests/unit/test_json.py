@@ -17,11 +17,14 @@ from common.errors import RelayError
 from lab import control
 from lab import lab as lab_
 from lab.lab import Lab
-from ops import github, status
+from ops import backups, github, status
 from ops.cli import app
 from ops.doctor import command as doctor
 from ops.edit import domains, login_test
 from ops.environments import command as env
+from ops.keys import command as keys
+from ops.keys import sealed
+from ops.keys.held import Secrets
 from ops.lab import command as lab
 from ops.lab import machines, setup, stack
 from ops.lab.stories.stage import Played
@@ -33,7 +36,7 @@ from ops.target import AwsTarget
 from ops.testmail import command as testmail
 from ops.verify.result import Result
 
-ME = "me@shop.example"
+ME, PASSPHRASE = "me@shop.example", "correct horse battery staple"
 STACK = ["--stack=prod"]
 # A call of each command that has --json.
 CALLS: dict[str, list[str]] = {
@@ -41,6 +44,7 @@ CALLS: dict[str, list[str]] = {
     "lab send": ["--lab=dev"],
     "lab demo": ["--lab=dev", "--anyway"],
     "lab status": ["--lab=dev"],
+    "lab mail": ["--lab=dev"],
     "lab down": ["--lab=dev"],
     "lab break": ["gateway", "--lab=dev"],
     "lab mend": ["gateway", "--lab=dev"],
@@ -85,6 +89,9 @@ CALLS: dict[str, list[str]] = {
     "verify": STACK,
     "rotate": ["--all", *STACK],
     "address replace": ["mail.relay.example", *STACK],
+    "backups": STACK,
+    "keys export": ["FILE", *STACK],
+    "keys restore": ["FILE", "--dry-run", *STACK],
     "leftovers": STACK,
     "review": STACK,
     "settle": STACK,
@@ -141,6 +148,14 @@ def stack_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stubbed(monkeypatch, review, report=SHOWN, _start=(None, []), _verified={}, Change=None)
     stubbed(monkeypatch, review.snapshots, of_file=None)
     stubbed(monkeypatch, review.preview, read=None)
+    monkeypatch.setenv("MAIL_RELAY_KEYS_PASSPHRASE", PASSPHRASE)
+    there = SimpleNamespace(stack="prod", account=lambda: nullcontext(lambda _: None))
+    read = SimpleNamespace(settings=lambda: None)
+    stubbed(monkeypatch, backups, target=there, StackFile=read, _found=[], _late=[])
+    (file.parent / "Pulumi.yaml").write_text("name: mail-relay\n")
+    held = Secrets(srs="a-secret")
+    stubbed(monkeypatch, keys.held, in_state=held, in_file=(None, held, True), wanted=[])
+    monkeypatch.setattr(sealed, "COST", {"n": 2, "r": 1, "p": 1})
     return file
 
 
@@ -193,13 +208,17 @@ def lab_that_is_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stubbed(monkeypatch, stack, outputs=WANTED, example_of="basics", cut_off=False, settle=True)
     stubbed(monkeypatch, lab.condition, lacks={})
     stubbed(monkeypatch, lab.power, zones=[])
-    stubbed(monkeypatch, lab.Inbox, messages=[])
+    stubbed(monkeypatch, lab.Inbox, messages=[])  # of `lab mail` too
     stubbed(monkeypatch, machines, _meant=("host", "mail"))
     stubbed(monkeypatch, machines.power, cut=["mail"], mend=["mail"], without={})
 
 
-def document(name: str, arguments: list[str]) -> tuple[Any, Any]:
+def document(name: str, arguments: list[str], folder: Path) -> tuple[Any, Any]:
     """The result of a call, and the one JSON document on its standard output; None for nothing."""
+    file = folder / "a.keys"
+    if name == "keys restore":
+        file.write_text(sealed.seal(Secrets(srs="a-secret").as_json(), PASSPHRASE))
+    arguments = [str(file) if word == "FILE" else word for word in arguments]
     result = CliRunner().invoke(app, [*name.split(), *arguments, "--json"])
     if result.exception is not None and not isinstance(result.exception, SystemExit | RelayError):
         raise result.exception
@@ -213,8 +232,8 @@ def test_every_command_with_a_result_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.usefixtures("stack_on_aws", "others", "lab_that_is_up")
-def test_a_result_is_one_document_and_nothing_else(name: str) -> None:
-    result, found = document(name, CALLS[name])
+def test_a_result_is_one_document_and_nothing_else(name: str, tmp_path: Path) -> None:
+    result, found = document(name, CALLS[name], tmp_path)
     assert found is not None, result.exception
 
 
@@ -240,9 +259,9 @@ def fails(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.usefixtures("nothing_works")
-def test_an_error_is_no_part_of_a_result(name: str) -> None:
+def test_an_error_is_no_part_of_a_result(name: str, tmp_path: Path) -> None:
     arguments = ["--stack=none" if word in STACK else word for word in CALLS[name]]
-    result, found = document(name, arguments)
+    result, found = document(name, arguments, tmp_path)
     assert result.exit_code == 1
     # what is not up is a result of `status`
     assert (found == {"lab": "dev", "running": False, "remains": []}) is (name == "lab status")

@@ -18,7 +18,7 @@ from lab.wait import until
 from ops import engine
 from ops.cli import app
 from ops.lab import command, machines, region, stack, up
-from ops.lab.target import LabTarget, up_here
+from ops.lab.target import LabTarget
 
 NO_STACK = "error: no stack named 'lab' found"
 
@@ -394,13 +394,3 @@ def test_examples_are_not_refused(place: Place, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(stack, "start", started.append)
     up.start(Lab("dev"), up.source(key, None))
     assert started
-
-
-@pytest.mark.usefixtures("place")
-def test_labs_that_were_never_taken_away_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "old").mkdir()
-    monkeypatch.setattr(control, "running", lambda lab: lab.name == "dev")
-    said = up_here("new")
-    assert said == " (up here: --lab dev; not running, and not taken away: --lab old)"

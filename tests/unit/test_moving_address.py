@@ -127,7 +127,7 @@ def test_all_names_are_in_the_list_of_the_stacks_records(numbers: dict[str, int]
 def test_block_lists_are_asked_for_the_spare_address_too() -> None:
     objects = given(PREPARED).of("BucketObjectv2")
     (content,) = [r.inputs["content"] for r in objects if r.inputs["key"] == "gateway.json"]
-    assert json.loads(content)["asked"] == {"addresses": {GATEWAY: ["203.0.113.10"]}}
+    assert json.loads(content["value"])["asked"] == {"addresses": {GATEWAY: ["203.0.113.10"]}}
 
 
 class Hook:
