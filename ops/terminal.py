@@ -178,11 +178,16 @@ def begin(text: str) -> None:
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Show that a step begins, and afterwards how long it took."""
+    """Show that a step begins, and afterwards how long it took.
+
+    A reader who goes away ends no step, since what a command changes has to be changed whole.
+    """
     started = time.monotonic()
-    begin(text)
+    with aside():
+        begin(text)
     yield
-    notes.print(Text("ok ", "green"), f"{text} ({time.monotonic() - started:.1f} s)")
+    with aside():
+        notes.print(Text("ok ", "green"), f"{text} ({time.monotonic() - started:.1f} s)")
 
 
 def confirm(question: str) -> None:

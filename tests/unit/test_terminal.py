@@ -256,3 +256,26 @@ LONG = {
     "review": "... the settings, before and after",
     "env list": "... the environments, by their states",
 }
+
+
+def test_a_step_goes_on_to_its_end_if_nobody_reads_any_more(tmp_path: Path) -> None:
+    """`lab down 2>&1 | true` left half of a lab."""
+    done = tmp_path / "done"
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from ops.terminal import step\n"
+        "sys.stdin.read()\n"
+        "with step('one'):\n"
+        "    pass\n"
+        "with step('two'):\n"
+        f"    Path({str(done)!r}).touch()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as ended:
+        assert ended.stdin and ended.stderr
+        ended.stderr.close()
+        ended.stdin.close()
+        assert ended.wait(30) == 0
+    assert done.exists()
