@@ -95,7 +95,6 @@ def is_touched(step: Step) -> bool:
 def _instance(change: Change, step: Step) -> Iterator[str]:
     host = change.host(step.name)
     is_gateway = host.startswith("gateway ")
-    others = is_gateway and len(change.after.gateways) > 1
     match step.op:
         case "create":
             serves = "takes mail" if is_gateway else "can send"
@@ -105,21 +104,25 @@ def _instance(change: Change, step: Step) -> Iterator[str]:
         case "replace":
             yield (
                 f"The {host} is rebuilt ({_why(change, step)}): "
-                f"{_pause(is_gateway, others, REBUILD_SECONDS)}; {_kept(change, step.name)}."
+                f"{_pause(change, step.name, REBUILD_SECONDS)}; {_kept(change, step.name)}."
             )
         case "update" if "instanceType" in step.changed:
             yield (
                 f"The {host} is stopped and started ({_why(change, step)}): "
-                f"{_pause(is_gateway, others, RESTART_SECONDS)}; nothing is lost."
+                f"{_pause(change, step.name, RESTART_SECONDS)}; nothing is lost."
             )
 
 
-def _pause(is_gateway: bool, others: bool, seconds: int) -> str:
-    if others:
+def _pause(change: Change, host: str, seconds: int) -> str:
+    """What the time means for mail: of the other gateways those count to which mail comes."""
+    if host not in {gateway.name for gateway in change.after.gateways}:
+        return f"its programs cannot hand over mail for about {seconds} s"
+    taking = {gateway.name for gateway in change.after.taking}
+    if change.before:  # the name leads to one whose drain ends only after the rebuild
+        taking &= {gateway.name for gateway in change.before.taking}
+    if taking - {host}:
         return f"the others serve meanwhile, for about {seconds} s, and are rebuilt one by one"
-    if is_gateway:
-        return f"senders retry for about {seconds} s, mail programs show an error"
-    return f"its programs cannot hand over mail for about {seconds} s"
+    return f"senders retry for about {seconds} s, mail programs show an error"
 
 
 def _kept(change: Change, host: str) -> str:

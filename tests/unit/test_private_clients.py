@@ -100,7 +100,7 @@ def test_the_gateways_name_alone_is_a_private_zone(graph: Recorder) -> None:
 
 
 def test_commands_reach_a_private_client_through_the_gateway() -> None:
-    known = {"name": CLIENT, "instance_id": "i-1", "tables": "", "status": ""}
+    known: dict[str, Any] = {"name": CLIENT, "instance_id": "i-1", "tables": "", "status": ""}
     jump = "ssh -J admin@mail.example.com admin@10.20.1.4"
     private = Host(private_address="10.20.1.4", ssh=jump, **known)
     assert ssh._address(private) == ["-J", "admin@mail.example.com", "admin@10.20.1.4"]

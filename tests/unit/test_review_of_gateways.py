@@ -79,6 +79,18 @@ def test_while_a_gateway_is_rebuilt_the_others_serve(names: list[str], said: str
     assert len(drawn) == len(names)
 
 
+@pytest.mark.parametrize(("before", "after"), [(True, True), (True, False), (False, True)])
+def test_one_that_drains_serves_nobody_meanwhile(before: bool, after: bool) -> None:
+    """Nor does one whose drain ends in the same `up`: the name leads to it at the end."""
+    rebuilt = step(INSTANCE, ONE, "replace", reasons=("ami",), changed=("ami",))
+    found = change(
+        rebuilt,
+        before={**listed(ONE), "gateways": [{"name": ONE}, {"name": TWO, "drain": before}]},
+        after={**listed(ONE), "gateways": [{"name": ONE}, {"name": TWO, "drain": after}]},
+    )
+    assert any("senders retry for about 300 s" in sentence for sentence in sentences(found))
+
+
 def test_the_only_gateway_may_be_listed_and_nothing_changes() -> None:
     one = {"gateway": {"name": ONE}}
     same = {"gateway": {}, "gateways": [{"name": ONE}]}
