@@ -1,6 +1,7 @@
 """Private clients in the resource graph: what leads to them, and what they lead to."""
 
 import json
+from typing import Any
 
 import pytest
 import yaml
