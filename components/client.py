@@ -74,6 +74,7 @@ def private_identities(
     private.lead_to(
         [gateway.identity.interface.private_ip for gateway in lead],
         [gateway.served for gateway in lead] if len(lead) > 1 else [],
+        gateways[0].served,
     )
     return {
         client.name: PrivateIdentity(client.name, network=private, tags=tags)

@@ -56,16 +56,12 @@ class PrivateNetwork(pulumi.ComponentResource):
             tags=tags.named(name),
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["availability_zone"]),
         )
-        table = aws.ec2.RouteTable(name, vpc_id=network.vpc.id, tags=tags.named(name), opts=child)
-        route = aws.ec2.Route(
-            f"{name}-gateway",
-            route_table_id=table.id,
-            destination_cidr_block=EVERYWHERE,
-            network_interface_id=nat.interface.id,
-            opts=child,
+        self._name, self._nat = name, nat
+        self._table = aws.ec2.RouteTable(
+            name, vpc_id=network.vpc.id, tags=tags.named(name), opts=child
         )
         association = aws.ec2.RouteTableAssociation(
-            name, route_table_id=table.id, subnet_id=self.subnet.id, opts=child
+            name, route_table_id=self._table.id, subnet_id=self.subnet.id, opts=child
         )
         # DNS and NTP are served inside the VPC, where no security group filters them
         self.group = network.security_group("private", ingress=(), egress=WEB, ssh_from=())
@@ -83,7 +79,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             network.allow(ingress, f"{name}-ssh-in", self.group, SSH, nat.group)
         self._submission = submission
         self._zone = self._own_zone(network, tags)
-        self.ready: list[pulumi.Resource] = [route, association]
+        self.ready: list[pulumi.Resource] = [association]
         self.register_outputs({"subnet_id": self.subnet.id})
 
     def _own_zone(self, network: Network, tags: Tags) -> aws.route53.Zone:
@@ -98,12 +94,22 @@ class PrivateNetwork(pulumi.ComponentResource):
         )
 
     def lead_to(
-        self, addresses: Sequence[pulumi.Output[str]], after: Sequence[pulumi.Resource]
+        self,
+        addresses: Sequence[pulumi.Output[str]],
+        after: Sequence[pulumi.Resource],
+        nat_serves: pulumi.Resource,
     ) -> None:
-        """Publish the gateways' private addresses at their name in the VPC.
+        """Publish the gateways' private addresses at their name in the VPC; lead traffic to `nat`.
 
-        Client hosts have to be declared after this: they need the name.
+        Client hosts have to be declared after this: they need the name and the route.
         """
+        route = aws.ec2.Route(
+            f"{self._name}-gateway",
+            route_table_id=self._table.id,
+            destination_cidr_block=EVERYWHERE,
+            network_interface_id=self._nat.interface.id,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[nat_serves]),
+        )
         record = aws.route53.Record(
             f"{self._submission}-private-A",
             name=self._submission,
@@ -113,7 +119,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             records=addresses,
             opts=pulumi.ResourceOptions(parent=self._zone, depends_on=after),
         )
-        self.ready.append(record)
+        self.ready += [route, record]
 
 
 class PrivateIdentity(pulumi.ComponentResource):

@@ -209,6 +209,8 @@ def test_nobody_is_led_to_a_new_gateway_before_it_serves() -> None:
         assert ("Stash", f"{name}-serving") in needs[f"mail-relay/test/{name}"]
     inside = graph.one("Record", f"{NAME}-private-A").options.dependencies
     assert {("Stash", f"{name}-serving") for name in GATEWAYS} <= set(inside)
+    way_out = graph.one("Route", "network-private-gateway").options.dependencies
+    assert ("Stash", f"{GATEWAYS[0]}-serving") in way_out
     # a resolver would remember for a quarter of an hour that there is no such name
     hosts = {n: graph.one("Instance", n).options.dependencies for n in [c["name"] for c in clients]}
     assert ("Record", f"{NAME}-private-A") in hosts["in.example.org"]
