@@ -15,7 +15,7 @@ import pulumi
 
 from components.account import Account
 from components.naming import tables_key
-from components.serving import POLL_SECONDS, Seen, see
+from components.serving import NEVER, POLL_SECONDS, Seen, see
 from components.tables import Tables
 
 # A host writes its status every minute, and takes up to half of another.
@@ -126,8 +126,16 @@ async def wait_for_another(
 def refusal(host: str, lacks: Mapping[str, str]) -> str:
     """The error for a gateway, by what each of the others lacks."""
     others = "; ".join(f"{name}: {why}" for name, why in lacks.items())
+    not_up = f"{host} is not rebuilt now: no other gateway is seen to serve ({others}). "
+    if set(lacks.values()) == {NEVER}:
+        added = " and ".join(lacks)
+        return (
+            f"{not_up}If this `up` is to add {added}, do that in one of its own: take the change "
+            f"back that rebuilds {host} (./relay review names it), and make it in the next `up`; "
+            "if not, repair one of them first (./relay verify)"
+        )
     return (
-        f"{host} is not rebuilt now: no other gateway is seen to serve ({others}). Repair one of "
+        f"{not_up}Repair one of "
         "them first (./relay verify); if this change is its repair, or takes it into service, have "
         f"it made alone: pulumi up --target '**{next(iter(lacks))}**'. Or set wait.minutes: 0, "
         "which rebuilds all without a look"

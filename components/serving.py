@@ -44,6 +44,9 @@ NEW_TABLES = "the stack's newest tables"
 NOT_YET = ("NoSuchKey", "NoSuchBucket", "404")
 
 
+NEVER = "it has written no status"
+
+
 class NotServing(Exception):
     """A host does not serve; the text has the host's own messages and the next step."""
 
@@ -66,7 +69,7 @@ class Seen:
     def mute(self) -> str:
         """The reason that nobody knows how the host is now; "" if it has written its status."""
         if self.status is None:
-            return self.problem or "it has written no status"
+            return self.problem or NEVER
         if self.silent > SILENT_SECONDS:
             return f"it has written nothing for {self.silent / 60:.0f} minutes"
         return ""

@@ -74,6 +74,8 @@ def test_the_only_one_that_serves_is_not(other: tuple[Status | None, float], why
     assert str(error.value).startswith(
         f"{ONE} is not rebuilt now: no other gateway is seen to serve ({TWO}: {why}; {THREE}: {why}"
     )
+    added = f"If this `up` is to add {TWO} and {THREE}, do that in one of its own"
+    assert (added in str(error.value)) is (other[0] is None)
 
 
 def test_one_that_is_about_to_serve_is_waited_for() -> None:
