@@ -3,6 +3,7 @@ it has that again. Whole restores rebuild a gateway, and are played by docs/task
 """
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -35,32 +36,37 @@ def volume_of(ec2: Any) -> dict[str, Any]:
     return found
 
 
-def listed(world: World) -> set[str]:
-    lines = world.run(GATEWAY, "postqueue", "-j").splitlines()
-    return {json.loads(line)["queue_id"] for line in lines}
-
-
 def queued(world: World) -> str:
-    """The queue id of a message that is held."""
-    command = 'printf "Subject: waits\\n\\nhello\\n" | sendmail -f root far@nowhere.inbox.example'
-    before = listed(world)
+    """The queue id of a message that its receiver puts off."""
+    recipient = f"waits-{uuid.uuid4().hex}@inbox.example"
+    command = f'printf "Subject: waits\\n\\nhello\\n" | sendmail -f root {recipient}'
     world.run(GATEWAY, "sh", "-c", command)
-    new = until("the message is in the queue", lambda: listed(world) - before, SECONDS)
-    (found,) = new
-    world.run(GATEWAY, "postsuper", "-h", found)
-    return found
+
+    def waiting() -> str:
+        for line in world.run(GATEWAY, "postqueue", "-j").splitlines():
+            found = json.loads(line)
+            to = [each["address"] for each in found["recipients"]]
+            if to == [recipient] and found["queue_name"] == "deferred":
+                return found["queue_id"]
+        return ""
+
+    return until("the message waits in the queue", waiting, SECONDS)
 
 
 @pytest.fixture(scope="module")
 def restored(world: World) -> Iterator[Restored]:
-    waited = queued(world)
-    with world.network():
-        ec2 = world.client("ec2")
-        source = volume_of(ec2)
-        snapshot = ec2.create_snapshot(VolumeId=source["VolumeId"])["SnapshotId"]
-        waiter = {"Delay": 1, "MaxAttempts": 60}
-        ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot], WaiterConfig=waiter)
-    later = queued(world)
+    world.inbox.defer_everything(True)
+    try:
+        waited = queued(world)
+        with world.network():
+            ec2 = world.client("ec2")
+            source = volume_of(ec2)
+            snapshot = ec2.create_snapshot(VolumeId=source["VolumeId"])["SnapshotId"]
+            waiter = {"Delay": 1, "MaxAttempts": 60}
+            ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot], WaiterConfig=waiter)
+        later = queued(world)
+    finally:
+        world.inbox.defer_everything(False)
     instance = world.machine(CLIENT)
     with world.network():
         made = ec2.create_volume(
