@@ -200,11 +200,9 @@ def test_block_lists_are_asked_by_the_gateway_itself(world: World) -> None:
     assert world.run(GATEWAY, "python3", "-c", look).strip() == "127.255.255.254"
 
 
-@pytest.mark.parametrize("mode", ["refuses", "empty", "everything", "silent"])
-def test_a_list_that_gives_no_usable_answer_is_mentioned_and_lists_nobody(
-    world: World, mode: str
-) -> None:
-    with block_list("zen.spamhaus.org", mode)(world):
+def test_a_list_that_gives_no_usable_answer_is_mentioned_and_lists_nobody(world: World) -> None:
+    """Others of the kind, such as one that has ended, are tried in tests/unit."""
+    with block_list("zen.spamhaus.org", "refuses")(world):
         (found,) = [c for c in verify(world)["checks"] if c["check"] == "lists"]
         assert (found["status"], len(found["seen"])) == ("ok", 2)
         assert found["seen"][1].startswith("Spamhaus ZEN cannot be asked: ")
