@@ -38,11 +38,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # files with few tests are those that take longest
     return _Stories(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Processes that collect within two seconds would take such a name for two tests."""
+    """What takes longest comes first, so that all processes end together.
+
+    Processes that collect within two seconds would take a name with the time for two tests.
+    """
+    items.sort(key=lambda item: ("tests/unit" in item.nodeid, "tests/engine" in item.nodeid))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     for item in items:
         if today in item.nodeid:

@@ -17,6 +17,7 @@ NAMES = {
         "RefusedByReceivers",
         "CertificateDays",
         "WayOut",
+        "Listed",
     )
 }
 
