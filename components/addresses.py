@@ -16,13 +16,12 @@ import pulumi_aws as aws
 
 from components.naming import Tags
 from components.network import Place
-from components.zones import Zones
+from components.zones import FORGOTTEN_TTLS, Zones
 from mail import records, spf
 from settings import Gateway
 
 PTR_TIMEOUT = "20m"
-# Some resolvers remember an answer for a little longer than they should.
-FORGOTTEN_SECONDS = 2 * records.MOVING_TTL
+FORGOTTEN_SECONDS = FORGOTTEN_TTLS * records.MOVING_TTL
 
 
 def eip_name(host: str, number: int) -> str:

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import typer
-import yaml
 
 from components.naming import owner_tags
-from ops import engine
+from ops import stack_yaml
 from ops.edit.stack_file import StackFile
 from ops.leftovers.aws_types import SNAPSHOT_GIB
 from ops.leftovers.left import monthly
@@ -42,7 +41,7 @@ def command(stack: StackOption = None, lab: LabOption = None, json: Json = False
     """
     chosen = target(stack, lab)
     settings = StackFile(chosen).settings()
-    project = yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"]
+    project = stack_yaml.project_name()
     tags = owner_tags(project, chosen.stack.rpartition("/")[2])
     with step(f"the snapshots of {chosen.stack}"), chosen.account() as client:
         found = _found(client("ec2"), tags)

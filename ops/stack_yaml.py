@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from ops import engine
 from ops.errors import StackError
 from ops.plain_words import no_yaml, unreadable
 from ops.terminal import shown_path
@@ -21,6 +22,11 @@ class NoYaml(Exception):
     def __init__(self, said: list[str]) -> None:
         super().__init__("\n".join(said))
         self.said = said
+
+
+def project_name() -> str:
+    """The project's name, a part of every stack's."""
+    return yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"]
 
 
 def content(file: Path, name: str = "") -> dict[str, Any]:

@@ -29,7 +29,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 from websockets.sync.server import serve as serve_sockets
 
-from lab.access import entered
+from lab.access import NotRunning, entered
 from lab.region import backends
 from lab.region.balancers import namespace_of
 from lab.region.errors import ApiError
@@ -94,7 +94,7 @@ class Tunnels:
         try:
             with entered(namespace_of(self.prefix, asked.endpoint.interface.id)):
                 target = socket.create_connection((asked.address, asked.port), CONNECT_SECONDS)
-        except Exception:  # the namespace may be gone, too
+        except (OSError, NotRunning):  # the host is down, or the endpoint is being deleted
             connection.close(1011, "Unable to connect to target")
             return
         target.settimeout(None)

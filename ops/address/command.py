@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ops import durations
+from ops import durations, steps
 from ops.address.plan import WAIT, Held, Step, back, held, step
 from ops.address.safety import objections
-from ops.edit.replacing import alone
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.known import lowered, meant
 from ops.options import Json, LabOption, StackOption, target
+from ops.settle import state
+from ops.steps import DryRun
 from ops.target import Target
-from ops.terminal import aside, notes, print_json, reported, results, shown_path
+from ops.terminal import print_json
 from settings import Gateway
 
 app = typer.Typer(no_args_is_help=True)
@@ -58,9 +59,7 @@ def replace(
     go_back: Annotated[
         bool, typer.Option("--back", help="Back to the address of before, or give up the new one.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the step that is due; change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
@@ -89,14 +88,7 @@ def replace(
     )
     if turn.did and not dry_run:
         file.change_gateway(gateway, {"address": due.address, "spareAddress": due.spare})
-        with alone(chosen.file):
-            file.save()
-        done = f"{shown_path(chosen.file)} is changed"
-        with reported(done):
-            _show(turn, json)
-        if not json:
-            with aside():
-                notes.print(done, soft_wrap=True)
+        steps.save(chosen, file, lambda: _show(turn, json), json=json)
     else:
         _show(turn, json)
     if turn.refused:
@@ -105,8 +97,7 @@ def replace(
 
 def _held(chosen: Target, gateway: Gateway, include: str) -> Held:
     export = chosen.pulumi("stack", "export")
-    resources = json_.loads(export)["deployment"].get("resources") or []
-    found = held(resources, gateway, include)
+    found = held(state.resources(json_.loads(export)["deployment"]), gateway, include)
     if found is None:
         raise StackError(
             f"the stack {chosen.stack} has no gateway {gateway.name} yet: "
@@ -131,8 +122,7 @@ def _judged(
     if due.at is None:
         return turn("", f"the last step is to be put in force: {chosen.apply_command}")
     if due.at > now:
-        at = due.at.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return turn("", f"{due.kind} at {at}")
+        return turn("", f"{due.kind} at {steps.moment(due.at)}")
     if checked and due.kind != "prepare":
         why = objections(chosen, gateway, releases=due.kind == "release", asks=asks)
         if why:
@@ -147,10 +137,5 @@ def _show(turn: Turn, json: bool) -> None:
     if json:
         print_json(asdict(turn))
         return
-    results.print(turn.gateway, style="bold")
-    for number, address in turn.addresses.items():
-        results.print(f"  address {number}: {address or 'not there yet'}", soft_wrap=True)
-    lines = [turn.did, f"next: {turn.next}"]
-    lines += [f"refused: {turn.refused}"] if turn.refused else []
-    for line in filter(None, lines):
-        results.print(f"  {line}", soft_wrap=True)
+    held = [f"address {n}: {address or 'not there yet'}" for n, address in turn.addresses.items()]
+    steps.show(turn.gateway, turn.did, turn.next, turn.refused, held)

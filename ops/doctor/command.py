@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-import yaml
 
-from ops import engine
+from ops import stack_yaml
 from ops.doctor.account import Account
 from ops.doctor.identity import OTHER_WAYS
 from ops.doctor.run import examine
@@ -50,7 +49,7 @@ def _account(chosen: Target) -> Iterator[Account]:
     internet = chosen.internet()
     with chosen.regions() as client:
         yield Account(
-            project=yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"],
+            project=stack_yaml.project_name(),
             stack=chosen.stack,
             settings=file.settings(),
             region=chosen.region,

@@ -1,8 +1,6 @@
 """Destroy an environment from its state alone, without its file and its program."""
 
-import yaml
-
-from ops import engine
+from ops import stack_yaml
 from ops.environments.backend import Environment, restore_file
 from ops.errors import StackError
 from ops.leftovers.find import owned
@@ -46,10 +44,6 @@ def _check_left(environment: Environment) -> None:
     if environment.provider is None:
         return
     with environment.target.account(environment.provider) as client:
-        if left := list(owned(_project(), environment.target.stack, client)):
+        if left := list(owned(stack_yaml.project_name(), environment.target.stack, client)):
             lines = "\n".join(f"  {item.what} {item.name}: {item.remove}" for item in left)
             raise StackError(f"{environment.name} is destroyed, and this is left:\n{lines}")
-
-
-def _project() -> str:
-    return yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"]

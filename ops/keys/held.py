@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import yaml
 from botocore.exceptions import ClientError
 
 from components import secrets
 from components.naming import bucket_name, tables_key
-from ops import engine
+from ops import stack_yaml
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.review.snapshots import of_file
+from ops.settle import state
 from ops.target import Target
 from settings import Settings
 
@@ -95,7 +95,7 @@ def in_state(chosen: Target, settings: Settings) -> Secrets:
         return Secrets()
     stashes = {
         resource["urn"].rpartition("::")[2]: _plain(resource.get("outputs", {}).get("output"))
-        for resource in export["deployment"].get("resources") or []
+        for resource in state.resources(export["deployment"])
         if resource["type"] == _STASH
     }
     found = Secrets()
@@ -121,7 +121,7 @@ def _plain(value: Any) -> str:
 
 def in_tables(chosen: Target, settings: Settings) -> Secrets:
     """The secrets in the gateways' tables in S3, which outlive the state; StackError without."""
-    project = yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"]
+    project = stack_yaml.project_name()
     key = tables_key("")
     with chosen.account() as client:
         account = client("sts").get_caller_identity()["Account"]

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 import typer
-import yaml
 from rich.text import Text
 
-from ops import engine
+from ops import stack_yaml
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.leftovers.find import Stack, find, in_state
@@ -64,7 +63,7 @@ def _state(chosen: Target) -> tuple[list[str], str]:
 
 @contextmanager
 def _account(chosen: Target) -> Iterator[Stack]:
-    project = yaml.safe_load((engine.PROJECT / "Pulumi.yaml").read_text())["name"]
+    project = stack_yaml.project_name()
     file = StackFile(chosen)
     with chosen.account() as client:
         yield Stack(project, chosen.stack, file.settings(), client)

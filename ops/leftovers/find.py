@@ -8,6 +8,7 @@ from typing import Any
 from components.naming import bucket_name, owner_tags
 from ops.leftovers import alarms, backups, balancers, network, records, roles, ses
 from ops.leftovers.left import Left
+from ops.settle import state
 from settings import Settings
 
 
@@ -55,8 +56,7 @@ def owned(
 
 def in_state(export: str) -> list[str]:
     """The id of each resource in a stack's state, "" for one without, from `stack export`."""
-    resources = json.loads(export)["deployment"].get("resources") or []
-    return [_identity(resource) for resource in resources]
+    return [_identity(each) for each in state.resources(json.loads(export)["deployment"])]
 
 
 def _identity(resource: dict[str, Any]) -> str:

@@ -8,16 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from mail import dkim
-from ops import durations
-from ops.edit.replacing import alone
+from ops import durations, steps
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.known import lowered, meant
 from ops.options import Json, LabOption, StackOption, target
 from ops.rotate.plan import EVERY, WAIT, Published, Step, step
 from ops.rotate.safety import objections
+from ops.settle import state
+from ops.steps import DryRun
 from ops.target import Target
-from ops.terminal import aside, notes, print_json, reported, results, shown_path
+from ops.terminal import print_json
 from settings import MailDomain
 
 DONE = {
@@ -55,9 +56,7 @@ def command(
         datetime.timedelta,
         durations.option("How long mail may carry an old selector after the switch.", WAIT),
     ] = WAIT,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the step that is due; change nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
@@ -83,16 +82,8 @@ def command(
         }
         due = step(each, records, wait=wait, every=every if everything else datetime.timedelta())
         turns.append(_take(chosen, file, each, due, now, wait, dry_run))
-    changed = any(turn.did for turn in turns)
-    if changed and not dry_run:
-        with alone(chosen.file):
-            file.save()
-        done = f"{shown_path(chosen.file)} is changed"
-        with reported(done):
-            _show(turns, json)
-        if not json:
-            with aside():
-                notes.print(done, soft_wrap=True)
+    if any(turn.did for turn in turns) and not dry_run:
+        steps.save(chosen, file, lambda: _show(turns, json), json=json)
     else:
         _show(turns, json)
     if any(turn.refused for turn in turns):
@@ -112,7 +103,7 @@ def _published(chosen: Target) -> dict[str, Published]:
     """The DKIM records in the stack's state, by name."""
     export = chosen.pulumi("stack", "export")
     found = {}
-    for resource in json_.loads(export)["deployment"].get("resources") or []:
+    for resource in state.resources(json_.loads(export)["deployment"]):
         if resource["type"] != "aws:route53/record:Record":
             continue
         inputs = resource["inputs"]
@@ -143,7 +134,7 @@ def _take(
     if due.at is None:
         return Turn(domain.name, "", f"the last step is to be put in force: {chosen.apply_command}")
     if due.at > now:
-        return Turn(domain.name, "", f"{due.kind} {due.selector} at {_shown(due.at)}")
+        return Turn(domain.name, "", f"{due.kind} {due.selector} at {steps.moment(due.at)}")
     why: list[str] = []
     if due.kind == "retire":
         why = objections(chosen, domain.name, domain.selectors[-1], now, wait)
@@ -173,17 +164,9 @@ def _write(file: StackFile, domain: MailDomain, due: Step) -> None:
         file.add("domains", {"name": domain.name, **values})
 
 
-def _shown(time: datetime.datetime) -> str:
-    return time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
 def _show(turns: list[Turn], json: bool) -> None:
     if json:
         print_json([asdict(turn) for turn in turns])
         return
     for turn in turns:
-        lines = [turn.did, f"next: {turn.next}"]
-        lines += [f"refused: {turn.refused}"] if turn.refused else []
-        results.print(f"{turn.domain}", style="bold")
-        for line in filter(None, lines):
-            results.print(f"  {line}", soft_wrap=True)
+        steps.show(turn.domain, turn.did, turn.next, turn.refused)

@@ -44,7 +44,6 @@ def status(instance: str, host: str, **changes: Any) -> Status:
         None,
         {},
         (),
-        None,
     )
     return dataclasses.replace(serving, **changes)
 

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from lab import lab as lab_
+from lab.lab import Lab
 from ops import target
 from ops.cli import app
 from settings import SettingsError
@@ -27,6 +29,14 @@ def stack_file(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     patch.setattr(target.engine, "PROJECT", folder)
     made = folder / "Pulumi.prod.yaml"
     made.write_text(yaml.safe_dump({"config": CONFIG}))
+    return made
+
+
+def new_lab(folder: Path, patch: pytest.MonkeyPatch) -> Lab:
+    """The lab `dev`, with nothing in it yet."""
+    patch.setattr(lab_, "HOME", folder)
+    made = Lab("dev")
+    made.directory.mkdir()
     return made
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from editing import new_lab
 
 from lab import control
 from lab import lab as lab_
@@ -17,17 +18,7 @@ from ops.lab.target import up_here
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    monkeypatch.setattr(lab_, "HOME", tmp_path)
-    made = Lab("dev")
-    made.directory.mkdir()
-    return made
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    said: list[str] = []
-    monkeypatch.setattr(stack.notes, "print", lambda text, *_, **__: said.append(str(text)))
-    return said
+    return new_lab(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"config": {"mail-relay:protect": false}}'])
@@ -44,9 +35,9 @@ def test_a_stack_file_of_one_line_is_taken_beside_the_labs_salt(
     assert stack_yaml.config(own) == (yaml.safe_load(text) or {"config": {}})["config"]
 
 
-def test_who_waits_for_another_command_is_told(
-    lab: Lab, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_waits_for_another_command_is_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(stack.notes, "print", told.append)
     locks = lab.directory / "pulumi-home/state/.pulumi/locks/organization/mail-relay/lab"
     locks.mkdir(parents=True)
     (locks / "a.json").write_text(json.dumps({"pid": 4711}))

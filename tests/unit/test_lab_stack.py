@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 
 import pytest
 import yaml
+from editing import new_lab
 
 from lab import control
-from lab import lab as lab_
 from lab.lab import Lab
 from ops import engine, stack_yaml, target
 from ops.edit.stack_file import StackFile
@@ -26,10 +26,7 @@ SMARTHOST = engine.PROJECT / "examples/Pulumi.smarthost.yaml"
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    monkeypatch.setattr(lab_, "HOME", tmp_path)
-    made = Lab("dev")
-    made.directory.mkdir()
-    return made
+    return new_lab(tmp_path, monkeypatch)
 
 
 @pytest.fixture

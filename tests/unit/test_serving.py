@@ -49,7 +49,6 @@ def status(
         "egress": None,
         "limited": {},
         "unread": (),
-        "reputation": None,
     }
     return Status(**{**fields, **changes})
 

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ from websockets.sync.client import connect
 
 from lab.region import backends, tunnels
 from lab.region.memory import Memory
+from lab.wait import until
 from ops import tunnel
 from ops.errors import StackError
 from ops.on_host import NoAnswer
@@ -223,13 +223,11 @@ def test_an_endpoint_has_a_limited_number_of_tunnels(
     monkeypatch.setattr(tunnels, "MOST_TUNNELS", 1)
     (endpoint,) = place.memory.endpoints.values()
     held = place.opened()
-    while not endpoint.tunnels:
-        time.sleep(0.01)
+    until("it counts", lambda: endpoint.tunnels)
     with pytest.raises(tunnel.Refused, match="End another session, or wait"):
         place.opened()
     held.close()
-    while endpoint.tunnels:
-        time.sleep(0.01)
+    until("it counts no more", lambda: not endpoint.tunnels)
     place.opened().close()
 
 
