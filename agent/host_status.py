@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-VERSION = 4
+VERSION = 5
 # Hosts are rebuilt one after another: those of the release before are read too. A field that they
 # do not write has a default.
 OLDEST = 3
@@ -150,7 +150,8 @@ class Status:
     none), `signing` the selector in use by domain, "" if none is visible in DNS yet, and
     `signing_since` the time since which (ISO 8601), `limited` the logins that a limit has refused
     in the last hour, with that limit, `unread` the parts that could not be read, with the reasons,
-    `reputation` what block lists say (None: not asked yet, or not at all).
+    `reputation` what block lists say (None: not asked yet, or not at all), `release` the version of
+    the program that made the host's files ("": one before 0.2.0).
     A client has no certificate, selectors, egress, logins and reputation.
     """
 
@@ -174,6 +175,7 @@ class Status:
     limited: dict[str, str]
     unread: tuple[str, ...]
     reputation: Reputation | None = None
+    release: str = ""
 
     @property
     def signing_waits(self) -> tuple[str, ...]:

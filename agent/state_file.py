@@ -1,4 +1,4 @@
-"""State files in JSON, which are not trusted: a power cut or a person may have damaged them."""
+"""State files, which are not trusted: a power cut or a person may have damaged them."""
 
 import json
 import math
@@ -34,3 +34,8 @@ def read(file: Path, form: Callable[[Any], T], otherwise: T) -> T:
         return form(json.loads(file.read_bytes()))
     except DAMAGED:
         return otherwise
+
+
+def text(file: Path) -> str:
+    """A file's text, "" if it does not exist yet."""
+    return file.read_text(errors="replace").strip() if file.exists() else ""

@@ -40,6 +40,7 @@ EGRESS = RUN / "egress.json"
 LIMITED = RUN / "limited.json"
 LISTED = Path("/srv/mail/block_lists.json")
 DONE = Path("/var/lib/mail-relay/set-up")
+RELEASE = Path("/usr/local/lib/mail-relay/release")  # written by the boot's `fetch`
 SETUP, POSTFIX = "mail-relay-setup.service", "postfix.service"
 LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
 EX_CONFIG = 78
@@ -61,11 +62,6 @@ def run(*command: str) -> str:
         return ""
 
 
-def _text(file: Path) -> str:
-    """A file's text, "" if it does not exist yet."""
-    return file.read_text(errors="replace").strip() if file.exists() else ""
-
-
 def properties(unit: str, *names: str) -> dict[str, str]:
     """Properties of a unit, as systemd shows them."""
     lines = run("systemctl", "show", unit, f"--property={','.join(names)}").splitlines()
@@ -79,7 +75,7 @@ def setup() -> Setup:
     names = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus")
     found = properties(SETUP, *names)
     failures = int(found.get("NRestarts") or 0)
-    step = _text(RUN / "step")
+    step = state_file.text(RUN / "step")
     if found.get("ActiveState") == "failed" and found.get("ExecMainStatus") == str(EX_CONFIG):
         return Setup("failed", step, failures, _last_lines(1))
     waits = found.get("SubState", "").startswith("auto-restart") or failures > 0
@@ -153,7 +149,7 @@ def signing(base: Path) -> dict[str, str]:
     every = state_file.read(
         base / "bundle.json", lambda bundle: dict.fromkeys(map(str, bundle["domains"]), ""), {}
     )
-    return every | read_key_table(_text(base / "current" / "KeyTable"))
+    return every | read_key_table(state_file.text(base / "current" / "KeyTable"))
 
 
 def signing_since(base: Path) -> dict[str, str]:
@@ -348,8 +344,8 @@ def look(role: str, way: str) -> Status:
     status = Status(
         VERSION,
         host,
-        _text(Path("/var/lib/cloud/data/instance-id")),
-        _text(Path("/proc/sys/kernel/random/boot_id")),
+        state_file.text(Path("/var/lib/cloud/data/instance-id")),
+        state_file.text(Path("/proc/sys/kernel/random/boot_id")),
         datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         report.read().clock_off,
         first,
@@ -367,6 +363,7 @@ def look(role: str, way: str) -> Status:
         (),
         # written by block_lists.py
         state_file.read(LISTED, host_status.reputation, None),
+        part("the release", "", lambda: state_file.text(RELEASE)),
     )
     status = dataclasses.replace(status, unread=tuple(unread))
     return dataclasses.replace(status, missing=missing(status, role, looked.units))

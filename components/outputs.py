@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 
+from common.release import release
 from components.endpoint import Endpoint
 from components.host import Host
 from components.load_balancer import LoadBalancer
@@ -42,6 +43,7 @@ def outputs(
     return {
         **{kind: [_host(host, jumps) for host in made] for kind, made in hosts.items()},
         **({"draining": drained} if (drained := _draining(settings)) else {}),
+        "release": release(),
         "operator": settings.operator,
         "domains": [
             {"name": domain, "selectors": list(names)} for domain, names in selectors.items()

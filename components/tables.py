@@ -9,9 +9,11 @@ import pulumi
 import pulumi_aws as aws
 
 from cloudinit import SetupObject
+from common.release import release
 from components.naming import Tags, bucket_name
 
 OLD_VERSIONS_DAYS = 7
+RELEASE = "release"  # in a set-up object's metadata; a host keeps it (templates/boot/fetch.j2)
 STATUS = "status/"  # prefix of the keys of status objects, which hosts write every minute
 
 
@@ -91,13 +93,17 @@ class Tables(pulumi.ComponentResource):
         return f"setup/{host}/{sha256}.json"
 
     def put_setup(self, host: str, files: SetupObject) -> aws.s3.BucketObjectv2:
-        """Declare a host's set-up object. New content gets a new key; the old object stays."""
+        """Declare a host's set-up object. New content gets a new key; the old object stays.
+
+        The release is beside the content: a release that changes no file of a host rebuilds none.
+        """
         return aws.s3.BucketObjectv2(
             f"setup-{host}",
             bucket=self.bucket.bucket,
             key=self.setup_key(host, files.sha256),
             content=files.content,
             content_type="application/json",
+            metadata={RELEASE: release()},
             opts=pulumi.ResourceOptions(parent=self, depends_on=self._ready),
         )
 

@@ -7,9 +7,7 @@ import errno
 import os
 import signal
 import sys
-import tomllib
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Any
 
 if __name__ == "__main__":
@@ -27,6 +25,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from common.errors import RelayError
+from common.release import release
 from ops.examples import EXAMPLES, epilog
 from ops.terminal import drained, notes
 
@@ -76,6 +75,10 @@ COMMANDS = {
     "keys": (
         "keys.command",
         "DKIM keys and passwords in a sealed file, against the loss of the stack's state.",
+    ),
+    "update": (
+        "update.command",
+        "What is older than it should be: the hosts' image, Pulumi and its packages, this program.",
     ),
     "leftovers": (
         "leftovers.command",
@@ -214,8 +217,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        file = Path(__file__).parent.parent / "pyproject.toml"
-        print(f"mail-relay {tomllib.loads(file.read_text())['project']['version']}")
+        print(f"mail-relay {release()}")
         raise typer.Exit
 
 

@@ -55,6 +55,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "mailboxes change": ("./relay mailboxes change me@a.example --quota 4096",),
     "mailboxes remove": ("./relay mailboxes remove me@a.example",),
     "backups": ("./relay backups --stack prod",),
+    "update": ("./relay update --stack prod", "./relay update --stack prod --write"),
     "keys export": (
         "./relay keys export ~/safe/prod.keys",
         "pass show relay | ./relay keys export prod.keys --passphrase-stdin",

@@ -10,7 +10,7 @@ import typer
 
 from common.shell import ToolError, run
 from ops.errors import StackError
-from ops.options import Json, existing_file
+from ops.options import Json, existing_files
 from ops.terminal import notes, print_json
 
 app = typer.Typer(
@@ -62,26 +62,31 @@ def plan(repository: Repository, json: Json = False) -> None:
 @app.command()
 def propose(
     branch: Annotated[str, typer.Argument(help="The branch that holds the change.")],
-    file: Annotated[
-        Path, typer.Argument(callback=existing_file, help="The file that was changed.")
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            callback=existing_files, metavar="FILE...", help="The files that may be changed."
+        ),
     ],
     title: Annotated[str, typer.Option(help="Of the commit and of the pull request.")],
     repository: Repository,
     json: Json = False,
 ) -> None:
-    """Make a file's change a pull request, or bring the open one up to date.
+    """Make the change of some files a pull request, or bring the open one up to date.
 
     Its text is standard input. Without a change, nothing is done.
     """
-    if not run("git", "status", "--porcelain", "--", str(file)):
-        notes.print(f"{file} is as it was: nothing to propose")
+    named = [str(file) for file in files]
+    if not run("git", "status", "--porcelain", "--", *named):
+        be = "is as it was" if len(named) == 1 else "are as they were"
+        notes.print(f"{', '.join(named)} {be}: nothing to propose")
         if json:
             print_json({"did": "nothing", "branch": branch})
         return
     name, address = BOT
     run("git", "switch", "--quiet", "--force-create", branch)
     who = ("-c", f"user.name={name}", "-c", f"user.email={address}")
-    run("git", *who, "commit", "--quiet", "--message", title, "--", str(file))
+    run("git", *who, "commit", "--quiet", "--message", title, "--", *named)
     run("git", "push", "--quiet", "--force", "origin", branch)
     text, where = sys.stdin.read(), ("--repo", repository)
     found = _gh("pr", "list", *where, "--head", branch, "--state", "open", "--json", "number")

@@ -1,7 +1,7 @@
 """Options that commands have in common, and the target that they name."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -58,9 +58,16 @@ def existing_file(param: typer.CallbackParam, file: Path | None) -> Path | None:
             file.open("rb").close()
     except OSError as error:
         (word, *_) = param.opts
-        named = word if word.startswith("-") else param.human_readable_name
+        named = word if word.startswith("-") else param.human_readable_name.rstrip(".")
         raise RelayError(f"{named} {unreadable(file, error)}") from None
     return file
+
+
+def existing_files(param: typer.CallbackParam, files: Sequence[Path]) -> Sequence[Path]:
+    """The same for an argument that names several."""
+    for file in files:
+        existing_file(param, file)
+    return files
 
 
 def target(stack: str | None, lab: str | None) -> Target:

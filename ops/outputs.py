@@ -117,6 +117,7 @@ class Outputs(_Model):
     `logins`, `send_as` the senders that each may use, `disabled` the logins that may not log in,
     `unreachable` the addresses that may be used as a sender but receive no mail.
     `acme_root` (PEM) is trusted for certificates, if given, instead of the computer's trust store.
+    `release` is the version of the program that last brought the stack up ("": one before 0.2.0).
     `exported` are the outputs as the stack exports them, without the secret ones: to be shown, not
     to be read from.
     """
@@ -140,6 +141,7 @@ class Outputs(_Model):
     send_as: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     passwords: dict[str, str] = Field(default_factory=dict, repr=False)
     mail_programs: MailPrograms
+    release: str = ""
     exported: dict[str, Any] = Field(repr=False)
 
     @property

@@ -191,6 +191,7 @@ def put_object(c: Clients, p: Properties) -> None:
         Key=p["key"],
         Body=p["content"].encode(),
         ContentType=p.get("contentType", "application/octet-stream"),
+        Metadata=p.get("metadata") or {},
     )
 
 
@@ -202,7 +203,8 @@ def read_object(c: Clients, i: str, p: Properties) -> Properties | None:
         if gone(error):
             return None
         raise
-    return {"bucket": bucket, "key": key, "etag": found["ETag"].strip('"')}
+    etag, metadata = found["ETag"].strip('"'), found["Metadata"]
+    return {"bucket": bucket, "key": key, "etag": etag, "metadata": metadata}
 
 
 def update_object(c: Clients, _: str, __: Properties, new: Properties) -> None:
@@ -244,7 +246,7 @@ KINDS = {
         names("bucket rules"), *_lifecycle, names("bucket"), problem=_without_filter
     ),
     "aws:s3/bucketObjectv2:BucketObjectv2": Kind(
-        names("bucket key content contentType etag tags"),
+        names("bucket key content contentType etag metadata tags"),
         create_object,
         read_object,
         delete_object,

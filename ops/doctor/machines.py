@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from components.lookup import DEBIAN
+from ops import images
 from ops.doctor.account import Account
 from ops.doctor.answers import answers
 from ops.verify.result import Result
@@ -93,17 +94,8 @@ def _image(account: Account, name: str, kind: str) -> Result:
     result = Result("image", name)
     with answers(result, "ec2"):
         ec2 = account.here("ec2")
-        # all images of this release and architecture: the remedy names the newest
-        pattern = f"{name.rpartition(architecture(kind))[0]}{architecture(kind)}-*"
-        listed = {
-            image["Name"]: image
-            for image in ec2.describe_images(
-                Owners=[DEBIAN],
-                IncludeDeprecated=True,
-                Filters=[{"Name": "name", "Values": [name, pattern]}],
-            )["Images"]
-        }
-        newest = max(listed.values(), key=lambda i: i["CreationDate"], default=None)
+        listed = images.alike(ec2, name, architecture(kind))
+        newest = images.newest(listed)
         remedy = "Choose another `image`: https://wiki.debian.org/Cloud/AmazonEC2Image"
         if newest:
             take = account.typed(f"config set mail-relay:image {newest['Name']}")

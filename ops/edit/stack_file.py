@@ -134,6 +134,10 @@ class StackFile:
         else:
             self._put((CONFIG, key), _given(values))
 
+    def put(self, key: str, value: str) -> None:
+        """Set a setting that is one value, by its whole key."""
+        self._put((CONFIG, key), value)
+
     def _merge(
         self, path: splice.Keys, there: Mapping[str, Any], values: Mapping[str, Any]
     ) -> None:

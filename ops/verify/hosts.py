@@ -101,7 +101,8 @@ def _status(host: Host, written: Written) -> Result:
         text = f"its set-up is at: {setup.step}{said if setup.failures else ''}"
         result.error("setup-unfinished", text, f"It goes on by itself. {console}")
     else:
-        result.seen.append(f"written {max(seconds, 0):.0f} s ago")
+        made = f"; set up by release {written.status.release}" if written.status.release else ""
+        result.seen.append(f"written {max(seconds, 0):.0f} s ago{made}")
     return result
 
 

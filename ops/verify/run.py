@@ -17,6 +17,7 @@ from ops.verify import (
     mx,
     ports,
     records,
+    releases,
     spf,
     submission,
     talk,
@@ -46,6 +47,7 @@ def verify(
 def _checks(expected: Outputs, probes: Probes) -> Iterator[Result]:
     """The results as they come."""
     world = World(probes.names, expected, probes.option)
+    yield releases.check(expected)
     for zone in expected.zones:
         yield zones.check(world, zone)
     for host in expected.hosts:

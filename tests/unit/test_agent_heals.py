@@ -290,7 +290,7 @@ def test_a_clock_that_is_wrong_is_said_once(host: Host, capsys: pytest.CaptureFi
 def test_what_is_kept_is_its_own_etag(host: Host) -> None:
     assert isinstance(host.object, bytes)
     assert source.read_kept(host.base) == host.object
-    assert host_status.VERSION == 4
+    assert host_status.VERSION == 5
 
 
 def test_logins_do_not_wait_for_name_servers(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ ROOMS = {
     "agent": {"mail"},
     "settings": {"common", "mail"},
     "cloudinit": {"mail"},
-    "components": {"agent", "cloudinit", "mail", "settings"},
+    "components": {"agent", "cloudinit", "common", "mail", "settings"},
     "policy": {"mail", "ops"},
     "__main__": {"components", "settings"},
     "lab": {"common", "mail"},

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from common.errors import RelayError
+from common.release import release
 from ops import cli, terminal
 from ops.cli import COMMANDS, app, loaded
 from ops.errors import StackError
@@ -223,7 +224,7 @@ def test_help_is_short_for_help(words: list[str]) -> None:
 
 def test_the_version_is_the_projects() -> None:
     result = CliRunner().invoke(app, ["--version"])
-    assert (result.exit_code, result.output) == (0, "mail-relay 0.1.0\n")
+    assert (result.exit_code, result.output) == (0, f"mail-relay {release()}\n")
 
 
 def test_a_list_of_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

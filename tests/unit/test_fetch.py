@@ -20,10 +20,13 @@ def fetched(
     (folder / "object").write_text(content)
     (folder / "bin").mkdir(exist_ok=True)
     command = folder / "bin" / "aws"
-    command.write_text(AWS + (aws or f'cp "{folder}/object" "$last"\n'))
+    said = json.dumps({"ETag": '"1"', "Metadata": {"release": "1.2.3"}})
+    command.write_text(AWS + (aws or f"cp '{folder}/object' \"$last\"\necho '{said}'\n"))
     command.chmod(0o755)
     _, boot = user_data_of(GATEWAY)
     script = boot.content.partition("<<'END-OF-FILE'\n")[2].partition("END-OF-FILE\n")[0]
+    assert RELEASE in script
+    script = script.replace(RELEASE, f"{folder}/laid/{RELEASE}".lstrip("/"))
     digest = sha256 or hashlib.sha256(content.encode()).hexdigest()
     found = subprocess.run(
         [sys.executable, "-c", before + script, "s3://bucket/setup/x.json", digest],
@@ -34,6 +37,7 @@ def fetched(
     return found.returncode
 
 
+RELEASE = "usr/local/lib/mail-relay/release"
 FILES = {
     "usr/local/lib/mail-relay/setup": "#!/bin/sh\ntrue\n",
     "usr/local/lib/mail-relay/agent/main.py": "import os\n",
@@ -51,6 +55,11 @@ def test_scripts_may_be_executed_and_nothing_else(tmp_path: Path) -> None:
     }
     for path, text in FILES.items():
         assert (tmp_path / "laid" / path).read_text() == text
+
+
+def test_the_release_that_made_the_files_is_kept(tmp_path: Path) -> None:
+    assert fetched(tmp_path, FILES) == 0
+    assert (tmp_path / "laid" / RELEASE).read_text() == "1.2.3\n"
 
 
 def test_an_object_that_is_not_the_stacks_is_not_laid(tmp_path: Path) -> None:

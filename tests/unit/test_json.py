@@ -34,6 +34,8 @@ from ops.settle import command as settle
 from ops.settle.settle import Settlement
 from ops.target import AwsTarget
 from ops.testmail import command as testmail
+from ops.update import command as update
+from ops.update.part import Part
 from ops.verify.result import Result
 
 ME, PASSPHRASE = "me@shop.example", "correct horse battery staple"
@@ -90,6 +92,7 @@ CALLS: dict[str, list[str]] = {
     "rotate": ["--all", *STACK],
     "address replace": ["mail.relay.example", *STACK],
     "backups": STACK,
+    "update": STACK,
     "keys export": ["FILE", *STACK],
     "keys restore": ["FILE", "--dry-run", *STACK],
     "leftovers": STACK,
@@ -153,6 +156,11 @@ def stack_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     read = SimpleNamespace(settings=lambda: None)
     stubbed(monkeypatch, backups, target=there, StackFile=read, _found=[], _late=[])
     (file.parent / "Pulumi.yaml").write_text("name: mail-relay\n")
+    part = Part("pulumi", "3.1.0", "3.1.0")
+    stubbed(monkeypatch, update, target=there, StackFile=read)
+    stubbed(monkeypatch, update.image, parts=[])
+    stubbed(monkeypatch, update.packages, newest={"pulumi": "3.1.0"}, parts=[part])
+    stubbed(monkeypatch, update.program, engine=part, releases=part)
     held = Secrets(srs="a-secret")
     stubbed(monkeypatch, keys.held, in_state=held, in_file=(None, held, True), wanted=[])
     monkeypatch.setattr(sealed, "COST", {"n": 2, "r": 1, "p": 1})

@@ -60,6 +60,7 @@ def test_the_commands_are_those_of_the_project() -> None:
         ("env", "reap"),
         ("verify",),
         ("rotate",),
+        ("update",),
         ("github", "plan"),
         ("github", "plan-name"),
         ("github", "propose"),

@@ -46,6 +46,7 @@ class Broken:
     group: Group = GROUP
 
 
+LATER = Broken("program-older", "mail-relay", "take-a-new", outputs={"release": "99.0.0"})
 SHOP, NS1 = "shop.example", SERVERS[0]
 DELEGATION = f"set the name servers of shop.example to: {', '.join(SERVERS)}"
 ZONES = [
@@ -388,4 +389,4 @@ SUBMISSION = [
     _submission("submission-certificate", f"{SUBMIT} at {GATEWAY}", "certificate", "203.0.113.9"),
 ]
 
-ALL = [*ZONES, *ADDRESSES, *EXCHANGES, *POLICIES, *DKIM, *DMARC, *PORTS, *HOSTS, *SUBMISSION]
+ALL = [LATER, *ZONES, *ADDRESSES, *EXCHANGES, *POLICIES, *DKIM, *DMARC, *PORTS, *HOSTS, *SUBMISSION]
