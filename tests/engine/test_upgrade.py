@@ -7,20 +7,19 @@ text that was approved: after a change that is meant, `pytest tests/engine/test_
 
 import dataclasses
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from former import unpacked
 from stacks import PROJECT, Region, Stack
 
 from common.release import release
 from ops.engine import EVENTS
 from ops.review import preview
 
-FORMER, COMMIT = "0.1.0", "4ce60e818553800ca39fc3e1ddb6a82b80eb3626"
 APPROVED = Path(__file__).parent / "approved"
 ZONES = ("example.com", "example.org")
 
@@ -48,15 +47,7 @@ class Stood:
 @pytest.fixture(scope="module")
 def former(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program of the release before."""
-    folder = tmp_path_factory.mktemp("former")
-    command = ["git", "archive", COMMIT]
-    packed = subprocess.run(command, cwd=PROJECT, capture_output=True, check=False)
-    assert packed.returncode == 0, (
-        f"release {FORMER} is not in this clone's history, which has to be whole (git fetch "
-        f"--unshallow): {packed.stderr.decode()}"
-    )
-    subprocess.run(["tar", "-x", "-C", folder], input=packed.stdout, check=True)
-    return folder
+    return unpacked(tmp_path_factory.mktemp("former"))
 
 
 @pytest.fixture(scope="module", params=STACKS)

@@ -79,6 +79,8 @@ def _tried(here: Place, name: str, options: argparse.Namespace) -> dict[str, Any
     notes.print(
         f"{name}: {options.rate:g} messages a second for {options.minutes:g} minutes or more"
     )
+    if prepare := trials.PREPARED.get(name):
+        prepare(here)
     watch, began = Watch(here.lab, here.outputs), time.time()
     with far_side(here.lab) as far:
         load = Load(here.lab, here.outputs, far.domain, options.rate)

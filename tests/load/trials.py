@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import former
+
 from lab.wait import until
 from load.count import Cut
 from load.far import Far
@@ -17,7 +19,8 @@ from load.senders import Load, queue_up
 from load.watch import Watch
 from ops import engine
 from ops.errors import StackError
-from ops.lab import power, region
+from ops.lab import power, region, stack
+from ops.lab.target import named
 from ops.outputs import Host
 from ops.terminal import notes
 
@@ -114,13 +117,50 @@ def release(scene: Scene) -> None:
     config, before, began = scene.place.config(), scene.place.instances(), time.monotonic()
     scene.place.apply({**config, "mail-relay:wait": {"minutes": SET_UP_MINUTES}})
     worse = _worse_release(scene.place.lab.directory / "release")
-    command = [str(worse / "relay"), "pulumi", "--lab", scene.place.lab.name]
-    arguments = ["up", "--yes", "--skip-preview"]
-    ended = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    ended = _up(worse, scene.place)
     scene.need(ended.returncode != 0, "`up` did not fail")
     _told(scene, ended.stdout + ended.stderr, "dovecot", began)
     _only_the_first_is_another(scene, before)
     _taken_back(scene, config, before, "`up` of the release before")
+
+
+def upgrade(scene: Scene) -> None:
+    """Hosts of the release before are taken over by this one, one gateway after another."""
+    time.sleep(scene.seconds / 10)
+    before, began = scene.place.instances(), time.monotonic()
+    scene.place.apply(scene.place.config())
+    scene.say(f"`up`: {time.monotonic() - began:.0f} s")
+    after = scene.place.instances()
+    scene.need(
+        all(after[name] != before[name] for name in before), f"not all were rebuilt: {after}"
+    )
+    _serve_all_the_time(scene, len(before) - 1)
+    _rest(scene, began)
+
+
+def former_release(here: Place) -> None:
+    """Have all hosts be those of the release before, whose program reads no later status."""
+    tree = former.unpacked(here.lab.directory / "former")
+    (tree / ".venv").symlink_to((engine.PROJECT / ".venv").resolve())
+    config = here.config()
+    here.apply({**config, "mail-relay:wait": {"minutes": 0}})  # so that nobody asks who serves
+    _done(_up(tree, here))
+    file = stack.own_file(here.lab)
+    file.write_text(file.read_text().replace("minutes: 0", "minutes: 10"))
+    _done(_up(tree, here))
+    here.outputs = named(here.lab.name).outputs()
+
+
+def _up(tree: Path, here: Place) -> subprocess.CompletedProcess[str]:
+    """`pulumi up` of the lab's stack by another tree's program."""
+    command = [str(tree / "relay"), "pulumi", "--lab", here.lab.name]
+    arguments = ["up", "--yes", "--skip-preview"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+
+
+def _done(ended: subprocess.CompletedProcess[str]) -> None:
+    if ended.returncode != 0:
+        raise StackError(ended.stdout + ended.stderr)
 
 
 def removal(scene: Scene) -> None:
@@ -313,5 +353,7 @@ def _rest(scene: Scene, began: float) -> None:
 
 TRIALS: dict[str, Callable[[Scene], None]] = {
     act.__name__: act
-    for act in (quiet, gateway, zone, rebuild, broken, release, removal, growth, switch)
+    for act in (quiet, gateway, zone, rebuild, broken, release, upgrade, removal, growth, switch)
 }
+# What is done before the load begins.
+PREPARED: dict[str, Callable[[Place], None]] = {upgrade.__name__: former_release}
