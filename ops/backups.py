@@ -42,7 +42,7 @@ def command(stack: StackOption = None, lab: LabOption = None, json: Json = False
     chosen = target(stack, lab)
     settings = StackFile(chosen).settings()
     project = stack_yaml.project_name()
-    tags = owner_tags(project, chosen.stack.rpartition("/")[2])
+    tags = owner_tags(project, chosen.name)
     with step(f"the snapshots of {chosen.stack}"), chosen.account() as client:
         found = _found(client("ec2"), tags)
     late = _late(settings, found, datetime.now(UTC))

@@ -48,6 +48,11 @@ class Target(Protocol):
     stack: str
 
     @property
+    def name(self) -> str:
+        """The stack's name without its organization: what names and tags in AWS have of it."""
+        return self.stack.rpartition("/")[2]
+
+    @property
     @abstractmethod
     def file(self) -> Path:
         """The stack's settings file."""
@@ -293,8 +298,7 @@ class AwsTarget(Target):
 
     @property
     def file(self) -> Path:
-        # a name may have its organization before it, which the file's has not
-        return engine.PROJECT / f"Pulumi.{self.stack.rpartition('/')[2]}.yaml"
+        return engine.PROJECT / f"Pulumi.{self.name}.yaml"
 
     @property
     def command(self) -> str:

@@ -50,7 +50,7 @@ def _account(chosen: Target) -> Iterator[Account]:
     with chosen.regions() as client:
         yield Account(
             project=stack_yaml.project_name(),
-            stack=chosen.stack,
+            stack=chosen.name,
             settings=file.settings(),
             region=chosen.region,
             client=client,

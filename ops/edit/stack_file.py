@@ -199,7 +199,7 @@ class StackFile:
     def secret(self, value: str) -> dict[str, Any]:
         """The value as Pulumi encrypts it for the stack."""
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / f"Pulumi.{self._target.stack}.yaml"
+            file = Path(folder) / f"Pulumi.{self._target.name}.yaml"
             # JSON is YAML
             file.write_text(json.dumps({**self._content, CONFIG: {}}))
             key = f"{PREFIX}new"

@@ -125,7 +125,7 @@ def in_tables(chosen: Target, settings: Settings) -> Secrets:
     key = tables_key("")
     with chosen.account() as client:
         account = client("sts").get_caller_identity()["Account"]
-        bucket = bucket_name(project, chosen.stack.rpartition("/")[2], account)
+        bucket = bucket_name(project, chosen.name, account)
         try:
             body = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:

@@ -66,7 +66,7 @@ def _account(chosen: Target) -> Iterator[Stack]:
     project = stack_yaml.project_name()
     file = StackFile(chosen)
     with chosen.account() as client:
-        yield Stack(project, chosen.stack, file.settings(), client)
+        yield Stack(project, chosen.name, file.settings(), client)
 
 
 def _show(

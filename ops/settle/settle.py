@@ -69,7 +69,7 @@ def keep_export(target: Target, export: dict[str, Any]) -> Path:
     """Write a state, its secrets encrypted, to a file that only its user can read; return it."""
     folder = target.exports
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = folder / f"{target.stack}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    file = folder / f"{target.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     file.touch(mode=0o600)
     file.write_text(json.dumps(export, indent=2))
     return file

@@ -152,7 +152,7 @@ def stack_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stubbed(monkeypatch, review.snapshots, of_file=None)
     stubbed(monkeypatch, review.preview, read=None)
     monkeypatch.setenv("MAIL_RELAY_KEYS_PASSPHRASE", PASSPHRASE)
-    there = SimpleNamespace(stack="prod", account=lambda: nullcontext(lambda _: None))
+    there = SimpleNamespace(stack="prod", name="prod", account=lambda: nullcontext(lambda _: None))
     read = SimpleNamespace(settings=lambda: None)
     stubbed(monkeypatch, backups, target=there, StackFile=read, _found=[], _late=[])
     (file.parent / "Pulumi.yaml").write_text("name: mail-relay\n")
