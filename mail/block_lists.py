@@ -23,6 +23,8 @@ REFUSALS = {
     "127.255.255.255": "too many questions from this address",
 }
 REFUSED = "127.0.0.1"
+# Lists of bits refuse by the lowest one (SpamAssassin's rules URIBL_BLOCKED and SURBL_BLOCKED).
+REFUSAL_BIT = 1
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class BlockList:
     """A list: its zone, what it lists, and what its answers mean.
 
     `meanings` are by the whole answer; with `bits` they are by bits of the last octet, of which an
-    answer may have several. `notes` are answers (or bits) that are no listing. `point` is a test
+    answer may have several, and others that mean nothing (SURBL's test entry has all but the
+    lowest, which is its refusal's). `notes` are bits that are no listing. `point` is a test
     entry that is always listed, `never` one that never is (RFC 5782, 5). `page` is where somebody
     looks an entry up and asks for its removal. A list that `refuses` makes receivers refuse mail at
     once; others are part of a score.
@@ -181,10 +184,12 @@ def _is_listing(of: BlockList, answer: str) -> bool:
             raise CannotBeAsked(f"its documentation has no answer {answer}")
         return True
     prefix, _, last = answer.rpartition(".")
-    known = sum(of.bits) | sum(map(int, of.notes))
-    if prefix != "127.0.0" or int(last) & ~known:
+    listed, noted = sum(of.bits), sum(map(int, of.notes))
+    if prefix == "127.0.0" and int(last) & REFUSAL_BIT:
+        raise CannotBeAsked(f"it refuses questions from this address ({answer})")
+    if prefix != "127.0.0" or not int(last) & (listed | noted):
         raise CannotBeAsked(f"its documentation has no answer {answer}")
-    return bool(int(last) & sum(of.bits))
+    return bool(int(last) & listed)
 
 
 def meaning(of: BlockList, code: str) -> str:

@@ -43,6 +43,8 @@ OPEN_SECONDS = 15
 CHUNK = 65_000  # as much as AWS's own command line sends in a frame
 # The end of a tunnel without a fault (RFC 6455, 7.4.1).
 NORMAL = 1000
+# ssh that has heard the end of its command leaves by itself.
+LEAVING_SECONDS = 0.5
 HAND_OVER = str(Path(__file__).with_name("hand_over.py"))
 
 
@@ -191,25 +193,36 @@ def _serve(tunnel: Tunnel, listener: socket.socket, connection: ClientConnection
         link, _ = listener.accept()
     except OSError:
         return
+    left = threading.Event()  # ssh has: how the tunnel ends after that is no reason for anything
     with link:
-        outward = threading.Thread(target=_to_host, args=(link, connection), daemon=True)
+        outward = threading.Thread(target=_to_host, args=(link, connection, left), daemon=True)
         outward.start()
         try:
             for message in connection:
                 link.sendall(message if isinstance(message, bytes) else message.encode())
         except ConnectionClosed:
             pass
-        except OSError:  # ssh has ended
+        except OSError:
+            left.set()
             connection.close()
-        if connection.close_code not in (None, NORMAL):
+        if connection.close_code not in (None, NORMAL) and not left.wait(LEAVING_SECONDS):
             tunnel.ended = connection.close_reason or f"closed with {connection.close_code}"
         with suppress(OSError):
             link.shutdown(socket.SHUT_RDWR)
         outward.join()
 
 
-def _to_host(link: socket.socket, connection: ClientConnection) -> None:
-    with suppress(OSError, ConnectionClosed):
-        while content := link.recv(CHUNK):
+def _to_host(link: socket.socket, connection: ClientConnection, left: threading.Event) -> None:
+    with suppress(ConnectionClosed):
+        while content := _received(link):
             connection.send(content)
+        left.set()
     connection.close()
+
+
+def _received(link: socket.socket) -> bytes:
+    """What ssh sends next, b"" once it has ended."""
+    try:
+        return link.recv(CHUNK)
+    except OSError:
+        return b""

@@ -9,13 +9,22 @@ from typing import Literal
 
 from lab.region import backends, names
 from lab.region.memory import Memory
-from mail.block_lists import BY_ZONE, LISTS, BlockList, query
+from mail.block_lists import BY_ZONE, LISTS, query
 
 # What a list does: it answers; it refuses everybody; it has ended, and answers nothing, or answers
 # every question (a registrar has its name); or its servers do not answer.
 Mode = Literal["answers", "refuses", "empty", "everything", "silent"]
 TTL = 60
 REFUSED = "127.255.255.254"
+# What the true lists answer for their test entries.
+POINTS: Mapping[str, Sequence[str]] = {
+    "zen.spamhaus.org": ("127.0.0.2", "127.0.0.4", "127.0.0.10"),
+    "bl.spamcop.net": ("127.0.0.2",),
+    "psbl.surriel.com": ("127.0.0.2",),
+    "dbl.spamhaus.org": ("127.0.1.2",),
+    "multi.surbl.org": ("127.0.0.254",),
+    "multi.uribl.com": ("127.0.0.14",),
+}
 
 
 def put_all(memory: Memory) -> None:
@@ -28,7 +37,7 @@ def put(memory: Memory, zone: str, mode: Mode, listed: Mapping[str, Sequence[str
     """Set what a list does, and its answers by address or domain."""
     of = BY_ZONE[zone]
     records = [[query(entry, zone), "A", TTL, code] for entry in listed for code in listed[entry]]
-    records.append([query(of.point, zone), "A", TTL, _example(of)])
+    records += [[query(of.point, zone), "A", TTL, code] for code in POINTS[zone]]
     memory.names.failing -= {name for name in memory.names.failing if name.endswith(f".{zone}.")}
     if mode == "refuses":
         records = [[f"*.{zone}", "A", TTL, REFUSED if "spamhaus" in zone else "127.0.0.1"]]
@@ -39,11 +48,6 @@ def put(memory: Memory, zone: str, mode: Mode, listed: Mapping[str, Sequence[str
     elif mode == "silent":
         memory.names.failing |= {f"{query(of.point, zone)}.", f"{of.never}."}
     names.put_zone(memory, zone, records)
-
-
-def _example(of: BlockList) -> str:
-    """An answer that the list's documentation has."""
-    return f"127.0.0.{sum(of.bits)}" if of.bits else next(iter(of.meanings))
 
 
 def refusal(memory: Memory, name: str, client: str) -> str:

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from region_service import serving
 from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
 
 from lab.region import backends, tunnels
 from lab.region.memory import Memory
@@ -126,6 +127,30 @@ def test_what_ssh_sends_comes_to_the_host_and_back(place: Place) -> None:
                 back += link.recv(65536)
             assert back == content
     assert through.ended == ""
+
+
+@pytest.mark.parametrize(("leaves", "ended"), [(True, ""), (False, "closed with 1006")])
+def test_how_a_tunnel_ends_after_ssh_has_left_is_no_reason(leaves: bool, ended: str) -> None:
+    """A command that a signal ends has ssh exit with 255, as without a way to the host."""
+    dropped = threading.Event()
+
+    def drops(connection: ServerConnection) -> None:
+        connection.recv()
+        connection.socket.shutdown(socket.SHUT_RDWR)
+        dropped.set()
+
+    with serve(drops, HOST, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.socket.getsockname()[1]
+        with tunnel.through(connect(f"ws://{HOST}:{port}", ping_interval=None)) as through:
+            link = socket.socket(socket.AF_UNIX)
+            link.connect(through.options[1].split()[-1])
+            link.sendall(b"SSH-2.0-a\r\n")
+            with link:
+                assert dropped.wait(10)
+                assert leaves or link.recv(1) == b""
+        server.shutdown()
+    assert through.ended == ended
 
 
 def test_a_tunnel_that_leads_nowhere_says_so(place: Place) -> None:
