@@ -71,6 +71,11 @@ FOLDERS = {
     "block-lists": Folder("block_lists", agent=("block_lists.py",), mail=("block_lists.py",)),
     "hold": Folder("hold"),
     "metrics": Folder("metrics", agent=("mail_counts.py", "metrics.py"), mail=("postfix_log.py",)),
+    "prometheus": Folder(
+        "prometheus",
+        agent=("exported.py", "mail_counts.py", "metrics.py"),
+        mail=("postfix_log.py",),
+    ),
 }
 
 
@@ -117,9 +122,10 @@ class GatewayHost:
     `tables` and `status` are s3:// URLs, `network` is the VPC's. Without `acme_directory` certbot's
     default is used. The certificate is for `name`, and for `shared_name` if other gateways have
     that too. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the NAT
-    instance of. `metrics` is the command line of agent/metrics.py, if the host sends any. The mail
-    log is kept for `log_days`. With `block_lists` it asks them for its address and its domains.
-    `hold` is the snapshot whose queue waits until it is released.
+    instance of. `metrics` is the command line of agent/metrics.py, if the host sends any, and with
+    `prometheus` others ask for them. The mail log is kept for `log_days`. With `block_lists` it
+    asks them for its address and its domains. `hold` is the snapshot whose queue waits until it is
+    released.
     """
 
     folder: ClassVar = "gateway"
@@ -147,6 +153,7 @@ class GatewayHost:
     metrics: str | None = None
     block_lists: bool = True
     hold: str | None = None
+    prometheus: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,8 +161,8 @@ class ClientHost:
     """A client host's fixed settings: a change of any of them replaces the host.
 
     `gateway` is a host name. If `acme_root` (PEM) is set, Postfix verifies the gateway's
-    certificate by it instead of the system's certificate authorities. `metrics` and `log_days` are
-    as a gateway's.
+    certificate by it instead of the system's certificate authorities. `metrics`, `prometheus` and
+    `log_days` are as a gateway's.
     """
 
     folder: ClassVar = "client"
@@ -172,6 +179,7 @@ class ClientHost:
     log_days: int
     acme_root: str | None = None
     metrics: str | None = None
+    prometheus: bool = False
 
 
 AnyHost = GatewayHost | ClientHost

@@ -99,6 +99,7 @@ def fixed(
         log_days=s.logs.days,
         acme_root=s.acme.root,
         metrics=metrics,
+        prometheus=bool(s.monitoring.prometheus),
     )
 
 

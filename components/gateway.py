@@ -171,6 +171,7 @@ def fixed(
         private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
         smarthost=smarthost,
         metrics=metrics,
+        prometheus=bool(s.monitoring.prometheus),
         block_lists=s.monitoring.block_lists,
         hold=gateway.data_volume.snapshot if gateway.data_volume.hold else None,
     )

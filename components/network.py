@@ -1,7 +1,7 @@
 """The VPC with its public subnet, and the security group of each kind of host."""
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -49,6 +49,7 @@ BASE_EGRESS = (
     Service("icmp", -1),
 )
 IMAPS = Service("tcp", 993)
+NODE_EXPORTER = Service("tcp", 9100)  # Prometheus'
 GATEWAY_IN = (SMTP, SUBMISSION, SUBMISSIONS)
 BALANCED_IN = (SMTP,)  # with a load balancer, the others are open to it alone
 CLIENT_OUT = (SUBMISSION, SUBMISSIONS, *BASE_EGRESS)
@@ -205,6 +206,15 @@ class Network(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=group),
         )
         self._rules[group].append(made)
+
+    def open_to(
+        self, groups: Iterable[aws.ec2.SecurityGroup], service: Service, networks: Sequence[str]
+    ) -> None:
+        """Declare the rules that open a service of several groups to some networks."""
+        for group in dict.fromkeys(groups):
+            for network in networks:
+                name = f"{group.pulumi_resource_name}-in-{service.name}-{network}"
+                self.allow(aws.vpc.SecurityGroupIngressRule, name, group, service, network)
 
     def complete(self, after: Sequence[pulumi.Resource]) -> None:
         """Declare that the groups have no rules but those declared by now.

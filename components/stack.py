@@ -12,7 +12,7 @@ from components.host import Shared
 from components.lookup import image_id
 from components.mail_domain import Domain, advise
 from components.naming import Tags
-from components.network import Network
+from components.network import NODE_EXPORTER, Network
 from components.outputs import outputs
 from components.removal import Removal
 from components.smarthost import relay_host
@@ -42,7 +42,10 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     behind = client.private_network(
         settings, network=network, gateways=[*entries.values()], public=public, tags=tags
     )
-    endpoint = reached_by(settings, network, [*entries.values(), *public.values()], behind, tags)
+    identities = [*entries.values(), *public.values()]
+    groups = [each.group for each in (*identities, *filter(None, [behind]))]
+    endpoint = reached_by(settings, network, identities, behind, tags)
+    network.open_to(groups, NODE_EXPORTER, settings.monitoring.prometheus)
     addresses = {name: each.address.public_ip for name, each in {**entries, **public}.items()}
     advise(settings, addresses)
     gateway.publish_policy(settings, [*entries.values()], zones, judged)

@@ -128,6 +128,14 @@ def _network(value: str) -> str:
     return value
 
 
+def _private_network(value: str) -> str:
+    if not ipaddress.IPv4Network(_network(value)).is_private:
+        raise _wrong(
+            "give a private network, such as 10.20.0.0/16: nobody is asked for a password there"
+        )
+    return value
+
+
 def _password(value: SecretStr) -> SecretStr:
     if not names.is_password(value.get_secret_value()):
         raise _wrong("give 8 to 128 printable ASCII characters without spaces and colons")
@@ -290,6 +298,7 @@ Password = Annotated[SecretStr, AfterValidator(_password)]
 AccountUser = Annotated[str, AfterValidator(_account_user)]
 AccountPassword = Annotated[SecretStr, AfterValidator(_account_password)]
 Network = Annotated[str, AfterValidator(_network)]
+PrivateNetwork = Annotated[str, AfterValidator(_private_network)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
 PublicKey = Annotated[str, AfterValidator(_public_key), Mark.HIDDEN]
 Certificates = Annotated[str, AfterValidator(_certificates)]

@@ -2,11 +2,13 @@
 
 import ipaddress
 
+from agent.host_status import AskedList
 from mail.block_lists import BY_ZONE
 from mail.records import own_name
 from ops.outputs import Host
 from ops.status import Written
 from ops.target import Target
+from ops.terminal import notes
 from ops.verify import addresses, hosts, spf
 from ops.verify.probes import Probes, vantage
 from ops.verify.world import World
@@ -52,6 +54,8 @@ def _listings(probes: Probes, host: Host) -> list[str]:
         written = probes.status_of(host)
     except hosts.NoAccess as error:
         return [f"it is not known what block lists say of {host.spare_address}: {error}"]
+    for line in _unasked(host, written):
+        notes.print(f"Note: {line}", soft_wrap=True)
     return listings(host, written)
 
 
@@ -65,9 +69,31 @@ def listings(host: Host, written: Written) -> list[str]:
             f"{host.name} has not asked block lists for {spare} yet: it does within half an hour "
             "of the `up`"
         ]
+    lists = [one for one in reputation.lists if _of_addresses(one)]
+    if all(one.problem for one in lists):
+        said = "; ".join(f"{_name(one)}: {one.problem}" for one in lists)
+        return [f"no block list could be asked about {spare}: {said or 'there is none'}"]
     return [
-        f"{BY_ZONE[one.zone].name if one.zone in BY_ZONE else one.zone} lists {spare}: --back, an "
-        "`up` and this command again get another one"
+        f"{_name(one)} lists {spare}: --back, an `up` and this command again get another one"
         for one in reputation.lists
         if spare in one.listed
     ]
+
+
+def _unasked(host: Host, written: Written) -> list[str]:
+    """The lists of addresses that could not be asked, with where a person asks."""
+    reputation = written.status.reputation
+    return [
+        f"{_name(one)} could not be asked about {host.spare_address} ({one.problem}): look it up "
+        f"at {BY_ZONE[one.zone].page}"
+        for one in (reputation.lists if reputation else ())
+        if one.problem and _of_addresses(one)
+    ]
+
+
+def _of_addresses(one: AskedList) -> bool:
+    return one.zone in BY_ZONE and BY_ZONE[one.zone].kind == "address"
+
+
+def _name(one: AskedList) -> str:
+    return BY_ZONE[one.zone].name if one.zone in BY_ZONE else one.zone

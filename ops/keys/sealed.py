@@ -21,8 +21,8 @@ FORMAT, VERSION = "mail-relay keys", 1
 KEY_OCTETS, SALT_OCTETS, NONCE_OCTETS = 32, 16, 12
 # 128 MiB and about half a second (OWASP, "Password Storage Cheat Sheet")
 COST = {"n": 2**17, "r": 8, "p": 1}
-# A file asks for no more memory than this, in octets: 128 * n * r (RFC 7914, 2).
-MOST_MEMORY = 512 * 1024 * 1024
+# A file asks for no more than this: 128 * n * r octets of memory, and n * r * p as work (RFC 7914).
+MOST_WORK, MOST_BLOCK, MOST_LANES = 4 * 2**17 * 8, 32, 16
 MOST_OCTETS = 16 * 1024 * 1024
 
 
@@ -58,8 +58,11 @@ def unseal(octets: bytes, passphrase: str) -> dict[str, Any]:
             raise Damaged("it is sealed in a way that this program does not know")
         if not all(type(value) is int and value > 0 for value in cost.values()):
             raise ValueError
-        if 128 * cost["n"] * cost["r"] > MOST_MEMORY or cost["p"] > 16:
-            raise Damaged("opening it would take more memory than any file of this program needs")
+        work = cost["n"] * cost["r"] * cost["p"]
+        if work > MOST_WORK or cost["r"] > MOST_BLOCK or cost["p"] > MOST_LANES:
+            raise Damaged(
+                "opening it would take more memory or time than any file of this program needs"
+            )
         key = _key(passphrase, _octets(kdf["salt"]), cost)
         opened = ChaCha20Poly1305(key).decrypt(nonce, sealed, _canonical(header))
     except InvalidTag:

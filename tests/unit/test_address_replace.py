@@ -131,9 +131,14 @@ def test_there_is_a_way_back_at_once(given: Gateway, wanted: Any) -> None:
     assert (found and (found.kind, found.address, found.spare)) == wanted
 
 
-def written(*about: str, listed: str = "", silent: bool = False) -> Written:
+def written(
+    *about: str, listed: str = "", silent: bool = False, problems: tuple[str, ...] = ("", "")
+) -> Written:
     entries = {listed: Listing(MADE, ("127.0.0.2",))} if listed else {}
-    asked = Reputation(MADE, about, (AskedList("zen.spamhaus.org", MADE, "", entries),))
+    zones = ("zen.spamhaus.org", "psbl.surriel.com")
+    lists = [AskedList(z, MADE, p, entries) for z, p in zip(zones, problems, strict=True)]
+    domains = AskedList("dbl.spamhaus.org", MADE, "", {})
+    asked = Reputation(MADE, about, (*lists, domains))
     return Written(status(reputation=asked), 900.0 if silent else 10.0)
 
 
@@ -146,6 +151,10 @@ def test_an_address_that_is_listed_or_that_nobody_has_asked_for_is_not_taken() -
     assert "has not asked" in listings(host, Written(status(), 10.0))[0]
     assert listings(host, written(OLD, NEW, listed=NEW))[0].startswith(f"Spamhaus ZEN lists {NEW}")
     assert "silent" in listings(host, written(OLD, NEW, silent=True))[0]
+    refuses = "it refuses the question"
+    assert listings(host, written(OLD, NEW, problems=(refuses, ""))) == []
+    (nobody,) = listings(host, written(OLD, NEW, problems=(refuses, refuses)))
+    assert nobody.startswith(f"no block list could be asked about {NEW}: Spamhaus ZEN: {refuses}")
 
 
 FILE = """config:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,11 +98,40 @@ def test_a_queue_is_held_only_if_it_is_asked_for() -> None:
     script = "usr/local/lib/mail-relay/hold-restored"
     assert added(hold=SNAPSHOT) == {script, "etc/systemd/system/postfix.service.d/hold.conf"}
     assert added() == set()
-    held = files(dataclasses.replace(GATEWAY, hold=SNAPSHOT))[script]
-    assert f"/srv/mail/held/{SNAPSHOT}" in held
-    lines = held.splitlines()
-    assert lines.index('[ ! -e "$mark" ] || exit 0') < lines.index("postsuper -h ALL")
-    assert lines.index("postsuper -h ALL") < lines.index('touch "$mark"')
+
+
+OWN, OTHER = "vol-0aaa", "vol-0bbb"
+
+
+@pytest.mark.parametrize(
+    ("bears", "held_before", "holds"),
+    [
+        (OTHER, False, True),  # made from a snapshot
+        (None, False, True),  # from one of a release that wrote no id
+        (OWN, False, False),  # it stands
+        (OTHER, True, False),
+    ],
+)
+def test_the_queue_of_a_volume_that_was_made_from_a_snapshot_is_held_once(
+    tmp_path: Path, bears: str | None, held_before: bool, holds: bool
+) -> None:
+    made = files(dataclasses.replace(GATEWAY, hold=SNAPSHOT))
+    text = made["usr/local/lib/mail-relay/hold-restored"].replace("/srv/mail", str(tmp_path))
+    text = text.replace("/etc/mail-relay/volume", str(tmp_path / "own"))
+    (tmp_path / "own").write_text(f"{OWN}\n")
+    if bears:
+        (tmp_path / "volume").write_text(f"{bears}\n")
+    if held_before:
+        (tmp_path / "held").mkdir()
+        (tmp_path / "held" / SNAPSHOT).touch()
+    (tmp_path / "postsuper").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/did\n')
+    (tmp_path / "postsuper").chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    for _ in range(2):  # at each start of Postfix
+        subprocess.run(["sh", "-c", text], env=path, check=True)
+    did = tmp_path / "did"
+    assert (did.read_text() if did.exists() else "") == ("-h ALL\n" if holds else "")
+    assert (tmp_path / "volume").read_text() == f"{OWN}\n"
 
 
 def test_an_environment_is_not_backed_up_and_begins_with_nobodys_mail() -> None:

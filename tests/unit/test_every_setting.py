@@ -190,6 +190,7 @@ ROWS: dict[str, Any] = {
     "monitoring.detail": True,
     "monitoring.enabled": True,
     "monitoring.notify": ["https://far.example/alarms"],
+    "monitoring.prometheus": ["10.0.0.0/8"],
     "backup.days": 7,
     "protect": True,
     "tags": {"Team": "mail"},

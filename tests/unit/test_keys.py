@@ -196,7 +196,13 @@ def test_nothing_is_changed_unasked(place: Place) -> None:
         (lambda text: text.replace('"n": 2', '"n": "2"'), "it is damaged"),
         (
             lambda text: text.replace('"n": 2', f'"n": {2**40}'),
-            "opening it would take more memory than",
+            "opening it would take more memory",
+        ),
+        # memory by r alone, and time by p
+        (lambda text: text.replace('"r": 1', f'"r": {2**20}'), "opening it would take more"),
+        (
+            lambda text: text.replace('"n": 2', f'"n": {2**20}').replace('"p": 1', '"p": 16'),
+            "opening it would take more",
         ),
         (lambda text: text.replace('"sealed"', '"other"'), "it is damaged"),
     ],
