@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import Tags
+from components.naming import Tags, eip_name
 from components.network import Place
 from components.zones import FORGOTTEN_TTLS, Zones
 from mail import records, spf
@@ -22,11 +22,6 @@ from settings import Gateway
 
 PTR_TIMEOUT = "20m"
 FORGOTTEN_SECONDS = FORGOTTEN_TTLS * records.MOVING_TTL
-
-
-def eip_name(host: str, number: int) -> str:
-    """The name of an Elastic IP's resource: the first one has the host's."""
-    return host if number == 1 else f"{host}-{number}"
 
 
 class Addresses:

@@ -63,3 +63,8 @@ class Tags:
     def named(self, name: str) -> dict[str, str]:
         """The tags of one resource."""
         return {**self._common, "Name": name}
+
+
+def eip_name(host: str, number: int) -> str:
+    """The name of an Elastic IP's resource: the first one has the host's."""
+    return host if number == 1 else f"{host}-{number}"

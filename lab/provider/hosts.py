@@ -81,9 +81,11 @@ def read_address(c: Clients, i: str, _: Properties) -> Properties | None:
 
 
 def update_address(c: Clients, i: str, old: Properties, new: Properties) -> None:
-    if old.get("networkInterface") != new.get("networkInterface"):
+    wanted = new.get("networkInterface") or ""
+    if (old.get("networkInterface") or "") != wanted:
         _disassociate(c, i)
-        c.ec2.associate_address(AllocationId=i, NetworkInterfaceId=new["networkInterface"])
+        if wanted:
+            c.ec2.associate_address(AllocationId=i, NetworkInterfaceId=wanted)
     retag(c, i, old, new)
 
 

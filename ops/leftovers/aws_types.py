@@ -17,6 +17,7 @@ INSTANCES = {"t4g.nano": 3.07, "t4g.micro": 6.13, "t4g.small": 12.26}
 NAT_GATEWAY = 32.85
 VOLUME_GIB, SNAPSHOT_GIB = 0.08, 0.05
 ADDRESS = "aws:ec2/eip:Eip"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
 
 Item = Mapping[str, Any]
 
@@ -106,7 +107,7 @@ _ENDPOINT = Listed(
     _free("five in a region; it keeps its security group and subnet"),
     lambda item: (
         "aws ec2 delete-instance-connect-endpoint --instance-connect-endpoint-id "
-        f"{item['InstanceConnectEndpointId']}   (its interface goes some minutes later)"
+        f"{item['InstanceConnectEndpointId']}  # some minutes: wait until it is gone"
     ),
 )
 _INTERFACE = Listed(
@@ -190,7 +191,7 @@ TYPES = {
     ),
     "aws:ebs/volume:Volume": AwsType(tagged=True, prefix="vol-", listed=_VOLUME),
     "aws:ebs/snapshot:Snapshot": AwsType(listed=_SNAPSHOT),
-    "aws:ec2/securityGroup:SecurityGroup": AwsType(tagged=True, prefix="sg-", listed=_GROUP),
+    GROUP: AwsType(tagged=True, prefix="sg-", listed=_GROUP),
     "aws:ec2/internetGateway:InternetGateway": AwsType(
         tagged=True, prefix="igw-", listed=_INTERNET_GATEWAY
     ),

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -12,6 +13,7 @@ from ops import stack_yaml
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
 from ops.leftovers.find import Stack, find, in_state
+from ops.leftovers.keep import resources
 from ops.leftovers.left import Left
 from ops.options import Json, LabOption, StackOption, target
 from ops.target import Target
@@ -22,12 +24,19 @@ SNAPSHOT = "snapshot"
 
 
 def command(
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Print what must not be lost, as a file for `pulumi import`."),
+    ] = False,
     stack: StackOption = None,
     lab: LabOption = None,
     json: Json = False,
 ) -> None:
     """What is in the account of a stack and not in its state. Exit code 1: something is left."""
     chosen = target(stack, lab)
+    if keep:
+        _keep(chosen)
+        return
     state, works = _state(chosen)
     with step(f"the account, by tags and names of {chosen.stack}"), _account(chosen) as account:
         found = list(find(account))
@@ -47,6 +56,19 @@ def command(
         _show(chosen, len(state), belongs, left, works)
     if left:
         raise typer.Exit(1)
+
+
+def _keep(chosen: Target) -> None:
+    """Print the import file; StackError if there is nothing to keep."""
+    with step(f"addresses, volumes and records of {chosen.stack}"), _account(chosen) as account:
+        found = resources(account)
+    if not found:
+        raise StackError(f"the account has no address, data volume or record of {chosen.stack}")
+    print_json({"resources": found})
+    counted = Counter(str(each["type"]).rpartition(":")[2] for each in found if "id" in each)
+    what = ", ".join(f"{n} {kind}" for kind, n in counted.items())
+    imports = chosen.typed("import --file FILE --generate-code=false --yes")
+    notes.print(f"{what}. Next, with this as FILE: {imports}", soft_wrap=True)
 
 
 def _state(chosen: Target) -> tuple[list[str], str]:

@@ -1,9 +1,10 @@
 """EC2: resources with the stack's tags, in an order in which they can be removed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ops.leftovers.aws_types import ADDRESS, TYPES, Item, Listed
+from ops.leftovers.aws_types import ADDRESS, GROUP, TYPES, Item, Listed
 from ops.leftovers.left import Left, monthly
 
 ADDRESS_PRICE = 3.65  # USD a month of 730 hours, us-east-1, 2026
@@ -22,7 +23,8 @@ def find(ec2: Any, tags: Mapping[str, str], hosts: Sequence[str]) -> Iterator[Le
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
     for token, row in TYPES.items():
         if row.listed:
-            yield from _tagged(ec2, row.listed, filters)
+            found = _tagged(ec2, row.listed, filters)
+            yield from _after_their_rules(ec2, [*found]) if token == GROUP else found
         if token == ADDRESS:
             yield from _addresses(ec2, tags, hosts)
 
@@ -35,6 +37,26 @@ def _tagged(ec2: Any, kind: Listed, filters: list[dict[str, Any]]) -> Iterator[L
             if (state["Name"] if isinstance(state, dict) else state) not in ENDED:
                 name = _tags(item).get("Name", "")
                 yield Left(kind.what, item[kind.id], name, kind.cost(item), kind.remove(item))
+
+
+def _after_their_rules(ec2: Any, groups: Sequence[Left]) -> Iterator[Left]:
+    """Security groups; a group is not deleted while a rule of another one names it."""
+    identities = [group.id for group in groups]
+    rules: list[Item] = []
+    if identities:
+        given = [{"Name": "group-id", "Values": identities}]
+        for page in ec2.get_paginator("describe_security_group_rules").paginate(Filters=given):
+            rules += page["SecurityGroupRules"]
+    for number, group in enumerate(groups):
+        steps = [
+            f"aws ec2 revoke-security-group-{'egress' if rule['IsEgress'] else 'ingress'} "
+            f"--group-id {rule['GroupId']} "
+            f"--security-group-rule-ids {rule['SecurityGroupRuleId']}"
+            for rule in rules
+            if rule.get("ReferencedGroupInfo", {}).get("GroupId") == group.id
+            and rule["GroupId"] in identities[number + 1 :]
+        ]
+        yield replace(group, remove="; ".join((*steps, group.remove)))
 
 
 def _addresses(ec2: Any, tags: Mapping[str, str], hosts: Sequence[str]) -> Iterator[Left]:

@@ -236,11 +236,24 @@ def _depends(kind: str, identity: str, why: str) -> ApiError:
 
 
 def delete_security_group(_: Memory, parameters: Parameters) -> None:
-    """Refused while an interface has the group."""
+    """Refused while an interface has the group, or a rule of another group in the VPC names it."""
     identity = parameters.get("GroupId", "")
     for interface in backends.ec2().enis.values():
         if identity in [group.id for group in interface.group_set]:
             raise _depends("resource", identity, "has a dependent object")
+    for groups in backends.ec2().groups.values():
+        for other in groups.values():
+            rules = [*other.ingress_rules, *other.egress_rules]
+            named = [rule.source_group.get("GroupId") for rule in rules]
+            if other.id != identity and identity in named:
+                raise _depends("resource", identity, "has a dependent object")
+
+
+def leave_interface(_: Memory, parameters: Parameters) -> None:
+    """An address is not associated any more once its interface is gone."""
+    for address in backends.ec2().addresses:
+        if address.eni is not None and address.eni.id == parameters.get("NetworkInterfaceId"):
+            address.eni = address.instance = address.association_id = None
 
 
 def delete_subnet(_: Memory, parameters: Parameters) -> None:
@@ -248,6 +261,15 @@ def delete_subnet(_: Memory, parameters: Parameters) -> None:
     identity = parameters.get("SubnetId", "")
     if any(i.subnet.id == identity for i in backends.ec2().enis.values()):
         raise _depends("The subnet", f"'{identity}'", "has dependencies and cannot be deleted.")
+
+
+def leave_tables(_: Memory, parameters: Parameters) -> None:
+    """A route table's association goes with its subnet."""
+    gone = parameters.get("SubnetId", "")
+    for table in backends.ec2().route_tables.values():
+        held = table._associations
+        for association in [a for a, subnet in held.items() if subnet == gone]:
+            del held[association]
 
 
 def delete_vpc(_: Memory, parameters: Parameters) -> None:
@@ -367,4 +389,6 @@ AFTER: Mapping[str, Callable[[Memory, Parameters], None]] = {
     "TerminateInstances": after_terminate,
     "DisassociateAddress": after_associate,
     "ReleaseAddress": after_associate,
+    "DeleteNetworkInterface": leave_interface,
+    "DeleteSubnet": leave_tables,
 }
