@@ -8,6 +8,7 @@ destroyed, as the last snapshot of each volume does, which the provider makes.
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import pulumi_aws as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.account import Account
-from components.naming import Tags, role_name
+from components.naming import Tags, owner_tags, role_name
 from settings import Settings
 
 NAME = "backup"
@@ -130,12 +131,13 @@ def _statements(account: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Start:
-    """The snapshot that a gateway's data volume starts from; `key` is the gateway's place.
+    """The snapshot that a gateway's data volume starts from; `key` is its place, `host` its name.
 
     A standing volume stays as it is, whatever the settings say.
     """
 
     key: str
+    host: str
     snapshot: str
     account: Account
 
@@ -158,42 +160,60 @@ class Start:
     async def _check(self, args: pulumi.ResourceHookArgs) -> None:
         inputs = args.new_inputs or {}
         if inputs.get("snapshotId") == self.snapshot:
-            problem = await asyncio.to_thread(self._problem, int(inputs["size"]))
+            where = f"mail-relay:{self.key}.dataVolume.snapshot: {self.snapshot!r}"
+            problem, whose = await asyncio.to_thread(self._look, int(inputs["size"]))
             if problem:
-                where = f"mail-relay:{self.key}.dataVolume.snapshot: {self.snapshot!r}"
                 raise SnapshotUnusable(f"{where}: {problem}")
+            if whose:
+                pulumi.warn(f"{where}: {whose}")
 
-    def _problem(self, size: int) -> str:
+    def _look(self, size: int) -> tuple[str, str]:
+        """The reason that it cannot be used, and whose it is if it is another gateway's."""
         ec2 = self.account.client("ec2")
         try:
             found = ec2.describe_snapshots(SnapshotIds=[self.snapshot], OwnerIds=["self"])
         except ClientError as error:
             if error.response["Error"]["Code"] != "InvalidSnapshot.NotFound":
-                return f"AWS could not be asked for it: {error}"
+                return f"AWS could not be asked for it: {error}", ""
             found = {"Snapshots": []}
         except BotoCoreError as error:
-            return f"AWS could not be asked for it: {error}"
+            return f"AWS could not be asked for it: {error}", ""
         if not found["Snapshots"]:
             return (
                 f"this account has no such snapshot in {self.account.region}; "
-                "./relay backups lists those that there are"
+                "./relay backups lists those that there are",
+                "",
             )
         (snapshot,) = found["Snapshots"]
         if snapshot["State"] != "completed":
             done = snapshot.get("Progress") or "not yet"
-            return f"it is {snapshot['State']} ({done}); wait until it is completed"
+            return f"it is {snapshot['State']} ({done}); wait until it is completed", ""
         if snapshot["VolumeSize"] > size:
             return (
                 f"it is of {snapshot['VolumeSize']} GiB, and the volume would have {size}; set "
-                f"{self.key}.dataVolumeGiB: {snapshot['VolumeSize']}, or more"
+                f"{self.key}.dataVolumeGiB: {snapshot['VolumeSize']}, or more",
+                "",
             )
-        return ""
+        return "", self._owner({tag["Key"]: tag["Value"] for tag in snapshot.get("Tags", [])})
+
+    def _owner(self, tags: Mapping[str, str]) -> str:
+        """Whose it is by its tags; "" for this gateway's, or one that says nothing."""
+        owner = owner_tags(pulumi.get_project(), pulumi.get_stack())
+        ours = {**owner, "Name": f"{self.host} data"}
+        others = {key: tags[key] for key in ours if tags.get(key, ours[key]) != ours[key]}
+        if not others:
+            return ""
+        said = ", ".join(f"{key} {value}" for key, value in others.items())
+        return (
+            f"it is of another gateway or stack ({said}): its mail, mailboxes and certificates "
+            "come with it, and what waited there is sent from here unless dataVolume.hold is true"
+        )
 
 
 def starts(settings: Settings, account: Account) -> dict[str, Start]:
     """The snapshots that data volumes start from, by the gateway's name."""
     return {
-        gateway.name: Start(key, snapshot, account)
+        gateway.name: Start(key, gateway.name, snapshot, account)
         for key, gateway in settings.placed_gateways.items()
         if (snapshot := gateway.data_volume.snapshot)
     }

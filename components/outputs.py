@@ -73,7 +73,7 @@ def outputs(
             "mailrc": programs.mailrc(name, user),
         },
         "nextSteps": [
-            _permission_to_send(settings),
+            _permission_to_send(settings, [*map(_address, hosts["gateways"])]),
             "Show a password: pulumi stack output passwords --show-secrets",
             "When reports show that SPF and DKIM pass, raise each domain's dmarc.policy.",
         ],
@@ -100,6 +100,12 @@ def _host(host: Host, jumps: bool) -> dict[str, Any]:
         "status": host.status,
         "tables": host.tables,
     }
+
+
+def _address(gateway: Host) -> Any:
+    identity = gateway.identity
+    assert not isinstance(identity, PrivateIdentity)  # gateways are public
+    return identity.address.public_ip
 
 
 def _draining(settings: Settings) -> list[str]:
@@ -141,13 +147,15 @@ def _alarms(monitoring: Monitoring | None) -> dict[str, Any]:
     return {"alarms": {"topic": monitoring.topic.arn, "notify": list(monitoring.told)}}
 
 
-def _permission_to_send(settings: Settings) -> str:
+def _permission_to_send(settings: Settings, addresses: Sequence[Any]) -> Any:
     """The step that the user must take at AWS or at the provider before mail can leave."""
     given = settings.smarthost
     if given is None:
-        return (
-            "A new AWS account cannot send on port 25: ask for it with the form 'Request to "
-            "remove reverse DNS and email sending limitations'."
+        return pulumi.Output.all(*addresses).apply(
+            lambda found: (
+                "A new AWS account cannot send on port 25: ask for it with the form 'Request to "
+                f"remove reverse DNS and email sending limitations', for {' and '.join(found)}."
+            )
         )
     if given.ses:
         return (

@@ -74,6 +74,11 @@ class Removal:
             for name, drains in leaving.items()
         ]
         if lines := [problem for problem in problems if problem]:
+            lines += [
+                f"mail-relay:discard: {name!r}: no gateway of this name is there to be taken away"
+                for name in self.discard
+                if name not in before
+            ]
             raise MailWaits("\n".join(lines))
 
     def _problem(self, name: str) -> str:

@@ -80,7 +80,9 @@ class Ssh:
         # shows is its own; a rebuilt host is another instance.
         options += [f"HostKeyAlias={host.instance_id}", "StrictHostKeyChecking=accept-new"]
         # without the line that a new key is known from now on
-        given = _options(*options, "LogLevel=ERROR", f"ServerAliveInterval={ALIVE_SECONDS}")
+        options += ["LogLevel=ERROR", f"ServerAliveInterval={ALIVE_SECONDS}"]
+        # hosts of other stacks have the same private address: a shared connection may be one's
+        given = _options(*options, "ControlPath=none")
         with tunnel.through(self.open_tunnel(host)) as through:
             argv = ["ssh", *self.options, *given, *through.options]
             yield [*argv, f"{USER}@{host.private_address}"], through

@@ -9,7 +9,7 @@ from mail.names import PASSWORD
 from settings import errors
 from settings.advice import unread
 from settings.conflicts import conflicts
-from settings.conflicts.gateways import MISSING
+from settings.conflicts.gateways import BOTH, MISSING
 from settings.domains import Delegation, HostedZone, MailDomain
 from settings.errors import SettingsError
 from settings.hosts import BaseHost, Client, Gateway
@@ -60,6 +60,8 @@ def read(
         lines = list(errors.lines(raw, error, Settings, misspelt))
         if raw.get("gateway") in (None, {}) and not raw.get("gateways"):
             lines = [MISSING, *lines]
+        if raw.get("gateway") and raw.get("gateways"):
+            lines = [BOTH, *(line for line in lines if not line.startswith("mail-relay:gateway."))]
     else:
         lines = list(conflicts(settings))
         if not lines:

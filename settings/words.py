@@ -217,7 +217,9 @@ def _notified(value: str) -> str:
 
 def _availability_zone(value: str) -> str:
     if not AVAILABILITY_ZONE.fullmatch(value):
-        raise _wrong("give an availability zone of the stack's region, such as eu-central-1a")
+        raise _wrong(
+            "give an availability zone of the stack's region, as eu-central-1a is of eu-central-1"
+        )
     return value
 
 

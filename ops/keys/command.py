@@ -129,10 +129,9 @@ def _write(file: Path, text: str, force: bool) -> None:
                 beside.write(text.encode())
                 beside.flush()
                 os.fsync(beside.fileno())
-                if force:
-                    Path(beside.name).replace(file)
-                else:
-                    os.link(beside.name, file)  # which fails if somebody has made it meanwhile
+                if not force:
+                    file.touch(exist_ok=False)  # some file systems, of sticks, have no links
+                Path(beside.name).replace(file)
             finally:
                 Path(beside.name).unlink(missing_ok=True)
     except FileExistsError:

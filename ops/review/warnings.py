@@ -71,7 +71,7 @@ def _queues(change: Change) -> Iterator[Warn]:
             yield Warn(
                 "volume-lost",
                 f"The data volume of {step.name} is deleted, with its queue, its certificates and "
-                "its mailboxes, if it has any.",
+                f"its mailboxes, if it has any.{_snapshot_left(step)}",
             )
     for step in sorted(change.preview.of("Instance"), key=lambda s: s.name):
         if step.op in ("replace", "delete") and change.identity("Volume", step.name) is None:
@@ -80,6 +80,12 @@ def _queues(change: Change) -> Iterator[Warn]:
                 f"Mail that waits in the queue of {step.name} is lost: see that it is empty "
                 "(`mailq` on the host) before.",
             )
+
+
+def _snapshot_left(step: Step) -> str:
+    """That a snapshot is left of a volume, by what the provider does with it as it is."""
+    left = bool((step.before or {}).get("finalSnapshot"))
+    return " A last snapshot of it is left (docs/tasks/restore.md)." if left else ""
 
 
 def _protected(change: Change) -> Iterator[Warn]:

@@ -72,13 +72,14 @@ def check(expected: Outputs, host: Host, written: Written, opens_port_25: str = 
         _services(host, status),
         _tables(host, status.tables, written.tables),
         _clock(host, status.clock_off),
-        _queue(host, status.queue),
+        _queue(host, status.queue, drains=host.name in expected.draining),
         _disk(host, status, needed=(VOLUME,) if host in expected.gateways else ()),
     ]
     if host in expected.gateways:
         results.append(_certificate(host, status))
         sending = [domain for domain in expected.domains if not spf.parked(expected, domain)]
-        results += [_signing(domain, status.signing) for domain in sending]
+        where = f" at {host.name}" if len(expected.gateways) > 1 else ""
+        results += [_signing(domain, status.signing, where) for domain in sending]
         results.append(_egress(expected, host, status.egress, opens_port_25))
         results += listed.check(host, expected.domains, status)
     return results
@@ -201,31 +202,34 @@ def _clock(host: Host, clock_off: float | None) -> Result:
     return result
 
 
-def _signing(domain: Domain, signing: dict[str, str]) -> Result:
+def _signing(domain: Domain, signing: dict[str, str], where: str) -> Result:
+    """`where` names the gateway, if there are several."""
     result = Result("signing", domain.name)
     selector, newest = signing.get(domain.name), domain.selectors[-1]
     journal = "On the host: journalctl -u mail-relay-tables.service"
     if not selector:
-        text = f"no selector of {domain.name} is in use: its mail is answered with 451 and waits"
+        text = f"no selector of {domain.name} is in use{where}: mail is answered with 451 and waits"
         result.error("signing-none", text, f"See the check dkim of its selectors. {journal}")
     elif selector not in domain.selectors:
-        text = f"{domain.name} is signed with {selector}, which the stack does not know"
+        text = f"{domain.name} is signed with {selector}{where}, which the stack does not know"
         result.error("signing-unknown", text, journal)
     elif selector != newest:
         result.warn(
             "signing-older",
-            f"{domain.name} is signed with {selector}, {newest} is newer",
+            f"{domain.name} is signed with {selector}{where}, {newest} is newer",
             f"The host takes {newest} once every name server shows it: see the check dkim",
         )
     else:
-        result.seen.append(f"by {selector}")
+        result.seen.append(f"by {selector}{where}")
     return result
 
 
-def _queue(host: Host, queue: Queue) -> Result:
+def _queue(host: Host, queue: Queue, *, drains: bool) -> Result:
     result = Result("queue", host.name)
     waiting = several(queue.messages, "message", "messages")
     result.seen.append(waiting)
+    if drains:
+        result.seen.append("it drains, and takes no mail any more")
     if queue.held:
         held = several(queue.held, "message is on hold and does", "messages are on hold and do")
         text = f"{held} not leave"

@@ -9,13 +9,17 @@ from settings.errors import EXAMPLES
 from settings.model import Settings
 from settings.words import subnet_number
 
+BOTH = (
+    "mail-relay:gateways: give either gateway, the short form of one, or gateways, each of which "
+    "has its own keys"
+)
 MISSING = f"mail-relay:gateway: missing; {EXAMPLES['gateway']}"
 
 
 def names_conflicts(s: Settings) -> Iterator[str]:
     """No gateway, both `gateway` and `gateways`, or names that are in no common domain."""
     if s.gateway and s.listed_gateways:
-        yield "mail-relay:gateways: give either gateway, the short form of one, or gateways"
+        yield BOTH
         return
     if not s.gateways:
         yield MISSING

@@ -123,6 +123,21 @@ def lost(stack: Stack) -> str:
 
 
 @pytest.mark.usefixtures("lost")
+def test_a_snapshot_of_another_stack_or_gateway_is_told(stack: Stack) -> None:
+    newest = snapshots(stack)[-1]
+    ec2, name = stack.region.client("ec2"), [newest["SnapshotId"]]
+    stack.write(config(newest["SnapshotId"]))
+    for key, value in (("Stack", "prod"), ("Name", "mx9.relay.example data")):
+        ec2.create_tags(Resources=name, Tags=[{"Key": key, "Value": value}])
+        steps, told = preview(stack)
+        assert steps
+        assert f"it is of another gateway or stack ({key} {value})" in told
+        ec2.create_tags(Resources=name, Tags=[{"Key": key, "Value": TAGS[key]}])
+    _, told = preview(stack)
+    assert "another gateway" not in told
+
+
+@pytest.mark.usefixtures("lost")
 def test_a_snapshot_that_cannot_be_used_is_refused_in_the_preview(stack: Stack) -> None:
     newest = snapshots(stack)[-1]["SnapshotId"]
     for wrong, size, why in (
