@@ -112,7 +112,13 @@ def _changed(change: Change, domain: str, step: Step) -> Iterator[str]:
     elif one.name == domain and one.kind == "TXT":
         yield from _apex(domain, before, after)
     else:
-        yield from _valued(f"{one.kind} of {one.name}", before, after)
+        yield from _valued(f"{one.kind} of {one.name}{_answer(step)}", before, after)
+
+
+def _answer(step: Step) -> str:
+    """Whose of several answers of a name it is."""
+    identifier = str((step.after or step.before or {}).get("setIdentifier") or "")
+    return f" (one of its answers, {identifier.rpartition('/')[2]})" if identifier else ""
 
 
 def _ttl(domain: str, steps: list[Step]) -> Iterator[str]:

@@ -64,6 +64,7 @@ def test_a_host_with_an_endpoint_is_reached_through_it_by_its_private_address(
     for option in (
         "ProxyCommand=x",
         f"HostKeyAlias={HOST.instance_id}",
+        "ControlPath=none",
         "StrictHostKeyChecking=accept-new",
         "BatchMode=yes",
     ):
