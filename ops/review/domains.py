@@ -112,7 +112,7 @@ def _changed(change: Change, domain: str, step: Step) -> Iterator[str]:
     elif one.name == domain and one.kind == "TXT":
         yield from _apex(domain, before, after)
     else:
-        yield from _valued(f"{one.kind} of {one.name}{_answer(step)}", before, after)
+        yield from _valued(f"{one.kind} of {one.name}", before, after)
 
 
 def _answer(step: Step) -> str:
@@ -167,7 +167,7 @@ def _other(step: Step) -> Iterator[str]:
         what = "The gateways' addresses, which the domains' SPF includes"
         yield from _valued(what, before, after)
     else:
-        where = " inside the VPC" if "PrivateNetwork$" in step.urn else ""
+        where = " inside the VPC" if "PrivateNetwork$" in step.urn else _answer(step)
         yield from _valued(f"{one.kind} of {one.name}{where}", before, after)
 
 
