@@ -1,7 +1,7 @@
 """The VPC with its public subnet, and the security group of each kind of host."""
 
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -207,11 +207,9 @@ class Network(pulumi.ComponentResource):
         )
         self._rules[group].append(made)
 
-    def open_to(
-        self, groups: Iterable[aws.ec2.SecurityGroup], service: Service, networks: Sequence[str]
-    ) -> None:
-        """Declare the rules that open a service of several groups to some networks."""
-        for group in dict.fromkeys(groups):
+    def open_all(self, service: Service, networks: Sequence[str]) -> None:
+        """Declare the rules that open a service of all groups so far to some networks."""
+        for group in [*self._rules]:
             for network in networks:
                 name = f"{group.pulumi_resource_name}-in-{service.name}-{network}"
                 self.allow(aws.vpc.SecurityGroupIngressRule, name, group, service, network)

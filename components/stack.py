@@ -42,10 +42,8 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     behind = client.private_network(
         settings, network=network, gateways=[*entries.values()], public=public, tags=tags
     )
-    identities = [*entries.values(), *public.values()]
-    groups = [each.group for each in (*identities, *filter(None, [behind]))]
-    endpoint = reached_by(settings, network, identities, behind, tags)
-    network.open_to(groups, NODE_EXPORTER, settings.monitoring.prometheus)
+    network.open_all(NODE_EXPORTER, settings.monitoring.prometheus)  # the hosts' groups
+    endpoint = reached_by(settings, network, [*entries.values(), *public.values()], behind, tags)
     addresses = {name: each.address.public_ip for name, each in {**entries, **public}.items()}
     advise(settings, addresses)
     gateway.publish_policy(settings, [*entries.values()], zones, judged)

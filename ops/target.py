@@ -1,7 +1,4 @@
-"""The stack that a command acts on, and its place: on AWS here, in a lab in `ops/lab/target.py`.
-
-Both call Pulumi in the same way, so the protocol itself has these methods.
-"""
+"""The stack that a command acts on, and its place: on AWS here, in a lab in `ops/lab/target.py`."""
 
 import http.client
 import json
@@ -49,7 +46,7 @@ class Target(Protocol):
 
     @property
     def name(self) -> str:
-        """The stack's name without its organization: what names and tags in AWS have of it."""
+        """The stack's name as names and tags in AWS have it: without its organization."""
         return self.stack.rpartition("/")[2]
 
     @property
