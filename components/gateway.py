@@ -227,11 +227,13 @@ def turns(
     waits = s.wait.minutes > 0 and len(s.gateways) > 1
     reach = Reach(s.wait.minutes, account) if waits else None
     taking = [gateway.name for gateway in s.taking]
+    draining = [gateway.name for gateway in s.gateways if gateway.drains]
     balancer = load_balancer.declare(s, network, identities, reach, judged, shared.tags)
     answers = Answers.declare(s, identities, zones, shared.tags)
     way = balancer or answers
     leads = (lambda: way.leads(account)) if way and waits else None
-    return Turns(balancer, answers, reach, Rebuild(taking, shared.store, account, leads))
+    rebuild = Rebuild(taking, draining, shared.store, account, leads)
+    return Turns(balancer, answers, reach, rebuild)
 
 
 def hosts(

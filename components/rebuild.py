@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -20,7 +21,7 @@ from components.tables import Tables
 
 # A host writes its status every minute, and takes up to half of another.
 NEWS_SECONDS = 120.0
-
+DRAINS = "it drains"
 
 # Why connections do not come to a host, by its name and its instance; "" if they do.
 Leads = Callable[[str, str], str]
@@ -32,13 +33,15 @@ class NoOtherServes(Exception):
 
 @dataclass
 class Rebuild:
-    """Judges whether a gateway may be rebuilt; `taking` are the gateways that do not drain.
+    """Judges whether a gateway may be rebuilt.
 
-    It does not without `leads`, a look at who gets connections: for a gateway alone, or in a stack
-    that does not wait.
+    `taking` are the gateways that do not drain, `draining` the others. It does not judge
+    without `leads`, a look at who gets connections: for a gateway alone, or in a stack that does
+    not wait.
     """
 
     taking: Sequence[str]
+    draining: Sequence[str]
     store: Tables
     account: Account
     leads: Callable[[], Awaitable[Leads]] | None
@@ -72,7 +75,8 @@ class Rebuild:
         host: str = (args.new_inputs or {})["input"]["host"]
         if host in self.taking and self.leads:
             client, leads = self.account.client("s3"), await self.leads()
-            await wait_for_another(host, lambda: self._look(client), leads, pulumi.log.info)
+            look = partial(self._look, client)
+            await wait_for_another(host, look, leads, pulumi.log.info, self.draining)
 
     def _look(self, client: Any) -> dict[str, Seen]:
         tables = self.store.url(tables_key(""))
@@ -89,17 +93,18 @@ async def wait_for_another(
     look: Callable[[], dict[str, Seen]],
     leads: Leads,
     report: Callable[[str], None],
+    draining: Sequence[str] = (),
 ) -> None:
     """Return once another gateway writes that it serves, and is led to; raises NoOtherServes.
 
     Of a gateway that has lost its power the last status says for minutes that it serves, so only a
     status written after the call counts. A gateway that does not serve itself is rebuilt whatever
-    the others do, since that may be its repair, and so is one that takes all mail alone.
+    the others do, since that may be its repair. Those that are `draining` take no mail.
     """
     seen = await asyncio.to_thread(look)
     own, others = seen[host], [name for name in seen if name != host]
     # one that cannot be read may serve
-    if not others or (_lacks(own) and not own.problem):
+    if _lacks(own) and not own.problem:
         return
     report(f"{host}: is rebuilt once another gateway writes that it serves")
     deadline, since = time.monotonic() + NEWS_SECONDS, dict[str, float]()
@@ -118,7 +123,7 @@ async def wait_for_another(
         hopeless = all(seen[name].mute and not seen[name].problem for name in others)
         if hopeless or time.monotonic() > deadline:
             silent = {name: why or "it has written nothing new" for name, why in lacks.items()}
-            raise NoOtherServes(refusal(host, silent))
+            raise NoOtherServes(refusal(host, silent | dict.fromkeys(draining, DRAINS)))
         await asyncio.sleep(POLL_SECONDS)
         seen = await asyncio.to_thread(look)
 
@@ -133,6 +138,12 @@ def refusal(host: str, lacks: Mapping[str, str]) -> str:
             f"{not_up}If this `up` is to add {added}, do that in one of its own: take the change "
             f"back that rebuilds {host} (./relay review names it), and make it in the next `up`; "
             "if not, repair one of them first (./relay verify)"
+        )
+    if set(lacks.values()) == {DRAINS}:
+        return (
+            f"{not_up}Let one of them take mail again first (drain: false, in an `up` of its own), "
+            f"and drain it once {host} is rebuilt. Or set wait.minutes: 0, which rebuilds without "
+            "a look"
         )
     return (
         f"{not_up}Repair one of "

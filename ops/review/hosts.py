@@ -87,6 +87,16 @@ def _drained(change: Change) -> Iterator[str]:
             yield f"The gateway {gateway.name} takes mail again."
 
 
+def those_left(change: Change, host: str) -> set[str]:
+    """The gateways that take mail while this one is rebuilt or restarted."""
+    left = {gateway.name for gateway in change.after.taking}
+    if change.before:  # the name leads to one whose drain ends only after the rebuild
+        left &= {gateway.name for gateway in change.before.taking}
+    if not change.after.wait.minutes:
+        left -= {s.name for s in change.preview.of("Instance") if is_touched(s)}
+    return left - {host}
+
+
 def is_touched(step: Step) -> bool:
     """Whether an instance's host goes down or comes up, at least for a restart."""
     return step.op != SAME and (step.op != "update" or "instanceType" in step.changed)
@@ -117,10 +127,7 @@ def _pause(change: Change, host: str, seconds: int) -> str:
     """What the time means for mail: of the other gateways those count to which mail comes."""
     if host not in {gateway.name for gateway in change.after.gateways}:
         return f"its programs cannot hand over mail for about {seconds} s"
-    taking = {gateway.name for gateway in change.after.taking}
-    if change.before:  # the name leads to one whose drain ends only after the rebuild
-        taking &= {gateway.name for gateway in change.before.taking}
-    if taking - {host}:
+    if those_left(change, host):
         return f"the others serve meanwhile, for about {seconds} s, and are rebuilt one by one"
     return f"senders retry for about {seconds} s, mail programs show an error"
 

@@ -7,6 +7,7 @@ from mail import dmarc
 from mail.queue import LIFETIME
 from ops.review import access
 from ops.review.change import Change
+from ops.review.hosts import is_touched, those_left
 from ops.review.markdown import code, listed
 from ops.review.preview import STAYING, Step, record_set
 from ops.review.selectors import published
@@ -34,6 +35,7 @@ def warnings(change: Change, verified: Mapping[str, bool] | None = None) -> list
     return [
         *_addresses(change),
         *_queues(change),
+        *_nobody_left(change),
         *_protected(change),
         *_removed_domains(change),
         *_inbound(change),
@@ -79,6 +81,26 @@ def _queues(change: Change) -> Iterator[Warn]:
                 "queue-lost",
                 f"Mail that waits in the queue of {step.name} is lost: see that it is empty "
                 "(`mailq` on the host) before.",
+            )
+
+
+def _nobody_left(change: Change) -> Iterator[Warn]:
+    """Rebuilds of gateways that take mail while no other one does, though there are others."""
+    if change.before is None or min(len(s.gateways) for s in (change.before, change.after)) < 2:
+        return
+    took = {gateway.name for gateway in change.before.taking}
+    for step in change.preview.of("Instance"):
+        down = step.op in ("update", "replace") and is_touched(step)
+        if down and step.name in took and not those_left(change, step.name):
+            why = (
+                "an `up` refuses that while it serves. Have another one take mail first, in an "
+                "`up` of its own"
+                if change.after.wait.minutes
+                else "with `wait.minutes: 0` the `up` waits for nobody"
+            )
+            yield Warn(
+                "nobody-takes-mail",
+                f"While {step.name} is rebuilt or restarted no gateway takes mail: {why}.",
             )
 
 

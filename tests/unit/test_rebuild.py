@@ -1,6 +1,7 @@
 """The one gateway that serves is not rebuilt."""
 
 import asyncio
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -44,10 +45,10 @@ class Gateways:
     def leads(self, host: str, _: str) -> str:
         return self.away.get(host, "")
 
-    def judge(self, host: str) -> list[str]:
+    def judge(self, host: str, draining: Sequence[str] = ()) -> list[str]:
         """What is reported until the host may be rebuilt."""
         said = list[str]()
-        asyncio.run(wait_for_another(host, self.look, self.leads, said.append))
+        asyncio.run(wait_for_another(host, self.look, self.leads, said.append, draining))
         return said
 
 
@@ -92,8 +93,15 @@ def test_one_that_is_about_to_serve_is_waited_for() -> None:
     assert len(gateways.judge(ONE)) == 1
 
 
-def test_one_that_takes_all_mail_alone_is_rebuilt_as_if_it_were_the_only_one() -> None:
-    assert Gateways(mx1=(SERVES, 1)).judge(ONE) == []
+def test_one_that_takes_all_mail_alone_is_not_rebuilt_while_the_others_drain() -> None:
+    """Their drain may begin in this very `up`: nobody would take mail."""
+    gateways = Gateways(ONE, mx1=(SERVES, 1), mx3=(SERVES, 400))
+    with pytest.raises(NoOtherServes) as error:
+        gateways.judge(ONE, draining=[TWO])
+    assert f"({THREE}: it has written nothing for 7 minutes; {TWO}: it drains)" in str(error.value)
+    with pytest.raises(NoOtherServes, match="Let one of them take mail again first"):
+        Gateways(ONE, mx1=(SERVES, 1)).judge(ONE, draining=[TWO, THREE])
+    assert Gateways(mx1=(status("certificate"), 1)).judge(ONE, draining=[TWO, THREE]) == []
 
 
 def test_one_that_writes_what_it_lacks_does_not_help() -> None:
@@ -157,7 +165,7 @@ def test_one_that_drains_takes_nothing_anyway(
     store = cast("Any", Store(mx1=(SERVES, 1.0), mx2=(SERVES, 1.0)))
     asked = list[str]()
     monkeypatch.setattr(store, "status_key", lambda name: asked.append(name) or name[:3])
-    judged = Rebuild((ONE, TWO), store, store, leads)
+    judged = Rebuild((ONE, TWO), (THREE,), store, store, leads)
     args = SimpleNamespace(new_inputs={"input": {"host": host, "instance": "x"}})
     asyncio.run(judged._judge(cast("Any", args)))  # pyright: ignore[reportPrivateUsage]
     assert set(asked) == ({ONE, TWO} if asks else set())

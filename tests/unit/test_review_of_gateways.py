@@ -8,7 +8,9 @@ from review_changes import EIP, INSTANCE, VOLUME, change, record, step
 
 from ops.review.change import Change
 from ops.review.picture import picture
+from ops.review.preview import Step
 from ops.review.summary import sentences
+from ops.review.warnings import warnings
 
 ONE, TWO, THREE = (f"mx{number}.relay.example" for number in (1, 2, 3))
 NAME = {"name": "mail.relay.example"}
@@ -79,16 +81,43 @@ def test_while_a_gateway_is_rebuilt_the_others_serve(names: list[str], said: str
     assert len(drawn) == len(names)
 
 
+@pytest.mark.parametrize(
+    "touched",
+    [
+        step(INSTANCE, ONE, "replace", reasons=("ami",), changed=("ami",)),
+        step(INSTANCE, ONE, "update", changed=("instanceType",)),
+    ],
+)
 @pytest.mark.parametrize(("before", "after"), [(True, True), (True, False), (False, True)])
-def test_one_that_drains_serves_nobody_meanwhile(before: bool, after: bool) -> None:
+def test_one_that_drains_serves_nobody_meanwhile(touched: Step, before: bool, after: bool) -> None:
     """Nor does one whose drain ends in the same `up`: the name leads to it at the end."""
-    rebuilt = step(INSTANCE, ONE, "replace", reasons=("ami",), changed=("ami",))
     found = change(
-        rebuilt,
+        touched,
         before={**listed(ONE), "gateways": [{"name": ONE}, {"name": TWO, "drain": before}]},
         after={**listed(ONE), "gateways": [{"name": ONE}, {"name": TWO, "drain": after}]},
     )
-    assert any("senders retry for about 300 s" in sentence for sentence in sentences(found))
+    assert any("senders retry for about" in sentence for sentence in sentences(found))
+    assert ["an `up` refuses that" in why for why in nobody_left(found)] == [True]
+
+
+def nobody_left(found: Change) -> list[str]:
+    return [warn.text for warn in warnings(found) if warn.kind == "nobody-takes-mail"]
+
+
+@pytest.mark.parametrize(
+    ("names", "minutes", "warned"), [([ONE, TWO], 0, 2), ([ONE, TWO], 12, 0), ([ONE], 0, 0)]
+)
+def test_without_a_wait_all_gateways_go_down_together(
+    names: list[str], minutes: int, warned: int
+) -> None:
+    rebuilt = [step(INSTANCE, n, "replace", reasons=("ami",), changed=("ami",)) for n in names]
+    volumes = [step(VOLUME, name) for name in names]
+    settings = {**listed(*names), "wait": {"minutes": minutes}}
+    found = change(*volumes, *rebuilt, before=listed(*names), after=settings)
+    assert ["`wait.minutes: 0`" in why for why in nobody_left(found)] == [True] * warned
+    assert sum("the others serve meanwhile" in each for each in sentences(found)) == (
+        0 if not minutes or len(names) == 1 else 2
+    )
 
 
 def test_the_only_gateway_may_be_listed_and_nothing_changes() -> None:
