@@ -27,10 +27,16 @@ LOOK_SECONDS = 10
 def by_login(
     internet: Internet, outputs: Outputs, gateway: Host, port: int, login: str, subject: str
 ) -> Sent:
-    """Send as a mail program on the internet, with a login, by a gateway or the shared name."""
-    started = time.time()
-    address = gateway.address or internet.resolve(gateway.name)[0]
-    with internet.connect(gateway.name, address, port) as session:
+    """Send as a mail program on the internet, with a login, by the submission name.
+
+    To this gateway if the name leads to it, else where it leads; LabError if it leads nowhere.
+    """
+    started, name = time.time(), outputs.submission.host
+    addresses = internet.resolve(name)
+    if not addresses:
+        raise LabError(f"{name} has no address in DNS")
+    address = gateway.address if gateway.address in addresses else addresses[0]
+    with internet.connect(name, address, port) as session:
         session.login(login, outputs.passwords[login])
         session.send_message(send.compose(login, RECIPIENT, subject))
         # the TLS context has verified the name in the certificate
@@ -55,7 +61,7 @@ def by_each_way(internet: Internet, outputs: Outputs) -> list[Sent]:
         gateway = outputs.entrances[0]
     for login in [login for login in outputs.logins if login not in outputs.disabled][:1]:
         for port in (587, 465):
-            what = f"sending as {login} by {gateway.name}, port {port}"
+            what = f"sending as {login} by {outputs.submission.host}, port {port}"
             begin(what)
             with on_the_way(lab, gateway, what):
                 subject = unique(f"by port {port}")
@@ -126,7 +132,7 @@ def hops(lab: Lab, sent: Sent, message: Message, outputs: Outputs) -> list[str]:
     """
     named = {gateway.name: gateway for gateway in outputs.gateways}
     gateway = named.get(message.client_name, outputs.gateways[0])
-    first = sent.tls or _log_level(lab, outputs.clients[0], gateway.name)
+    first = sent.tls or _log_level(lab, outputs.clients[0], outputs.submission.host)
     level = _log_level(lab, gateway, message.receivers[-1])
     return [first, *message.hops[:-1], level or message.hops[-1]]
 

@@ -27,7 +27,9 @@ def check(world: World, probes: Probes) -> Iterator[Result]:
     for gateway in expected.taking:
         seen = [port for port in found if gateway.name in found[port]]
         for port in seen:
-            yield ports.check(gateway, port, found[port].pop(gateway.name))
+            reached = ports.check(gateway, port, found[port].pop(gateway.name))
+            reached.seen.insert(0, f"through {name}")
+            yield reached
         if len(seen) < len(found) and not any("" in sessions for sessions in found.values()):
             yield _unseen(world, probes, gateway)
     for port, sessions in found.items():

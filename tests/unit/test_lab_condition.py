@@ -26,7 +26,7 @@ from ops.lab import command, condition, power, region, send, stack
 from ops.lab.failures import on_the_way, words
 from ops.lab.stories.stage import Stage, Unexpected, play
 from ops.lab.target import LabTarget
-from ops.outputs import Host
+from ops.outputs import Host, Submission
 from ops.status import NoStatus, Written
 
 LAB = Lab("dev")
@@ -208,6 +208,28 @@ def test_a_gateway_that_does_not_answer_is_named_with_its_port(
     assert str(caught.value).startswith(
         f"sending as me@shop.example by {GATEWAY.name}, port 587: no answer after 0 s; "
     )
+
+
+@pytest.mark.parametrize(
+    ("answers", "reached"),
+    [([GATEWAY.address, "192.0.2.9"], GATEWAY.address), (["192.0.2.9"], "192.0.2.9"), ([], None)],
+)
+def test_a_login_connects_by_the_submission_name(
+    monkeypatch: pytest.MonkeyPatch, answers: list[str], reached: str | None
+) -> None:
+    """Where that leads now: the gateways' own ports may be closed to all but a load balancer."""
+    outputs = WANTED.model_copy(update={"submission": Submission(host="mail.relay.example")})
+    tried = list[tuple[object, ...]]()
+
+    def connect(_: Internet, *given: object) -> None:
+        tried.append(given)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(Internet, "resolve", lambda *_: answers)
+    monkeypatch.setattr(Internet, "connect", connect)
+    with pytest.raises(ConnectionRefusedError if reached else LabError):
+        send.by_login(Internet(LAB), outputs, GATEWAY, 587, "me@shop.example", "x")
+    assert tried == ([("mail.relay.example", reached, 587)] if reached else [])
 
 
 class Provider:
