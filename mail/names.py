@@ -27,7 +27,7 @@ ADDRESS_LENGTH = 254
 def domain_problem(name: str) -> str | None:
     """The reason that `name` is no lower-case domain (RFC 1035, 2.3.1; RFC 1123, 2.1), or None."""
     if not name.strip():
-        return "it is empty: give the whole name, such as example.com"
+        return "it is empty: give the whole name, such as mail.example.com"
     if not name.isascii():
         return "write it in its ASCII form (xn--...)"
     right = name.lower().rstrip(".")

@@ -103,6 +103,8 @@ def _line(raw: Mapping[str, Any], detail: Mapping[str, Any], whole: type[BaseMod
         known = _known(place[:-1], whole)
         near = _meant(last, known)
         hint = f"did you mean {near}?" if near else f"the keys are {', '.join(known)}"
+        if place[:-1] == ("gateway",) and last in _known(("gateways", 0), whole):
+            hint = f"each of several gateways has one: `gateways: [{{name: ..., {last}: ...}}]`"
         return f"{key}: there is no such key; {hint}"
     if detail["type"] == "missing":
         example = EXAMPLES.get(last, "it must be given")

@@ -79,7 +79,7 @@ def _check_all_take(domain: Domain, result: Result, sessions: Mapping[str, SmtpS
         elif left:
             unasked.append(gateway)
     if unasked:
-        text = f"whether {' and '.join(unasked)} takes its mail: port 25 comes first"
+        text = f"whether its mail is taken by {' and '.join(unasked)}: port 25 comes first"
         if len(unasked) == len(sessions):
             result.skipped = text
         else:

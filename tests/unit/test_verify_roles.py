@@ -72,7 +72,7 @@ def test_who_was_not_asked_is_named() -> None:
     assert result.seen[1:] == [
         f"{POSTMASTER} is accepted",
         f"mx1 was not asked for {ABUSE}: 450 {LIMITED[1]}",
-        "whether mx2 takes its mail: port 25 comes first",
+        "whether its mail is taken by mx2: port 25 comes first",
     ]
 
 
