@@ -7,6 +7,7 @@ from lab.internet import send
 from lab.wait import until
 
 HOSTS = [GATEWAY, CLIENT]
+LISTS = "/var/lib/apt/lists"
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -34,6 +35,11 @@ def test_security_updates_come_by_themselves(world: World, host: str) -> None:
         "masked",  # in the lab's image: nothing is to change while tests look
     )
     world.run(host, "unattended-upgrade", "--dry-run")
+    # what a first boot need not wait for
+    kinds = {
+        name.rpartition("_")[2] for name in world.run(host, "ls", LISTS).split() if "_" in name
+    }
+    assert kinds == {"InRelease", "Packages"}
 
 
 @pytest.mark.parametrize("host", HOSTS)

@@ -155,8 +155,11 @@ def test_one_that_drains_takes_nothing_anyway(
 ) -> None:
     monkeypatch.setattr(pulumi, "ResourceHook", lambda *_: None)
 
-    async def looks(_: str, look: Any, *__: object) -> None:
+    told = list[object]()
+
+    async def looks(_: str, look: Any, *given: object) -> None:
         look()
+        told.append(given[-1])
 
     async def leads() -> rebuild.Leads:
         return lambda *_: ""
@@ -169,3 +172,4 @@ def test_one_that_drains_takes_nothing_anyway(
     args = SimpleNamespace(new_inputs={"input": {"host": host, "instance": "x"}})
     asyncio.run(judged._judge(cast("Any", args)))  # pyright: ignore[reportPrivateUsage]
     assert set(asked) == ({ONE, TWO} if asks else set())
+    assert told == ([(THREE,)] if asks else [])
