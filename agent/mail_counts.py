@@ -1,13 +1,12 @@
 """Counts of what became of mail, from the lines that were added to the logs since the last time."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import state_file
+from agent import log_reader, state_file
 
 if TYPE_CHECKING:
     from mail.postfix_log import Attempt
@@ -37,10 +36,10 @@ LARGE = (
 
 @dataclass
 class Counts:
-    """The number of each kind of event, and how far each log was read: (inode, offset in bytes)."""
+    """The number of each kind of event, and how far each log was read."""
 
     found: Counter[str] = field(default_factory=Counter[str])
-    read: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    read: log_reader.Read = field(default_factory=log_reader.Read)
 
     def to_json(self) -> dict[str, Any]:
         """Its part of a state file."""
@@ -54,39 +53,10 @@ class Counts:
         self.found["FailedLogins"] += sum(1 for _ in self._added(FAILURES))
 
     def _added(self, log: Path) -> Iterator[bytes]:
-        """The whole lines since the last time, also of the log that was renamed since (logrotate).
-
-        A position that is in neither file is forgotten: all of the present log is new.
-        """
-        if log.name not in self.read:
-            if log.exists():
-                self.read[log.name] = (_inode(log), log.stat().st_size)
-            return
-        inode, offset = self.read[log.name]
-        last = log.with_name(f"{log.name}.1")
-        if _inode(last) == inode:
-            yield from self._lines(log, last, offset)
-        if log.exists():
-            known = _inode(log) == inode and offset <= log.stat().st_size
-            yield from self._lines(log, log, offset if known else 0)
-
-    def _lines(self, log: Path, file: Path, offset: int) -> Iterator[bytes]:
-        with file.open("rb") as lines:
-            inode = os.fstat(lines.fileno()).st_ino
-            lines.seek(offset)
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    break  # the rest of it is yet to be written
-                offset += len(line)
-                yield line
-        self.read[log.name] = (inode, offset)
-
-
-def _inode(file: Path) -> int:
-    try:
-        return file.stat().st_ino
-    except FileNotFoundError:
-        return -1
+        if log.name in self.read:
+            yield from log_reader.added(log, self.read)
+        elif log.exists():
+            self.read[log.name] = log_reader.end(log)
 
 
 def restored(found: Mapping[str, Any]) -> Counts:

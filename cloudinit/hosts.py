@@ -70,12 +70,17 @@ FOLDERS = {
     "acme-root": Folder("acme_root"),
     "block-lists": Folder("block_lists", agent=("block_lists.py",), mail=("block_lists.py",)),
     "hold": Folder("hold"),
-    "metrics": Folder("metrics", agent=("mail_counts.py", "metrics.py"), mail=("postfix_log.py",)),
-    "prometheus": Folder(
-        "prometheus",
-        agent=("exported.py", "mail_counts.py", "metrics.py"),
+    "metrics": Folder(
+        "metrics",
+        agent=("log_reader.py", "mail_counts.py", "metrics.py"),
         mail=("postfix_log.py",),
     ),
+    "prometheus": Folder(
+        "prometheus",
+        agent=("exported.py", "log_reader.py", "mail_counts.py", "metrics.py"),
+        mail=("postfix_log.py",),
+    ),
+    "ship": Folder("ship", agent=("log_reader.py", "mail_counts.py", "ship.py")),
 }
 
 
@@ -123,7 +128,8 @@ class GatewayHost:
     default is used. The certificate is for `name`, and for `shared_name` if other gateways have
     that too. `private_subnet` is the network, such as 10.20.1.0/24, that the gateway is the NAT
     instance of. `metrics` is the command line of agent/metrics.py, if the host sends any, and with
-    `prometheus` others ask for them. The mail log is kept for `log_days`. With `block_lists` it
+    `prometheus` others ask for them. The mail log is kept for `log_days`, and sent to `ship`, the
+    command line of agent/ship.py, if that is given. With `block_lists` it
     asks them for its address and its domains. `hold` is the snapshot whose queue waits until it is
     released.
     """
@@ -154,6 +160,7 @@ class GatewayHost:
     block_lists: bool = True
     hold: str | None = None
     prometheus: bool = False
+    ship: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,8 +168,8 @@ class ClientHost:
     """A client host's fixed settings: a change of any of them replaces the host.
 
     `gateway` is a host name. If `acme_root` (PEM) is set, Postfix verifies the gateway's
-    certificate by it instead of the system's certificate authorities. `metrics`, `prometheus` and
-    `log_days` are as a gateway's.
+    certificate by it instead of the system's certificate authorities. `metrics`, `prometheus`,
+    `log_days` and `ship` are as a gateway's.
     """
 
     folder: ClassVar = "client"
@@ -180,6 +187,7 @@ class ClientHost:
     acme_root: str | None = None
     metrics: str | None = None
     prometheus: bool = False
+    ship: str | None = None
 
 
 AnyHost = GatewayHost | ClientHost

@@ -82,23 +82,23 @@ def private_identities(
     }
 
 
-def fixed(
-    s: Settings, client: BaseHost, *, region: str, tables: str, status: str, metrics: str | None
-) -> ClientHost:
-    """A client's fixed settings; `tables` and `status` are s3:// URLs."""
+def fixed(shared: Shared, client: BaseHost) -> ClientHost:
+    """A client's fixed settings."""
+    s, store = shared.settings, shared.store
     return ClientHost(
         name=client.name,
         domain=names.parent(client.name),
         gateway=s.submission_name,
         operator=s.operator,
-        region=region,
-        tables=tables,
-        status=status,
+        region=shared.region,
+        tables=store.url(tables_key(client.name)),
+        status=store.url(store.status_key(client.name)),
         ssh_public_key=s.ssh.public_key,
         message_size_limit_mib=s.message_size_limit_mib,
         log_days=s.logs.days,
         acme_root=s.acme.root,
-        metrics=metrics,
+        metrics=shared.metrics,
+        ship=shared.ship,
         prometheus=bool(s.monitoring.prometheus),
     )
 
@@ -121,14 +121,7 @@ def hosts(
     for client in s.clients:
         made.append(
             Host(
-                fixed(
-                    s,
-                    client,
-                    region=shared.region,
-                    tables=store.url(tables_key(client.name)),
-                    status=store.url(store.status_key(client.name)),
-                    metrics=shared.metrics,
-                ),
+                fixed(shared, client),
                 shared,
                 identity=identities[client.name],
                 instance_type=client.instance_type,

@@ -138,25 +138,17 @@ def publish_policy(
     zones.publish(include, pulumi.ResourceOptions(parent=gateways[0], depends_on=judged))
 
 
-def fixed(
-    s: Settings,
-    gateway: Gateway,
-    *,
-    region: str,
-    tables: str,
-    status: str,
-    smarthost: Smarthost | None,
-    metrics: str | None,
-) -> GatewayHost:
-    """A gateway's fixed settings; `tables` and `status` are s3:// URLs."""
+def fixed(shared: Shared, gateway: Gateway, smarthost: Smarthost | None) -> GatewayHost:
+    """A gateway's fixed settings."""
+    s, store = shared.settings, shared.store
     return GatewayHost(
         name=gateway.name,
         shared_name=s.shared_name,
         domain=s.gateway_domain,
         operator=s.operator,
-        region=region,
-        tables=tables,
-        status=status,
+        region=shared.region,
+        tables=store.url(TABLES_KEY),
+        status=store.url(store.status_key(gateway.name)),
         acme_directory=s.acme.directory,
         reject_by_dmarc=s.inbound.dmarc == "enforce",
         acme_email=s.acme.email or s.operator,
@@ -170,7 +162,8 @@ def fixed(
         guessing=Guessing(**s.limits.guessing.model_dump()),
         private_subnet=subnet_cidr(s.network.cidr, PRIVATE) if s.private_clients else None,
         smarthost=smarthost,
-        metrics=metrics,
+        metrics=shared.metrics,
+        ship=shared.ship,
         prometheus=bool(s.monitoring.prometheus),
         block_lists=s.monitoring.block_lists,
         hold=gateway.data_volume.snapshot if gateway.data_volume.hold else None,
@@ -274,15 +267,7 @@ def hosts(
         certified = {name: zones.holding(name).id for name in names}
         made.append(
             Host(
-                fixed(
-                    s,
-                    gateway,
-                    region=shared.region,
-                    tables=store.url(TABLES_KEY),
-                    status=store.url(store.status_key(gateway.name)),
-                    smarthost=smarthost.host if smarthost else None,
-                    metrics=shared.metrics,
-                ),
+                fixed(shared, gateway, smarthost.host if smarthost else None),
                 shared,
                 identity=identities[gateway.name],
                 instance_type=gateway.instance_type,

@@ -13,6 +13,7 @@ from cloudinit import parts, setup_object, user_data
 from cloudinit.hosts import AnyHost
 from components.account import Account
 from components.identity import Identity
+from components.logs import ShippedLogs
 from components.monitoring import Monitoring
 from components.naming import Tags, role_name
 from components.private import PrivateIdentity
@@ -51,6 +52,17 @@ class Shared:
     def metrics(self) -> str | None:
         """The command line of the hosts' agent/metrics.py, if they send measurements."""
         return self.monitoring.arguments if self.monitoring else None
+
+    @cached_property
+    def logs(self) -> ShippedLogs | None:
+        """Where the mail logs are sent, if the stack sends them."""
+        ships = self.settings.logs.ship == "cloudwatch"
+        return ShippedLogs(self.settings, self.tags) if ships else None
+
+    @property
+    def ship(self) -> str | None:
+        """The command line of the hosts' agent/ship.py, if they send their mail log."""
+        return self.logs.name if self.logs else None
 
     @cached_property
     def waiting(self) -> Waiting | None:
@@ -100,6 +112,7 @@ class Host(pulumi.ComponentResource):
         )
         # before the first packet: its own address, its files and its tables
         needs = [*identity.ready, policy, setup, tables.resource, *after]
+        needs += [shared.logs.group] if shared.logs else []
         if rebuild is not None:
             made_of = (shared.images[shared.settings.image_of(instance_type)], instance_type, data)
             opts = pulumi.ResourceOptions(parent=self, depends_on=needs)
@@ -219,13 +232,14 @@ def _profile(
 
 
 def _own(host: str, tables: TablesObject, shared: Shared) -> list[dict[str, Any]]:
-    """The IAM statements of every host: its own objects in the bucket, and its measurements."""
+    """The IAM statements of every host: its own objects, its measurements and its log."""
     store = shared.store
     return [
         reads(store.arn(tables.key)),
         reads(store.arn(store.setup_key(host, "*"))),
         _object("s3:PutObject", store.arn(store.status_key(host))),
         *([shared.monitoring.statement] if shared.monitoring else []),
+        *([shared.logs.statement(host)] if shared.logs else []),
     ]
 
 

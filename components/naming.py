@@ -37,6 +37,11 @@ def dashboard_name(project: str, stack: str) -> str:
     return f"{project}-{stack}".replace(".", "-")
 
 
+def log_group_name(project: str, stack: str) -> str:
+    """The group of the stack's mail logs: 1 to 512 of A-Z, a-z, 0-9, '_', '-', '/', '.' and '#'."""
+    return f"{project}/{stack}/mail"
+
+
 def tables_key(client: str) -> str:
     """The key in the bucket of a client host's tables, or of the gateway's for ""."""
     return f"clients/{client}.json" if client else "gateway.json"

@@ -7,9 +7,8 @@ import pulumi
 
 from common.release import release
 from components.endpoint import Endpoint
-from components.host import Host
+from components.host import Host, Shared
 from components.load_balancer import LoadBalancer
-from components.monitoring import Monitoring
 from components.network import IMAPS, Network
 from components.private import PrivateIdentity
 from components.smarthost import RelayHost
@@ -19,7 +18,7 @@ from settings import Settings
 
 
 def outputs(
-    settings: Settings,
+    shared: Shared,
     *,
     hosts: Mapping[str, Sequence[Host]],
     selectors: Mapping[str, Sequence[str]],
@@ -29,12 +28,12 @@ def outputs(
     zones: Zones,
     smarthost: RelayHost | None,
     balancer: LoadBalancer | None,
-    monitoring: Monitoring | None,
 ) -> dict[str, Any]:
     """The outputs by name.
 
     `hosts` are by kind, `selectors` by domain, oldest first, `passwords` by login.
     """
+    settings = shared.settings
     name = settings.submission_name
     logins = [login.address for login in settings.logins]
     disabled = [login.address for login in settings.logins if not login.enabled]
@@ -58,7 +57,7 @@ def outputs(
         # public; verifies the gateway's certificate where the system's authorities do not
         **({"acmeRoot": root} if (root := settings.acme.root) else {}),
         **_smarthost(smarthost),
-        **_alarms(monitoring),
+        **_told(shared),
         "logins": logins,
         **({"disabled": disabled} if disabled else {}),
         "sendAs": {login.address: list(settings.send_as(login)) for login in settings.logins},
@@ -140,11 +139,14 @@ def _smarthost(smarthost: RelayHost | None) -> dict[str, Any]:
     return {"smarthost": {"host": host.host, "port": host.port}} if host else {}
 
 
-def _alarms(monitoring: Monitoring | None) -> dict[str, Any]:
-    """The topic, and whom it is to tell."""
-    if monitoring is None:
-        return {}
-    return {"alarms": {"topic": monitoring.topic.arn, "notify": list(monitoring.told)}}
+def _told(shared: Shared) -> dict[str, Any]:
+    """The topic of the alarms, whom it is to tell, and the group that gets the logs."""
+    found = dict[str, Any]()
+    if alarms := shared.monitoring:
+        found["alarms"] = {"topic": alarms.topic.arn, "notify": list(alarms.told)}
+    if shared.logs:
+        found["logs"] = {"group": shared.logs.name}
+    return found
 
 
 def _permission_to_send(settings: Settings, addresses: Sequence[Any]) -> Any:

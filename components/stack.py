@@ -70,7 +70,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     clients = client.hosts(shared, {**public, **private}, passwords, turns.name)
     network.complete(after=turns.name)
     return outputs(
-        settings,
+        shared,
         hosts={"gateways": gateways, "clients": clients},
         selectors={name: tuple(domain.keys) for name, domain in domains.items()},
         passwords=passwords,
@@ -79,5 +79,4 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
         zones=zones,
         smarthost=smarthost,
         balancer=turns.balancer,
-        monitoring=shared.monitoring,
     )

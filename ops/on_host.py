@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ops.errors import StackError
 from ops.outputs import Host
@@ -11,11 +11,21 @@ from ops.terminal import slow
 T = TypeVar("T")
 
 
+class Named(Protocol):
+    """What is asked by its name, such as a host."""
+
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
 class NoAnswer(StackError):
     """A host cannot be reached, or a command there took too long; the text says which."""
 
 
-def ask_each(hosts: Iterable[Host], ask: Callable[[Host], T]) -> tuple[dict[str, T], list[str]]:
+def ask_each(hosts: Iterable[N], ask: Callable[[N], T]) -> tuple[dict[str, T], list[str]]:
     """The answers of hosts by name, and the StackErrors of those that do not answer."""
     given: dict[str, T] = {}
     silent = []

@@ -72,6 +72,12 @@ class Submission(_Model):
     target_groups: tuple[str, ...] = ()
 
 
+class Logs(_Model):
+    """The group of CloudWatch Logs that has the mail logs, a stream for each host."""
+
+    group: str
+
+
 class Ssh(_Model):
     """The networks that SSH is open to, and the endpoint that leads to it from everywhere."""
 
@@ -132,6 +138,7 @@ class Outputs(_Model):
     submission: Submission
     smarthost: Smarthost | None = None
     alarms: Alarms | None = None
+    logs: Logs | None = None
     mailboxes: tuple[str, ...] = ()
     draining: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()

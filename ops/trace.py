@@ -1,22 +1,25 @@
 """`relay trace`: finds messages in the hosts' logs, with senders, recipients and replies."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from mail import postfix_log
 from mail.postfix_log import Traced
-from ops.errors import StackError
+from ops.errors import AwsError, StackError
 from ops.on_host import ask_each
 from ops.options import Json, LabOption, StackOption, target
 from ops.outputs import Host, Outputs
 from ops.plain_words import login_failed, plain
+from ops.shipped import Shipped
 from ops.ssh import CLOSED
 from ops.status import summaries
 from ops.target import Target
-from ops.terminal import notes, print_json, print_table, results
+from ops.terminal import notes, print_json, print_table, results, slow
 
 NOTHING = 1  # grep(1): no line matches
 MESSAGES = 50
@@ -36,14 +39,14 @@ def command(
 ) -> None:
     """Where a message is: who handed it in, who signed it, and what every receiver said.
 
-    The hosts keep logs for mail-relay:logs.days (14); a gateway's outlives a rebuild. Where SSH is
-    closed, it says what waits.
+    The hosts keep logs for mail-relay:logs.days (14); a gateway's outlives a rebuild. With
+    mail-relay:logs.ship it looks in CloudWatch too. Where SSH is closed, it says what waits.
 
     Exit code 1: nothing was found, or a host could not be asked.
     """
     found = target(stack, lab)
     outputs = found.outputs()
-    if not found.has_shell(outputs):
+    if not (found.has_shell(outputs) or outputs.logs):
         notes.print(
             f"nobody can look for {what!r} in the hosts' logs. {CLOSED}. What waits there, by what "
             "the hosts write:",
@@ -52,7 +55,9 @@ def command(
         rows = summaries(found)
         print_json(rows) if json else print_table("waiting", rows, below="silent")
         raise typer.Exit(1)
-    every, asked, silent = look(found, outputs.hosts, what)
+    with _opened(found, outputs) as logs:
+        every, asked, silent = look(logs, what)
+        nothing = [] if every else list(ask_each(asked, lambda log: log.begins())[0].values())
     messages = every[-limit:]
     logins, disabled = _logins(outputs), outputs.disabled
     if json:
@@ -60,14 +65,70 @@ def command(
     else:
         for message in messages:
             _print(message, logins, disabled)
-    for text in silent:
+    for text in (*silent, *dict.fromkeys(why for log in asked for why in log.missed)):
         notes.print(f"not asked: {text}", soft_wrap=True)
     if not messages:
-        notes.print(_nowhere(what, len(silent), len(outputs.hosts)), soft_wrap=True)
-        for text in ask_each(asked, lambda host: _reach(found, host))[0].values():
+        notes.print(_nowhere(what, len(silent), len(logs)), soft_wrap=True)
+        for text in nothing:
             notes.print(text, soft_wrap=True)
     if silent or not messages:
         raise typer.Exit(1)
+
+
+@dataclass
+class Log:
+    """A host's mail log, in one or several places that are asked for lines with one of some words.
+
+    `begins` says since when it knows what became of mail. A place that does not answer is not asked
+    again; `missed` says why.
+    """
+
+    name: str
+    places: list[Callable[[list[str]], Iterable[str]]]
+    begins: Callable[[], str]
+    missed: list[str] = field(default_factory=list[str])
+
+    def grep(self, words: list[str]) -> list[str]:
+        """The lines, oldest first; StackError if no place answers."""
+        lines = set[str]()
+        for place in [*self.places]:
+            try:
+                lines.update(place(words))
+            except (StackError, AwsError) as error:
+                self.places.remove(place)
+                self.missed.append(str(error))
+        if not self.places:
+            raise StackError("; ".join(self.missed))
+        return sorted(lines)
+
+
+def on_host(found: Target, host: Host) -> Log:
+    """The log that a host has."""
+    return Log(host.name, [partial(grep, found, host)], partial(_reach, found, host))
+
+
+@contextmanager
+def _opened(found: Target, outputs: Outputs) -> Iterator[list[Log]]:
+    """The logs of all hosts, with those that are in CloudWatch."""
+    asks = found.has_shell(outputs)
+    logs = {host.name: on_host(found, host) for host in outputs.hosts}
+    if outputs.logs is None:
+        yield [*logs.values()]
+        return
+    for log in logs.values() if not asks else ():
+        log.places, log.missed = [], [f"{log.name}: {CLOSED}"]
+    with found.account() as client:
+        shipped, since = Shipped(client("logs"), outputs.logs.group), dict[str, str]()
+        try:
+            with slow("waiting for CloudWatch"):
+                since = shipped.begins()
+        except AwsError as error:
+            notes.print(f"not asked: CloudWatch: {error}", soft_wrap=True)
+        for name, when in since.items():
+            log = logs.setdefault(name, Log(name, [], str))
+            log.places.append(partial(shipped.lines, name))
+            log.begins = partial("CloudWatch has the log of {} since {}".format, name, when)
+        yield [*logs.values()]
 
 
 def _nowhere(what: str, silent: int, hosts: int) -> str:
@@ -107,23 +168,21 @@ def _logins(outputs: Outputs) -> list[str]:
 
 def search(found: Target, hosts: Sequence[Host], what: str) -> list[Traced]:
     """The messages about an address, a login or an id; StackError if a host does not answer."""
-    messages, _, silent = look(found, hosts, what)
+    messages, _, silent = look([on_host(found, host) for host in hosts], what)
     if silent:
         raise StackError("; ".join(silent))
     return messages
 
 
-def look(
-    found: Target, hosts: Sequence[Host], what: str
-) -> tuple[list[Traced], list[Host], list[str]]:
-    """The messages, oldest first, on all their hosts; the hosts that answer, the others' errors."""
+def look(logs: Sequence[Log], what: str) -> tuple[list[Traced], list[Log], list[str]]:
+    """The messages, oldest first, of all logs; the logs that answer, the others' errors."""
     words = [what, *postfix_log.sender_words(what)]
-    given, silent = ask_each(hosts, lambda host: _on(found, host, words))
-    asked = [host for host in hosts if host.name in given]
+    given, silent = ask_each(logs, lambda log: _in(log, words))
+    asked = [log for log in logs if log.name in given]
     messages = [m for on_one in given.values() for m in on_one]
     if known := {m.message_id for m in messages if m.message_id}:
         words = [f"message-id={mark}{identity}" for identity in known for mark in ("<", "")]
-        again = [m for host in asked for m in _on(found, host, words)]
+        again = [m for log in asked for m in _in(log, words)]
         seen = {(m.host, m.id) for m in messages}
         # a longer Message-ID may begin with a wanted one
         same = [m for m in again if m.message_id in known]
@@ -131,14 +190,14 @@ def look(
     return sorted(messages, key=lambda message: message.time), asked, silent
 
 
-def _on(found: Target, host: Host, words: list[str]) -> list[Traced]:
-    lines = grep(found, host, words)
+def _in(log: Log, words: list[str]) -> list[Traced]:
+    lines = log.grep(words)
     known = postfix_log.ids(lines)
     # drop lines of other messages, which only mention an id
-    whole = grep(found, host, [f"{i}:" for i in sorted(known)])
+    whole = log.grep([f"{i}:" for i in sorted(known)])
     about = [line for line in whole if postfix_log.ids([line]) & known]
     outside = [line for line in lines if not postfix_log.ids([line])]
-    return postfix_log.read(host.name, sorted([*about, *outside]))
+    return postfix_log.read(log.name, sorted([*about, *outside]))
 
 
 def grep(found: Target, host: Host, words: list[str]) -> list[str]:

@@ -51,6 +51,11 @@ class Clients:
         return self._client("iam")
 
     @cached_property
+    def logs(self) -> Any:
+        """CloudWatch Logs."""
+        return self._client("logs")
+
+    @cached_property
     def route53(self) -> Any:
         """Route53."""
         return self._client("route53")

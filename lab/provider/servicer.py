@@ -17,6 +17,7 @@ from lab.provider import (
     identity,
     instance_connect,
     load_balancers,
+    logs,
     monitoring,
     network,
     ses,
@@ -37,6 +38,7 @@ KINDS: dict[str, Kind] = {
     **storage.KINDS,
     **ses.KINDS,
     **load_balancers.KINDS,
+    **logs.KINDS,
     **monitoring.KINDS,
     **dlm.KINDS,
 }

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from lab.region import control_api, dlm, wire
+from lab.region import control_api, dlm, log_groups, wire
 from lab.region.backends import REGION  # sets moto up before it loads
 from lab.region.cloudwatch import alarm_calls, dashboard_calls, metric_calls
 from lab.region.errors import ApiError, answer
@@ -107,6 +107,9 @@ class Region:
         if service == "dlm":
             permissions.judge(self._memory, key, f"dlm:{request.method}", "*", {})
             return asked.answer(dlm.answer(self._memory, request, asked.body))
+        if service == "logs":
+            found = log_groups.answer(self._memory, key, request, asked.body)
+            return asked.answer(Response(found, content_type=JSON) if found else self._moto)
         if service == "s3":
             self._s3(key, request)
         elif key in self._memory.sessions:

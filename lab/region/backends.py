@@ -39,6 +39,11 @@ def iam() -> Any:
     return get_backend("iam")[ACCOUNT]["aws"]
 
 
+def logs() -> Any:
+    """moto's CloudWatch Logs of the account in the lab's region."""
+    return get_backend("logs")[ACCOUNT][REGION]
+
+
 def s3() -> Any:
     """moto's S3 of the account."""
     return get_backend("s3")[ACCOUNT]["aws"]

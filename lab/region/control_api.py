@@ -267,6 +267,7 @@ def leftovers(memory: Memory) -> list[str]:
     left += [f"SES identity {name}" for name in backends.ses().email_identities]
     left += [f"alarm {name}" for name in memory.cloudwatch.alarms]
     left += [f"dashboard {name}" for name in memory.cloudwatch.dashboards]
+    left += [f"log group {name}" for name in backends.logs().groups]
     left += [f"topic {topic.name}" for topic in backends.sns().topics.values()]
     left += [f"subscription {s.endpoint}" for s in backends.sns().subscriptions.values()]
     left += [f"health check {identity}" for identity in backends.route53().health_checks]

@@ -18,7 +18,7 @@ class ApiError(Exception):
 
 def answer(service: str, error: ApiError) -> Response:
     """The error in the format of the service's protocol."""
-    if service == "servicequotas":
+    if service in ("servicequotas", "logs"):
         text = json.dumps({"__type": error.code, "Message": error.message})
         return Response(text, error.status, content_type="application/x-amz-json-1.1")
     code, message = escape(error.code), escape(error.message)

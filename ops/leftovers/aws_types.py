@@ -174,6 +174,7 @@ TYPES = {
     "aws:dlm/lifecyclePolicy:LifecyclePolicy": AwsType(tagged=True, begun=begun.lifecycle_policy),
     "aws:cloudwatch/metricAlarm:MetricAlarm": AwsType(tagged=True, begun=begun.alarm),
     "aws:cloudwatch/dashboard:Dashboard": AwsType(begun=begun.dashboard),
+    "aws:cloudwatch/logGroup:LogGroup": AwsType(tagged=True, begun=begun.log_group),
     "aws:sns/topic:Topic": AwsType(tagged=True, begun=begun.topic),
     "aws:sns/topicSubscription:TopicSubscription": AwsType(),
     "aws:lb/loadBalancer:LoadBalancer": AwsType(tagged=True, begun=begun.balancer),

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ops.leftovers import alarms, records
+from ops.leftovers import alarms, log_groups, records
 
 Client = Callable[[str], Any]
 Inputs = Mapping[str, Any]
@@ -22,6 +22,10 @@ def lifecycle_policy(client: Client, inputs: Inputs) -> Iterator[str]:
     for policy in client("dlm").get_lifecycle_policies()["Policies"]:
         if inputs["tags"].items() <= policy.get("Tags", {}).items():
             yield policy["PolicyId"]
+
+
+def log_group(client: Client, inputs: Inputs) -> Iterator[str]:
+    return log_groups.named(client("logs"), inputs["name"])
 
 
 def role(client: Client, inputs: Inputs) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.naming import bucket_name, owner_tags
-from ops.leftovers import alarms, backups, balancers, network, records, roles, ses
+from ops.leftovers import alarms, backups, balancers, log_groups, network, records, roles, ses
 from ops.leftovers.left import Left
 from ops.settle import state
 from settings import Settings
@@ -44,6 +44,7 @@ def owned(
     """Resources with a stack's tags or a name made from the stack's, whatever its settings."""
     tags = owner_tags(project, stack)
     yield from alarms.find(client("cloudwatch"), client("sns"), tags)
+    yield from log_groups.find(client("logs"), tags)
     yield from backups.find(client("dlm"), tags)
     yield from balancers.find(client("elbv2"), tags)
     yield from network.find(client("ec2"), tags, hosts)

@@ -186,6 +186,7 @@ ROWS: dict[str, Any] = {
     "network.zone": "us-east-1b",
     "wait.minutes": 0,
     "logs.days": 30,
+    "logs.ship": "cloudwatch",
     "monitoring.blockLists": False,
     "monitoring.detail": True,
     "monitoring.enabled": True,

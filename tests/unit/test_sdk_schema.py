@@ -22,7 +22,7 @@ OF_MOVING = {"aws:ec2/eipAssociation:EipAssociation"}
 # the program declares none of these
 UNUSED = {"aws:sns/topicPolicy:TopicPolicy"}
 STACKS = [Path("Pulumi.dev.yaml"), *sorted(Path("examples").glob("Pulumi.*.yaml"))]
-SES = "with Amazon SES, a zone of its own, monitoring, an endpoint and backups"
+SES = "with Amazon SES, a zone of its own, monitoring, an endpoint, logs and backups"
 SES_ZONE = {
     "gateway": {"name": "mail.try.relay.example"},
     "domains": [{"name": "shop.try.relay.example"}],
@@ -31,6 +31,7 @@ SES_ZONE = {
     "delegation": {"zone": "try.relay.example", "parent": "relay.example"},
     "monitoring": {"enabled": True, "detail": True, "notify": ["https://hook.example/"]},
     "ssh": {"endpoint": True},
+    "logs": {"ship": "cloudwatch"},
     "backup": {"days": 7},
 }
 

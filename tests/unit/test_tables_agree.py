@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 from unittest.mock import patch
 
 import pytest
@@ -192,15 +192,11 @@ def check_host(settings: Settings) -> None:
 
 
 def gateway_host(settings: Settings) -> GatewayHost:
-    return gateway.fixed(
-        settings,
-        settings.gateways[0],
-        region="us-east-1",
-        tables="s3://bucket/gateway.json",
-        status="s3://bucket/status",
-        smarthost=None,
-        metrics=None,
+    store = SimpleNamespace(url="s3://bucket/{}".format, status_key="status/{}".format)
+    shared = SimpleNamespace(
+        settings=settings, region="us-east-1", store=store, metrics=None, ship=None
     )
+    return gateway.fixed(cast("Any", shared), settings.gateways[0], None)
 
 
 @pytest.mark.parametrize("file", EXAMPLES)

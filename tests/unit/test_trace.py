@@ -135,7 +135,7 @@ def test_a_limit_is_at_least_one_message(limit: str) -> None:
 
 
 def asked_by_the_command(logs: Any, monkeypatch: pytest.MonkeyPatch, *hosts: Host) -> None:
-    outputs = SimpleNamespace(hosts=[*hosts], logins=[LOGIN], disabled=[], clients=[])
+    outputs = SimpleNamespace(hosts=[*hosts], logins=[LOGIN], disabled=[], clients=[], logs=None)
     monkeypatch.setattr(logs, "outputs", lambda: outputs, raising=False)
     monkeypatch.setattr(logs, "has_shell", lambda _: True, raising=False)
     monkeypatch.setattr(trace, "target", lambda *_: logs)

@@ -169,7 +169,7 @@ def added(host: GatewayHost | ClientHost, phase: str, folder: Path) -> list[str]
     play = f"""{steps.replace("/run/mail-relay", str(folder / "run"))}
 add() {{ echo "add $1"; }}
 install() {{ echo "install $*"; }}
-systemctl() {{ echo "systemctl $*"; }}
+systemctl() {{ [ "$1" != is-enabled ] || return 1; echo "systemctl $*"; }}
 more=
 folders {phase}
 echo "$more" """
@@ -185,9 +185,12 @@ def test_an_optional_service_brings_its_steps_of_the_set_up(tmp_path: Path) -> N
     assert added(both, "users", tmp_path) == ["add vmail", ""]
     (made, _) = added(both, "volume", tmp_path)
     assert made.endswith("/srv/mail/mailboxes")
-    asks, enabled, _ = added(both, "units", tmp_path)
-    assert asks.endswith("mail-relay-block-lists.timer")
-    assert enabled.endswith("mail-relay-smarthost.timer")
+    made = added(both, "units", tmp_path)
+    assert made == [
+        f"systemctl {verb} mail-relay-{unit}.timer"
+        for unit in ("block-lists", "smarthost")
+        for verb in ("enable -q --no-reload", "start")
+    ] + [""]
 
 
 def test_the_lines_of_a_service_are_in_the_files_of_others_and_no_files_of_their_own() -> None:

@@ -1,0 +1,57 @@
+"""The mail logs in CloudWatch Logs: those of hosts that cannot be asked, or are gone, too."""
+
+import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ops.account import aws_errors
+
+# The most characters of a filter pattern (FilterLogEvents, API reference).
+PATTERN = 1024
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A stack's group, asked by `client`. Its methods raise AwsError."""
+
+    client: Any
+    group: str
+
+    def begins(self) -> dict[str, str]:
+        """The hosts that have sent lines, each with the time of the first that is left."""
+        found = dict[str, str]()
+        with aws_errors():
+            pages = self.client.get_paginator("describe_log_streams").paginate(
+                logGroupName=self.group
+            )
+            for stream in (stream for page in pages for stream in page["logStreams"]):
+                if first := stream.get("firstEventTimestamp"):
+                    when = datetime.datetime.fromtimestamp(first / 1000, datetime.UTC)
+                    found[stream["logStreamName"]] = when.isoformat(timespec="seconds")
+        return found
+
+    def lines(self, host: str, words: Sequence[str]) -> set[str]:
+        """A host's lines that have one of the words, which are searched for as they are spelt."""
+        pages = self.client.get_paginator("filter_log_events")
+        found = set[str]()
+        with aws_errors():
+            for pattern in patterns(words):
+                given = {"logGroupName": self.group, "logStreamNames": [host]}
+                for page in pages.paginate(**given, filterPattern=pattern):
+                    found |= {event["message"] for event in page["events"]}
+        return found
+
+
+def patterns(words: Sequence[str]) -> Iterator[str]:
+    """Filter patterns that together match what has one of the words."""
+    pattern = ""
+    for word in words:
+        escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+        term = f'?"{escaped}"'
+        if pattern and len(pattern) + 1 + len(term) > PATTERN:
+            yield pattern
+            pattern = ""
+        pattern = f"{pattern} {term}".lstrip()
+    if pattern:
+        yield pattern
