@@ -133,7 +133,7 @@ def _lost_addresses(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iter
         if (now or 1) not in {was or 1, spare} or (was and not now):
             yield (
                 f"{name} would leave its address at once, before SPF and the reverse name name the "
-                f"next one: {f'set address: {was}' if was else 'leave address out'} for it in the "
+                f"next one: {f'set address: {was:g}' if was else 'leave address out'} for it in the "
                 f"stack's file, and let `./relay address replace {name}` change it"
             )
 
