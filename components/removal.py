@@ -131,9 +131,10 @@ def _lost_addresses(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iter
         )
         # without its number the association goes, and the host has no address
         if (now or 1) not in {was or 1, spare} or (was and not now):
+            keep = f"set address: {was:g}" if was else "leave address out"
             yield (
                 f"{name} would leave its address at once, before SPF and the reverse name name the "
-                f"next one: {f'set address: {was:g}' if was else 'leave address out'} for it in the "
+                f"next one: {keep} for it in the "
                 f"stack's file, and let `./relay address replace {name}` change it"
             )
 

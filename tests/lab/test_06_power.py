@@ -3,10 +3,11 @@
 import json
 import socket
 import ssl
+import subprocess
 
 import pytest
 from outside import by_provider, hand_in, letter
-from world import CLIENT, GATEWAY, LOGIN, World
+from world import CLIENT, GATEWAY, LOGIN, PROJECT, World
 
 from lab.access import entered
 from lab.internet import send
@@ -56,6 +57,9 @@ def test_a_host_without_power_is_silent_until_it_is_mended(world: World) -> None
     subject = send.unique("over the power cut")
     world.submit(send.compose(LOGIN, send.RECIPIENT, subject))
     identity = world.machine(GATEWAY)
+    waits = [json.loads(line) for line in world.run(GATEWAY, "postqueue", "-j").splitlines()]
+    waiting = next(message for message in waits if message["sender"] == LOGIN)
+    world.run(GATEWAY, "systemctl", "start", "mail-relay-ship.service")
     try:
         assert power.cut(world.lab, power.Kind.HOST, GATEWAY) == [GATEWAY]
         with world.network():
@@ -67,6 +71,14 @@ def test_a_host_without_power_is_silent_until_it_is_mended(world: World) -> None
         with entered(probe), pytest.raises(TimeoutError):
             socket.create_connection((world.gateway.address, 465), timeout=SILENT_SECONDS)
         assert world.leader(GATEWAY) == ""
+        # what is known of its mail without it
+        command = [str(PROJECT / "relay"), "trace", waiting["queue_id"], "--json"]
+        told = subprocess.run(
+            [*command, f"--lab={world.lab.name}"], capture_output=True, text=True, check=False
+        )
+        assert [m["sender"] for m in json.loads(told.stdout)] == [LOGIN]
+        assert f"not asked: {GATEWAY}" in told.stderr
+        assert told.returncode == 0
     finally:
         world.inbox.defer_everything(False)
         assert power.mend(world.lab, power.Kind.HOST, GATEWAY) == [GATEWAY]

@@ -5,6 +5,7 @@ from world import CLIENT, GATEWAY, LOGIN, World
 
 from lab.internet import send
 from lab.wait import until
+from ops.shipped import Shipped
 
 HOSTS = [GATEWAY, CLIENT]
 LISTS = "/var/lib/apt/lists"
@@ -73,3 +74,25 @@ def _sent(world: World) -> bool:
         assert 400 <= error.smtp_code < 500
         return False
     return world.arrived(subject).verdict.passes()
+
+
+WRITES = """
+import boto3, sys, time
+where = {"logGroupName": sys.argv[1], "logStreamName": sys.argv[2]}
+events = [{"timestamp": int(time.time() * 1000), "message": "not mine"}]
+boto3.client("logs", "us-east-1").put_log_events(**where, logEvents=events)
+"""
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_mail_log_is_in_cloudwatch_too(world: World, host: str) -> None:
+    """And a host writes to no other one's."""
+    assert world.outputs.logs
+    group, last = world.outputs.logs.group, world.log(host).splitlines()[-1]
+    with world.network():
+        there = Shipped(world.client("logs"), group)
+        until("its last line has come", lambda: last in there.lines(host, [last[:32]]), 150, 2)
+    write = ["python3", "-c", WRITES, group]
+    (other,) = {*HOSTS} - {host}
+    assert "AccessDenied" in world.run(host, *write, other, check=False)
+    assert world.run(host, *write, host, check=False) == ""

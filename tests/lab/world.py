@@ -56,6 +56,7 @@ class World:
             "login": dict.fromkeys(LIMITS, 0),
             "guessing": {"exempt": [f"{network.PROBE}/32"]},
         }
+        config["mail-relay:logs"] = {"ship": "cloudwatch"}
         config["mail-relay:logins"].append(
             {"address": OTHER_LOGIN, "sendAs": [OTHER_LOGIN, "info@shop.example"]}
         )
