@@ -218,3 +218,18 @@ def test_a_second_gateway_need_not_serve_before_it_is_made(stack: Stack) -> None
     assert code != 0
     assert "is not rebuilt now" not in said
     assert f"{GATEWAY}-answered" in said
+
+
+def test_the_only_one_that_takes_mail_is_not_rebuilt_while_the_other_begins_to_drain(
+    stack: Stack,
+) -> None:
+    own = {"gateway": {}, "submission": {"name": "smtp.relay.example"}}
+    drains = [{"name": GATEWAY}, {"name": "mx2.relay.example", "drain": True}]
+    configure(stack, **own, gateways=drains, operator="another@inbox.example")
+    before = instances(stack)
+    with hosts(stack):
+        code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
+    assert code != 0
+    assert f"{GATEWAY} is not rebuilt now" in said
+    assert "Let one of them take mail again first" in said
+    assert instances(stack) >= before

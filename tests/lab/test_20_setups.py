@@ -43,7 +43,7 @@ class SetUp:
     def relay(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`./relay lab ARGUMENTS` on this lab."""
         command = [str(PROJECT / "relay"), "lab", *arguments, f"--lab={self.key}"]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=550)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000)
 
 
 @pytest.fixture(scope="module", params=STORIES)

@@ -27,7 +27,7 @@ NAMES = ("one", "two")
 
 def relay(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(PROJECT / "relay"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=580)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=1000)
 
 
 def env(*arguments: str) -> Any:
