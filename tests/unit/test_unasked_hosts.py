@@ -21,7 +21,7 @@ class Place:
         self.dark = dark
 
     def outputs(self) -> Any:
-        return SimpleNamespace(hosts=(ONE, TWO), logins=(), disabled=(), clients=())
+        return SimpleNamespace(hosts=(ONE, TWO), logins=(), disabled=(), clients=(), logs=None)
 
     def has_shell(self, _: object) -> bool:
         return True
