@@ -14,6 +14,7 @@ FULL = dataclasses.replace(
     mailboxes=True,
     private_subnet="10.20.1.0/24",
     smarthost=Smarthost("smtp.far.example", 587, ("PLAIN",), rewrites=False),
+    ship="mail-relay/test/mail",
 )
 SYSTEM = "etc/systemd/system/"
 TELL = "mail-relay-tell@.service"
@@ -39,6 +40,7 @@ TOLD_AT_GATEWAYS = TOLD | {
     "mail-relay-guard.service",
     "mail-relay-limit@.service",
     "mail-relay-limits.service",
+    "mail-relay-ship.service",
     "mail-relay-volume.service",
     "opendkim-verify.service",
     "opendkim.service",
