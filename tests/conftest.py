@@ -1,14 +1,20 @@
 """Options of the whole suite, and which tests run side by side: pytest takes both from here."""
 
 import datetime
+import os
 from collections import defaultdict
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# These share machines; the files behind them make labs of their own.
-SHARED = ("tests/lab/test_0", "tests/lab/test_1")
+# The files of a row share a lab; the others make labs of their own.
+SHARED = (
+    ("tests/lab/test_0",),
+    tuple(f"tests/lab/test_{number}" for number in range(10, 15)),
+    tuple(f"tests/lab/test_{number}" for number in range(15, 20)),
+)
+SET_UPS = "tests/lab/test_20_setups.py"  # each in a lab of its own
 WORTH_A_TABLE, SLOWEST = 600, 40  # seconds; files
 
 
@@ -18,11 +24,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--approve", action="store_true", help="take the texts of today as right")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: lab tests wait for machines much of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 class _Stories(LoadScopeScheduling):
     """A file's tests tell one story, so one process runs them."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "shared" if nodeid.startswith(SHARED) else nodeid.partition("::")[0]
+        for row in SHARED:
+            if nodeid.startswith(row):
+                return row[0]
+        file, _, test = nodeid.partition("::")
+        return f"{file}[{test.partition('[')[2]}" if file == SET_UPS else file
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
