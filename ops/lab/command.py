@@ -361,6 +361,12 @@ def down(name: Name = "dev", json: Json = False) -> None:
         if stack_.settle(lab):
             with step("pulumi destroy"):
                 left += _destroy(lab)
+            if kept := [each for each in left if each.startswith("snapshot ")]:
+                left = [each for each in left if each not in kept]
+                notes.print(
+                    f"{', '.join(kept)}: the last ones of data volumes, which on AWS would stay "
+                    "(docs/tasks/restore.md); they go with the lab"
+                )
         else:
             notes.print("the last `pulumi` here was cut off: the region goes with what is in it")
     with step(f"lab {name} away"):

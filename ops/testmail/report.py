@@ -10,6 +10,11 @@ from ops.testmail.message import Outgoing
 from ops.testmail.verdicts import METHODS, Verdicts
 
 NOTHING = Fate("unknown")
+FAILED = {
+    "refused": "refused",
+    "unsent": "not sent, for no gateway has taken it",
+    "deferred": "it still waits in the gateway's queue",
+}
 # The places where large providers show their verdicts, by domain or mail exchanger.
 SHOWN = (
     (("gmail.com", "googlemail.com", "google.com"), 'in Gmail: "Show original"'),
@@ -39,17 +44,26 @@ class Report:
     @property
     def cause(self) -> str:
         """The reason that the test failed, in one line; "" if it did not."""
-        if self.fate.kind == "refused":
-            return f"refused: {self.fate.why}"
-        if self.fate.kind == "unsent":
-            return f"not sent, for no gateway has taken it: {self.fate.why}"
-        if self.fate.kind == "deferred":
-            return f"it still waits in the gateway's queue: {self.fate.why}"
-        if self.verdicts and self.verdicts.bad:
+        if self.verdicts and self.verdicts.bad and self.fate.kind not in FAILED:
             return f"{', '.join(self.verdicts.bad)}, says {self.verdicts.by}"
-        if self.fate.kind == "unknown" and not self.verdicts:
-            return f"not known: {self.fate.why}"
-        return ""
+        words = FAILED.get(self.fate.kind, "")
+        if self.fate.kind == "unknown":
+            words = "" if self.verdicts else "not known"
+        return f"{words}: {self.fate.why}" if words else ""
+
+    @property
+    def result(self) -> str:
+        """The result for people, who have read the answers: a reason from them is not repeated."""
+        if not self.cause:
+            if self.verdicts:
+                return "accepted, and judged well"
+            by = f" by {self.smarthost}, which delivers it" if self.smarthost else ""
+            return f"accepted{by}"
+        said = next((a.said for a in self.fate.answers if a.said and a.said in self.cause), "")
+        if not said:
+            return self.cause
+        meaning = plain(said)
+        return self.cause.partition(f": {said}")[0] + (f": {meaning}" if meaning else "")
 
 
 def where(report: Report) -> str:
@@ -106,9 +120,4 @@ def rows(report: Report) -> Sequence[tuple[str, str]]:
             told.append(("tls", ", ".join([report.tls, *said.tls])))
     elif report.hint:
         told.append(("verdicts", report.hint))
-    if report.cause:
-        told.append(("result", report.cause))
-    else:
-        by = f" by {report.smarthost}, which delivers it" if report.smarthost and not said else ""
-        told.append(("result", f"accepted{by}{', and judged well' if said else ''}"))
-    return told
+    return [*told, ("result", report.result)]

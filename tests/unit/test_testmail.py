@@ -163,6 +163,13 @@ def test_the_receivers_last_answer_decides(
     assert "\n" not in said["cause"]
 
 
+def test_a_person_reads_a_reason_once(place: Place) -> None:
+    place.log, place.waits = [delivery("deferred", "450 4.7.1 greylisted, try later")], True
+    text = run().stdout
+    assert text.count("greylisted") == 1
+    assert "it still waits in the gateway's queue" in text
+
+
 @pytest.mark.parametrize(
     ("verb", "answer", "cause"),
     [
