@@ -44,14 +44,21 @@ class Shipped:
 
 
 def patterns(words: Sequence[str]) -> Iterator[str]:
-    """Filter patterns that together match what has one of the words."""
-    pattern = ""
+    """Filter patterns that together match what has one of the words.
+
+    `?` makes a term one of several; AWS documents none for a single term, which is given without.
+    """
+    terms = list[str]()
     for word in words:
         escaped = word.replace("\\", "\\\\").replace('"', '\\"')
-        term = f'?"{escaped}"'
-        if pattern and len(pattern) + 1 + len(term) > PATTERN:
-            yield pattern
-            pattern = ""
-        pattern = f"{pattern} {term}".lstrip()
-    if pattern:
-        yield pattern
+        term = f'"{escaped}"'
+        if terms and len(_any_of([*terms, term])) > PATTERN:
+            yield _any_of(terms)
+            terms = []
+        terms.append(term)
+    if terms:
+        yield _any_of(terms)
+
+
+def _any_of(terms: Sequence[str]) -> str:
+    return terms[0] if len(terms) == 1 else " ".join(f"?{term}" for term in terms)

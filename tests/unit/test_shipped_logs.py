@@ -258,7 +258,7 @@ def test_a_pattern_is_no_longer_than_cloudwatch_takes() -> None:
     found = [*patterns(words)]
     assert max(map(len, found)) <= PATTERN
     assert " ".join(found) == " ".join(f'?"{word}"' for word in words)
-    assert [*patterns(['a"b\\'])] == ['?"a\\"b\\\\"']
+    assert [*patterns(['a"b\\'])] == ['"a\\"b\\\\"']
 
 
 class Stack:
