@@ -28,6 +28,7 @@ lab-down: setup
 	./relay lab down --lab $(NAME)
 
 test: setup
+	$(VENV)/bin/python -m lab.tools --yes --tests
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/pyright --warnings
@@ -35,6 +36,7 @@ test: setup
 	$(PYTEST)
 
 test-fast: $(VENV)/installed
+	$(VENV)/bin/python -m lab.tools --yes --tests
 	$(PYTEST) tests/unit tests/engine
 
 # hosts with Debian's kernel, AppArmor and udev: a quarter of an hour with KVM, most of one without

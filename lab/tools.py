@@ -1,7 +1,7 @@
 """The system tools that the lab needs; `python -m lab.tools [--yes]` installs them.
 
-With `--real-kernel`, those of virtual machines as well. Each is a package of Debian (or Ubuntu);
-nothing is installed without `--yes` or a yes.
+With `--tests`, those of the tests as well, with `--real-kernel` those of virtual machines. Each is
+a package of Debian; nothing is installed without `--yes` or a yes.
 """
 
 import os
@@ -19,9 +19,13 @@ WHY = {
     "unbound": ("unbound", "is the lab's resolver"),
     "nginx": ("nginx-light", "answers under the true names of AWS and others, caches packages"),
     "pebble": ("pebble", "is the certificate authority"),
-    # modules, by their files
-    "/usr/share/perl5/Mail/Address.pm": ("libmailtools-perl", "reads From fields, in tests"),
-    "/usr/share/perl5/Email/Address.pm": ("libemail-address-perl", "reads From fields, in tests"),
+}
+# For `make test`; modules by their files.
+TESTS = {
+    "/usr/share/perl5/Mail/Address.pm": ("libmailtools-perl", "reads From fields"),
+    "/usr/share/perl5/Email/Address.pm": ("libemail-address-perl", "reads From fields"),
+    "chromium": ("chromium", "shows the page of a report"),
+    "chromedriver": ("chromium-driver", "lets a test look at it"),
 }
 # For hosts with a kernel of their own (`relay lab up --real-kernel`, `make test-vm`).
 REAL_KERNEL = {
@@ -33,9 +37,9 @@ REAL_KERNEL = {
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
-def missing(*, real_kernel: bool = False) -> dict[str, str]:
+def missing(*, tests: bool = False, real_kernel: bool = False) -> dict[str, str]:
     """Missing Debian packages, and the purpose of each."""
-    wanted = WHY | REAL_KERNEL if real_kernel else WHY
+    wanted = WHY | (TESTS if tests else {}) | (REAL_KERNEL if real_kernel else {})
     return {package: why for tool, (package, why) in wanted.items() if not _is_there(tool)}
 
 
@@ -55,13 +59,14 @@ def _agreed() -> bool:
 
 def main() -> int:
     """Install missing packages; exit status 1 if that is refused or impossible."""
-    packages = missing(real_kernel="--real-kernel" in sys.argv[1:])
+    given = sys.argv[1:]
+    packages = missing(tests="--tests" in given, real_kernel="--real-kernel" in given)
     if not packages:
         return 0
     print("The lab needs these packages of Debian:", file=sys.stderr)
     for package, why in packages.items():
         print(f"  {package}: {why}", file=sys.stderr)
-    if "--yes" not in sys.argv[1:] and not _agreed():
+    if "--yes" not in given and not _agreed():
         return 1
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         print("Install them as root: apt-get install " + " ".join(packages), file=sys.stderr)

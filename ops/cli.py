@@ -60,6 +60,10 @@ COMMANDS = {
         "verify.command",
         "Compare the world with the stack: DNS, ports, certificates, hosts. Exit code 1: errors.",
     ),
+    "report": (
+        "report.command",
+        "The state of the stack as one page: mail, verdicts, queue, alarms, certificates, DNS.",
+    ),
     "rotate": (
         "rotate.command",
         "Turn DKIM keys over: do the step that is due, and say when the next one is.",

@@ -88,6 +88,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "test": ("./relay test you@far.example --login me@a.example --from sales@a.example",),
     "doctor": ("./relay doctor --stack prod",),
     "verify": ("./relay verify --domain b.example --wait",),
+    "report": (
+        "./relay report --html report.html --stack prod",
+        "./relay report --html report.html --hours 168 --lab dev",
+    ),
     "rotate": (
         "./relay rotate --domain b.example",
         "./relay rotate --all --every 90d --dry-run",

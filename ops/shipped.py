@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,24 @@ class Shipped:
                 for page in pages.paginate(**given, filterPattern=pattern):
                     found |= {event["message"] for event in page["events"]}
         return found
+
+    def last(self, host: str, begin: datetime.datetime, most: int) -> list[str]:
+        """A host's lines since a moment; of more than `most`, the last ones."""
+        given: dict[str, Any] = {
+            "logGroupName": self.group,
+            "logStreamName": host,
+            "startTime": int(begin.timestamp() * 1000),
+        }
+        found = list[str]()
+        token = ""
+        with aws_errors(), suppress(self.client.exceptions.ResourceNotFoundException):
+            while len(found) < most:
+                page = self.client.get_log_events(**given)  # the latest page comes first
+                found = [*(event["message"] for event in page["events"]), *found]
+                if page["nextBackwardToken"] == token:  # as at the beginning
+                    break
+                token = given["nextToken"] = page["nextBackwardToken"]
+        return found[-most:]
 
 
 def patterns(words: Sequence[str]) -> Iterator[str]:

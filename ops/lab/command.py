@@ -26,6 +26,7 @@ from ops.lab.stories.stage import Stage, play, sentence
 from ops.lab.target import LabTarget, lab_of, not_up, running
 from ops.options import Json, existing_file
 from ops.outputs import Outputs
+from ops.report.command import write as report
 from ops.terminal import notes, print_json, print_table, results, several, step
 
 app = typer.Typer(
@@ -212,11 +213,21 @@ def demo(
             "--anyway", help="Play it with an edited stack, and with hosts that are down."
         ),
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Where the page of the stack's state goes in the end; unless given, "
+            "report-NAME.html, or no page with --json.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Play what the lab's example is for (`lab up --example`), with real mail.
 
-    Exit code 1: an act failed, or the stack is no longer the example's.
+    Then it writes the page of `./relay report`. Exit code 1: an act failed, or the stack is no
+    longer the example's.
     """
     lab = lab_of(name)
     if not control.running(lab):
@@ -241,6 +252,8 @@ def demo(
             acts.append(asdict(played))
     if json:
         print_json(acts)
+    if html or not json:
+        report(LabTarget(stack_.STACK, lab), html or Path(f"report-{name}.html"))
     failed = [act for act in acts if not act["passed"]]
     notes.print(f"{len(acts) - len(failed)} of {several(len(acts), 'act', 'acts')} passed.")
     if failed:

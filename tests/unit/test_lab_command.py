@@ -330,19 +330,6 @@ def test_a_lab_that_never_was_is_not_taken_away(
     )
 
 
-@pytest.mark.parametrize(("left", "code"), [([], 0), (["role gateway-1"], 1)])
-def test_last_snapshots_are_no_fault_of_a_lab_that_goes(
-    place: Place, monkeypatch: pytest.MonkeyPatch, left: list[str], code: int
-) -> None:
-    monkeypatch.setattr(stack, "settle", lambda lab: True)
-    monkeypatch.setattr(command, "_destroy", lambda lab: ["snapshot snap-1", *left])
-    monkeypatch.setattr(control, "remove", lambda lab: None)
-    monkeypatch.setattr(control, "remains", lambda lab: [])
-    result = CliRunner().invoke(app, ["lab", "down", "--json"])
-    assert (result.exit_code, json.loads(result.stdout)["left"]) == (code, left)
-    assert "snapshot snap-1: the last ones of data volumes" in " ".join(result.stderr.split())
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [

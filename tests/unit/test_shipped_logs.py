@@ -1,5 +1,6 @@
 """The mail log in CloudWatch Logs: what is declared, what a host sends, and how it is searched."""
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -251,6 +252,16 @@ def test_lines_with_any_of_the_words_are_found_on_all_pages(
     )
     assert logs.lines(HOST, ['say "\\']) == set()
     assert logs.begins().keys() == {HOST, "app.relay.example"}
+
+
+def test_the_last_lines_are_those_of_all_pages(shipped: Callable[..., Shipped]) -> None:
+    logs = shipped(mail=[f"line {n}" for n in range(9_999)])
+    began = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    assert logs.last(HOST, began, 20_000) == [f"line {n}" for n in range(9_999)]
+    assert logs.last(HOST, began, 3) == ["line 9996", "line 9997", "line 9998"]
+    later = began + datetime.timedelta(hours=2)
+    assert logs.last(HOST, later, 3) == []
+    assert logs.last("mail.gone.example", began, 3) == []
 
 
 def test_a_pattern_is_no_longer_than_cloudwatch_takes() -> None:

@@ -1,0 +1,1 @@
+"""`relay report`: the state of a stack as one page, for people who do not type commands."""
