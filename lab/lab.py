@@ -37,6 +37,15 @@ class Lab:
         """The URL of the AWS API inside the namespace."""
         return f"http://127.0.0.1:{API_PORT}"
 
+    @property
+    def administrator(self) -> dict[str, str]:
+        """Environment variables that make AWS's programs the administrator inside the namespace."""
+        return {
+            "AWS_ENDPOINT_URL": self.api_url,
+            "AWS_ACCESS_KEY_ID": "lab",
+            "AWS_SECRET_ACCESS_KEY": "lab",
+        }
+
     def inside(self, *command: str) -> list[str]:
         """The command line that runs `command` inside the lab's namespace."""
         return ["nsenter", f"--net=/run/netns/{self.namespace}", *command]

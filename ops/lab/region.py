@@ -42,18 +42,9 @@ def session() -> boto3.Session:
     )
 
 
-def environment(lab: Lab) -> dict[str, str]:
-    """Environment variables that make AWS's programs the administrator; use with `lab.inside`."""
-    return {
-        "AWS_ENDPOINT_URL": lab.api_url,
-        "AWS_ACCESS_KEY_ID": "lab",
-        "AWS_SECRET_ACCESS_KEY": "lab",
-    }
-
-
 def shell(lab: Lab) -> list[str]:
     """The prefix of a command line that runs it where `aws`, of Debian's image, uses the region."""
-    given = {**environment(lab), "AWS_DEFAULT_REGION": NAME, "AWS_PAGER": ""}
+    given = {**lab.administrator, "AWS_DEFAULT_REGION": NAME, "AWS_PAGER": ""}
     settings = [f"--setenv={key}={value}" for key, value in given.items()] + laptop.internet(lab)
     image = host_image(lambda _: None)
     return throwaway.system(image, f"{lab.namespace}-aws", lab.namespace, *settings)

@@ -1,16 +1,11 @@
-"""The stack in a lab: its settings, Pulumi's commands, its outputs, its zones.
-
-`python -m ops.lab.stack NAME ARGS...`, inside the lab's namespace, is `pulumi ARGS` there.
-"""
+"""The stack in a lab: its settings, Pulumi's commands, its outputs, its zones."""
 
 import contextlib
 import fcntl
 import json
-import os
 import re
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -25,25 +20,18 @@ from lab.lab import Lab
 from ops import engine, stack_yaml
 from ops.edit.encrypted import readable
 from ops.errors import StackError
-from ops.lab import plugins, region
+from ops.lab import region
+from ops.lab.inside import STACK, command, work_dir
 from ops.outputs import Outputs, read
 from ops.terminal import notes, slow
 from settings import read as read_settings
 
 PROJECT = engine.PROJECT
-STACK = "lab"
 PASSPHRASE_BYTES = 24
 DEV = PROJECT / "Pulumi.dev.yaml"
-# Pulumi's commands that run the program, which looks its zones up.
-_RUN_THE_PROGRAM = {"up", "update", "preview", "pre", "watch"}
 _ZONES = "mail-relay:zones"
 # The keys that Pulumi adds to a stack file with the first secret.
 _ENCRYPTED = {"encryptionsalt", "encryptedkey", "secretsprovider"}
-
-
-def work_dir(lab: Lab) -> Path:
-    """The folder of the lab's copies of stack files."""
-    return lab.directory / "pulumi"
 
 
 def own_file(lab: Lab) -> Path:
@@ -282,11 +270,6 @@ def captured(lab: Lab, *arguments: str, text: str = "") -> subprocess.CompletedP
         )
 
 
-def command(lab: Lab, *arguments: str) -> list[str]:
-    """The command line of `pulumi ARGUMENTS` in the lab."""
-    return lab.inside(sys.executable, "-m", "ops.lab.stack", lab.name, *arguments)
-
-
 def stacks(lab: Lab) -> list[str]:
     """The names of the lab's stacks."""
     if not (work_dir(lab) / "Pulumi.yaml").exists():
@@ -357,32 +340,3 @@ def outputs(lab: Lab, stack: str = STACK) -> Outputs | None:
         raise StackError(said)
     found = json.loads(result.stdout)
     return read(found) if found else None
-
-
-def main() -> int:
-    """Run `pulumi ARGS` inside the lab's namespace; first make zones that an edit has added."""
-    lab = Lab(sys.argv[1])
-    home = lab.directory / "pulumi-home"
-    plugins.install(home)
-    if _RUN_THE_PROGRAM & set(sys.argv[2:]):
-        try:
-            make_zones(lab)
-        except RelayError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-    return engine.run(
-        sys.argv[2:],
-        work_dir=work_dir(lab),
-        home=home,
-        env={
-            "PULUMI_CONFIG_PASSPHRASE_FILE": str(lab.directory / "passphrase"),
-            **region.environment(lab),
-            # the default stack, always: after `pulumi stack rm` of another one none is selected
-            "PULUMI_STACK": STACK,
-            "AWS_CA_BUNDLE": os.environ.get("AWS_CA_BUNDLE", ""),
-        },
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

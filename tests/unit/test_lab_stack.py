@@ -15,7 +15,7 @@ from lab.lab import Lab
 from ops import engine, stack_yaml, target
 from ops.edit.stack_file import StackFile
 from ops.errors import StackError
-from ops.lab import region, smarthost, stack
+from ops.lab import inside, region, smarthost, stack
 from ops.lab.target import LabTarget
 from ops.review import snapshots
 
@@ -183,16 +183,16 @@ def test_the_zone_of_an_added_domain_is_there_when_pulumi_looks_it_up(
     add(lab, "new.example")
     for name, text in (("env-a", "config: ["), ("env-b", "[]"), ("env-c", "config: {x: 1}")):
         (stack.work_dir(lab) / f"Pulumi.{name}.yaml").write_text(text)
-    monkeypatch.setattr(stack.plugins, "install", lambda home: None)
+    monkeypatch.setattr(inside.plugins, "install", lambda home: None)
     run: list[tuple[list[str], str]] = []
 
     def pulumi(args: list[str], *, env: dict[str, str], **_: Any) -> int:
         run.append((args, env["PULUMI_STACK"]))
         return 0
 
-    monkeypatch.setattr(stack.engine, "run", pulumi)
-    monkeypatch.setattr(stack.sys, "argv", ["stack", "dev", *arguments])
-    assert stack.main() == 0
+    monkeypatch.setattr(inside.engine, "run", pulumi)
+    monkeypatch.setattr(inside.sys, "argv", ["stack", "dev", *arguments])
+    assert inside.main() == 0
     assert run == [(arguments, "lab")]
     assert sorted(route53.made) == sorted(made)
 
