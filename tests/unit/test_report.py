@@ -96,7 +96,7 @@ def test_the_page_loads_nothing() -> None:
 
 
 def test_no_password_is_on_the_page() -> None:
-    assert not [word for word in OUTPUTS["passwords"].values() if word in page(facts())]
+    assert not [word for word in WANTED.passwords.values() if word in page(facts())]
 
 
 def seen(*messages: list[str], waiting: int | None = None) -> list[series.Bucket]:
