@@ -19,7 +19,7 @@ WORTH_A_TABLE, SLOWEST = 600, 40  # seconds; files
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--keep-lab", action="store_true", help="leave the lab `test` running")
+    parser.addoption("--keep-lab", action="store_true", help="leave the shared lab running")
     parser.addoption("--moments", type=int, default=2, help="how many an `up` is killed at")
     parser.addoption("--approve", action="store_true", help="take the texts of today as right")
 

@@ -25,7 +25,7 @@ from ops.outputs import Host, Outputs
 
 PROJECT = Path(__file__).resolve().parents[2]
 # the lab that a process's tests share; another name lets two runs stand side by side
-SHARED = os.environ.get("MAIL_RELAY_TEST_LAB", "test") + os.environ.get(
+SHARED = os.environ.get("MAIL_RELAY_TEST_LAB", "shared") + os.environ.get(
     "PYTEST_XDIST_WORKER", ""
 ).removeprefix("gw")
 GATEWAY, CLIENT = "mail.relay.example", "app.shop.example"
