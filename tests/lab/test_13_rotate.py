@@ -87,6 +87,12 @@ def lose_power(world: World) -> None:
     until("the gateway serves", lambda: world.serves(GATEWAY), BOOT_SECONDS, every=1)
 
 
+def judged(world: World, load: Load) -> int:
+    """How many messages, from the first on, the receiver has judged."""
+    there = {message.subject for message in world.inbox.messages()}
+    return next((n for n, one in enumerate([*load.taken]) if one not in there), len(load.taken))
+
+
 def signs_with(world: World, domain: str) -> str:
     table = world.run(GATEWAY, "cat", "/srv/mail/tables/current/KeyTable")
     (line,) = [line for line in table.splitlines() if line.startswith(f"{domain} ")] or [""]
@@ -134,6 +140,8 @@ def test_a_key_is_turned_over_and_nothing_fails(world: World, domain: str) -> No
         finally:
             world.region.call("DELETE", "dns/withhold")
         until("the gateway has switched", lambda: signs_with(world, domain) == "s2")
+        last = len(load.taken)  # of those with the old key; a rotation waits for days here
+        until("all those are judged", lambda: judged(world, load) > last, 300)
         until(
             "the old one may go",
             lambda: relay("rotate", f"--domain={domain}", "--wait=0s", "--dry-run").returncode == 0,
