@@ -5,26 +5,15 @@ It is started often, so it imports little: what zones need is imported for comma
 
 import os
 import sys
-from pathlib import Path
 
 from common.errors import RelayError
 from lab.lab import Lab
 from ops import engine
 from ops.lab import plugins
+from ops.lab.place import STACK, work_dir
 
-STACK = "lab"
 # Pulumi's commands that run the program, which looks its zones up.
 _RUN_THE_PROGRAM = {"up", "update", "preview", "pre", "watch"}
-
-
-def work_dir(lab: Lab) -> Path:
-    """The folder of the lab's copies of stack files."""
-    return lab.directory / "pulumi"
-
-
-def command(lab: Lab, *arguments: str) -> list[str]:
-    """The command line of `pulumi ARGUMENTS` in the lab."""
-    return lab.inside(sys.executable, "-m", "ops.lab.inside", lab.name, *arguments)
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ from ops import engine, stack_yaml
 from ops.edit.encrypted import readable
 from ops.errors import StackError
 from ops.lab import region
-from ops.lab.inside import STACK, command, work_dir
+from ops.lab.place import STACK, command, work_dir
 from ops.outputs import Outputs, read
 from ops.terminal import notes, slow
 from settings import read as read_settings
