@@ -20,8 +20,7 @@ from ops.examples import EXAMPLES
 
 HEAVY = {"agent", "boto3", "botocore", "components", "lab", "pulumi", "pulumi_aws", "settings"}
 
-# They hand over to another program.
-# Those of machines, of Pulumi, and a page for people: `verify --json` and others have what it tells.
+# They hand over to another program; a report is a page, for people.
 WITHOUT_RESULT = {"lab shell", "lab logs", "pulumi", "report", "shell"}
 
 
