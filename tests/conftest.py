@@ -6,14 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
+from side_by_side import SHARED
 from xdist.scheduler import LoadScopeScheduling
 
-# The files of a row share a lab; the others make labs of their own.
-SHARED = (
-    ("tests/lab/test_0",),
-    tuple(f"tests/lab/test_{number}" for number in range(10, 15)),
-    tuple(f"tests/lab/test_{number}" for number in range(15, 20)),
-)
 SET_UPS = "tests/lab/test_20_setups.py"  # each in a lab of its own
 WORTH_A_TABLE, SLOWEST = 600, 40  # seconds; files
 

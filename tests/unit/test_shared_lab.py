@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from abuse.place import ATTACKERS, STRANGERS
-from conftest import SHARED
 from elsewhere import FIRST
+from side_by_side import SHARED
 
 from lab.machines import network
 
