@@ -6,7 +6,7 @@ NAME ?= dev
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 -shellcheck= -pyflakes=
 PYTEST = $(VENV)/bin/pytest --numprocesses=auto
 
-.PHONY: venv setup lab lab-down test test-fast test-vm battery load mutants format
+.PHONY: venv setup lab lab-down test test-fast test-long test-vm battery load mutants format
 
 $(VENV)/installed: requirements.txt requirements-dev.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,12 @@ test: setup
 	$(VENV)/bin/pyright --warnings
 	$(ACTIONLINT) .github/workflows/*.yml
 	$(PYTEST)
+
+# the tests that `make test` leaves out, because each takes many minutes
+test-long: setup
+	$(VENV)/bin/python -m lab.tools --yes --tests
+	$(VENV)/bin/pytest --numprocesses=0 --long tests/lab/test_14_address.py tests/lab/test_14_move.py \
+	    tests/lab/test_22_first_boot.py
 
 test-fast: $(VENV)/installed
 	$(VENV)/bin/python -m lab.tools --yes --tests

@@ -10,11 +10,18 @@ from side_by_side import SHARED
 from xdist.scheduler import LoadScopeScheduling
 
 SET_UPS = "tests/lab/test_20_setups.py"  # each in a lab of its own
+# They take many minutes each, for one feature that changes seldom: `make test-long` runs them.
+LONG = (
+    "tests/lab/test_14_address.py",
+    "tests/lab/test_14_move.py",
+    "tests/lab/test_22_first_boot.py::test_the_power_is_cut_ten_times",
+)
 WORTH_A_TABLE, SLOWEST = 600, 40  # seconds; files
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep-lab", action="store_true", help="leave the shared lab running")
+    parser.addoption("--long", action="store_true", help="the tests that take longest, too")
     parser.addoption("--moments", type=int, default=2, help="how many an `up` is killed at")
     parser.addoption("--approve", action="store_true", help="take the texts of today as right")
 
@@ -52,12 +59,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _Stories(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that all processes end together.
 
     Processes that collect within two seconds would take a name with the time for two tests.
     """
     items.sort(key=lambda item: ("tests/unit" in item.nodeid, "tests/engine" in item.nodeid))
+    for item in items if not config.getoption("--long") else ():
+        if item.nodeid.startswith(LONG):
+            item.add_marker(pytest.mark.skip("it takes many minutes: make test-long"))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     for item in items:
         if today in item.nodeid:
