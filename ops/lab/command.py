@@ -26,7 +26,6 @@ from ops.lab.stories.stage import Stage, play, sentence
 from ops.lab.target import LabTarget, lab_of, not_up, running
 from ops.options import Json, existing_file
 from ops.outputs import Outputs
-from ops.report.command import write as report
 from ops.terminal import notes, print_json, print_table, results, several, step
 
 app = typer.Typer(
@@ -253,6 +252,8 @@ def demo(
     if json:
         print_json(acts)
     if html or not json:
+        from ops.report.command import write as report  # no other command of the lab needs it
+
         report(LabTarget(stack_.STACK, lab), html or Path(f"report-{name}.html"))
     failed = [act for act in acts if not act["passed"]]
     notes.print(f"{len(acts) - len(failed)} of {several(len(acts), 'act', 'acts')} passed.")

@@ -52,7 +52,7 @@ def write(chosen: Target, html: Path, hours: int = HOURS) -> None:
 def _check(html: Path) -> None:
     """StackError, before anything is asked, if the file is no place for a page."""
     try:
-        if html.is_file() and not html.read_bytes()[: len(BEGIN)] == BEGIN:
+        if html.is_file() and not html.read_bytes().startswith(BEGIN):
             raise StackError(f"--html {html}: it exists and is no report; give another name")
     except OSError as error:
         raise StackError(f"--html {unreadable(html, error)}") from None
