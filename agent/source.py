@@ -11,17 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
-
-from agent import state_file
+from agent import bucket, state_file
 from agent.bounded import within
 from agent.install import write
 
-SETTINGS = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
 FETCH_SECONDS = 25.0  # a look has to end before the next one is due
 LIMIT = 64 * 1024**2  # bytes: more would fit into no host's memory
 REMEMBERED = 100
@@ -45,36 +39,27 @@ def digest(content: bytes) -> str:
 
 
 def fetch(url: str, kept: bytes | None) -> Answer:
-    """Ask the bucket for content other than the kept one; content over LIMIT is cut off."""
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    condition = {} if kept is None else {"IfNoneMatch": f'"{digest(kept)}"'}
-
-    def ask() -> tuple[Any, bytes]:
-        answer = boto3.client("s3", config=SETTINGS).get_object(Bucket=bucket, Key=key, **condition)
-        content, length = answer["Body"].read(LIMIT), answer["ContentLength"]
-        if len(content) < min(length, LIMIT):  # botocore compares them at the end of all alone
-            raise IncompleteReadError(actual_bytes=len(content), expected_bytes=length)
-        return answer, content
-
+    """Ask the bucket for content other than the kept one."""
     try:
-        answer, content = within(FETCH_SECONDS, ask)
-    except ClientError as error:
-        clock_off = _clock_off(error.response)
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 304:
-            return Answer(clock_off=clock_off)
-        # A new role takes seconds to work; without permission to list, a missing object is a 403.
-        code = error.response.get("Error", {}).get("Code", "no code")
-        return Answer(problem=f"{url} is not to be had ({code})", clock_off=clock_off)
-    except (BotoCoreError, TimeoutError) as error:
+        reply = within(
+            FETCH_SECONDS,
+            lambda: bucket.get(url, LIMIT, "" if kept is None else digest(kept)),
+        )
+    except (bucket.BucketError, TimeoutError) as error:
         return Answer(problem=f"{url} is not to be had ({error})")
-    return Answer(content, clock_off=_clock_off(answer))
+    off = _clock_off(reply)
+    if reply.status == bucket.SAME:
+        return Answer(clock_off=off)
+    if reply.status != bucket.OK:
+        # A new role takes seconds to work; without permission to list, a missing object is a 403.
+        return Answer(problem=f"{url} is not to be had ({reply.code})", clock_off=off)
+    return Answer(reply.content, clock_off=off)
 
 
-def _clock_off(answer: Any) -> float | None:
+def _clock_off(reply: bucket.Reply) -> float | None:
     try:
-        date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
-        return abs(time.time() - parsedate_to_datetime(date).timestamp())
-    except (KeyError, TypeError, ValueError):
+        return abs(time.time() - parsedate_to_datetime(reply.headers["date"]).timestamp())
+    except (KeyError, ValueError):
         return None
 
 

@@ -1,8 +1,8 @@
 """Write this host's status: `status.py gateway|client s3://BUCKET/KEY [WAY]`, as root.
 
 Run every minute and on change. WAY is how mail leaves: by the smarthost's HOST:PORT, or @DOMAIN,
-whose mail exchangers show whether port 25 is open. It needs nothing but Python and the image's AWS
-CLI, since it also reports on a host whose packages are not installed yet.
+whose mail exchangers show whether port 25 is open. It needs nothing but Python and the image's
+curl, since it also reports on a host whose packages are not installed yet.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import answers, host_status, looked_at, report, state_file
+from agent import answers, bucket, host_status, looked_at, report, state_file
 from agent.bounded import within
 from agent.gateway_files import read_key_table
 from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
@@ -370,14 +370,15 @@ def look(role: str, way: str) -> Status:
 
 
 def put(url: str, text: str) -> int:
-    """Write the status object; return the exit status of AWS's CLI."""
-    bucket, _, key = url.removeprefix("s3://").partition("/")
+    """Write the status object; 1, with the reason, if that fails."""
     file = RUN / "status.json"
     write(file, text)  # also read on the host, by people with a shell
-    command: list[Any] = ["aws", "s3api", "put-object", "--bucket", bucket, "--key", key]
-    command += ["--content-type", "application/json", "--body", str(file)]
-    result = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    return result.returncode
+    try:
+        bucket.put(url, file, "application/json")
+    except bucket.BucketError as error:
+        print(f"<3>{url} cannot be written: {error}", flush=True)
+        return 1
+    return 0
 
 
 def main() -> int:

@@ -17,15 +17,10 @@ import zlib
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
-
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import bundle, looked_at, source
-from agent.bounded import within
+from agent import bucket, bundle, looked_at, source
 from agent.host_status import LIMIT, BadStatus, parse
 from agent.main import BASES
 
@@ -36,7 +31,6 @@ REPLACED = re.compile(r"^\S+ ..x. .* /usr/\S+ \(deleted\)$", re.MULTILINE)
 FIRST_HOUR, TURNS, MINUTES = 4, 12, 10  # as in mail-relay-updates.timer
 # A host writes its status every minute.
 NEWS_SECONDS = 120.0
-ASK_SECONDS = 30.0
 
 
 def turn(host: str, gateways: Sequence[str], now: datetime.datetime) -> bool:
@@ -64,19 +58,17 @@ def stale(units: Sequence[str], processes: Path = PROCESSES) -> list[str]:
 
 def serving(url: str) -> str:
     """Why the gateway with this status is not seen to serve; "" if it has just written so."""
-    where, _, key = url.removeprefix("s3://").partition("/")
-
-    def ask() -> tuple[Any, bytes]:
-        answer = boto3.client("s3", config=source.SETTINGS).get_object(Bucket=where, Key=key)
-        return answer, answer["Body"].read(LIMIT + 1)
-
     try:
-        answer, content = within(ASK_SECONDS, ask)
-        status = parse(content)
-    except (BadStatus, BotoCoreError, ClientError, OSError) as error:
+        reply = bucket.get(url, LIMIT)
+        if reply.status != bucket.OK:
+            return reply.code
+        status = parse(reply.content)
+        date, written = (
+            parsedate_to_datetime(reply.headers[name]) for name in ("date", "last-modified")
+        )
+    except (BadStatus, bucket.BucketError, KeyError, ValueError) as error:
         return str(error)
-    date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    if (date - answer["LastModified"]).total_seconds() > NEWS_SECONDS:
+    if (date - written).total_seconds() > NEWS_SECONDS:
         return "it has written nothing new"
     lacks = dict.fromkeys((*status.missing, *status.stopped, *status.silent))
     return f"it lacks {', '.join(lacks)}" if lacks else ""

@@ -25,6 +25,7 @@ FOLDERS = {
             "__init__.py",
             "answers.py",
             "bounded.py",
+            "bucket.py",
             "bundle.py",
             "gateway_files.py",
             "host_status.py",

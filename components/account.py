@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-import pulumi
 
 
 def region_advice(name: str) -> str:
@@ -35,14 +34,6 @@ class Account:
     secret_key: str | None = None
     token: str | None = None
     roles: tuple[dict[str, str], ...] = ()
-
-    @classmethod
-    def of_stack(cls, region: str) -> "Account":
-        """The account of the stack's own provider, by its configuration."""
-        config = pulumi.Config("aws")
-        texts = {key: config.get(key) for key in ("profile", "accessKey", "secretKey", "token")}
-        roles = config.get_object("assumeRoles")
-        return cls.by({"region": region, **texts, "assumeRoles": roles})
 
     @classmethod
     def by(cls, provider: Mapping[str, Any]) -> "Account":

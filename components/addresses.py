@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import Tags, eip_name
+from components.naming import eip_name
 from components.network import Place
+from components.tags import Tags
 from components.zones import FORGOTTEN_TTLS, Zones
 from mail import records, spf
 from settings import Gateway

@@ -10,11 +10,11 @@ import pulumi_aws as aws
 from components.account import Account
 from components.host import Host
 from components.identity import Identity
-from components.naming import Tags
-from components.network import SUBMISSIONS
+from components.ports import SUBMISSIONS
 from components.reach import no_answer
 from components.rebuild import Leads
 from components.route53_zone import Answer
+from components.tags import Tags
 from components.zones import Zones
 from mail import records
 from settings import Settings

@@ -17,7 +17,8 @@ import pulumi_aws as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.account import Account
-from components.naming import Tags, owner_tags, role_name
+from components.naming import owner_tags, role_name
+from components.tags import Tags
 from settings import Settings
 
 NAME = "backup"

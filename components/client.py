@@ -8,9 +8,11 @@ from cloudinit.hosts import ClientHost
 from components import bundles
 from components.host import Host, Shared
 from components.identity import Identity
-from components.naming import Tags, tables_key
-from components.network import CLIENT_OUT, Network
+from components.naming import tables_key
+from components.network import Network
+from components.ports import CLIENT_OUT
 from components.private import PrivateIdentity, PrivateNetwork
+from components.tags import Tags
 from components.zones import Zones
 from mail import names
 from settings import BaseHost, Settings

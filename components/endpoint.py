@@ -6,12 +6,12 @@ import pulumi
 import pulumi_aws as aws
 
 from components.identity import Identity
-from components.naming import Tags
-from components.network import SSH, Network
+from components.naming import ENDPOINT
+from components.network import Network
+from components.ports import SSH
 from components.private import PrivateNetwork
+from components.tags import Tags
 from settings import Settings
-
-NAME = "endpoint"
 
 
 class Endpoint(pulumi.ComponentResource):
@@ -28,7 +28,7 @@ class Endpoint(pulumi.ComponentResource):
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        name = NAME
+        name = ENDPOINT
         super().__init__("mail-relay:index:Endpoint", name, None, opts)
         group = network.security_group(name, ingress=(), egress=(), ssh_from=())
         egress, ingress = aws.vpc.SecurityGroupEgressRule, aws.vpc.SecurityGroupIngressRule

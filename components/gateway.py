@@ -13,22 +13,14 @@ from components.availability import check_zone
 from components.host import Host, Shared, certificate_statements, reads
 from components.identity import Identity
 from components.load_balancer import LoadBalancer
-from components.naming import Tags, tables_key
-from components.network import (
-    BALANCED_IN,
-    BASE_EGRESS,
-    GATEWAY_IN,
-    IMAPS,
-    PRIVATE,
-    SMTP,
-    Network,
-    Service,
-    subnet_cidr,
-)
-from components.reach import Reach
+from components.naming import tables_key
+from components.network import PRIVATE, Network, subnet_cidr
+from components.ports import BALANCED_IN, BASE_EGRESS, GATEWAY_IN, IMAPS, SMTP, Service
 from components.rebuild import Rebuild
 from components.route53_zone import Alias
 from components.smarthost import RelayHost
+from components.tags import Tags
+from components.waits import Reach
 from components.zones import Zones
 from mail import caa, records, spf
 from settings import Settings, published

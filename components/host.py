@@ -15,11 +15,12 @@ from components.account import Account
 from components.identity import Identity
 from components.logs import ShippedLogs
 from components.monitoring import Monitoring
-from components.naming import Tags, role_name
+from components.naming import role_name
 from components.private import PrivateIdentity
 from components.rebuild import Rebuild
-from components.serving import Waiting
 from components.tables import Tables, TablesObject
+from components.tags import Tags
+from components.waits import Waiting
 from mail.records import challenge
 from settings import Settings
 

@@ -7,8 +7,8 @@ import pulumi_aws as aws
 
 from components.addresses import PTR_TIMEOUT, Addresses
 from components.backup import Start
-from components.naming import Tags
 from components.network import Place
+from components.tags import Tags
 from components.zones import Zones
 from mail import records
 from settings import Gateway

@@ -13,10 +13,13 @@ import pulumi_aws as aws
 from components.account import Account
 from components.host import Host
 from components.identity import Identity
-from components.naming import Tags
-from components.network import SUBMISSION, SUBMISSIONS, Network, Place, Service
-from components.reach import Reach, no_target
+from components.naming import LOAD_BALANCER
+from components.network import Network, Place
+from components.ports import SUBMISSION, SUBMISSIONS, Service
+from components.reach import no_target
 from components.rebuild import Leads
+from components.tags import Tags
+from components.waits import Reach
 from settings import Settings
 
 # A gateway that is down gets no connection after 30 seconds: its second check ends by then.
@@ -25,7 +28,6 @@ CHECK_SECONDS, CHECK_TIMEOUT, CHECK_COUNT = 10, 5, 2
 DRAIN_SECONDS = 120
 # AWS limits names of load balancers and target groups to 32 characters, so this one is short, for
 # Pulumi's random characters at the end.
-NAME = "submission"
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -47,24 +49,24 @@ class LoadBalancer(pulumi.ComponentResource):
         tags: Tags,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("mail-relay:index:LoadBalancer", NAME, None, opts)
+        super().__init__("mail-relay:index:LoadBalancer", LOAD_BALANCER, None, opts)
         services, self._reach = (SUBMISSION, SUBMISSIONS), reach
         # a load balancer that is made without a security group never gets one
-        own = network.security_group(NAME, ingress=services, egress=(), ssh_from=())
+        own = network.security_group(LOAD_BALANCER, ingress=services, egress=(), ssh_from=())
         for service in services:
-            out, into = (f"{NAME}-{way}-{service.name}" for way in ("out", "in"))
+            out, into = (f"{LOAD_BALANCER}-{way}-{service.name}" for way in ("out", "in"))
             network.allow(aws.vpc.SecurityGroupEgressRule, out, own, service, group)
             # also matches clients' connections, which keep the clients' addresses
             network.allow(aws.vpc.SecurityGroupIngressRule, into, group, service, own)
         self.balancer = aws.lb.LoadBalancer(
-            NAME,
+            LOAD_BALANCER,
             load_balancer_type="network",
             internal=False,
             subnets=[place.subnet.id for place in places],
             security_groups=[own.id],
             # without it, a node sends to the gateways of its own zone only
             enable_cross_zone_load_balancing=True,
-            tags=tags.named(NAME),
+            tags=tags.named(LOAD_BALANCER),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # it works only once its subnets have their route to the internet
@@ -78,7 +80,7 @@ class LoadBalancer(pulumi.ComponentResource):
 
     def _listen(self, service: Service, network: Network, tags: Tags) -> aws.lb.TargetGroup:
         """Declare a port's target group and listener."""
-        name = f"{NAME}-{service.port}"
+        name = f"{LOAD_BALANCER}-{service.port}"
         targets = aws.lb.TargetGroup(
             name,
             port=service.port,

@@ -5,7 +5,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import Tags, log_group_name
+from components.naming import log_group_name
+from components.tags import Tags
 from settings import Settings
 
 # The retentions that CloudWatch has, as far as mail-relay:logs.days goes (PutRetentionPolicy).

@@ -6,7 +6,7 @@ from typing import TypeVar
 import pulumi
 import pulumi_aws as aws
 
-DEBIAN = "136693071363"  # Debian's account: https://wiki.debian.org/Cloud/AmazonEC2Image
+from components.naming import DEBIAN
 
 Found = TypeVar("Found")
 

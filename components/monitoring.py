@@ -9,7 +9,8 @@ import pulumi_aws as aws
 
 from cloudinit.hosts import AnyHost
 from components import dashboard
-from components.naming import Tags, dashboard_name
+from components.naming import dashboard_name
+from components.tags import Tags
 from settings import Settings
 
 # Hosts send a data point every five minutes (templates/metrics).

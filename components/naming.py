@@ -1,16 +1,19 @@
-"""Tags and names, decided once."""
+"""Names, decided once; the command line has them from here too, so Pulumi is not loaded."""
 
 import hashlib
 import re
-from collections.abc import Mapping
 
-import pulumi
+from mail import dkim
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
 BUCKET_LENGTH = 63
 # "Names are limited to 64 characters" (IAM User Guide, "IAM and AWS STS quotas"); pulumi-aws keeps
 # generated names within that limit (AutoName of aws_iam_role); they end in "-" and 7 characters.
 ROLE_LENGTH, RANDOM_END = 64, 8
+DEBIAN = "136693071363"  # Debian's account: https://wiki.debian.org/Cloud/AmazonEC2Image
+# Resources' names: the load balancer's and the endpoint's, which begin those of their parts, and
+# that of the secret of SRS addresses.
+LOAD_BALANCER, ENDPOINT, SRS_SECRET = "submission", "endpoint", "srs-secret"
 
 
 def owner_tags(project: str, stack: str) -> dict[str, str]:
@@ -59,17 +62,18 @@ def _hash(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
 
 
-class Tags:
-    """The tags of every resource of the stack, and a `Name` for each."""
-
-    def __init__(self, extra: Mapping[str, str]) -> None:
-        self._common = {**owner_tags(pulumi.get_project(), pulumi.get_stack()), **extra}
-
-    def named(self, name: str) -> dict[str, str]:
-        """The tags of one resource."""
-        return {**self._common, "Name": name}
-
-
 def eip_name(host: str, number: int) -> str:
     """The name of an Elastic IP's resource: the first one has the host's."""
     return host if number == 1 else f"{host}-{number}"
+
+
+def key_name(domain: str, selector: str) -> str:
+    """The name of a private key's resource."""
+    # a selector with dots could otherwise get the name of a selector of a subdomain
+    joined = f"{selector}.{domain}" if "." not in selector else dkim.name(selector, domain)
+    return f"{joined}-key"
+
+
+def password_name(login: str) -> str:
+    """The name of a password's resource."""
+    return f"{login}-password"

@@ -9,7 +9,8 @@ from common.release import release
 from components.endpoint import Endpoint
 from components.host import Host, Shared
 from components.load_balancer import LoadBalancer
-from components.network import IMAPS, Network
+from components.network import Network
+from components.ports import IMAPS
 from components.private import PrivateIdentity
 from components.smarthost import RelayHost
 from components.zones import Zones

@@ -6,17 +6,9 @@ import pulumi
 import pulumi_aws as aws
 
 from components.identity import Identity
-from components.naming import Tags
-from components.network import (
-    EVERYWHERE,
-    PRIVATE,
-    SSH,
-    SUBMISSION,
-    SUBMISSIONS,
-    WEB,
-    Network,
-    subnet_cidr,
-)
+from components.network import PRIVATE, Network, subnet_cidr
+from components.ports import EVERYWHERE, SSH, SUBMISSION, SUBMISSIONS, WEB
+from components.tags import Tags
 from mail.records import TTL
 
 

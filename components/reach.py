@@ -1,24 +1,14 @@
-"""Make `pulumi up` wait until new connections reach a rebuilt gateway.
-
-The next gateway is rebuilt only then. AWS takes up to some minutes to register a target of a load
-balancer, and Route53's health checkers find a gateway up to 30 seconds after it serves; with two
-gateways nobody would take connections meanwhile. As in serving.py a hook before a resource does the
-waiting.
-"""
+"""Whether new connections reach a gateway, by the load balancer or in DNS; the wait for it."""
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pulumi
-import pulumi_aws as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
-from components.account import Account
 from components.serving import NotServing
-from mail.records import SUBMISSION_TTL
 
 POLL_SECONDS = 5.0
 HEALTHY = "healthy"
@@ -52,80 +42,6 @@ ANSWER = Wording(
     "rules back",
     done="is among the answers of the submission name",
 )
-
-
-@dataclass
-class Reach:
-    """Waits until gateways are reached, `minutes` for each."""
-
-    minutes: int
-    account: Account
-
-    def __post_init__(self) -> None:
-        self._balanced = pulumi.ResourceHook("target-is-healthy", self._wait_for_targets)
-        self._answered = pulumi.ResourceHook("gateway-is-answered", self._wait_for_answer)
-
-    def by_balancer(
-        self,
-        host: str,
-        instance: aws.ec2.Instance,
-        groups: Sequence[pulumi.Input[str]],
-        opts: pulumi.ResourceOptions,
-    ) -> pulumi.Resource:
-        """Declare the resource that is created once an instance is healthy in all target groups."""
-        given = {"targetGroups": [*groups]}
-        return _declare(f"{host}-balanced", host, instance, given, self._balanced, opts)
-
-    def by_answer(
-        self,
-        host: str,
-        instance: aws.ec2.Instance,
-        check: pulumi.Input[str],
-        opts: pulumi.ResourceOptions,
-    ) -> pulumi.Resource:
-        """Declare the resource that is created once resolvers lead to a gateway.
-
-        That is when its health check is healthy, and answers without it are forgotten.
-        """
-        given = {"healthCheck": check}
-        return _declare(f"{host}-answered", host, instance, given, self._answered, opts)
-
-    async def _wait_for_targets(self, args: pulumi.ResourceHookArgs) -> None:
-        given: dict[str, Any] = (args.new_inputs or {})["input"]
-        client = self.account.client("elbv2")
-
-        def look() -> list[str]:
-            instance, groups = given["instance"], given["targetGroups"]
-            return [said for arn in groups if (said := no_target(client, arn, instance))]
-
-        await wait(given["host"], look, self.minutes * 60, pulumi.log.info, BALANCER)
-
-    async def _wait_for_answer(self, args: pulumi.ResourceHookArgs) -> None:
-        given: dict[str, Any] = (args.new_inputs or {})["input"]
-        client = self.account.client("route53")
-
-        def look() -> list[str]:
-            return [said] if (said := no_answer(client, given["healthCheck"])) else []
-
-        seconds = self.minutes * 60
-        await wait(given["host"], look, seconds, pulumi.log.info, ANSWER, SUBMISSION_TTL)
-
-
-def _declare(
-    name: str,
-    host: str,
-    instance: aws.ec2.Instance,
-    given: dict[str, Any],
-    hook: pulumi.ResourceHook,
-    opts: pulumi.ResourceOptions,
-) -> pulumi.Resource:
-    """A change of the instance's type, which stops the instance, updates this resource too."""
-    hooks = pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
-    return pulumi.Stash(
-        name,
-        input={"host": host, "instance": instance.id, "type": instance.instance_type, **given},
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=hooks)),
-    )
 
 
 def no_target(client: Any, arn: str, instance: str) -> str:

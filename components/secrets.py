@@ -1,16 +1,13 @@
 """Generated secrets, stored encrypted in the stack's state: DKIM keys and passwords."""
 
-import secrets as random
 from collections.abc import Callable
 
 import pulumi
 
+from components.naming import SRS_SECRET, key_name, password_name
 from mail import dkim
+from mail.passwords import random_password
 from settings import Login, Settings
-
-PASSWORD_BYTES = 24
-# The name of a secret's resource, also for readers of the state (ops/keys).
-SRS = "srs-secret"
 
 
 def stashed(name: str, make: Callable[[], str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
@@ -35,29 +32,17 @@ def dkim_key(domain: str, selector: str, opts: pulumi.ResourceOptions) -> pulumi
     return stashed(key_name(domain, selector), dkim.generate, opts)
 
 
-def key_name(domain: str, selector: str) -> str:
-    """The name of a private key's resource."""
-    # a selector with dots could otherwise get the name of a selector of a subdomain
-    joined = f"{selector}.{domain}" if "." not in selector else dkim.name(selector, domain)
-    return f"{joined}-key"
-
-
 def srs_secret(settings: Settings) -> pulumi.Output[str]:
     """The key that signs SRS addresses of forwarded mail, one for all gateways."""
     if given := settings.inbound.srs_secret:
         return pulumi.Output.secret(given.get_secret_value())
     protected = pulumi.ResourceOptions(protect=settings.protect)
-    return stashed(SRS, lambda: random.token_urlsafe(PASSWORD_BYTES), protected)
+    return stashed(SRS_SECRET, random_password, protected)
 
 
 def password(login: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """The generated password of a login."""
-    return stashed(password_name(login), lambda: random.token_urlsafe(PASSWORD_BYTES), opts)
-
-
-def password_name(login: str) -> str:
-    """The name of a password's resource."""
-    return f"{login}-password"
+    return stashed(password_name(login), random_password, opts)
 
 
 def passwords(settings: Settings) -> dict[str, pulumi.Output[str]]:

@@ -1,20 +1,13 @@
-"""Make `pulumi up` wait until the hosts serve, by a resource after each host.
-
-A hook before that resource is created or updated does the waiting: an error in a hook that runs
-afterwards would only be a warning to the engine. Previews and plans show an ordinary resource.
-"""
+"""Whether a host serves: its status in S3, and the wait for it."""
 
 import asyncio
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from functools import partial
 from typing import Any
 
-import pulumi
-import pulumi_aws as aws
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -24,7 +17,6 @@ from botocore.exceptions import (
 )
 
 from agent.host_status import LIMIT, SILENT_SECONDS, BadStatus, Status, parse
-from components.account import Account
 
 POLL_SECONDS = 5.0
 CONSOLE_LINES = 15
@@ -75,77 +67,7 @@ class Seen:
         return ""
 
 
-@dataclass
-class Waiting:
-    """Waits for hosts, `minutes` for each, counted from the creation of its instance."""
-
-    minutes: int
-    account: Account
-    hosts: dict[str, pulumi.Resource] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._hook = pulumi.ResourceHook("host-serves", self._wait)
-
-    def until_serving(
-        self,
-        host: str,
-        instance: aws.ec2.Instance,
-        *,
-        status: str,
-        tables: str,
-        opts: pulumi.ResourceOptions,
-    ) -> pulumi.Resource:
-        """Declare the resource that is created once this instance serves.
-
-        `status` and `tables` are the s3:// URLs of the host's status and of its tables. A change in
-        the content of the tables does not cause another wait.
-        """
-        hooks = pulumi.ResourceHookBinding(before_create=[self._hook], before_update=[self._hook])
-        self.hosts[host] = instance
-        return pulumi.Stash(
-            f"{host}-serving",
-            # an instance that is stopped and started for another type has to serve again as well
-            input={
-                "host": host,
-                "instance": instance.id,
-                "type": instance.instance_type,
-                "status": status,
-                "tables": tables,
-            },
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hooks=hooks)),
-        )
-
-    async def _wait(self, args: pulumi.ResourceHookArgs) -> None:
-        given: dict[str, str] = (args.new_inputs or {})["input"]
-        host = given["host"]
-
-        def report(text: str) -> None:
-            pulumi.log.info(f"{host}: {text}", resource=self.hosts[host])
-
-        report(f"up to {self.minutes} minutes are given; to stop waiting, press Ctrl-C twice")
-        # boto3 blocks, so it runs in a thread and the program goes on with other resources
-        look = await asyncio.to_thread(self._looks_at, given["status"], given["tables"])
-        console = partial(self._console, given["instance"])
-        try:
-            await wait(host, given["instance"], look, console, self.minutes * 60, report)
-        except NotServing as error:
-            end = _indented(await asyncio.to_thread(console))
-            raise NotServing(f"{error}\n{end}\n{remedy(host)}") from None
-
-    def _looks_at(self, status: str, tables: str) -> Callable[[], Seen]:
-        client = self.account.client("s3")
-        return lambda: see(client, status, tables)
-
-    def _console(self, instance: str) -> str:
-        """The console output that EC2 keeps of an instance (64 KiB; on Nitro always current)."""
-        try:
-            ec2 = self.account.client("ec2")
-            return ec2.get_console_output(InstanceId=instance, Latest=True).get("Output", "")
-        except (ClientError, BotoCoreError) as error:
-            return f"EC2's console output cannot be read: {error}"
-
-
-def _indented(console: str) -> str:
+def indented(console: str) -> str:
     """The last lines of console output for an error message, without control sequences."""
     plain = ESCAPES.sub("", console)
     lines = ["".join(filter(str.isprintable, line)).rstrip() for line in plain.splitlines()]
@@ -201,8 +123,8 @@ async def wait(
     console: Callable[[], str],
     seconds: float,
     report: Callable[[str], None],
-) -> None:
-    """Return once this instance reports that it serves; raises NotServing.
+) -> Status:
+    """The status of this instance once it reports that it serves; raises NotServing.
 
     Only a status written after the call counts; a host writes one every minute. If there is none,
     the console is read, and an error of cloud-init in it ends the wait at once.
@@ -218,8 +140,7 @@ async def wait(
         if status is not None:
             if not status.missing and status.tables.etag == seen.tables:
                 report("serves")
-                _warn(host, status)
-                return
+                return status
             if status.setup.state == "failed":
                 raise NotServing(_report(host, instance, "cannot be set up", status))
         if (now := _doing(status)) != said:
@@ -259,22 +180,22 @@ def _report(host: str, instance: str, what: str, status: Status | None, problem:
     return "\n".join(lines)
 
 
-def _warn(host: str, status: Status) -> None:
-    """Warn of the causes that hold mail back on a host that serves.
+def warnings(host: str, status: Status) -> Iterator[str]:
+    """The causes that hold mail back on a host that serves.
 
     These are no errors: a domain may be moved here before its name servers are, and AWS closes
     port 25 for new accounts.
     """
     if status.signing_waits:
         names = ", ".join(status.signing_waits)
-        pulumi.log.warn(f"{host}: no DKIM key of {names} is visible in DNS yet; its mail waits")
+        yield f"{host}: no DKIM key of {names} is visible in DNS yet; its mail waits"
     if status.egress and status.egress.problem:
-        pulumi.log.warn(
+        yield (
             f"{host}: {status.egress.exchange} cannot be reached ({status.egress.problem}); mail "
             "waits. ./relay verify says more"
         )
     if others := set(status.stopped) - set(status.missing):
-        pulumi.log.warn(f"{host}: units that do not run: {', '.join(sorted(others))}")
+        yield f"{host}: units that do not run: {', '.join(sorted(others))}"
 
 
 def remedy(host: str) -> str:

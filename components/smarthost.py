@@ -9,8 +9,8 @@ import pulumi_aws as aws
 
 from cloudinit.hosts import Smarthost
 from components.lookup import LookUpError, looked_up
-from components.naming import Tags
-from components.network import Service
+from components.ports import Service
+from components.tags import Tags
 from components.zones import Zones
 from settings import Settings
 

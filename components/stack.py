@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pulumi
 import pulumi_aws as aws
 
 from components import client, gateway, secrets
@@ -11,14 +12,22 @@ from components.endpoint import reached_by
 from components.host import Shared
 from components.lookup import image_id
 from components.mail_domain import Domain, advise
-from components.naming import Tags
-from components.network import NODE_EXPORTER, Network
+from components.network import Network
 from components.outputs import outputs
+from components.ports import NODE_EXPORTER
 from components.removal import Removal
 from components.smarthost import relay_host
 from components.tables import Tables
+from components.tags import Tags
 from components.zones import Zones
 from settings import Settings
+
+
+def own_account(region: str) -> Account:
+    """The account of the stack's own provider, by its configuration."""
+    config = pulumi.Config("aws")
+    texts = {key: config.get(key) for key in ("profile", "accessKey", "secretKey", "token")}
+    return Account.by({"region": region, **texts, "assumeRoles": config.get_object("assumeRoles")})
 
 
 def declare(settings: Settings, region: str) -> dict[str, Any]:
@@ -33,7 +42,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     placement = Placement(offered, settings.network.zone, settings.hosts)
     network = Network("network", cidr=settings.network.cidr, placement=placement, tags=tags)
     store = Tables("tables", account=aws.get_caller_identity().account_id, tags=tags)
-    account = Account.of_stack(region)
+    account = own_account(region)
     judged = Removal(store, account, settings.discard).declare(settings)
     smarthost = relay_host(settings, region, zones, tags)
     # standing identities, which stay when hosts are replaced

@@ -10,7 +10,8 @@ import pulumi_aws as aws
 
 from cloudinit import SetupObject
 from common.release import release
-from components.naming import Tags, bucket_name
+from components.naming import bucket_name
+from components.tags import Tags
 
 OLD_VERSIONS_DAYS = 7
 RELEASE = "release"  # in a set-up object's metadata; a host keeps it (templates/boot/fetch.j2)

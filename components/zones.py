@@ -7,8 +7,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components import hosted_zones
-from components.naming import Tags
 from components.route53_zone import Alias, Answer, RecordExists, Route53Zone
+from components.tags import Tags
 from mail import names
 from mail.records import TTL
 from mail.zonefile import RecordSet

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.lookup import DEBIAN
+from components.naming import DEBIAN
 
 
 def alike(ec2: Any, name: str, architecture: str) -> dict[str, Mapping[str, Any]]:

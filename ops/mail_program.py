@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.network import IMAPS
+from components.ports import IMAPS
 from ops import not_up
 from ops.outputs import Outputs, OutputsMissing
 from ops.submission import PORTS

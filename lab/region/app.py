@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from lab.region import control_api, dlm, log_groups, wire
+from lab.region import control_api, dlm, log_groups, signatures, wire
 from lab.region.backends import REGION  # sets moto up before it loads
 from lab.region.cloudwatch import alarm_calls, dashboard_calls, metric_calls
 from lab.region.errors import ApiError, answer
@@ -91,6 +91,8 @@ class Region:
                 if region != REGION:  # calls of global services are signed for this one too
                     told = "Credential should be scoped to a valid region."
                     raise ApiError("SignatureDoesNotMatch", told, 403)
+                if holder := signatures.credentials(self._memory, key):
+                    signatures.check(holder, request, body)
                 return self._serve(Asked(service, key, request, body, environ, start_response))
             except ApiError as error:
                 refusal = wire.refuse if service in wire.SERVICES else _refusal

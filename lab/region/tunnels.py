@@ -22,7 +22,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -30,7 +29,7 @@ from websockets.sync.server import ServerConnection
 from websockets.sync.server import serve as serve_sockets
 
 from lab.access import NotRunning, entered
-from lab.region import backends
+from lab.region import backends, signatures
 from lab.region.balancers import namespace_of
 from lab.region.errors import ApiError
 from lab.region.instance_connect import READY, Endpoint
@@ -43,7 +42,6 @@ PORTS = (22, 3389)
 MOST_TUNNELS, MOST_SECONDS = 20, 3600
 CONNECT_SECONDS = 10
 CHUNK = 65_000
-ADMINISTRATOR = Credentials("lab", "lab")
 
 
 @dataclass(frozen=True)
@@ -157,38 +155,25 @@ def judged(memory: Memory, host: str, path: str) -> Asked:
 def _signed(memory: Memory, host: str, path: str, given: Mapping[str, str]) -> str:
     """The access key that signed a request, in the query (SigV4); ApiError if it is wrong."""
     key, _, scope = given.get("X-Amz-Credential", "").partition("/")
-    credentials = _credentials(memory, key)
+    holder = signatures.credentials(memory, key)
     wanted_scope = f"/{backends.REGION}/{SERVICE}/aws4_request"
-    if credentials is None or not scope.endswith(wanted_scope):
+    if holder is None or not scope.endswith(wanted_scope):
         raise _forbidden("The security token included in the request is invalid")
     made = datetime.strptime(given.get("X-Amz-Date", ""), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     lasts = timedelta(seconds=int(given.get("X-Amz-Expires", "0")))
     if datetime.now(UTC) > made + lasts:
         raise _forbidden("Signature expired")
-    if (credentials.token or "") != given.get("X-Amz-Security-Token", ""):
+    if (holder.token or "") != given.get("X-Amz-Security-Token", ""):
         raise _forbidden("The security token included in the request is invalid")
     plain = urlencode([(k, v) for k, v in given.items() if k != "X-Amz-Signature"])
     request = AWSRequest("GET", f"https://{host}{urlsplit(path).path}?{plain.replace('+', '%20')}")
     request.context["timestamp"] = given["X-Amz-Date"]
-    signer = SigV4QueryAuth(credentials, SERVICE, backends.REGION)
+    signer = SigV4QueryAuth(holder, SERVICE, backends.REGION)
     text = signer.string_to_sign(request, signer.canonical_request(request))
     wanted = str(signer.signature(text, request))
     if not hmac.compare_digest(wanted, given.get("X-Amz-Signature", "")):
         raise _forbidden("The request signature we calculated does not match")
     return key
-
-
-def _credentials(memory: Memory, key: str) -> Credentials | None:
-    if key == ADMINISTRATOR.access_key:
-        return ADMINISTRATOR
-    for held in memory.credentials.values():
-        if held["AccessKeyId"] == key:
-            return Credentials(key, held["SecretAccessKey"], held["Token"])
-    for user in backends.iam().users.values():
-        for one in user.access_keys:
-            if one.access_key_id == key and one.status == "Active":
-                return Credentials(key, one.secret_access_key)
-    return None
 
 
 def _forbidden(text: str) -> ApiError:

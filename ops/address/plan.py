@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from components.addresses import eip_name
+from components.naming import eip_name
 from mail.records import TTL, own_name
 from settings import Gateway
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from components.lookup import DEBIAN
+from components.naming import DEBIAN
 from ops import images
 from ops.doctor.account import Account
 from ops.doctor.answers import answers

@@ -1,11 +1,10 @@
 """`relay users ...`: logins from the internet."""
 
-import secrets
 from typing import Annotated, Any
 
 import typer
 
-from components.secrets import PASSWORD_BYTES
+from mail.passwords import random_password
 from ops import arrival, mail_program, not_up, status
 from ops.arrival import Wait
 from ops.edit import login_test
@@ -121,7 +120,7 @@ def change(
         if password_stdin:
             values["password"] = _encrypted(file, password_from_stdin())
         if new_password:
-            values["password"] = file.secret(secrets.token_urlsafe(PASSWORD_BYTES))
+            values["password"] = file.secret(random_password())
         file.change("logins", login, values)
 
     edit(stack, lab, json, login, "changed", make)

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from components import secrets
+from components import naming
 from components.naming import bucket_name, tables_key
 from ops import stack_yaml
 from ops.edit.stack_file import StackFile
@@ -102,13 +102,13 @@ def in_state(chosen: Target, settings: Settings) -> Secrets:
     for name in wanted(settings):
         match name:
             case ("key", domain, selector):
-                if value := stashes.get(secrets.key_name(domain, selector)):
+                if value := stashes.get(naming.key_name(domain, selector)):
                     found.dkim.setdefault(domain, {})[selector] = value
             case ("password", login):
-                if value := stashes.get(secrets.password_name(login)):
+                if value := stashes.get(naming.password_name(login)):
                     found.passwords[login] = value
             case _:
-                found.srs = stashes.get(secrets.SRS) or ""
+                found.srs = stashes.get(naming.SRS_SECRET) or ""
     return found
 
 

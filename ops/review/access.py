@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from components import endpoint, load_balancer
+from components.naming import ENDPOINT, LOAD_BALANCER
 from ops.review.change import Change
 
 SSH = "22"
@@ -10,10 +10,10 @@ EVERYBODY = "0.0.0.0/0"
 OURS = "hosts of the stack"
 # By the beginnings of the rules' names.
 INSIDE = {
-    f"{load_balancer.NAME}-in-": "the load balancer",
-    f"{endpoint.NAME}-in-": "the EC2 Instance Connect Endpoint, for AWS users with OpenTunnel",
+    f"{LOAD_BALANCER}-in-": "the load balancer",
+    f"{ENDPOINT}-in-": "the EC2 Instance Connect Endpoint, for AWS users with OpenTunnel",
 }
-OUT = (f"{load_balancer.NAME}-out-", f"{endpoint.NAME}-out-")
+OUT = (f"{LOAD_BALANCER}-out-", f"{ENDPOINT}-out-")
 Way = tuple[str, str, str]  # protocol, port, network
 
 

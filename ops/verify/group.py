@@ -3,15 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from components.network import (
-    BALANCED_IN,
-    BASE_EGRESS,
-    EVERYWHERE,
-    GATEWAY_IN,
-    IMAPS,
-    SMTP,
-    Service,
-)
+from components.ports import BALANCED_IN, BASE_EGRESS, EVERYWHERE, GATEWAY_IN, IMAPS, SMTP, Service
 from ops.account import Clients
 from ops.errors import StackError
 from ops.outputs import Host, Outputs

@@ -3,7 +3,6 @@
 import copy
 import errno
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -15,10 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
+from agent import bucket, install, limits, main, published, readers, report, source
 from agent import bundle as bundles
-from agent import install, limits, main, published, readers, report, source
 from mail import dkim
 
 URL = "s3://bucket/gateway.json"
@@ -90,7 +88,7 @@ class Host:
         folder.mkdir(parents=True, exist_ok=True)
         self.object: bytes | str | None = None
         self.clock_off = 0.0
-        self.cut_off: int | None = None
+        self.cut_off = False
         self.memory: dict[str, dict[str, bytes]] = {}
         self.sessions = {"me@shop.example", "you@shop.example"}
         self.told: list[str] = []
@@ -119,7 +117,7 @@ class Host:
         own = SimpleNamespace(pw_uid=os.getuid(), gr_gid=os.getgid())
         monkeypatch.setattr(install.pwd, "getpwnam", lambda _: own)
         monkeypatch.setattr(install.grp, "getgrnam", lambda _: own)
-        monkeypatch.setattr(source.boto3, "client", lambda *_, **__: self)
+        monkeypatch.setattr(bucket, "get", self.get)
         monkeypatch.setattr(published, "shown", self._shown)
         monkeypatch.setattr(readers, "KNOWN", 0.0)
         monkeypatch.setattr(readers.os, "kill", lambda pid, _: self.told.append(f"pid {pid}"))
@@ -203,29 +201,21 @@ class Host:
             found["secret"] = self.secret.read_bytes()
         return found
 
-    def get_object(self, **options: Any) -> Any:
+    def get(self, url: str, limit: int, etag: str = "") -> bucket.Reply:
         """The bucket's answer; `object` is content, or an error's code."""
-        date = formatdate(main.time.time() - self.clock_off, usegmt=True)
-        meta: dict[str, Any] = {"HTTPHeaders": {"date": date}, "HTTPStatusCode": 200}
+        assert (url.startswith("s3://bucket/"), limit) == (True, source.LIMIT)
+        headers = {"date": formatdate(main.time.time() - self.clock_off, usegmt=True)}
         if self.object == "no network":
-            raise EndpointConnectionError(endpoint_url="https://s3")
+            raise bucket.BucketError("curl: (6) Could not resolve host")
         if isinstance(self.object, str):
             status = int(self.object) if self.object.isdigit() else 403
-            meta["HTTPStatusCode"] = status
-            error: Any = {"Error": {"Code": self.object}, "ResponseMetadata": meta}
-            raise ClientError(error, "GetObject")
+            return bucket.Reply(status, headers, f"<Code>{self.object}</Code>".encode())
         assert self.object is not None
-        etag = f'"{hashlib.md5(self.object, usedforsecurity=False).hexdigest()}"'
-        if options.get("IfNoneMatch") == etag:
-            meta["HTTPStatusCode"] = 304
-            error = {"Error": {"Code": "304"}, "ResponseMetadata": meta}
-            raise ClientError(error, "GetObject")
-        return {
-            "Body": io.BytesIO(self.object[: self.cut_off]),
-            "ContentLength": len(self.object),
-            "ETag": etag,
-            "ResponseMetadata": meta,
-        }
+        if etag == hashlib.md5(self.object, usedforsecurity=False).hexdigest():
+            return bucket.Reply(bucket.SAME, headers, b"")
+        if self.cut_off:
+            raise bucket.BucketError("curl: (18) transfer closed")
+        return bucket.Reply(bucket.OK, headers, self.object)
 
     def put(self, bundle: dict[str, Any] | bytes) -> None:
         """Other tables in the bucket."""

@@ -91,6 +91,26 @@ def test_one_module_of_the_command_line_leads_to_what_is_the_labs() -> None:
     assert leading == {"ops.options"}
 
 
+def test_no_command_loads_pulumi() -> None:
+    """Its resources of AWS take two seconds, and a command needs none."""
+    reached = [module for module in ARROWS if room(module) in ("ops", "ops.lab")]
+    reached.remove("ops.language_host")  # the engine runs it, and it runs the program
+    for module in reached:  # which grows
+        reached += ARROWS[module] - {*reached}
+    assert {"components.naming", "components.serving"} <= {*reached}
+    loading = {
+        module
+        for module in reached
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        )
+        if str(name).partition(".")[0] in ("pulumi", "pulumi_aws")
+    }
+    assert loading == set()
+
+
 def test_the_policies_import_one_table_of_the_command_line() -> None:
     theirs = {
         other for module, others in ARROWS.items() if room(module) == "policy" for other in others

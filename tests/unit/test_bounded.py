@@ -7,12 +7,11 @@ import sys
 import time
 from collections.abc import Callable
 from threading import Event, Thread
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agent import source, status
+from agent import bucket, source, status
 from agent.bounded import within
 
 # A look that waited for it would end long after the tests' bound.
@@ -62,7 +61,7 @@ def test_a_bucket_that_cannot_be_looked_up_keeps_no_look(
 ) -> None:
     """What is kept is then restored all the same."""
     monkeypatch.setattr(source, "FETCH_SECONDS", 0.1)
-    monkeypatch.setattr(source.boto3, "client", lambda *_, **__: SimpleNamespace(get_object=hangs))
+    monkeypatch.setattr(bucket, "get", hangs)
     found = source.fetch("s3://bucket/gateway.json", None)
     assert found.problem == "s3://bucket/gateway.json is not to be had (no answer in 0 s)"
 

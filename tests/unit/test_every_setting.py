@@ -10,8 +10,7 @@ from certificates import root
 from recorder import Recorder, declare
 from test_settings_marks import leaves
 
-from components import secrets
-from mail import dkim
+from mail import dkim, passwords
 from settings import Settings
 
 GIVEN, GENERATED = dkim.generate(), dkim.generate()
@@ -203,7 +202,7 @@ def declared(raw: dict[str, Any]) -> tuple[Any, ...]:
     given = {f"mail-relay:{key}": value for key, value in raw.items()}
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in given.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(secrets.random, "token_urlsafe", lambda _: "generated-1")
+        patch.setattr(passwords.secrets, "token_urlsafe", lambda _: "generated-1")
         patch.setattr(dkim, "generate", lambda: GENERATED)
         patch.setattr(dkim, "record", RECORD)
         graph: Recorder = declare({**texts, "aws:region": "us-east-1"})

@@ -13,7 +13,7 @@ from click.testing import Result
 from editing import CONFIG, stack_file
 from typer.testing import CliRunner
 
-from components import secrets
+from components import naming
 from mail import dkim
 from ops import target
 from ops.cli import app
@@ -34,9 +34,9 @@ def stash(name: str, value: str) -> dict[str, Any]:
 
 
 STATE = [
-    *(stash(secrets.key_name(domain, "s1"), key) for domain, key in KEYS.items()),
-    stash(secrets.password_name("me@shop.example"), PASSWORD),
-    stash(secrets.SRS, SRS),
+    *(stash(naming.key_name(domain, "s1"), key) for domain, key in KEYS.items()),
+    stash(naming.password_name("me@shop.example"), PASSWORD),
+    stash(naming.SRS_SECRET, SRS),
 ]
 
 
@@ -157,7 +157,7 @@ def test_what_is_not_in_the_state_is_told(place: Place) -> None:
 
 def test_a_stack_with_other_keys_is_left_alone(place: Place) -> None:
     file, before = exported(place), place.file.read_bytes()
-    place.state = [stash(secrets.SRS, "another-srs-secret"), *STATE[:-1]]
+    place.state = [stash(naming.SRS_SECRET, "another-srs-secret"), *STATE[:-1]]
     result = keys("restore", str(file), "--yes")
     assert "the stack has another key of forwarded mail's senders (SRS)" in str(result.exception)
     assert place.file.read_bytes() == before

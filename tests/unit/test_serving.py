@@ -188,10 +188,10 @@ def test_why_a_status_cannot_be_read_is_told_in_the_end() -> None:
 def test_the_end_of_a_console_is_plain_text() -> None:
     text = "".join(f"line {n}\r\n" for n in range(20))
     text += "\x1b[0;32m  OK  \x1b[0m Started \x1b]0;title\x07x\x08\r\n\r\n"
-    shown = serving._indented(text).splitlines()
+    shown = serving.indented(text).splitlines()
     assert shown[0] == "The end of its console output:"
     assert shown[1:] == [*(f"  line {n}" for n in range(6, 20)), "    OK   Started x"]
-    assert serving._indented("\r\n") == "EC2 has no console output of it yet"
+    assert serving.indented("\r\n") == "EC2 has no console output of it yet"
 
 
 def test_a_hosts_words_do_no_harm_on_a_terminal() -> None:

@@ -4,14 +4,13 @@ import datetime
 import json
 import os
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import boto3
 import pytest
 from agent_host import BEFORE
 from test_serving import status
 
-from agent import updates
+from agent import bucket, updates
 from agent.looked_at import LookedAt
 
 ONE, TWO, THREE = (f"mx{number}.relay.example" for number in (1, 2, 3))
@@ -163,14 +162,6 @@ def test_without_tables_nothing_is_known_of_others(
     assert "<3>systemctl reboot waits: the tables in use cannot be read" in capsys.readouterr().out
 
 
-class Body:
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    def read(self, _: int) -> bytes:
-        return self.content
-
-
 @pytest.mark.parametrize(
     ("content", "seconds", "why"),
     [
@@ -185,19 +176,16 @@ def test_another_gateway_serves_if_it_has_just_written_so(
     monkeypatch: pytest.MonkeyPatch, content: str, seconds: int, why: str
 ) -> None:
     """By S3's clock for both times."""
-    asked = list[dict[str, str]]()
+    asked = list[str]()
+    date = MIDNIGHT + datetime.timedelta(seconds=seconds)
+    times = {"date": date, "last-modified": MIDNIGHT}
+    headers = {name: f"{at:%a, %d %b %Y %H:%M:%S} GMT" for name, at in times.items()}
 
-    class Bucket:
-        def get_object(self, **what: str) -> dict[str, Any]:
-            asked.append(what)
-            date = MIDNIGHT + datetime.timedelta(seconds=seconds)
-            return {
-                "Body": Body(content.encode()),
-                "LastModified": MIDNIGHT,
-                "ResponseMetadata": {"HTTPHeaders": {"date": f"{date:%a, %d %b %Y %H:%M:%S} GMT"}},
-            }
+    def get(url: str, limit: int) -> bucket.Reply:
+        asked.append(url)
+        return bucket.Reply(bucket.OK, headers, content.encode())
 
-    monkeypatch.setattr(boto3, "client", lambda *_, **__: cast("Any", Bucket()))
+    monkeypatch.setattr(bucket, "get", get)
     found = updates.serving(URL.format(TWO))
-    assert asked == [{"Bucket": "bucket", "Key": f"status/{TWO}.json"}]
+    assert asked == [f"s3://bucket/status/{TWO}.json"]
     assert why in found if why else found == ""
