@@ -6,3 +6,8 @@ SHARED = (
     tuple(f"tests/lab/test_{number}" for number in range(10, 15)),
     tuple(f"tests/lab/test_{number}" for number in range(15, 20)),
 )
+
+
+def shares(test: str) -> bool:
+    """Whether a test, by its id, shares its lab with others."""
+    return any(test.startswith(row) for row in SHARED)

@@ -1,8 +1,12 @@
-"""One lab for all tests that can share it; it is taken away at the end, and nothing may be left."""
+"""One lab for all tests that can share it; it is taken away after the last of them.
+
+Nothing may be left of it then.
+"""
 
 from collections.abc import Iterator
 
 import pytest
+from side_by_side import shares
 from world import GATEWAY, SHARED, World
 
 from lab import control
@@ -10,22 +14,44 @@ from lab.internet.stranger import Stranger, stranger
 from lab.lab import Lab
 from lab.machines import network
 
-
-@pytest.fixture(scope="session")
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    lab = Lab(SHARED)
-    keep = request.config.getoption("--keep-lab")
-    if not (keep and control.running(lab)):
-        control.remove(lab)
-    made = World(lab)
-    made.start()
-    yield made
-    if not keep:
-        control.remove(lab)
-        assert control.remains(lab) == []
+STANDING = pytest.StashKey[World]()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def world(request: pytest.FixtureRequest) -> World:
+    stash = request.config.stash
+    if STANDING not in stash:
+        lab = Lab(SHARED)
+        if not (request.config.getoption("--keep-lab") and control.running(lab)):
+            control.remove(lab)
+        made = World(lab)
+        made.start()
+        stash[STANDING] = made
+    return stash[STANDING]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After the fixtures of the last test that shares the lab, a skipped one too."""
+    if nextitem is None or not shares(nextitem.nodeid):
+        _take_away(item.config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """After an interruption, too."""
+    _take_away(session.config)
+
+
+def _take_away(config: pytest.Config) -> None:
+    made = config.stash.get(STANDING, None)
+    if made and not config.getoption("--keep-lab"):
+        del config.stash[STANDING]
+        control.remove(made.lab)
+        assert control.remains(made.lab) == []
+
+
+@pytest.fixture(scope="module")
 def friend(world: World) -> Iterator[Stranger]:
     """A correspondent whose domain proves its mail, and has the rest refused."""
     with stranger(world.lab) as who:

@@ -1,5 +1,6 @@
 """What the host's S3 requests look like on the wire: curl's signatures, held to botocore's."""
 
+import hashlib
 import http.client
 import subprocess
 import threading
@@ -115,6 +116,7 @@ def test_a_file_is_written_whole(there: Service, tmp_path: Path, content: bytes)
     bucket.put(URL, file, "application/json")
     ((method, path, headers, body),) = there.asked
     assert (method, body, headers["content-type"]) == ("PUT", content, "application/json")
+    assert headers["x-amz-content-sha256"] == hashlib.sha256(content).hexdigest()
     assert headers["authorization"].endswith(f"Signature={signature(method, path, headers)}")
 
 
@@ -134,7 +136,7 @@ def test_what_s3_does_not_take_is_an_error(there: Service, tmp_path: Path) -> No
     there.status, there.content = 503, b"<Error><Code>SlowDown</Code></Error>"
     file = tmp_path / "status.json"
     file.write_text("{}")
-    with pytest.raises(bucket.BucketError, match="^SlowDown$"):
+    with pytest.raises(bucket.BucketError, match=r"^SlowDown$"):
         bucket.put(URL, file, "application/json")
 
 
