@@ -92,7 +92,7 @@ def _column(known: Mapping[str, str], counts: Counts, end: int) -> tuple[list[Bo
     found = {name: Box(name, kind) for name, kind in known.items()}
     for ends, fates in counts.items():
         found.setdefault(ends[end], Box(ends[end])).fates += fates
-    order = sorted(found.values(), key=lambda box: (-box.count, box.name == OTHERS, box.name))
+    order = sorted(found.values(), key=lambda box: (box.name == OTHERS, -box.count, box.name))
     if len(order) <= MOST:
         return order, counts
     shown, rest = order[: MOST - 1], order[MOST - 1 :]

@@ -51,8 +51,34 @@ class Chart:
     now: str
 
 
+class _Worst:
+    """The worst status of what was checked, by what it is about; "" if nothing was."""
+
+    def __init__(self, checks: Iterable[Result]) -> None:
+        found = dict[tuple[str, ...], list[str]]()
+        for one in checks:
+            host = one.subject.partition(":")[0]
+            domain = _OF_KEY.sub("", one.subject)
+            for about in (one.subject,), ("host", host), ("domain", domain, one.check):
+                found.setdefault(about, []).append(one.status)
+        self._of = {about: _worst(statuses) for about, statuses in found.items()}
+
+    def of_host(self, name: str) -> str:
+        """Of all that was asked at a host."""
+        return self._of.get(("host", name), "")
+
+    def of_domain(self, name: str, check: str) -> str:
+        """Of one check of a domain, at all its names."""
+        return self._of.get(("domain", name, check), "")
+
+    def of_record(self, name: str, kind: str) -> str:
+        """Of a record set."""
+        return self._of.get((f"{name} {kind}",), "")
+
+
 def page(facts: Facts) -> str:
     """The HTML of the report."""
+    worst = _Worst(facts.checks)
     seen = series.buckets(facts.messages, facts.begin, facts.made, _waiting(facts))
     return _JINJA.get_template("page.html.j2").render(
         facts=facts,
@@ -61,10 +87,13 @@ def page(facts: Facts) -> str:
         charts=[*_charts(seen)],
         flow=flow(facts.outputs, facts.messages),
         fates=series.FATES,
-        domains=[_domain(facts, domain.name) for domain in facts.outputs.domains],
+        domains=[_domain(worst, domain.name) for domain in facts.outputs.domains],
         verdicts=VERDICTS,
-        hosts=[_host(facts, host.name) for host in facts.outputs.hosts],
-        records=_records(facts),
+        hosts=[_host(facts, host.name, worst.of_host(host.name)) for host in facts.outputs.hosts],
+        records=[
+            (record.name, record.kind, record.values, worst.of_record(record.name, record.kind))
+            for record in facts.outputs.records
+        ],
         messages=[_message(message) for message in reversed(facts.messages[-MESSAGES:])],
         several=several,
         clean=clean,
@@ -124,47 +153,33 @@ def _pieces(values: Sequence[float | None], top: float) -> list[str]:
     return pieces
 
 
-def _worst(found: Iterable[Result]) -> str:
+def _worst(statuses: Iterable[str]) -> str:
     """The worst status, "" if nothing was checked."""
-    return max((result.status for result in found), key=_RANK.__getitem__, default="")
+    return max(statuses, key=_RANK.__getitem__, default="")
 
 
-def _domain(facts: Facts, name: str) -> dict[str, Any]:
-    about = [c for c in facts.checks if c.check in VERDICTS and _OF_KEY.sub("", c.subject) == name]
-    return {
-        "name": name,
-        "verdicts": {check: _worst(c for c in about if c.check == check) for check in VERDICTS},
-        "worst": _worst(about),
-    }
+def _domain(worst: _Worst, name: str) -> dict[str, Any]:
+    verdicts = {check: worst.of_domain(name, check) for check in VERDICTS}
+    return {"name": name, "verdicts": verdicts, "worst": _worst(filter(None, verdicts.values()))}
 
 
-def _host(facts: Facts, name: str) -> dict[str, Any]:
+def _host(facts: Facts, name: str, worst: str) -> dict[str, Any]:
     written = facts.statuses[name]
-    checks = [c for c in facts.checks if c.subject.partition(":")[0] == name]
     if not isinstance(written, Written):
-        return {"name": name, "worst": _worst(checks), "why": written, "status": None}
+        return {"name": name, "worst": worst, "why": written, "status": None}
     status = written.status
     days = None
     if status.certificate:
         days = (datetime.datetime.fromisoformat(status.certificate) - facts.made).days
     return {
         "name": name,
-        "worst": _worst(checks),
+        "worst": worst,
         "why": "it is silent" if written.is_silent else "",
         "status": status,
         "days": days,
         "oldest": datetime.timedelta(seconds=round(status.queue.seconds)),
         "seconds": round(written.seconds),
     }
-
-
-def _records(facts: Facts) -> list[tuple[str, str, list[str], str]]:
-    """The record sets: name, type, values, and the worst of what was found there."""
-    found = list[tuple[str, str, list[str], str]]()
-    for record in facts.outputs.records:
-        about = [c for c in facts.checks if f"{record.name} {record.kind}" == c.subject]
-        found.append((record.name, record.kind, list(record.values), _worst(about)))
-    return found
 
 
 def _message(message: Traced) -> dict[str, Any]:

@@ -159,6 +159,13 @@ def test_a_column_has_a_few_boxes_and_one_for_the_rest() -> None:
     assert len(drawn.goes) == MOST
 
 
+def test_there_is_one_box_for_the_rest_whatever_receivers_are_called() -> None:
+    to = [f"a@{OTHERS}", *(f"a@d{number}.example" for number in range(20))]
+    letters = [message(n, 5, to=to[n % 2 * n % 21]) for n in range(100)]
+    names = [box.name for box in flow(WANTED, read(*letters)).targets]
+    assert (len(names), names.count(OTHERS)) == (MOST, 1)
+
+
 def test_a_stack_without_mail_has_a_picture_too() -> None:
     said = text(messages=[], alarms=None, silent=["the hosts' logs: closed"])
     assert "mail.relay.example gateway nothing" in said
