@@ -12,7 +12,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from lab.region import backends, balancers, names, power
 from lab.region.errors import REQUEST_ID, ApiError
 from lab.region.memory import Memory
-from lab.region.rules import account, availability, images, snapshots
+from lab.region.rules import account, availability, images, snapshots, volumes
 
 Parameters = dict[str, str]
 USER_DATA_LIMIT = 16_384
@@ -346,16 +346,10 @@ def after_associate(_: Memory, __: Parameters) -> None:
             interface.public_ip = None
 
 
-def modify_volume(_: Memory, parameters: Parameters) -> None:
-    """A volume only grows."""
-    volume = backends.ec2().volumes.get(parameters.get("VolumeId", ""))
-    if volume is not None and int(parameters.get("Size") or volume.size) < volume.size:
-        raise ApiError("InvalidParameterValue", "New size cannot be smaller than existing size")
-
-
 BEFORE: Mapping[str, Callable[[Memory, Parameters], None]] = {
     **availability.BEFORE,
     **snapshots.BEFORE,
+    **volumes.BEFORE,
     "DescribeInstanceStatus": power.before_status,
     "DescribeImages": images.describe_images,
     "RunInstances": run_instances,
@@ -371,7 +365,6 @@ BEFORE: Mapping[str, Callable[[Memory, Parameters], None]] = {
     "DetachInternetGateway": detach_internet_gateway,
     "CreateNetworkInterface": create_network_interface,
     "CreateRoute": create_route,
-    "ModifyVolume": modify_volume,
 }
 INSTEAD: Mapping[str, Callable[[Memory, Parameters], str]] = {
     **availability.INSTEAD,
