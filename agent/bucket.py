@@ -127,7 +127,12 @@ def _metadata() -> tuple[str, dict[str, Any]]:
         given = {"X-aws-ec2-metadata-token": token}
         domain = ask("GET", "meta-data/services/domain", **given)
         role = ask("GET", roles, **given).split()[0]
-        return domain, json.loads(ask("GET", f"{roles}{role}", **given))
+        found = json.loads(ask("GET", f"{roles}{role}", **given))
+        # the answer is an error, with status 200, while the role cannot be had
+        if found.get("Code") != "Success":
+            said = f"{found.get('Code')}, {found.get('Message')}"
+            raise BucketError(f"the metadata service has no credentials: {said}")
+        return domain, found
     except (OSError, http.client.HTTPException, ValueError, IndexError) as error:
         raise BucketError(f"the metadata service: {error}") from None
     finally:

@@ -22,6 +22,8 @@ SILENT_SECONDS = 300
 STALE_SECONDS = 300
 # Signatures have times (RFC 6376, 3.5), and S3 refuses requests that are 15 minutes off.
 CLOCK_SECONDS = 60
+# Of a count or of bytes, and of seconds (three centuries, so that dates can be computed).
+MOST, MOST_SECONDS = 2**63, 1e10
 LIMIT = 262_144  # bytes: more is no status, whoever wrote it
 
 
@@ -216,17 +218,18 @@ def reputation(found: Any) -> Reputation:
 
 def _check_reputation(read: Reputation) -> None:
     _check_times(read.moments)
-    for moment in (read.asked, *filter(None, read.moments)):
-        if not moment or datetime.datetime.fromisoformat(moment).tzinfo is None:
-            raise BadStatus(f"{moment!r:.80} is no time with a time zone")
+    if not read.asked:
+        raise BadStatus("reputation: it has no time")
 
 
 def _check_times(moments: Iterable[str]) -> None:
     for moment in filter(None, moments):
         try:
-            datetime.datetime.fromisoformat(moment)
+            zone = datetime.datetime.fromisoformat(moment).tzinfo
         except ValueError:
             raise BadStatus(f"{moment!r:.80} is no time") from None
+        if zone is None:
+            raise BadStatus(f"{moment!r:.80} is no time with a time zone")
 
 
 def _refused(constant: str) -> None:
@@ -257,8 +260,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     if origin is Literal and value in arguments:
         return value
     if kind in (int, float) and isinstance(value, int | kind) and type(value) is not bool:
-        if value < 0:
-            raise BadStatus(f"{where}: {value} is below zero")
+        if not 0 <= value <= (MOST if kind is int else MOST_SECONDS):
+            raise BadStatus(f"{where}: {value!r:.80} is below zero, or no such number can be")
         return kind(value)
     if kind is str and isinstance(value, str):
         # such texts, a receiver's for example, are shown on terminals

@@ -54,7 +54,9 @@ class Identity(pulumi.ComponentResource):
         self.volume = self._volume(place, data_volume_gib, protect, own, last_snapshot, start)
         subnet = place.subnet.id
         if self.volume and stays:
-            stayed = stays(self.volume.availability_zone)
+            # Waited for, and no dependency: whoever destroys the volume with what depends on it
+            # does not mean the address.
+            stayed = pulumi.Output.from_input(stays(self.volume.availability_zone).future())
             subnet = pulumi.Output.all(subnet, stayed).apply(lambda both: both[0])
         self.interface = aws.ec2.NetworkInterface(
             host,

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -15,6 +15,9 @@ from components.tags import Tags
 
 OLD_VERSIONS_DAYS = 7
 RELEASE = "release"  # in a set-up object's metadata; a host keeps it (templates/boot/fetch.j2)
+# From this size the provider uploads in parts: the size that the SDK has (manager.Uploader,
+# DefaultUploadPartSize; terraform-provider-aws, internal/service/s3/object.go).
+PART = 5 * 1024**2
 STATUS = "status/"  # prefix of the keys of status objects, which hosts write every minute
 
 
@@ -119,7 +122,7 @@ class Tables(pulumi.ComponentResource):
         The ETag is an input as well: without it a refresh would not see content that somebody else
         has put there.
         """
-        text = pulumi.Output.secret(content).apply(lambda c: json.dumps(c, sort_keys=True))
+        text = pulumi.Output.secret(content).apply(lambda c: in_one_part(key, c))
         needs = [*self._ready, *after]
         made = aws.s3.BucketObjectv2(
             f"tables-{key}",
@@ -150,6 +153,20 @@ class TablesObject:
         with that preview's plan then fails at its end.
         """
         return pulumi.Output.unsecret(_etag(self.resource.content))
+
+
+def in_one_part(key: str, content: Mapping[str, object]) -> str:
+    """The text of an object's content; RunError if it is uploaded in parts.
+
+    The ETag of such an object is no MD5, by which hosts and `up` tell which tables are in use.
+    """
+    text = json.dumps(content, sort_keys=True)
+    if (size := len(text.encode())) >= PART:
+        raise pulumi.RunError(
+            f"the tables {key} take {size / 1024**2:.1f} MiB, and less than {PART // 1024**2} are "
+            "needed: have fewer domains, or fewer keys of a domain, in one stack"
+        )
+    return text
 
 
 def _etag(content: pulumi.Output[str | None] | pulumi.Output[str]) -> pulumi.Output[str]:

@@ -39,11 +39,16 @@ _TAIL = (
     r"(?: helo=<[^\s<>;]*>)?(?: sasl_method=\S+)?(?: sasl_username=(?P<login>[^\s<>]+))?"
     r"(?: sasl_sender=\S+)?"
 )
-_REFUSED = re.compile(rf"(?:milter-)?reject: [A-Z][A-Z -]+ from {_CLIENT}: (?P<said>.*){_TAIL}$")
+_BEGUN = rf"(?:milter-)?reject: [A-Z][A-Z -]+ from {_CLIENT}: (?P<said>.*)"
+_REFUSED = re.compile(f"{_BEGUN}{_TAIL}$")
+_CROWDED = re.compile(_BEGUN)
 _CHECKED = re.compile(
     rf"(?P<what>reject|hold|discard): (?:header|body|content) (?P<line>.*) from {_CLIENT}"
     rf"{_TAIL}(?:: (?P<said>.*))?$"
 )
+# Each text that could be the beginning of the end is tried, so of a line with more of them, which
+# only somebody makes who wants that to take long, the end is not looked for.
+_ENDS, _MOST_ENDS = re.compile(" (?:from|to)=<"), 8
 _LOGIN_FAILED = re.compile(
     r"warning: (?P<client>\S+\[[\w.:]+\]): SASL \S+ authentication failed: (?P<said>.*), "
     r"sasl_username=(?P<login>.*)"
@@ -160,7 +165,7 @@ def _note(entry: Traced, time: str, program: str, text: str) -> None:
     match program:
         case "smtpd" if text.startswith("client="):
             _client(entry, text)
-        case "smtpd" | "cleanup" if refusal := _REFUSED.match(text) or _CHECKED.match(text):
+        case "smtpd" | "cleanup" if refusal := _refusal(text):
             _refused(entry, time, refusal)
         case "smtpd" if entry.id == "NOQUEUE":
             _shut_out(entry, time, text)
@@ -208,14 +213,21 @@ def true_sender(sender: str) -> str:
     return f"{forwarded[2]}@{forwarded[1]}" if forwarded else sender
 
 
+def _refusal(text: str) -> re.Match[str] | None:
+    if len(_ENDS.findall(text)) > _MOST_ENDS:
+        return _CROWDED.match(text)
+    return _REFUSED.match(text) or _CHECKED.match(text)
+
+
 def _refused(entry: Traced, time: str, refusal: re.Match[str]) -> None:
     """Add an action of smtpd, a milter or a header check: a refusal, a hold or a discard."""
     found = refusal.groupdict()
     entry.client = found["client"]
-    entry.sender = entry.sender if found["sender"] is None else true_sender(found["sender"])
-    entry.login = found["login"] or entry.login
+    if (sender := found.get("sender")) is not None:
+        entry.sender = true_sender(sender)
+    entry.login = found.get("login") or entry.login
     status = {"hold": "held", "discard": "thrown away"}.get(found.get("what", ""), "refused")
-    entry.attempts.append(Attempt(time, found["to"] or "", status, "", found["said"] or ""))
+    entry.attempts.append(Attempt(time, found.get("to") or "", status, "", found["said"] or ""))
 
 
 def _shut_out(entry: Traced, time: str, text: str) -> None:

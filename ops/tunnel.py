@@ -107,7 +107,8 @@ def opened(
         )
     except InvalidStatus as error:
         raise Refused(_refusal(host, error, why)) from None
-    except (OSError, WebSocketException) as error:
+    # ImportError: the library for a SOCKS proxy, which the environment names, is not there
+    except (ImportError, OSError, WebSocketException) as error:
         said = str(error) or type(error).__name__
         unanswered = f"no way into {host.name}: {_named(host)} does not answer ({said})"
         raise NoAnswer(why(host) or unanswered) from None
@@ -166,7 +167,9 @@ class Tunnel:
 @contextmanager
 def through(connection: ClientConnection) -> Iterator[Tunnel]:
     """A tunnel for one ssh, by a Unix socket that it fetches with its ProxyCommand."""
-    with tempfile.TemporaryDirectory(prefix="mail-relay-") as folder, connection:
+    # $TMPDIR may be longer than a socket's path can be (unix(7))
+    short = "/tmp"  # noqa: S108 (the folder in it has a name of its own, and is the user's alone)
+    with tempfile.TemporaryDirectory(prefix="mail-relay-", dir=short) as folder, connection:
         path = Path(folder) / "tunnel"
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(path))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from components.naming import eip_name
+from mail import txt
 from mail.records import TTL, own_name
 from settings import Gateway
 
@@ -78,7 +79,7 @@ def held(resources: Sequence[Mapping[str, Any]], gateway: Gateway, include: str)
         {n: str(r["inputs"]["domainName"]) for n, r in set_.items()},
         str(named["inputs"]["records"][0]),
         _time(named["modified"]),
-        tuple("".join(r["inputs"]["records"]) for r in found),
+        tuple("".join(map("".join, map(txt.strings, r["inputs"]["records"]))) for r in found),
         max(changes),
     )
 

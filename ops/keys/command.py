@@ -262,17 +262,24 @@ def _put(chosen: Target, values: Mapping[tuple[str, ...], str]) -> None:
 
 def _passphrase(from_stdin: bool, *, new: bool) -> str:
     """The passphrase; for a new file it must be long enough."""
-    if from_stdin:
-        found = sys.stdin.readline().rstrip("\r\n")
-    elif VARIABLE in os.environ:
-        found = os.environ[VARIABLE]
-    elif sys.stdin.isatty():
-        found = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True)
-    else:
-        raise RelayError(f"give the passphrase by --passphrase-stdin, or in ${VARIABLE}")
+    try:
+        found = _given(from_stdin, new)
+        found.encode()  # of the environment's variables Python keeps other octets
+    except UnicodeError:
+        raise RelayError("the passphrase is not in UTF-8, which a sealed file takes") from None
     if new and len(found) < SHORTEST:
         raise RelayError(
             f"the passphrase has {len(found)} characters; give {SHORTEST} or more, such as four "
             "words by dice"
         )
     return found
+
+
+def _given(from_stdin: bool, new: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if VARIABLE in os.environ:
+        return os.environ[VARIABLE]
+    if sys.stdin.isatty():
+        return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True))
+    raise RelayError(f"give the passphrase by --passphrase-stdin, or in ${VARIABLE}")

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.naming import eip_name, owner_tags
+from ops.errors import StackError
 from ops.leftovers import records
 from ops.leftovers.find import Stack
+from ops.terminal import notes
 from settings import BaseHost, Gateway, published
 
 IDENTITY, ADDRESS, VOLUME, RECORD = (
@@ -46,11 +48,34 @@ def _parts(
     """A host's addresses and its data volume, by the tags that its Identity gives them."""
     for number in host.addresses if isinstance(host, Gateway) else (1,):
         tagged = host.name if number == 1 else f"{host.name} {number}"
-        for item in ec2.describe_addresses(Filters=_filters(tags, tagged))["Addresses"]:
+        found = ec2.describe_addresses(Filters=_filters(tags, tagged))["Addresses"]
+        used = {item["AllocationId"]: "AssociationId" in item for item in found}
+        for identity in the_one(used, f"address of {tagged}"):
             called = eip_name(host.name, number)
-            yield _imported(ADDRESS, f"{name}-address-{number}", called, item["AllocationId"])
-    for item in ec2.describe_volumes(Filters=_filters(tags, f"{host.name} data"))["Volumes"]:
-        yield _imported(VOLUME, f"{name}-volume", host.name, item["VolumeId"])
+            yield _imported(ADDRESS, f"{name}-address-{number}", called, identity)
+    found = ec2.describe_volumes(Filters=_filters(tags, f"{host.name} data"))["Volumes"]
+    used = {item["VolumeId"]: item["State"] == "in-use" for item in found}
+    for identity in the_one(used, f"data volume of {host.name}"):
+        yield _imported(VOLUME, f"{name}-volume", host.name, identity)
+
+
+def the_one(used: Mapping[str, bool], what: str) -> list[str]:
+    """The one to keep, if any, of those with the tags of one resource: that which is in use.
+
+    A second one stays of an `up` that was killed, or of a restore by hand. StackError if nobody
+    can tell.
+    """
+    if len(used) <= 1:
+        return [*used]
+    found = [identity for identity, is_used in used.items() if is_used]
+    others = ", ".join(identity for identity in used if identity not in found)
+    if len(found) != 1:
+        raise StackError(
+            f"there are several that could be the {what}: {', '.join(used)}. Take the tag Name off "
+            "those that it is not, in the console or by `aws ec2 delete-tags`"
+        )
+    notes.print(f"the {what} is {found[0]}, which is in use, and not {others}", soft_wrap=True)
+    return found
 
 
 def _filters(tags: Mapping[str, str], name: str) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError
 
 from ops.leftovers.left import Left
 
-# Roles cannot be listed by tag: only those with Pulumi's random suffix are asked for their tags.
-PULUMI_NAME = re.compile(r".+-[0-9a-f]{7}")
+# Roles cannot be listed by tag: only those with Pulumi's random suffix are asked for their tags,
+# and those whose name would be too long with it (naming.role_name).
+PULUMI_NAME = re.compile(r".+-[0-9a-f]{7,8}")
 
 
 def roles(iam: Any, tags: Mapping[str, str]) -> Iterator[Left]:
@@ -73,10 +74,13 @@ def bucket(s3: Any, name: str) -> Iterator[Left]:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return
         raise
-    versions = f"aws s3api list-object-versions --bucket {name} --output json --query"
+    # A call takes 1,000 versions at most and a command line 128 KiB; a status is written a minute.
     query = "'{Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}'"
+    listed = f"aws s3api list-object-versions --bucket {name} --max-items 500 --output json"
+    deleted = f"aws s3api delete-objects --bucket {name} --query 'length(Errors || `[]`)'"
     remove = (
-        f'aws s3api delete-objects --bucket {name} --delete "$({versions} {query})"; '
+        f'while some="$({listed} --query {query})"; case $some in *VersionId*) ;; *) false ;; esac '
+        f'&& [ "$({deleted} --delete "$some")" = 0 ]; do :; done; '
         f"aws s3api delete-bucket --bucket {name}"
     )
     yield Left("bucket", name, name, "cents; its name, and logins and keys in it", remove)

@@ -110,15 +110,16 @@ def _messages(
             return target.run_on(host, "sh", "-c", script).splitlines()
 
         lines, silent = ask_each(outputs.hosts, ask)
-    elif outputs.logs:
+    elif not outputs.logs:
+        silent = [f"the hosts' logs: {CLOSED}"]
+    others = [host.name for host in outputs.hosts if host.name not in lines]
+    if outputs.logs and others:
         try:
             with target.account() as client, slow("waiting for CloudWatch"):
                 shipped = Shipped(client("logs"), outputs.logs.group)
-                lines = {host.name: shipped.last(host.name, begin, LINES) for host in outputs.hosts}
+                lines |= {name: shipped.last(name, begin, LINES) for name in others}
         except AwsError as error:
-            silent = [f"CloudWatch: {error}"]
-    else:
-        silent = [f"the hosts' logs: {CLOSED}"]
+            silent = [*silent, f"CloudWatch: {error}"]
     since = begin.isoformat()
     found = [m for host, read in lines.items() for m in postfix_log.read(host, sorted(read))]
     return sorted((m for m in found if m.time >= since), key=lambda m: m.time), silent

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from common.release import numbers, release
 from ops.update.part import Part, Unknown
@@ -41,7 +41,10 @@ def engine(sdk: str) -> Part:
     if found is None:
         return Part("pulumi command", "built here", note="it comes with this program's releases")
     here = _run((found, "version"), Path.cwd()).strip().removeprefix("v")
-    ours, theirs = Version(here), Version(sdk)
+    try:
+        ours, theirs = Version(here), Version(sdk)
+    except InvalidVersion:  # one that was built from its sources
+        raise Unknown(f"{found} calls its version {here!r}, which is no release") from None
     old = (ours.major, ours.minor + A_YEAR) < (theirs.major, theirs.minor)
     note = f"{found}: raise it as it was installed" if old else ""
     return Part("pulumi command", here, sdk, old, note)

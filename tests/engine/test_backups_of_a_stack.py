@@ -49,6 +49,14 @@ def snapshots(stack: Stack) -> list[dict[str, Any]]:
     return sorted(found, key=lambda snapshot: snapshot["StartTime"])
 
 
+def standing(stack: Stack) -> dict[str, list[str]]:
+    """What a restore has to leave as it is: addresses, and the interfaces that they are at."""
+    ec2 = stack.region.client("ec2")
+    found = ec2.describe_addresses()["Addresses"]
+    assert found
+    return {key: sorted(one[key] for one in found) for key in ("PublicIp", "NetworkInterfaceId")}
+
+
 def tags(thing: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in thing["Tags"]}
 
@@ -152,9 +160,10 @@ def test_a_snapshot_that_cannot_be_used_is_refused_in_the_preview(stack: Stack) 
 
 
 def test_a_lost_volume_is_made_from_the_snapshot(stack: Stack, lost: str) -> None:
-    newest = snapshots(stack)[-1]["SnapshotId"]
+    newest, before = snapshots(stack)[-1]["SnapshotId"], standing(stack)
     stack.write(config(newest))
     stack.up()
+    assert standing(stack) == before
     found = volume(stack)
     assert found["VolumeId"] != lost
     assert found["SnapshotId"] == newest

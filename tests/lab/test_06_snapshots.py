@@ -50,7 +50,8 @@ def queued(world: World) -> str:
                 return found["queue_id"]
         return ""
 
-    return until("the message waits in the queue", waiting, SECONDS)
+    # what a milter puts off, on a slow computer, stays in `maildrop` for a minute (pickup(8))
+    return until("the message waits in the queue", waiting)
 
 
 @pytest.fixture(scope="module")

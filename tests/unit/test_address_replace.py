@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from test_serving import status
 
 from agent.host_status import AskedList, Listing, Reputation
+from mail import txt
 from ops.address import command, plan
 from ops.address.plan import WAIT, Step, back, held, step
 from ops.address.safety import listings
@@ -68,6 +69,15 @@ MOVED = [
     pointer(HOST, f"address-1.{HOST}"),
     pointer(f"{HOST}-2", HOST),
 ]
+
+
+def test_a_policy_of_many_gateways_is_read_across_its_strings() -> None:
+    """A string of a TXT record ends after 255 octets, in the middle of an address too."""
+    others = " ".join(f"ip4:203.0.113.{number}" for number in range(100, 113))
+    long = txt.route53_value(f"v=spf1 {others} ip4:{OLD} ip4:{NEW} -all")
+    assert '""' in long
+    found = held([*BOTH[:2], record(INCLUDE, "TXT", long), *BOTH[3:]], gateway(1, 2), INCLUDE)
+    assert found and plan.in_force(gateway(1, 2), found)
 
 
 def without(resources: Sequence[Any], number: int) -> list[dict[str, Any]]:

@@ -52,6 +52,22 @@ def test_a_stack_without_backups_has_not_one_resource_more() -> None:
     assert TAG not in volume["tags"]
 
 
+def test_what_is_destroyed_with_a_volume_is_never_an_address() -> None:
+    """`pulumi destroy --target VOLUME --target-dependents` goes by dependencies."""
+    found = graph(protect=True)
+    gone = {("Volume", HOST)}
+    while (
+        more := {
+            (resource.type.rpartition(":")[2], resource.name)
+            for resource in found.resources
+            if resource.options.dependencies & gone
+        }
+        - gone
+    ):
+        gone |= more
+    assert {kind for kind, _ in gone} == {"Volume", "VolumeAttachment", "Instance", "Stash"}
+
+
 def test_the_tag_that_the_policy_looks_for_is_the_data_volumes_alone() -> None:
     found = graph(backup={"days": 7})
     own = {TAG: "mail-relay/test"}

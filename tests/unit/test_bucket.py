@@ -188,14 +188,16 @@ def metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, str]]]
     server.shutdown()
 
 
+GONE = '{"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role host"}'
 TOKEN, DOMAIN, NAME = (200, "token"), (200, "amazonaws.com.cn"), (200, "role-1\n")
 
 
 def test_credentials_and_the_domain_are_those_of_the_metadata_service(
     metadata: list[tuple[int, str]],
 ) -> None:
-    metadata += [TOKEN, DOMAIN, NAME, (200, '{"AccessKeyId": "a"}')]
-    assert bucket._metadata() == ("amazonaws.com.cn", {"AccessKeyId": "a"})
+    metadata += [TOKEN, DOMAIN, NAME, (200, '{"Code": "Success", "AccessKeyId": "a"}')]
+    domain, role = bucket._metadata()
+    assert (domain, role["AccessKeyId"]) == ("amazonaws.com.cn", "a")
     assert bucket._address("s3://b/status/h.json", "amazonaws.com.cn") == (
         f"https://b.s3.{REGION}.amazonaws.com.cn/status/h.json"
     )
@@ -208,6 +210,7 @@ def test_credentials_and_the_domain_are_those_of_the_metadata_service(
         ([TOKEN, DOMAIN, (404, "")], "says 404 for meta-data/iam/security-credentials/"),
         ([TOKEN, DOMAIN, (200, "")], "the metadata service: "),
         ([TOKEN, DOMAIN, NAME, (200, "no")], "the metadata service: "),
+        ([TOKEN, DOMAIN, NAME, (200, GONE)], "no credentials: AssumeRoleUnauthorizedAccess, EC2 "),
     ],
 )
 def test_a_host_without_a_role_says_so(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,18 @@ def exported(place: Place) -> Path:
     result = keys("export", str(place.sealed))
     assert result.exit_code == 0, result.output
     return place.sealed
+
+
+@pytest.mark.parametrize("command", ["export", "restore"])
+def test_a_passphrase_of_another_encoding_is_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """It is the passphrase that is wrong, not the file."""
+    file = exported(place) if command == "restore" else place.sealed
+    monkeypatch.setenv("MAIL_RELAY_KEYS_PASSPHRASE", os.fsdecode(b"correct h\xf6rse battery"))
+    result = CliRunner().invoke(app, ["keys", command, str(file), "--stack=prod"])
+    assert result.exit_code == 1
+    assert "not in UTF-8" in str(result.exception)
 
 
 def test_a_lost_state_gives_the_same_keys_passwords_and_srs_secret(place: Place) -> None:

@@ -127,6 +127,20 @@ def test_a_message_is_told_whole(text: str, message: Traced) -> None:
     assert postfix_log.read("mail", text.splitlines()) == [message]
 
 
+def test_a_line_that_is_made_to_take_long_is_a_refusal_of_nobody() -> None:
+    """A quoted local part may look like a hundred ends of a line; Postfix cuts it at 2,000 octets.
+
+    Each is where the line's fields could begin, so reading took time by the square of their number.
+    """
+    address = '"' + "; from=<" * 100 + '"@x.example'
+    refused = f"454 4.7.1 <{address}>: Relay access denied; from=<a@b.example> to=<{address}>"
+    line = "2026-11-25T11:00:00.000000+00:00 mail postfix/smtpd[12345]: NOQUEUE: reject: RCPT from "
+    (found,) = postfix_log.read("mail", [f"{line}unknown[192.0.2.1]: {refused}"[:2000]])
+    (attempt,) = found.attempts
+    assert (found.client, found.sender, attempt.to) == ("unknown[192.0.2.1]", "", "")
+    assert (attempt.status, attempt.said[:9]) == ("refused", "454 4.7.1")
+
+
 HALF = """\
 2026-11-26T16:01:12.311265+00:00 mail postfix/submissions/smtpd[7216]: 4jb1Vw2BHRzyPC: client=unknown[198.51.100.20], sasl_method=PLAIN, sasl_username=me@shop.example
 """

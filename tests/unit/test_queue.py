@@ -1,5 +1,6 @@
 """`relay queue` by sender and recipient: what is meant, what is shown, and what Postfix gets."""
 
+import datetime
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -200,6 +201,23 @@ def test_only_what_changes_is_done_and_counted(
     assert (int(counted[1]) if counted else 0) == len(meant)
     if not meant:
         assert result.stderr.splitlines()[1:] == ["nothing is changed"]
+
+
+def test_what_has_one_attempt_left_is_told_before_it_is_released(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postfix counts from a message's arrival, whether it was on hold or not (qmgr_active.c)."""
+    hosts.held = {"A1", "A3"}
+    for days, told in ((0.3, False), (0.6, True), (4.4, True), (4.6, True)):
+        arrived = 1_800_000_000 + days * 86_400
+        now = datetime.datetime.fromtimestamp(arrived, datetime.UTC)
+        moment = type("Moment", (datetime.datetime,), {"now": classmethod(lambda *_, n=now: n)})
+        monkeypatch.setattr(queue.datetime, "datetime", moment)
+        said = run("release", "--all").stderr
+        assert ("returned at once" in said) == told
+        assert ("A1" in said) == (days > 4.5)
+        monkeypatch.undo()
+        monkeypatch.setattr(queue, "target", lambda *_: hosts)
 
 
 def test_one_that_is_not_on_hold_is_not_released_by_its_id(hosts: Hosts) -> None:

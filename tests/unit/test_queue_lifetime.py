@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mail.queue import LIFETIME
+from mail.queue import BOUNCE_LIFETIME, LIFETIME
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORDS = {4: "four", 5: "five", 6: "six", 7: "seven"}
@@ -21,6 +21,7 @@ TOLD = [
     ("docs/tasks/park-a-domain.md", "its bounce at once, instead of after {word} days"),
     ("docs/tasks/park-a-domain.md", "wait {word} days after the last message"),
     ("docs/tasks/port-25-is-blocked.md", "the queue keeps mail for {word} days"),
+    ("docs/tasks/restore.md", "older than {word} days"),
     ("docs/tasks/review-a-change.md", "can be queued: {word} days after"),
     ("docs/tasks/rotate-keys.md", "{word} that a message may wait in a queue"),
     ("docs/tasks/tear-everything-down.md", "their mail bounces after {word} days"),
@@ -31,6 +32,11 @@ TOLD = [
 def test_a_queue_keeps_mail_as_long_as_is_told(place: str, text: str) -> None:
     told = text.format(number=LIFETIME.days, word=WORDS[LIFETIME.days])
     assert told in (PROJECT / place).read_text()
+
+
+def test_a_bounce_is_kept_as_long_as_is_counted_on() -> None:
+    kept = f"bounce_queue_lifetime = {BOUNCE_LIFETIME.days}d\n"
+    assert kept in (PROJECT / "templates/gateway/etc/postfix/main.cf.j2").read_text()
 
 
 def test_no_other_place_tells_it() -> None:

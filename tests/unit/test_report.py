@@ -225,6 +225,23 @@ def test_without_a_shell_cloudwatch_is_asked(
     assert "SSH is closed" in silent[0]
 
 
+def test_of_a_host_that_does_not_answer_cloudwatch_knows_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_logs = outputs({**OUTPUTS, "logs": {"group": "mail-relay/prod/mail"}})
+    (tmp_path / "mail.log").write_text("\n".join(message(1, 60)) + "\n")
+    monkeypatch.setattr(
+        Shipped, "last", lambda _, host, *__: message(2, 5) if host == "app.shop.example" else []
+    )
+    place: Any = Place(tmp_path)
+    found, silent = facts_._messages(place, with_logs, 24, NOW)
+    assert {(m.host, m.id) for m in found} == {
+        (HOST, identity(1)),
+        ("app.shop.example", identity(2)),
+    }
+    assert silent == ["app.shop.example: no answer"]
+
+
 class Pages:
     """CloudWatch's alarms, on two pages."""
 

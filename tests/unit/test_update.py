@@ -139,6 +139,17 @@ def test_the_command_on_the_path_is_held_to_the_packages(
     assert program.engine("3.60.0").old is old
 
 
+@pytest.mark.parametrize("version", ["", "v3.190.0-alpha.x8d7b3bd"])
+def test_a_command_that_is_no_release_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    (tmp_path / "pulumi").write_text(f"#!/bin/sh\necho '{version}'\n")
+    (tmp_path / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(Unknown, match="which is no release"):
+        program.engine("3.60.0")
+
+
 def images(*made: tuple[str, int]) -> Any:
     """EC2 with images by name and age in days."""
     listed = [
