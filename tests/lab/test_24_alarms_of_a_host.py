@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from world import CLIENT, GATEWAY, LOGIN, World
+from world import GATEWAY, LOGIN, World
 
 from lab import control
 from lab.access import entered
@@ -112,10 +112,11 @@ def watched(request: pytest.FixtureRequest) -> Iterator[Watched]:
         assert control.remains(lab) == []
 
 
-def test_prometheus_reads_the_hosts_from_the_network_and_nobody_else_does(watched: Watched) -> None:
+def test_a_host_tells_prometheus_and_nobody_outside(watched: Watched) -> None:
+    """Asked on the gateway: no host of the stack may connect to the port, as Prometheus' own may."""
     at = f"http://{watched.gateway.private_address}:9100/metrics"
     look = f"import urllib.request as u; print(u.urlopen({at!r}, timeout=9).read().decode())"
-    said = watched.run(CLIENT, "python3", "-c", look)
+    said = watched.run(GATEWAY, "python3", "-c", look)
     values = dict(line.rsplit(" ", 1) for line in said.splitlines() if not line.startswith("#"))
     assert values["mail_relay_serving"] == "1"
     assert values["mail_relay_queue_messages"] == "0"
