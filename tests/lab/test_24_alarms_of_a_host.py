@@ -113,7 +113,7 @@ def watched(request: pytest.FixtureRequest) -> Iterator[Watched]:
 
 
 def test_a_host_tells_prometheus_and_nobody_outside(watched: Watched) -> None:
-    """Asked on the gateway: no host of the stack may connect to the port, as Prometheus' own may."""
+    """Asked on the gateway itself: no host of the stack may connect to that port of another one."""
     at = f"http://{watched.gateway.private_address}:9100/metrics"
     look = f"import urllib.request as u; print(u.urlopen({at!r}, timeout=9).read().decode())"
     said = watched.run(GATEWAY, "python3", "-c", look)
