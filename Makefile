@@ -39,7 +39,8 @@ test: setup
 test-long: setup
 	$(VENV)/bin/python -m lab.tools --yes --tests
 	$(VENV)/bin/pytest --numprocesses=0 --long tests/lab/test_14_address.py tests/lab/test_14_move.py \
-	    tests/lab/test_22_first_boot.py tests/lab/test_24_alarms_of_a_host.py
+	    tests/lab/test_22_first_boot.py tests/lab/test_23_load_balancer.py \
+	    tests/lab/test_24_alarms_of_a_host.py
 
 test-fast: $(VENV)/installed
 	$(VENV)/bin/python -m lab.tools --yes --tests

@@ -15,6 +15,7 @@ LONG = (
     "tests/lab/test_14_address.py",
     "tests/lab/test_14_move.py",
     "tests/lab/test_22_first_boot.py::test_the_power_is_cut_ten_times",
+    "tests/lab/test_23_load_balancer.py",
     "tests/lab/test_24_alarms_of_a_host.py",
 )
 WORTH_A_TABLE, SLOWEST = 600, 40  # seconds; files
