@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from mail.postfix_log import true_sender
-from mail.queue import BOUNCE_LIFETIME, LIFETIME
+from mail.queue import LIFETIME, is_last_day
 from ops import not_up
 from ops.errors import StackError
 from ops.on_host import ask_each
@@ -24,7 +24,6 @@ from ops.terminal import confirm, notes, print_json, print_table, several
 NULL_SENDER = "<>"
 # the null sender in postqueue(1) (empty_address_recipient)
 SHOWN_NULL = "MAILER-DAEMON"
-ONE_DAY = datetime.timedelta(days=1)
 ON_HOLD = "hold"  # the name of the hold queue in postqueue(1)
 FIRST = 10  # how many of the chosen messages are shown
 
@@ -360,21 +359,11 @@ def release(
 
 
 def _old(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Tell of messages that have but one attempt: their age counts from when they came."""
-    now = datetime.datetime.now(datetime.UTC)
-    old = [
-        row
-        for row in rows
-        if now - datetime.datetime.fromisoformat(row["arrived"])
-        > (BOUNCE_LIFETIME if row["from"] == NULL_SENDER else LIFETIME) - ONE_DAY / 2
-    ]
-    if old:
+    """Tell of messages that have but one attempt."""
+    if old := [r for r in rows if is_last_day(r["arrived"], is_bounce=r["from"] == NULL_SENDER)]:
         count = several(len(old), "message has", "messages have")
-        notes.print(
-            f"{count} waited for about {LIFETIME.days} days, or for one as a bounce: what is put "
-            "off now is returned at once",
-            soft_wrap=True,
-        )
+        said = f"waited for about {LIFETIME.days} days, or for one as a bounce"
+        notes.print(f"{count} {said}: what is put off now is returned at once", soft_wrap=True)
         _list(old)
 
 

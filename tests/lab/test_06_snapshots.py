@@ -50,8 +50,7 @@ def queued(world: World) -> str:
                 return found["queue_id"]
         return ""
 
-    # what a milter puts off, on a slow computer, stays in `maildrop` for a minute (pickup(8))
-    return until("the message waits in the queue", waiting)
+    return until("the message waits in the queue", waiting, SECONDS)
 
 
 @pytest.fixture(scope="module")

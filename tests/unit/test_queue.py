@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from mail import queue as lifetimes
 from ops import queue
 from ops.cli import app
 from ops.errors import StackError
@@ -212,7 +213,7 @@ def test_what_has_one_attempt_left_is_told_before_it_is_released(
         arrived = 1_800_000_000 + days * 86_400
         now = datetime.datetime.fromtimestamp(arrived, datetime.UTC)
         moment = type("Moment", (datetime.datetime,), {"now": classmethod(lambda *_, n=now: n)})
-        monkeypatch.setattr(queue.datetime, "datetime", moment)
+        monkeypatch.setattr(lifetimes, "datetime", moment)
         said = run("release", "--all").stderr
         assert ("returned at once" in said) == told
         assert ("A1" in said) == (days > 4.5)

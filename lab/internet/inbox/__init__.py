@@ -18,7 +18,7 @@ from lab.internet.inbox.message import Message
 from lab.lab import Lab
 from lab.machines.machine import Machine
 from lab.machines.network import INBOX, RESOLVER, other
-from lab.wait import within
+from lab.wait import until, within
 
 DOMAIN = "inbox.example"
 # This address answers each message with its verdicts.
@@ -26,6 +26,14 @@ VERIFIER = f"check-auth@{DOMAIN}"
 HOST = "mx.inbox.example"
 MESSAGES = "var/lib/inbox"
 FILES = Path(__file__).parent / "files"
+# What its own SMTP server says to a recipient.
+ASK = """\
+import smtplib
+session = smtplib.SMTP("127.0.0.1")
+session.ehlo()
+session.mail("")
+print(session.rcpt("postmaster@inbox.example")[0])
+"""
 
 # Sends as the provider's own host, so that SPF passes for its domain.
 HAND_IN = """
@@ -121,3 +129,6 @@ class Inbox:
         value = "defer" if on else ""
         self.run("postconf", "-e", f"smtpd_recipient_restrictions={value}")
         self.run("postfix", "reload")
+        # which has told nobody yet when it returns
+        wanted = "450" if on else "250"
+        until("the inbox answers so", lambda: self.run("python3", "-c", ASK).strip() == wanted)
