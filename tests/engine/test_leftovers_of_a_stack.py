@@ -240,7 +240,7 @@ def test_05_the_commands_that_are_told_remove_it_all(
     stack: Stack, made: set[tuple[str, str]]
 ) -> None:
     for item in left(stack):
-        aws.run(item.remove, stack.region.client)
+        aws.run(item.remove, stack.region.url)
     assert left(stack) == []
     others = stack.region.control.get("leftovers")
     assert len([item for item in others if item.startswith("record set")]) == 4

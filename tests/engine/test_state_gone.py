@@ -99,7 +99,7 @@ def test_02_all_else_goes_by_the_commands_that_are_printed(
     gone = [i for i in items if i.what in ("record", "elastic IP", "volume")]
     assert [i for i in gone if i.id.split("_")[0] not in {z.id for z in items}] == []
     for item in items:
-        aws.run(item.remove.partition("  #")[0], stack.region.client)
+        aws.run(item.remove.partition("  #")[0], stack.region.url)
         if "#" in item.remove:
             until("it is gone", lambda: item.id not in {one.id for one in left(stack)}, 120, 5)  # noqa: B023
     assert left(stack) == []
