@@ -117,7 +117,8 @@ def test_a_host_tells_prometheus_and_nobody_outside(watched: Watched) -> None:
     at = f"http://{watched.gateway.private_address}:9100/metrics"
     look = f"import urllib.request as u; print(u.urlopen({at!r}, timeout=9).read().decode())"
     said = watched.run(GATEWAY, "python3", "-c", look)
-    values = dict(line.rsplit(" ", 1) for line in said.splitlines() if not line.startswith("#"))
+    lines = [line for line in said.splitlines() if line and not line.startswith("#")]
+    values = dict(line.rsplit(" ", 1) for line in lines)
     assert values["mail_relay_serving"] == "1"
     assert values["mail_relay_queue_messages"] == "0"
     assert float(values["mail_relay_certificate_remaining_seconds"]) > 0
@@ -131,6 +132,7 @@ def test_each_alarm_tells_of_its_fault_and_of_its_end(watched: Watched) -> None:
     for alarm in watched.alarms().values():
         kept = {key: alarm[key] for key in CONFIGURED if key in alarm}
         watched.amazon("cloudwatch", "put_metric_alarm", **kept | {"Period": PERIOD})
+    listed(watched, [])  # is told once after each round, which was before the alarm was put anew
     until("all is well", lambda: watched.measured("OK", FAULTS) == FAULTS, SECONDS, 1)
 
     with ExitStack() as mended:
