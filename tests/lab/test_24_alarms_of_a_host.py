@@ -228,5 +228,7 @@ def listed(watched: Watched, addresses: list[str]) -> None:
     """Have a block list list exactly these, and the gateway ask."""
     entries = {address: ["127.0.0.2"] for address in addresses}
     watched.region.call("PUT", BLOCK_LIST, {"mode": "answers", "listed": entries})
+    watched.flush_resolver()
+    watched.run(GATEWAY, "resolvectl", "flush-caches")
     watched.run(GATEWAY, "rm", "-f", "/srv/mail/block_lists.json")
     watched.run(GATEWAY, "systemctl", "restart", "mail-relay-block-lists.service")
