@@ -26,8 +26,6 @@ from settings import Settings
 CHECK_SECONDS, CHECK_TIMEOUT, CHECK_COUNT = 10, 5, 2
 # Enough to finish a message; smtpd itself ends a session that is idle for so long.
 DRAIN_SECONDS = 120
-# AWS limits names of load balancers and target groups to 32 characters, so this one is short, for
-# Pulumi's random characters at the end.
 
 
 class LoadBalancer(pulumi.ComponentResource):

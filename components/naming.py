@@ -12,7 +12,8 @@ BUCKET_LENGTH = 63
 ROLE_LENGTH, RANDOM_END = 64, 8
 DEBIAN = "136693071363"  # Debian's account: https://wiki.debian.org/Cloud/AmazonEC2Image
 # Resources' names: the load balancer's and the endpoint's, which begin those of their parts, and
-# that of the secret of SRS addresses.
+# that of the secret of SRS addresses. AWS limits names of load balancers and target groups to 32
+# characters, so the first one is short, for Pulumi's random characters at the end.
 LOAD_BALANCER, ENDPOINT, SRS_SECRET = "submission", "endpoint", "srs-secret"
 
 

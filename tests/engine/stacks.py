@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
+import aws
 import yaml
 
 from lab.region_client import RegionClient
@@ -38,13 +38,7 @@ class Region:
         return RegionClient(self.url)
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            region_name="us-east-1",
-            endpoint_url=self.url,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        return aws.client(service, self.url)
 
 
 def credentials(url: str) -> dict[str, str]:
