@@ -82,10 +82,13 @@ class Addresses:
     def publish(self, zones: Zones, terms: tuple[str, ...], exchanges: tuple[str, ...]) -> None:
         """Declare the names of the addresses, and their reverse names."""
         host, child = self.gateway.name, pulumi.ResourceOptions(parent=self._parent)
-        address, policy, *others = self._records(terms, exchanges)
+        address, policy, *others = self._records(terms)
         opts = pulumi.ResourceOptions(parent=self._parent, depends_on=[self.ready])
         name = zones.publish(address, opts)
         own = {record_set.name: zones.publish(record_set, child) for record_set in others}
+        if exchanges:
+            exchangers = records.RecordSet[pulumi.Input[str]](host, "MX", records.TTL, exchanges)
+            zones.publish_once_taken(exchangers, child)
         zones.publish(policy, child)
         forgotten = pulumi.ResourceHook(f"address-is-forgotten-{host}", _forget)
         for number, eip in self.eips.items():
@@ -105,17 +108,14 @@ class Addresses:
                 ),
             )
 
-    def _records(
-        self, terms: tuple[str, ...], exchanges: tuple[str, ...]
-    ) -> list[records.RecordSet[pulumi.Output[str] | str]]:
+    def _records(self, terms: tuple[str, ...]) -> list[records.RecordSet[pulumi.Output[str] | str]]:
         host = self.gateway.name
-        usual = records.host(host, self.address.public_ip, terms, exchanges)
         if self.gateway.spare_address is None:
-            return usual
+            return records.host(host, self.address.public_ip, terms)
         policy = pulumi.Output.all(*self.public.values()).apply(
             lambda known: spf.host([*(f"ip4:{address}" for address in known), *terms])
         )
-        return [*records.moving(host, self.public, policy), *usual[2:]]
+        return records.moving(host, self.public, policy)
 
 
 async def _forget(args: pulumi.ResourceHookArgs) -> None:

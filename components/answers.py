@@ -1,6 +1,6 @@
 """The answers of the submission name: the address of each gateway that takes mail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,14 +76,27 @@ def _identifier(host: str) -> str:
 
 
 def no_record(client: Any, zone: str, name: str, identifier: str) -> str:
-    """The reason that the name does not lead to whom an identifier is for; "" if it does."""
-    found = client.list_resource_record_sets(
+    """The reason that the name does not lead to whom an identifier is for; "" if it does.
+
+    While the stack's gateways get another name, the answers of the former one count: the new one
+    leads to each as soon as that is rebuilt.
+    """
+    stack, _, _ = identifier.rpartition("/")
+
+    def answers(sets: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        whose = ((each, each.get("SetIdentifier", "").rpartition("/")[0]) for each in sets)
+        return [each for each, found in whose if (each["Type"], found) == ("A", stack)]
+
+    here = client.list_resource_record_sets(
         HostedZoneId=zone, StartRecordName=name, StartRecordType="A"
     )["ResourceRecordSets"]
-    for held in found:
-        here = (held["Name"].rstrip("."), held["Type"], held.get("SetIdentifier"))
-        if here == (name, "A", identifier):
-            return no_answer(client, held["HealthCheckId"])
+    held = answers(each for each in here if each["Name"].rstrip(".") == name)
+    if not held:
+        pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
+        held = answers(each for page in pages for each in page["ResourceRecordSets"])
+    for each in held:
+        if each["SetIdentifier"] == identifier:
+            return no_answer(client, each["HealthCheckId"])
     return f"{name} does not lead to it"
 
 

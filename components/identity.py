@@ -119,8 +119,9 @@ class Identity(pulumi.ComponentResource):
             timeouts={"create": PTR_TIMEOUT, "delete": PTR_TIMEOUT},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[name, *zones.leads]),
         )
-        for record_set in (own_spf, *more):
-            zones.publish(record_set, child)
+        zones.publish(own_spf, child)
+        for exchangers in more:
+            zones.publish_once_taken(exchangers, child)
         return made
 
     def _volume(

@@ -68,5 +68,6 @@ class Domain(pulumi.ComponentResource):
         for record_set in published.domain(
             settings, domain, policy=policy, keys=public, addresses=addresses
         ):
-            zones.publish(record_set, child)
+            publish = zones.publish_once_taken if record_set.kind == "MX" else zones.publish
+            publish(record_set, child)
         self.register_outputs({})

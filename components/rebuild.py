@@ -135,15 +135,16 @@ def refusal(host: str, lacks: Mapping[str, str]) -> str:
     if set(lacks.values()) == {NEVER}:
         added = " and ".join(lacks)
         return (
-            f"{not_up}If this `up` is to add {added}, do that in one of its own: take the change "
-            f"back that rebuilds {host} (./relay review names it), and make it in the next `up`; "
+            f"{not_up}If this `up` is to add {added}, do that in one of its own: take {added} out "
+            f"of the settings again, have {host} rebuilt by an `up` (./relay review names what "
+            f"rebuilds it), and add {added} in the next; "
             "if not, repair one of them first (./relay verify)"
         )
     if set(lacks.values()) == {DRAINS}:
         return (
-            f"{not_up}Let one of them take mail again first (drain: false, in an `up` of its own), "
-            f"and drain it once {host} is rebuilt. Or set wait.minutes: 0, which rebuilds without "
-            "a look"
+            f"{not_up}They take no mail from now on. Let one of them take mail again first (drain: "
+            f"false, in an `up` of its own), and drain it once {host} is rebuilt. Or set "
+            "wait.minutes: 0, which rebuilds without a look"
         )
     return (
         f"{not_up}Repair one of "

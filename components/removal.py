@@ -7,7 +7,7 @@ before a deletion, `pulumi destroy` would not work without the program.
 import asyncio
 import datetime
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from agent.host_status import Status
 from components.account import Account
 from components.naming import tables_key
-from components.serving import place, see
+from components.serving import NEVER, Seen, place, see
 from components.tables import Tables
 from settings import Settings
 
@@ -67,10 +67,12 @@ class Removal:
         before, after = (inputs["gateways"] for inputs in given)
         leaving = {n: drains for n, drains in before.items() if n not in {*after, *self.discard}}
         # the only gateway gets another name: its successor begins with an empty queue, as always
-        if len(before) == 1:
+        if len(before) == 1 and leaving:
             return
+        if problem := _nobody_left(before, after, self.discard):
+            raise MailWaits(problem)
         problems = [
-            await asyncio.to_thread(self._problem, name) if drains else _takes_mail(name)
+            await asyncio.to_thread(self._problem if drains else self._takes_mail, name)
             for name, drains in leaving.items()
         ]
         if lines := [problem for problem in problems if problem]:
@@ -81,11 +83,27 @@ class Removal:
             ]
             raise MailWaits("\n".join(lines))
 
-    def _problem(self, name: str) -> str:
-        status = self.store.url(self.store.status_key(name))
-        tables = self.store.url(tables_key(""))
+    def _takes_mail(self, name: str) -> str:
+        """The problem of one that does not drain; "" if it has never been a host that serves."""
         client: Any = self.account.client("s3")
-        seen = see(client, status, tables)
+        if self._see(client, name).mute == NEVER and not _forbidden(client, self._tables):
+            return ""
+        return (
+            f"{name} takes mail: set drain: true for it in mail-relay:gateways, run `pulumi up`, "
+            f"and take it away once its queue is empty; mail-relay:discard: [{name}] takes it away "
+            "with what waits there"
+        )
+
+    @property
+    def _tables(self) -> str:
+        return self.store.url(tables_key(""))
+
+    def _see(self, client: Any, name: str) -> Seen:
+        return see(client, self.store.url(self.store.status_key(name)), self._tables)
+
+    def _problem(self, name: str) -> str:
+        client: Any = self.account.client("s3")
+        seen, tables = self._see(client, name), self._tables
         lost = f"mail-relay:discard: [{name}] takes it away with what waits there"
         found = seen.status
         if found is None and _forbidden(client, tables):
@@ -95,9 +113,11 @@ class Removal:
         if found.unread or POSTFIX in {*found.stopped, *found.silent}:
             return f"{name} cannot tell whether mail waits there: see ./relay verify; {lost}"
         if found.queue.messages:
+            count = f"{found.queue.messages} message{'s' if found.queue.messages > 1 else ''}"
             return (
-                f"{name} still has {found.queue.messages} messages: ./relay queue list --host "
-                f"{name} shows them; wait until there are none, or {lost}"
+                f"{name} still had {count} at {found.written}: ./relay queue list --host {name} "
+                "shows them, and hosts write how they are once a minute; wait until there are "
+                f"none, or {lost}"
             )
         # an empty queue counts only once nobody can submit any more
         if not _drains(client, tables, name, found):
@@ -181,9 +201,19 @@ def _left(found: Status) -> float:
     return SESSION_SECONDS - (written - taken).total_seconds()
 
 
-def _takes_mail(name: str) -> str:
+def _nobody_left(
+    before: Mapping[str, bool], after: Mapping[str, bool], discard: Sequence[str]
+) -> str:
+    """The problem if those that take mail begin to drain while all others are still to be made.
+
+    Both say of each gateway whether it drains. Hosts know of a drain within a minute, and a new
+    gateway serves some minutes after it.
+    """
+    stops = [name for name, drains in before.items() if not drains and name not in discard]
+    takes = [name for name, drains in after.items() if not drains]
+    if not stops or any(name in before for name in takes):
+        return ""
     return (
-        f"{name} takes mail: set drain: true for it in mail-relay:gateways, run `pulumi up`, and "
-        f"take it away once its queue is empty; mail-relay:discard: [{name}] takes it away with "
-        "what waits there"
+        f"nobody would take mail until {' and '.join(takes)} serves: add it in an `up` of its own, "
+        f"and have {' and '.join(stops)} drain in the next"
     )

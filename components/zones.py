@@ -40,6 +40,7 @@ class Zones:
         self._all = {zone.name: zone for zone in self._existing}
         self._lines: list[pulumi.Output[list[str]]] = []
         self._useless: dict[tuple[str, str], str] = {}
+        self._exchanges: list[tuple[RecordSet[pulumi.Input[str]], pulumi.ResourceOptions]] = []
         # the NS record that delegates a zone which the stack creates
         self.leads: list[pulumi.Resource] = []
         self.servers = {zone.name: zone.servers for zone in self._existing}
@@ -80,6 +81,23 @@ class Zones:
         """Publish a record set in its zone; an existing one stops the preview."""
         self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
         return self.holding(wanted.name).publish(wanted, opts)
+
+    def publish_once_taken(
+        self, wanted: RecordSet[pulumi.Input[str]], opts: pulumi.ResourceOptions
+    ) -> None:
+        """Publish an MX record set as soon as the gateways take mail: see `taken`."""
+        self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
+        self._exchanges.append((wanted, opts))
+
+    def taken(self, after: Sequence[pulumi.Resource]) -> None:
+        """Publish MX record sets once `after` is complete: the gateways that they name serve.
+
+        A server whose exchangers have no address returns its mail (postconf(5),
+        smtp_defer_if_no_mx_address_found), so none may be named before it has one.
+        """
+        for wanted, opts in self._exchanges:
+            waits = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=after))
+            self.holding(wanted.name).publish(wanted, waits)
 
     def publish_answer(
         self,

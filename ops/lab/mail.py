@@ -17,7 +17,7 @@ from ops.terminal import print_json, print_table, results
 def command(
     number: Annotated[
         int | None,
-        typer.Argument(min=1, metavar="[NUMBER]", help="Show this message whole."),
+        typer.Argument(min=1, metavar="[NUMBER]", help="Show this message (--json: as it came)."),
     ] = None,
     visit: Annotated[
         str | None,
@@ -48,7 +48,7 @@ def command(
     if json:
         print_json({**_row(number, message), "raw": message.raw})
     else:
-        results.print(message.raw, soft_wrap=True)
+        results.print(message.readable, soft_wrap=True)
 
 
 def _row(number: int, message: Message) -> dict[str, Any]:

@@ -207,6 +207,35 @@ def test_a_status_is_read_as_it_was_written() -> None:
     assert written.signing_waits == ("shop.example",)
 
 
+def exchangers(stack: Stack) -> list[Any]:
+    """The MX record sets of the gateway's domain."""
+    route53 = stack.region.client("route53")
+    (zone,) = (
+        zone["Id"]
+        for zone in route53.list_hosted_zones()["HostedZones"]
+        if zone["Name"] == "relay.example."
+    )
+    found = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return [held for held in found if held["Type"] == "MX"]
+
+
+def test_others_are_led_to_no_gateway_that_has_no_address(stack: Stack) -> None:
+    """The only one gets another name, and AWS gives no address for it."""
+    forwards = [{"address": "info@relay.example", "to": ["somebody@inbox.example"]}]
+    with hosts(stack):
+        configure(stack, forwards=forwards)
+        stack.up()
+        before = exchangers(stack)
+        assert GATEWAY in str(before)
+        stack.region.control.put("account/quotas/L-0263D0A3", {"value": 0})
+        configure(stack, forwards=forwards, gateway={"name": "mx9.relay.example"})
+        code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
+        stack.region.control.put("account/quotas/L-0263D0A3", {"value": 5})
+    assert code != 0
+    assert "AddressLimitExceeded" in said
+    assert exchangers(stack) == before
+
+
 def test_a_second_gateway_need_not_serve_before_it_is_made(stack: Stack) -> None:
     """The first is not rebuilt for it. Nobody answers on ports here, which is waited for next."""
     own = {"gateway": {}, "submission": {"name": "smtp.relay.example"}}
@@ -218,6 +247,7 @@ def test_a_second_gateway_need_not_serve_before_it_is_made(stack: Stack) -> None
     assert code != 0
     assert "is not rebuilt now" not in said
     assert f"{GATEWAY}-answered" in said
+    assert "mx2.relay.example" not in str(exchangers(stack))
 
 
 def test_the_only_one_that_takes_mail_is_not_rebuilt_while_the_other_begins_to_drain(

@@ -263,7 +263,7 @@ def _refused(scene: Scene, config: dict[str, Any], word: str) -> str:
 
 
 def _waits(scene: Scene, config: dict[str, Any]) -> bool:
-    return "still has" in _refused(scene, config, "discard")
+    return "still had" in _refused(scene, config, "discard")
 
 
 def _cut(scene: Scene, kind: power.Kind, name: str, lost: list[Host]) -> None:

@@ -112,7 +112,7 @@ def test_who_may_not_read_the_tables_is_not_told_to_give_mail_up(
 @pytest.mark.parametrize(
     ("found", "age", "said"),
     [
-        (drained(queue=FULL), 30.0, f"{TWO} still has 3 messages"),
+        (drained(queue=FULL), 30.0, f"{TWO} still had 3 messages at 20"),
         (drained(), 400.0, f"{TWO}: it has written nothing for 7 minutes, and its data volume may"),
         (None, 0.0, f"{TWO}: it has written no status, and its data volume may hold mail"),
         (drained(unread=("the queue cannot be told",)), 30.0, "cannot tell"),
@@ -141,6 +141,39 @@ def test_one_that_takes_mail_drains_first() -> None:
     assert f"{THREE}: it has written no status" in said
     assert judged({ONE: False, TWO: False}, {ONE: False, TWO: True}, store) == ""
     assert judged({ONE: False, TWO: False}, {ONE: False, TWO: False, THREE: False}, store) == ""
+
+
+def test_one_that_never_was_a_host_may_go() -> None:
+    """Its `up` failed before, at a limit perhaps, and the change is taken back."""
+    assert judged({ONE: False, TWO: False}, {ONE: False}, Store()) == ""
+
+
+def test_one_that_nobody_can_see_takes_mail() -> None:
+    class Closed(Store):
+        def head_object(self, Bucket: str, Key: str) -> dict[str, str]:
+            raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
+
+    said = judged({ONE: False, TWO: False}, {ONE: False}, Closed())
+    assert f"{TWO} takes mail" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "discard"),
+    [
+        ({ONE: False}, {ONE: True, TWO: False}, ()),
+        ({ONE: False, TWO: False}, {ONE: True, TWO: True, THREE: False}, ()),
+        ({ONE: True, TWO: False}, {THREE: False}, (ONE,)),
+    ],
+)
+def test_somebody_takes_mail_at_any_time(
+    before: dict[str, bool], after: dict[str, bool], discard: tuple[str, ...]
+) -> None:
+    """Hosts hear of a drain at once, and a new gateway serves some minutes later."""
+    store = Store(mx1=(drained(), 30.0), mx2=(drained(), 30.0))
+    said = judged(before, after, store, *discard)
+    assert "nobody would take mail until" in said
+    one_that_stays = {**after, TWO if TWO in before else ONE: False}
+    assert "nobody would take mail" not in judged(before, one_that_stays, store, *discard)
 
 
 def test_the_only_gateway_may_get_another_name() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.shell import run
+from common.shell import ToolError, run
 from lab import access
 from lab.internet.authority import Authority
 from lab.internet.files import certify, lay
@@ -45,8 +45,11 @@ with smtplib.SMTP(sys.argv[1], local_hostname=sys.argv[2]) as session:
 # A page, as a browser on the provider's machine gets it.
 VISIT = """
 import sys, urllib.request
-with urllib.request.urlopen(sys.argv[1], timeout=30) as answer:
-    print(answer.read().decode())
+try:
+    with urllib.request.urlopen(sys.argv[1], timeout=30) as answer:
+        print(answer.read().decode())
+except (OSError, ValueError) as error:
+    sys.exit(str(error))
 """
 
 # The records of the provider's own zone; its address has a matching PTR.
@@ -121,8 +124,14 @@ class Inbox:
         access.run(self.lab, "inbox", *program, stdin=content.decode("ascii"))
 
     def visit(self, link: str) -> str:
-        """Follow a link, as the reader of a message does; the text of the page."""
-        return self.run("python3", "-c", VISIT, link)
+        """Follow a link, as the reader of a message does; the text of the page.
+
+        ToolError if there is no such page.
+        """
+        found = access.run(self.lab, "inbox", "python3", "-c", VISIT, link, check=False)
+        if found.returncode:
+            raise ToolError(f"{link} does not open: {found.stderr.strip()}")
+        return found.stdout
 
     def defer_everything(self, on: bool) -> None:
         """Answer 450 to every recipient, as a provider that is overloaded or does not trust yet."""

@@ -45,8 +45,16 @@ class Message(BaseModel):
 
     @property
     def subject(self) -> str:
-        """Decoded subject."""
-        return str(self.parsed["Subject"] or "")
+        """Decoded subject; a fold may stand at its beginning (RFC 5322, 2.2.3)."""
+        return str(self.parsed["Subject"] or "").strip()
+
+    @property
+    def readable(self) -> str:
+        """The message as a mail program shows it: its header, and its text decoded."""
+        parsed = self.parsed
+        header = "".join(f"{name}: {str(value).strip()}\n" for name, value in parsed.items())
+        body = parsed.get_body(("plain", "html"))
+        return f"{header}\n{body.get_content() if body else ''}"
 
     @property
     def verdict(self) -> Verdict:
