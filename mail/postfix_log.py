@@ -75,7 +75,7 @@ _BROKEN_OFF = re.compile(
     r"(?P<how>[a-z][a-z ]* after [A-Z-]+(?: \(\d+ bytes\))?) from \S+\[[\w.:]+\]"
 )
 _WHOLE = re.compile(rf"(?:milter-)?reject: (?!RCPT )|{_TOO_LARGE}$")
-_CANCELED = "removed (canceled)"
+CANCELED = "removed (canceled)"
 _JUDGES = ("opendkim", "opendmarc", "mail-relay-guard")
 
 
@@ -142,7 +142,7 @@ def read(host: str, lines: Iterable[str]) -> list[Traced]:
             _note(entry, time, program.rpartition("/")[2], text)
             if _WHOLE.match(text):
                 over.add(entry.id)
-            elif text == _CANCELED and entry.id not in over:
+            elif text == CANCELED and entry.id not in over:
                 entry.attempts.append(Attempt(time, "", "given up", "", text))
     return sorted([*found.values(), *(r for r in refused if r.attempts)], key=lambda m: m.time)
 

@@ -206,6 +206,30 @@ def test_the_logs_of_the_window_are_read_and_no_older_ones(tmp_path: Path) -> No
     assert silent == ["app.shop.example: no answer"]
 
 
+def test_the_questions_of_verify_are_no_mail(tmp_path: Path) -> None:
+    at = (NOW - datetime.timedelta(seconds=60)).isoformat()
+    ours, other = "unknown[198.51.100.20]", "unknown[198.51.100.21]"
+    asked = (
+        "530 5.7.0 Must issue a STARTTLS command first; from=<> to=<relay-test@example.net> "
+        "proto=ESMTP helo=<[127.0.0.1]>"
+    )
+    lines = [
+        f"{at} mail postfix/smtpd[7]: NOQUEUE: reject: RCPT from {ours}: {asked}",
+        *(
+            line
+            for client, name in ((ours, "4jb1Vw2BHRzyPC"), (other, "4jb1Vw2BHRzyPD"))
+            for line in (
+                f"{at} mail postfix/smtpd[7]: {name}: client={client}",
+                f"{at} mail postfix/cleanup[7]: {name}: removed (canceled)",
+            )
+        ),
+    ]
+    (tmp_path / "mail.log").write_text("\n".join([*message(3, 60), *lines]) + "\n")
+    place: Any = Place(tmp_path)
+    found, _ = facts_._messages(place, WANTED, 24, NOW)
+    assert {m.id for m in found} == {identity(3), "4jb1Vw2BHRzyPD"}
+
+
 def test_without_a_shell_cloudwatch_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
