@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
-from components.naming import eip_name
+from components.naming import eip_name, eip_tag
 from components.network import Place
 from components.tags import Tags
 from components.zones import FORGOTTEN_TTLS, Zones
@@ -51,7 +51,7 @@ class Addresses:
                 eip_name(host, number),
                 domain="vpc",
                 **(given if number == self.in_use else {}),
-                tags=tags.named(host if number == 1 else f"{host} {number}"),
+                tags=tags.named(eip_tag(host, number)),
                 opts=pulumi.ResourceOptions(
                     parent=parent,
                     # a spare one goes at the end

@@ -68,6 +68,11 @@ def eip_name(host: str, number: int) -> str:
     return host if number == 1 else f"{host}-{number}"
 
 
+def eip_tag(host: str, number: int) -> str:
+    """The Name tag of an Elastic IP."""
+    return host if number == 1 else f"{host} {number}"
+
+
 def key_name(domain: str, selector: str) -> str:
     """The name of a private key's resource."""
     # a selector with dots could otherwise get the name of a selector of a subdomain

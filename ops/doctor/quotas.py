@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from components.naming import eip_tag
 from ops.doctor.account import Account
 from ops.doctor.answers import answers
 from ops.verify.result import Result
+from settings import Settings
 
 # (service, quota): docs.aws.amazon.com/general/latest/gr/ec2-service.html and vpc-service.html
 ADDRESSES = ("ec2", "L-0263D0A3")
@@ -33,12 +35,21 @@ def _addresses(account: Account) -> Result:
     result = Result("quota", "Elastic IPs")
     with answers(result, "ec2"):
         held = account.here("ec2").describe_addresses()["Addresses"]
-        ours = sum(item.get("AllocationId") in account.state for item in held)
-        hosts = account.settings.hosts.values()
-        spare = sum(gateway.spare_address is not None for gateway in account.settings.gateways)
-        public = spare + sum(host.public for host in hosts)
-        _compare(account, result, "addresses-quota", ADDRESSES, len(held), public - ours)
+        ours = [item for item in held if item.get("AllocationId") in account.state]
+        there = {
+            tag["Value"] for item in ours for tag in item.get("Tags", ()) if tag["Key"] == "Name"
+        }
+        # an `up` gives those back that it needs no more, but only at its end
+        new = len(_addresses_wanted(account.settings) - there)
+        _compare(account, result, "addresses-quota", ADDRESSES, len(held), new)
     return result
+
+
+def _addresses_wanted(settings: Settings) -> set[str]:
+    """The Name tags of the stack's Elastic IPs, as its settings have it."""
+    numbers = {gateway.name: gateway.addresses for gateway in settings.gateways}
+    public = [host.name for host in settings.hosts.values() if host.public]
+    return {eip_tag(name, number) for name in public for number in numbers.get(name, (1,))}
 
 
 def _vpcs(account: Account) -> Result:

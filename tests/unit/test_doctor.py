@@ -97,6 +97,21 @@ def test_without_credentials_nothing_else_is_asked() -> None:
     assert results[-1].skipped == "the credentials come first"
 
 
+def addresses(*ours: str) -> dict[str, Any]:
+    """Five Elastic IPs: of others e-0, e-4 and so on, from e-1 on those of these names."""
+    held: list[dict[str, Any]] = [{"AllocationId": f"e-{n}"} for n in range(5)]
+    for item, name in zip(held[1:], ours, strict=False):
+        item["Tags"] = [{"Key": "Name", "Value": name}]
+    return {"Addresses": held}
+
+
+def test_an_address_is_asked_for_before_another_is_given_back() -> None:
+    """A gateway gets another name."""
+    there = addresses("mx1.relay.example", "app.shop.example")
+    results = found({"DescribeAddresses": there}, state=frozenset({"e-1", "e-2"}))
+    assert codes(results) == ["addresses-quota"]
+
+
 def test_of_a_stack_that_is_up_nothing_is_counted_twice() -> None:
     """Its own instances, addresses, VPC, bucket and records are not in its way."""
     state = {"i-0", "i-1", "e-1", "e-2", "vpc-ours", "mail-relay-prod-123456789012"}
@@ -111,7 +126,7 @@ def test_of_a_stack_that_is_up_nothing_is_counted_twice() -> None:
     results = found(
         {
             "DescribeInstances": instances("t4g.small", "t4g.micro"),
-            "DescribeAddresses": {"Addresses": [{"AllocationId": f"e-{n}"} for n in range(5)]},
+            "DescribeAddresses": addresses("mail.relay.example", "app.shop.example"),
             "DescribeVpcs": {"Vpcs": [{"VpcId": "vpc-ours"}, *({"VpcId": "v"} for _ in range(4))]},
             "HeadBucket": {},
             "ListResourceRecordSets": lambda given: (
