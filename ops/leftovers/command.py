@@ -102,6 +102,9 @@ def _show(
             f"found: {counted}.",
             soft_wrap=True,
         )
+    if any(item.what == SNAPSHOT for item in belongs):
+        kept = f"Its snapshots are in no state, and cost: ./relay backups {chosen.option}"
+        results.print(kept, soft_wrap=True)
     for item in left:
         results.print(Text(item.what, "yellow"), f"{item.name} ({item.id})", soft_wrap=True)
         results.print(f"  costs: {item.cost}", soft_wrap=True)

@@ -55,11 +55,16 @@ def command(
                 if result.check in MADE
                 for problem in result.errors
             )
-            again = f"What the stack makes comes back with: {chosen.apply_command} --refresh; "
-            notes.print(
-                f"{again if made else ''}docs/verify.md says more about each code", soft_wrap=True
-            )
+            remedy = _remedy(chosen) if made else ""
+            notes.print(f"{remedy}docs/verify.md says more about each code", soft_wrap=True)
         raise typer.Exit(1)
+
+
+def _remedy(chosen: Target) -> str:
+    """How what the stack makes comes back, which an `up` may be making just now."""
+    if works := chosen.under_way():
+        return f"{works}. Until it ends, what the stack makes may differ; "
+    return f"What the stack makes comes back with: {chosen.apply_command} --refresh; "
 
 
 def _only(chosen: Target, wanted: Outputs, domain: str) -> Outputs:

@@ -61,9 +61,15 @@ def test_each_reason_has_a_line_and_one_alone_is_shown_whole(said: io.StringIO) 
     assert "because of y z: 1; because of w x: 2\n" in shown
 
 
-@pytest.mark.parametrize(("check", "advised"), [("status", False), ("dkim", True)])
+WORKS = "wait: a `pulumi` works on the stack prod"
+
+
+@pytest.mark.parametrize(
+    ("check", "works", "advised"),
+    [("status", "", False), ("dkim", "", True), ("dkim", WORKS, False)],
+)
 def test_an_up_is_advised_for_what_an_up_makes(
-    monkeypatch: pytest.MonkeyPatch, check: str, advised: bool
+    monkeypatch: pytest.MonkeyPatch, check: str, works: str, advised: bool
 ) -> None:
     def found(*_: Any) -> list[Result]:
         result = Result(check, GATEWAY)
@@ -72,9 +78,11 @@ def test_an_up_is_advised_for_what_an_up_makes(
 
     monkeypatch.setattr(command, "target", lambda *_: AwsTarget("prod"))
     monkeypatch.setattr(AwsTarget, "outputs", lambda _: WANTED)
+    monkeypatch.setattr(AwsTarget, "under_way", lambda _: works)
     monkeypatch.setattr(command, "vantage", lambda *_: None)
     monkeypatch.setattr(command, "verify", found)
     result = CliRunner().invoke(app, ["verify"])
     assert result.exit_code == 1
     assert ("--refresh" in result.stderr) is advised
+    assert works in result.stderr.replace("\n", " ")
     assert "docs/verify.md says more" in result.stderr
