@@ -15,13 +15,16 @@ _UNDECRYPTED = re.compile(
 )
 _NO_STACK = "no stack named"
 _OTHER_SALT = "incorrect passphrase"
+_NO_ADDRESS = "AddressLimitExceeded"
 
 
-def hinted(said: str, whole: str, *, file: str, settle: str, secret: str, init: str) -> str:
+def hinted(
+    said: str, whole: str, *, file: str, settle: str, secret: str, init: str, doctor: str
+) -> str:
     """The error with the file and the command that repairs it, if Pulumi's words show its cause.
 
     `whole` is all that Pulumi said; `settle` is the command for a stack whose `pulumi` was killed,
-    `secret` the one that sets a secret, `init` what makes the stack.
+    `secret` the one that sets a secret, `init` what makes the stack, `doctor` looks at the account.
     """
     said = said.replace(_BROKEN, f"{file} is not valid YAML")
     if any(sign in whole for sign in _KILLED):
@@ -32,6 +35,11 @@ def hinted(said: str, whole: str, *, file: str, settle: str, secret: str, init: 
         said += (
             f"\n{file}: a value after `secure:` was changed by hand, or is another stack's: give "
             f"it again, {secret}"
+        )
+    if _NO_ADDRESS in whole:
+        said += (
+            "\nThe account has no Elastic IP left, and an `up` asks for new ones before it gives "
+            f"others back: {doctor} has the numbers, and how to ask for more"
         )
     if _OTHER_SALT in said:
         said += (

@@ -247,7 +247,8 @@ class Target(Protocol):
         """An error of Pulumi's, with the file and the remedy that it does not name."""
         file, secret = shown_path(self.file), self.typed("config set --secret KEY")
         commands = {"settle": self.settle_command, "secret": secret, "init": self.made_by}
-        return StackError(hinted(said, whole or said, file=file, **commands))
+        doctor = f"./relay doctor {self.option}"
+        return StackError(hinted(said, whole or said, file=file, doctor=doctor, **commands))
 
     def under_way(self, state: str = "") -> str:
         """The remedy for a `pulumi` that is running on the stack or was killed; "" without one."""

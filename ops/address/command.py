@@ -17,7 +17,7 @@ from ops.options import Json, LabOption, StackOption, target
 from ops.settle import state
 from ops.steps import DryRun
 from ops.target import Target
-from ops.terminal import print_json
+from ops.terminal import notes, print_json
 from settings import Gateway
 
 app = typer.Typer(no_args_is_help=True)
@@ -91,6 +91,8 @@ def replace(
         steps.save(chosen, file, lambda: _show(turn, json), json=json)
     else:
         _show(turn, json)
+        if turn.did and not json:
+            notes.print("Nothing is changed: so it would be without --dry-run", soft_wrap=True)
     if turn.refused:
         raise typer.Exit(1)
 

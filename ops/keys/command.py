@@ -91,6 +91,9 @@ def export(
     chosen = target(stack, lab)
     if file.exists() and not force:
         raise RelayError(f"{file} exists: give another name, or --force to overwrite it")
+    if not file.absolute().parent.is_dir():
+        raise RelayError(f"{file}: {file.parent} is no folder")
+    passphrase = _passphrase(passphrase_stdin, new=True)
     settings, from_file, _ = held.in_file(chosen)
     with step(f"the secrets of {chosen.stack}"):
         read = held.in_tables if from_tables else held.in_state
@@ -106,7 +109,7 @@ def export(
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         **found.as_json(),
     }
-    _write(file, seal(content, _passphrase(passphrase_stdin, new=True)), force)
+    _write(file, seal(content, passphrase), force)
     missing = [Item(name, "set") for name in held.wanted(settings) if name not in names]
     done = f"{len(names)} secrets are in {shown_path(file)}"
     with reported(done):

@@ -22,6 +22,9 @@ BROKEN = "error: invalid YAML file: yaml: line 2: mapping values are not allowed
 UNDECRYPTED = "error: could not decrypt configuration values: bad value"
 NO_STACK = "error: no stack named 'try' found"
 OTHER_SALT = "error: getting stack configuration: get stack secrets manager: incorrect passphrase"
+NO_ADDRESS = (
+    "error: api error AddressLimitExceeded: The maximum number of addresses has been reached"
+)
 TEXT = "config:\n  a: b: c\n"
 PLACE = "is not valid YAML at line 2, column 7"
 
@@ -55,6 +58,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
         (BROKEN, r"Pulumi\.try\.yaml is not valid YAML: yaml: line 2: "),
         (UNDECRYPTED, r"\nPulumi\.try\.yaml: a value after `secure:` was changed"),
         ("error: validating stack config: bad value", r"\nPulumi\.try\.yaml: a value after"),
+        (NO_ADDRESS, r"gives others back: \./relay doctor --stack try has the numbers"),
         (NO_STACK, r"\nPulumi\.try\.yaml is there, the stack is not: pulumi stack init try"),
         (
             OTHER_SALT,
