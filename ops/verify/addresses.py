@@ -58,9 +58,12 @@ def _pointer(world: World, host: Host, address: Result) -> Result:
     )
     answer = world.names.resolve(reverse, "PTR")
     found = [name.rstrip(".") for name in answer.values]
+    known = _at_servers(world, reverse)
+    if found == [host.name]:  # as it was lately, perhaps
+        found = next((names for names in known if names != found), found)
     if answer.problem:
         result.error("ptr-unresolved", f"{reverse} PTR: {answer.problem}", remedy)
-    elif found != [host.name] and _is_set(world, host, reverse):
+    elif found != [host.name] and known and all(names == [host.name] for names in known):
         result.warn(
             "ptr-cached",
             f"{reverse} PTR: the zone's servers are right, the resolver {world.names.resolver} "
@@ -87,12 +90,12 @@ def _pointer(world: World, host: Host, address: Result) -> Result:
     return result
 
 
-def _is_set(world: World, host: Host, reverse: str) -> bool:
-    """Whether the servers of the reverse zone that answer all have the right name."""
-    servers = servers_above(world.names, reverse)
-    said = [world.names.ask(server, reverse, "PTR") for server in servers]
-    known = [answer.values for answer in said if not answer.problem]
-    return bool(known) and all(values == (f"{host.name}.",) for values in known)
+def _at_servers(world: World, reverse: str) -> list[list[str]]:
+    """What each server of the reverse zone says that answers."""
+    said = [
+        world.names.ask(server, reverse, "PTR") for server in servers_above(world.names, reverse)
+    ]
+    return [[name.rstrip(".") for name in answer.values] for answer in said if not answer.problem]
 
 
 def _helo(world: World, host: Host, address: Result, wanted: RecordSet) -> Result:

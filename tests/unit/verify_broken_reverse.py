@@ -23,5 +23,15 @@ ALL = [
         for zone in (REVERSE_ZONE, ONE_SERVER_AWAY)
         for old in (["old.example."], [], ["mail.relay.example.", "old.example."])
     ),
+    # it was taken away lately: the resolver still has it
+    *(
+        Broken(
+            "ptr-differs",
+            GATEWAY,
+            POINTER,
+            {f"{PTR} @resolver": ["mail.relay.example."], PTR: ["ip-9.ec2.internal."], **zone},
+        )
+        for zone in (REVERSE_ZONE, ONE_SERVER_AWAY)
+    ),
     Broken("ptr-unresolved", GATEWAY, POINTER, {PTR: "SERVFAIL"}),
 ]
