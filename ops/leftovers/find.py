@@ -57,18 +57,4 @@ def owned(
 
 def in_state(export: str) -> list[str]:
     """The id of each resource in a stack's state, "" for one without, from `stack export`."""
-    return [_identity(each) for each in state.resources(json.loads(export)["deployment"])]
-
-
-def _identity(resource: dict[str, Any]) -> str:
-    """A resource's id; that of a record set from what it is now.
-
-    A record set that became another one in its place, such as the alias of a load balancer, has in
-    the state the id that it was created with.
-    """
-    held = resource.get("outputs", {})
-    if resource.get("type") == "aws:route53/record:Record" and "zoneId" in held:
-        return records.state_id(
-            held["zoneId"], held["name"], held["type"], held.get("setIdentifier")
-        )
-    return resource.get("id", "")
+    return [state.identity(each) for each in state.resources(json.loads(export)["deployment"])]

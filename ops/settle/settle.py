@@ -115,7 +115,7 @@ def _import(target: Target, export: dict[str, Any]) -> None:
 
 def _found(deployment: state.Deployment, client: orphans.Client) -> list[Finding]:
     """A finding for each pending operation; resources that exist are put into the state."""
-    known = {(r["type"], r.get("id", "")) for r in state.resources(deployment)}
+    known = {(r["type"], state.identity(r)) for r in state.resources(deployment)}
     findings = []
     for resource in state.pending(deployment, "creating"):
         urn, kind = resource["urn"], resource["type"]

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ops.leftovers.records import state_id
+
 Deployment = dict[str, Any]
 Resource = dict[str, Any]
 
@@ -88,3 +90,15 @@ def _needs(resource: Mapping[str, Any]) -> set[str]:
     for urns in (resource.get("propertyDependencies") or {}).values():
         needs |= set(urns or [])
     return needs
+
+
+def identity(resource: Resource) -> str:
+    """A resource's id; that of a record set from what it is now.
+
+    A record set that became another one in its place, such as the alias of a load balancer, has in
+    the state the id that it was created with.
+    """
+    held = resource.get("outputs", {})
+    if resource.get("type") == "aws:route53/record:Record" and "zoneId" in held:
+        return state_id(held["zoneId"], held["name"], held["type"], held.get("setIdentifier"))
+    return resource.get("id", "")
