@@ -20,7 +20,7 @@ def record(called: str, identity: str, **outputs: str) -> dict[str, Any]:
 def test_an_answer_is_found_though_another_record_was_created_with_its_id(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The alias of a load balancer took that record's place, and then another answer the alias's."""
+    """A load balancer's alias took its place, and then another answer the alias's."""
     held = {"zoneId": "Z1", "name": "mail.example.com", "type": "A"}
     other = record("mx2", HERE, **held, setIdentifier="mail-relay/prod/mx2.example.com")
     begun = {"resource": record("mx1", ""), "type": "creating"}
