@@ -86,8 +86,7 @@ class Addresses:
         opts = pulumi.ResourceOptions(parent=self._parent, depends_on=[self.ready])
         name = zones.publish(address, opts)
         own = {record_set.name: zones.publish(record_set, child) for record_set in others}
-        if exchanges:
-            exchangers = records.RecordSet[pulumi.Input[str]](host, "MX", records.TTL, exchanges)
+        for exchangers in records.exchangers(host, exchanges):
             zones.publish_once_taken(exchangers, child)
         zones.publish(policy, child)
         forgotten = pulumi.ResourceHook(f"address-is-forgotten-{host}", _forget)

@@ -272,8 +272,8 @@ def hosts(
         before = turns.reached(made[-1], drains=gateway.drains)
         first = first or ([] if gateway.drains else before)
     turns.lead(s, zones, first)
-    taking = {gateway.name for gateway in s.taking}
-    zones.taken([host.served for host in made if host.name in taking])
+    both = zip(made, s.gateways, strict=True)
+    zones.taken([host.served for host, gateway in both if not gateway.drains])
     return made
 
 

@@ -109,7 +109,7 @@ class Identity(pulumi.ComponentResource):
                 pulumi.ResourceOptions(depends_on=place.leads),
             ),
         )
-        address, own_spf, *more = records.host(host, made.public_ip, spf_terms, exchanges)
+        address, own_spf = records.host(host, made.public_ip, spf_terms)
         name = zones.publish(address, child)
         # EC2 sets a PTR only if the name already resolves to the address
         aws.ec2.EipDomainName(
@@ -120,7 +120,7 @@ class Identity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[name, *zones.leads]),
         )
         zones.publish(own_spf, child)
-        for exchangers in more:
+        for exchangers in records.exchangers(host, exchanges):
             zones.publish_once_taken(exchangers, child)
         return made
 

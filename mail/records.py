@@ -28,17 +28,17 @@ def meaning(kind: str, values: Sequence[str]) -> str:
     return ""
 
 
-def host(
-    name: str, address: Value, spf_terms: Sequence[str] = (), exchanges: Sequence[str] = ()
-) -> list[RecordSet[Value | str]]:
-    """The record sets of a host: its address, the SPF policy of its name, its exchangers if any."""
-    found: list[RecordSet[Value | str]] = [
+def host(name: str, address: Value, spf_terms: Sequence[str] = ()) -> list[RecordSet[Value | str]]:
+    """The record sets of a host: its address, and the SPF policy of its name."""
+    return [
         RecordSet(name, "A", TTL, (address,)),
         RecordSet(name, "TXT", TTL, (spf.host(spf_terms),)),
     ]
-    if exchanges:
-        found.append(RecordSet(name, "MX", TTL, tuple(exchanges)))
-    return found
+
+
+def exchangers(name: str, exchanges: Sequence[str], ttl: int = TTL) -> list[RecordSet[str]]:
+    """The MX record set of a name, whose values are as in a zone file; [] without any."""
+    return [RecordSet(name, "MX", ttl, tuple(exchanges))] if exchanges else []
 
 
 def own_name(host: str, number: int) -> str:
@@ -107,6 +107,4 @@ def domain(
     for other in reporting:
         consent = dmarc.report_authorization(name, other)
         found.append(RecordSet(consent, "TXT", ttl, (dmarc.CONSENT,)))
-    if exchanges:
-        found.append(RecordSet(name, "MX", ttl, tuple(exchanges)))
-    return found
+    return [*found, *exchangers(name, exchanges, ttl)]

@@ -56,16 +56,10 @@ def host_exchanges(settings: Settings, host: BaseHost) -> tuple[str, ...]:
 def _host(
     settings: Settings, host: BaseHost, exchanges: tuple[str, ...]
 ) -> list[RecordSet[str | None]]:
-    found: list[RecordSet[str | None]] = [
-        *records.host(host.name, None, settings.host_spf(host), exchanges)
-    ]
+    mx = records.exchangers(host.name, exchanges)
     if isinstance(host, Gateway) and host.spare_address:
-        moving: list[RecordSet[str | None]] = [
-            *records.moving(host.name, dict.fromkeys(host.addresses), None)
-        ]
-        # what is left of the usual ones is the MX
-        return [*moving, *found[2:]]
-    return found
+        return [*records.moving(host.name, dict.fromkeys(host.addresses), None), *mx]
+    return [*records.host(host.name, None, settings.host_spf(host)), *mx]
 
 
 def stack(settings: Settings) -> list[RecordSet[str | None]]:

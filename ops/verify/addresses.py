@@ -58,7 +58,7 @@ def _pointer(world: World, host: Host, address: Result) -> Result:
     )
     answer = world.names.resolve(reverse, "PTR")
     found = [name.rstrip(".") for name in answer.values]
-    known = _at_servers(world, reverse)
+    known = [] if answer.problem else _at_servers(world, reverse)
     if found == [host.name]:  # as it was lately, perhaps
         found = next((names for names in known if names != found), found)
     if answer.problem:

@@ -3,6 +3,8 @@
 import json
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,11 @@ class Stack:
         code, said = self.pulumi("stack", "output", "--json", "--show-secrets", "--stack=test")
         assert code == 0, said
         return read(json.loads(said))
+
+
+@contextmanager
+def quota(stack: Stack, code: str, value: int, usual: int) -> Iterator[None]:
+    """A quota of the account for a while, by its code."""
+    stack.region.control.put(f"account/quotas/{code}", {"value": value})
+    yield
+    stack.region.control.put(f"account/quotas/{code}", {"value": usual})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 from examined import codes, config, found, out_of_reach
-from stacks import Stack, credentials
+from stacks import Stack, credentials, quota
 from typer.testing import CliRunner
 
 from ops import cli
@@ -40,13 +40,6 @@ def record(stack: Stack, *of: str) -> Iterator[None]:
     change(stack, "CREATE", *of)
     yield
     change(stack, "DELETE", *of)
-
-
-@contextmanager
-def quota(stack: Stack, code: str, value: int, usual: int) -> Iterator[None]:
-    stack.region.control.put(f"account/quotas/{code}", {"value": value})
-    yield
-    stack.region.control.put(f"account/quotas/{code}", {"value": usual})
 
 
 def test_01_an_account_with_its_zones_is_ready(stack: Stack) -> None:

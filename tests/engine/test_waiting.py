@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from stacks import PROJECT, Stack
+from stacks import PROJECT, Stack, quota
+from test_program import records
 
 from agent.host_status import VERSION, BadStatus, Queue, Setup, Status, Tables, parse
 
@@ -207,16 +208,10 @@ def test_a_status_is_read_as_it_was_written() -> None:
     assert written.signing_waits == ("shop.example",)
 
 
-def exchangers(stack: Stack) -> list[Any]:
-    """The MX record sets of the gateway's domain."""
-    route53 = stack.region.client("route53")
-    (zone,) = (
-        zone["Id"]
-        for zone in route53.list_hosted_zones()["HostedZones"]
-        if zone["Name"] == "relay.example."
-    )
-    found = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-    return [held for held in found if held["Type"] == "MX"]
+def exchangers(stack: Stack) -> dict[str, list[str]]:
+    """The MX values in the gateway's zone, by name."""
+    held = records(stack, "relay.example")
+    return {name: values for (name, kind), values in held.items() if kind == "MX"}
 
 
 def test_others_are_led_to_no_gateway_that_has_no_address(stack: Stack) -> None:
@@ -227,10 +222,9 @@ def test_others_are_led_to_no_gateway_that_has_no_address(stack: Stack) -> None:
         stack.up()
         before = exchangers(stack)
         assert GATEWAY in str(before)
-        stack.region.control.put("account/quotas/L-0263D0A3", {"value": 0})
         configure(stack, forwards=forwards, gateway={"name": "mx9.relay.example"})
-        code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
-        stack.region.control.put("account/quotas/L-0263D0A3", {"value": 5})
+        with quota(stack, "L-0263D0A3", 0, 5):
+            code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
     assert code != 0
     assert "AddressLimitExceeded" in said
     assert exchangers(stack) == before
