@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agent import answers, bucket, host_status, looked_at, report, state_file
 from agent.bounded import within
-from agent.gateway_files import read_key_table
+from agent.gateway_files import read_key_table, receiving
 from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
 from agent.install import write
 from agent.limits import HOUR
@@ -253,11 +253,16 @@ def try_egress(way: str, host: str) -> bool:
 
 
 def exchanges(domain: str, host: str) -> list[str]:
-    """Mail exchangers of a domain, the preferred one first; a large provider's if it has none."""
+    """Mail exchangers of a domain, the preferred one first; a large provider's if it has none.
+
+    Those of a domain whose mail we take are no way out, and would be remembered as missing (RFC
+    2308) by whoever was asked before they are published.
+    """
     import dns.exception  # installed with the packages
     import dns.resolver
 
-    for name in (domain, PROVIDER):
+    ours = state_file.read(TABLES["gateway"] / "bundle.json", receiving, set())
+    for name in (PROVIDER,) if domain in ours else (domain, PROVIDER):
         with contextlib.suppress(dns.exception.DNSException, OSError, EOFError):
             answer = dns.resolver.resolve(name, "MX", lifetime=SECONDS)
             found = sorted((record.preference, str(record.exchange)[:-1]) for record in answer)

@@ -273,7 +273,7 @@ def hosts(
         first = first or ([] if gateway.drains else before)
     turns.lead(s, zones, first)
     both = zip(made, s.gateways, strict=True)
-    zones.taken([host.served for host, gateway in both if not gateway.drains])
+    zones.taken({host.name: host.served for host, gateway in both if not gateway.drains})
     return made
 
 

@@ -1,7 +1,7 @@
 """All hosted zones of a stack, and all record sets that it publishes in them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
@@ -85,17 +85,19 @@ class Zones:
     def publish_once_taken(
         self, wanted: RecordSet[pulumi.Input[str]], opts: pulumi.ResourceOptions
     ) -> None:
-        """Publish an MX record set as soon as the gateways take mail: see `taken`."""
+        """Publish an MX record set as soon as the gateways in it take mail: see `taken`."""
         self._include_in_zone_file(wanted.name, wanted.kind, wanted.ttl, list(wanted.values))
         self._exchanges.append((wanted, opts))
 
-    def taken(self, after: Sequence[pulumi.Resource]) -> None:
-        """Publish MX record sets once `after` is complete: the gateways that they name serve.
+    def taken(self, serving: Mapping[str, pulumi.Resource]) -> None:
+        """Publish each MX record set once the gateways that it names serve, each by its resource.
 
         A server whose exchangers have no address returns its mail (postconf(5),
         smtp_defer_if_no_mx_address_found), so none may be named before it has one.
         """
         for wanted, opts in self._exchanges:
+            exchangers = {str(value).split()[-1].rstrip(".") for value in wanted.values}
+            after = [resource for name, resource in serving.items() if name in exchangers]
             waits = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=after))
             self.holding(wanted.name).publish(wanted, waits)
 

@@ -146,6 +146,25 @@ def test_any_gateway_takes_the_mail_of_domains_and_of_gateways(graph: Recorder) 
     assert exchanges == dict.fromkeys(("example.com", "example.org", *GATEWAYS), every)
 
 
+def test_an_mx_waits_for_the_gateways_in_it_and_for_no_other() -> None:
+    elsewhere = {"host": "mx.far.example", "preference": 10}
+    second = {"host": GATEWAYS[1], "preference": 10}
+    domains = [
+        {"name": "example.com", "mx": [elsewhere]},
+        {"name": "example.org", "mx": [second, elsewhere | {"preference": 20}]},
+    ]
+    forward = {"address": "info@example.org", "to": ["jane@far.example"]}
+    graph = declare(changed(domains=domains, forwards=[forward]), HELD)
+
+    def waits(name: str) -> set[str]:
+        needed = graph.one("Record", f"{name}-MX").options.dependencies
+        return {made for kind, made in needed if kind == "Stash"}
+
+    assert waits("example.com") == set()
+    assert waits("example.org") == {f"{GATEWAYS[1]}-serving"}
+    assert waits(GATEWAYS[0]) == {f"{name}-serving" for name in GATEWAYS}
+
+
 def test_one_spf_policy_has_all_addresses(graph: Recorder) -> None:
     (policy,) = graph.one("Record", "_spf.example.com-TXT").inputs["records"]
     assert policy == "v=spf1 ip4:203.0.113.11 ip4:203.0.113.12 ip4:203.0.113.13 -all"

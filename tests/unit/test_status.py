@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dns.resolver
 import pytest
 from test_user_data import KEEPS_MAIL
 
@@ -116,6 +117,31 @@ def test_a_closed_port_25_takes_seconds_to_be_seen_however_many_hosts_there_are(
     names = [f"mx{number}.inbox.example" for number in range(exchanges)]
     assert status._try(names) == (", ".join(names), "TimeoutError: timed out")
     assert network.now <= 2 * status.SECONDS
+
+
+@pytest.mark.parametrize(
+    ("bundle", "asked"),
+    [
+        ({"forwards": {}, "mailboxes": ["jane@example.com"]}, [status.PROVIDER]),
+        ({"forwards": {"jane@example.com": ["a@b.example"]}}, [status.PROVIDER]),
+        ({"forwards": {"jane@example.org": ["a@b.example"]}}, ["example.com", status.PROVIDER]),
+        ({}, ["example.com", status.PROVIDER]),
+    ],
+)
+def test_a_domain_whose_mail_is_taken_here_is_no_way_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: dict[str, Any], asked: list[str]
+) -> None:
+    seen: list[str] = []
+
+    def resolve(name: str, *_: object, **__: object) -> list[Any]:
+        seen.append(name)
+        raise dns.resolver.NoAnswer
+
+    (tmp_path / "bundle.json").write_text(json.dumps(bundle))
+    monkeypatch.setattr(status, "TABLES", {"gateway": tmp_path})
+    monkeypatch.setattr(dns.resolver, "resolve", resolve)
+    assert status.exchanges("example.com", "mail.example.com") == []
+    assert seen == asked
 
 
 def test_how_a_host_is_is_written_before_others_are_asked(
