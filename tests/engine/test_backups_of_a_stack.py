@@ -8,8 +8,10 @@ import yaml
 from stacks import PROJECT, Region, Stack
 
 from components.backup import TAG
+from ops.backups import Making, _making
 
-TAGS = {"Project": "mail-relay", "Stack": "test", "Name": "mail.relay.example data"}
+GATEWAY = "mail.relay.example"
+TAGS = {"Project": "mail-relay", "Stack": "test", "Name": f"{GATEWAY} data"}
 OWNER = "mail-relay/test"
 FOREIGN = "snap-0123456789abcdef0"
 
@@ -61,6 +63,10 @@ def tags(thing: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in thing["Tags"]}
 
 
+def making(stack: Stack) -> Making:
+    return _making(stack.region.client, {"Project": "mail-relay", "Stack": "test"})
+
+
 def preview(stack: Stack) -> tuple[list[tuple[str, str]], str]:
     """What a preview would do, as (operation, type and name), and what it says besides."""
     code, said = stack.pulumi("preview", "--json", "--stack=test")
@@ -82,6 +88,12 @@ def test_backups_begin_beside_a_standing_volume(stack: Stack) -> None:
     after = volume(stack)
     assert after["VolumeId"] == before["VolumeId"]
     assert tags(after) == {**TAGS, TAG: OWNER}
+
+
+def test_backups_knows_since_when_there_is_something_to_back_up(stack: Stack) -> None:
+    assert making(stack).problem == ""
+    (since,) = [made for host, made in making(stack).since.items() if host == GATEWAY]
+    assert since > volume(stack)["CreateTime"]  # the policy came later
 
 
 def test_snapshots_are_of_the_data_volume_alone_and_so_many_are_kept(stack: Stack) -> None:
@@ -106,6 +118,8 @@ def test_the_role_may_delete_no_other_snapshot(stack: Stack) -> None:
     assert "ec2:DeleteSnapshot" in found["StatusMessage"]
     assert newest in [s["SnapshotId"] for s in snapshots(stack)]
     assert policy["Tags"]["Stack"] == "test"
+    assert "no snapshots are made" in making(stack).problem
+    assert "ec2:DeleteSnapshot" in making(stack).problem
 
 
 def test_a_standing_volume_stays_whatever_snapshot_is_named(stack: Stack) -> None:

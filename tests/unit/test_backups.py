@@ -15,7 +15,7 @@ from test_user_data import GATEWAY
 from cloudinit import files
 from components.backup import TAG
 from lab.region.lifecycle import Policy
-from ops.backups import OLDEST, Snapshot, _late
+from ops.backups import OLDEST, Making, Snapshot, _judge
 from ops.environments.mapping import Wanted, environment
 from ops.review.change import Change
 from ops.review.other_settings import sentences
@@ -161,20 +161,27 @@ def test_an_environment_is_not_backed_up_and_begins_with_nobodys_mail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "state", "said"),
+    ("age", "state", "since", "late", "to_come"),
     [
-        (timedelta(hours=30), "completed", ""),
-        (OLDEST + timedelta(minutes=1), "completed", "is 2 days old"),
-        (timedelta(hours=1), "pending", "has no snapshot yet"),
-        (None, "", "has no snapshot yet"),
+        (timedelta(hours=30), "completed", timedelta(days=9), "", ""),
+        (OLDEST + timedelta(minutes=1), "completed", timedelta(days=9), "is 2 days old", ""),
+        (timedelta(hours=1), "pending", timedelta(days=9), "no snapshot, 9 days after", ""),
+        (None, "", timedelta(days=9), "no snapshot, 9 days after", ""),
+        (None, "", timedelta(hours=30), "", "has no snapshot yet"),
+        (timedelta(hours=1), "pending", timedelta(hours=20), "", "has no snapshot yet"),
     ],
 )
-def test_a_snapshot_that_is_too_old_is_told(age: timedelta | None, state: str, said: str) -> None:
+def test_a_snapshot_that_is_too_old_is_told(
+    age: timedelta | None, state: str, since: timedelta, late: str, to_come: str
+) -> None:
     found = [] if age is None else [Snapshot(HOST, SNAPSHOT, NOW - age, 8, state, "daily")]
     with_backup = read({**BASE, "backup": {"days": 7}})
-    lines = _late(with_backup, found, NOW)
-    assert [said in line for line in lines] == ([True] if said else [])
-    assert _late(read(BASE), found, NOW) == []
+    judged = _judge(with_backup, found, Making("", {HOST: NOW - since}), NOW)
+    for lines, said in zip(judged, (late, to_come), strict=True):
+        assert [said in line for line in lines] == ([True] if said else [])
+    assert _judge(with_backup, found, Making("no policy", {HOST: NOW - since}), NOW)[0][0] == (
+        "no policy"
+    )
 
 
 @pytest.mark.parametrize(
