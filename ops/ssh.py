@@ -55,7 +55,8 @@ class Ssh:
         with self._reasons(host):
             with self._way(host) as (way, through):
                 status = subprocess.run([*way, tty, "--", asked], check=False).returncode
-            if status == SSH_FAILED and through and through.ended:
+            # 255 may be the command's own too
+            if status == SSH_FAILED and ((through and through.ended) or self.down(host)):
                 raise NoAnswer(_no_way(host, "", through))
         return status
 

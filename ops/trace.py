@@ -42,7 +42,7 @@ def command(
     The hosts keep logs for mail-relay:logs.days (14); a gateway's outlives a rebuild. With
     mail-relay:logs.ship it looks in CloudWatch too. Where SSH is closed, it says what waits.
 
-    Exit code 1: nothing was found, or a host could not be asked.
+    Exit code 1: nothing was found, or a host could be asked neither by SSH nor there.
     """
     found = target(stack, lab)
     outputs = found.outputs()

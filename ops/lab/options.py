@@ -13,7 +13,8 @@ Name = Annotated[
     typer.Option(
         "--lab",
         metavar="NAME",
-        help="Which lab, by its name (1 to 10 of a-z and 0-9): several can run side by side.",
+        help="Which lab, by its name (1 to 10 of a-z and 0-9, a letter first): several can run "
+        "side by side.",
     ),
 ]
 

@@ -1,5 +1,6 @@
 """`relay verify`."""
 
+import json as json_
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -55,16 +56,25 @@ def command(
                 if result.check in MADE
                 for problem in result.errors
             )
-            remedy = _remedy(chosen) if made else ""
-            notes.print(f"{remedy}docs/verify.md says more about each code", soft_wrap=True)
+            notes.print(
+                f"{_remedy(chosen, made)}docs/verify.md says more about each code", soft_wrap=True
+            )
         raise typer.Exit(1)
 
 
-def _remedy(chosen: Target) -> str:
-    """How what the stack makes comes back, which an `up` may be making just now."""
+def _remedy(chosen: Target, made: bool) -> str:
+    """How it comes back, and what the last `up` did; `made`: it is of what the stack makes."""
     if works := chosen.under_way():
         return f"{works}. Until it ends, what the stack makes may differ; "
-    return f"What the stack makes comes back with: {chosen.apply_command} --refresh; "
+    failed = "The last `up` failed, and the next one says why. " if _failed(chosen) else ""
+    again = f"What the stack makes comes back with: {chosen.apply_command} --refresh; "
+    return f"{failed}{again if made else ''}"
+
+
+def _failed(chosen: Target) -> bool:
+    """Whether the last change of the stack's resources failed."""
+    last = json_.loads(chosen.pulumi("stack", "history", "--json", "--page-size", "1"))
+    return any(done["result"] == "failed" for done in last)
 
 
 def _only(chosen: Target, wanted: Outputs, domain: str) -> Outputs:

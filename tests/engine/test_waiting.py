@@ -228,6 +228,9 @@ def test_others_are_led_to_no_gateway_that_has_no_address(stack: Stack) -> None:
     assert code != 0
     assert "AddressLimitExceeded" in said
     assert exchangers(stack) == before
+    # as `verify` asks for it
+    _, said = stack.pulumi("stack", "history", "--json", "--page-size", "1", "--stack=test")
+    assert [done["result"] for done in json.loads(said)] == ["failed"]
 
 
 def test_a_second_gateway_need_not_serve_before_it_is_made(stack: Stack) -> None:

@@ -125,6 +125,14 @@ def test_a_shell_says_why_the_tunnel_ended(monkeypatch: pytest.MonkeyPatch) -> N
     assert called.ssh.shell(REACHED, (), terminal=False) == ssh.SSH_FAILED  # ssh itself has said it
 
 
+def test_a_shell_says_why_a_host_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = Called(monkeypatch, ssh.SSH_FAILED)
+    called.ssh = Ssh(lambda _: Down("it is stopped", "start it"), called.ssh.open_tunnel)
+    for host in (HOST, REACHED):
+        with pytest.raises(StackError, match="it is stopped"):
+            called.ssh.shell(host, (), terminal=True)
+
+
 def relay(monkeypatch: pytest.MonkeyPatch, outputs: Outputs, *words: str) -> Any:
     monkeypatch.setattr(shell, "target", lambda *_: AwsTarget("prod"))
     monkeypatch.setattr(AwsTarget, "outputs", lambda _: outputs)

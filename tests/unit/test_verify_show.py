@@ -1,6 +1,7 @@
 """What `verify` shows to people: one line for what was skipped for one reason, the right advice."""
 
 import io
+import json
 from typing import Any
 
 import pytest
@@ -65,11 +66,17 @@ WORKS = "wait: a `pulumi` works on the stack prod"
 
 
 @pytest.mark.parametrize(
-    ("check", "works", "advised"),
-    [("status", "", False), ("dkim", "", True), ("dkim", WORKS, False)],
+    ("check", "works", "ended", "advised"),
+    [
+        ("status", "", "succeeded", False),
+        ("status", "", "failed", False),
+        ("dkim", "", "succeeded", True),
+        ("dkim", "", "failed", True),
+        ("dkim", WORKS, "in-progress", False),
+    ],
 )
 def test_an_up_is_advised_for_what_an_up_makes(
-    monkeypatch: pytest.MonkeyPatch, check: str, works: str, advised: bool
+    monkeypatch: pytest.MonkeyPatch, check: str, works: str, ended: str, advised: bool
 ) -> None:
     def found(*_: Any) -> list[Result]:
         result = Result(check, GATEWAY)
@@ -79,10 +86,12 @@ def test_an_up_is_advised_for_what_an_up_makes(
     monkeypatch.setattr(command, "target", lambda *_: AwsTarget("prod"))
     monkeypatch.setattr(AwsTarget, "outputs", lambda _: WANTED)
     monkeypatch.setattr(AwsTarget, "under_way", lambda _: works)
+    monkeypatch.setattr(AwsTarget, "pulumi", lambda *_: json.dumps([{"result": ended}]))
     monkeypatch.setattr(command, "vantage", lambda *_: None)
     monkeypatch.setattr(command, "verify", found)
     result = CliRunner().invoke(app, ["verify"])
     assert result.exit_code == 1
     assert ("--refresh" in result.stderr) is advised
     assert works in result.stderr.replace("\n", " ")
+    assert ("The last `up` failed" in result.stderr) is (ended == "failed")
     assert "docs/verify.md says more" in result.stderr
