@@ -12,31 +12,27 @@ import hashlib
 import json
 import os
 import signal
-import smtplib
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from agent import answers, bucket, host_status, looked_at, report, state_file
-from agent.bounded import within
-from agent.gateway_files import read_key_table, receiving
-from agent.host_status import VERSION, Disk, Egress, Queue, Reason, Setup, Status, Tables
+from agent import answers, bucket, egress, host_status, looked_at, report, state_file
+from agent.gateway_files import read_key_table
+from agent.host_status import VERSION, Disk, Queue, Reason, Setup, Status, Tables
 from agent.install import write
 from agent.limits import HOUR
 
 TABLES = {"gateway": Path("/srv/mail/tables"), "client": Path("/var/lib/mail-relay/tables")}
 PORTS = (25, 587, 465)
 RUN = Path("/run/mail-relay")
-EGRESS = RUN / "egress.json"
 LIMITED = RUN / "limited.json"
 LISTED = Path("/srv/mail/block_lists.json")
 DONE = Path("/var/lib/mail-relay/set-up")
@@ -46,11 +42,6 @@ LINES, LINE, REASONS, KINDS = 8, 300, 5, 1000
 EX_CONFIG = 78
 SECONDS = 10
 QUEUE_SECONDS = 45  # enough for some 100,000 messages, each a file to be read
-ADDRESSES = 2  # that are tried of each exchanger
-# Servers of others are not to be asked every minute whether port 25 is open.
-EGRESS_SECONDS, EGRESS_FAILED_SECONDS = 3600, 300
-# A large provider's domain, in case the operator's mail exchanger is this host.
-PROVIDER = "gmail.com"
 T = TypeVar("T")
 
 
@@ -225,83 +216,6 @@ def limited() -> dict[str, str]:
     return state_file.read(LIMITED, form, {})
 
 
-def egress(way: str) -> Egress | None:
-    """The last attempt to let mail leave; None if there was none by this way."""
-
-    def form(last: Any) -> Egress | None:
-        seconds = state_file.amount(time.monotonic() - last["at"])
-        if last["way"] != way:
-            return None
-        return Egress(str(last["exchange"]), str(last["problem"]), seconds)
-
-    return state_file.read(EGRESS, form, None)
-
-
-def try_egress(way: str, host: str) -> bool:
-    """Try again whether mail can leave, if that is due; return whether it was tried."""
-    last = egress(way)
-    if last and last.seconds < (EGRESS_FAILED_SECONDS if last.problem else EGRESS_SECONDS):
-        return False
-    ways = exchanges(way[1:], host) if way.startswith("@") else [way]
-    if not ways:  # DNS has no exchangers, or does not answer: port 25 may be open or not
-        return False
-    exchange, problem = _try(ways)
-    at = time.monotonic()
-    tried = {"way": way, "exchange": exchange, "problem": problem, "at": at}
-    write(EGRESS, json.dumps(tried))
-    return True
-
-
-def exchanges(domain: str, host: str) -> list[str]:
-    """Mail exchangers of a domain, the preferred one first; a large provider's if it has none.
-
-    Those of a domain whose mail we take are no way out, and would be remembered as missing (RFC
-    2308) by whoever was asked before they are published.
-    """
-    import dns.exception  # installed with the packages
-    import dns.resolver
-
-    ours = state_file.read(TABLES["gateway"] / "bundle.json", receiving, set())
-    for name in (PROVIDER,) if domain in ours else (domain, PROVIDER):
-        with contextlib.suppress(dns.exception.DNSException, OSError, EOFError):
-            answer = dns.resolver.resolve(name, "MX", lifetime=SECONDS)
-            found = sorted((record.preference, str(record.exchange)[:-1]) for record in answer)
-            if others := [exchange for _, exchange in found if exchange not in (host, "")]:
-                return others
-    return []
-
-
-def _try(ways: list[str]) -> tuple[str, str]:
-    """The first way with a greeting, or all ways and the problem, in some seconds for all."""
-    problem, deadline = "", time.monotonic() + 2 * SECONDS
-    for way in ways:
-        name, _, port = way.partition(":")
-        try:
-            kind = (int(port or 25), socket.AF_INET, socket.SOCK_STREAM)
-            left = max(deadline - time.monotonic(), 0.1)
-            found = within(left, partial(socket.getaddrinfo, name, *kind))
-            for *_, address in found[:ADDRESSES]:
-                left = min(SECONDS / 2, deadline - time.monotonic())
-                if left <= 0:
-                    return ", ".join(ways), problem
-                smtp = smtplib.SMTP_SSL if port.endswith("465") else smtplib.SMTP
-                greets = partial(_greets, smtp, str(address[0]), int(address[1]), left)
-                with contextlib.suppress(TimeoutError):
-                    within(left, greets)  # smtplib limits the time of each octet alone
-                    return way, ""
-                problem = "TimeoutError: timed out"
-        except (OSError, smtplib.SMTPException) as error:
-            problem = f"{type(error).__name__}: {error}"[:LINE]
-    return ", ".join(ways), problem
-
-
-def _greets(smtp: type[smtplib.SMTP], address: str, port: int, seconds: float) -> None:
-    """Return once a server has greeted; raises OSError or SMTPException."""
-    session = smtp(address, port, timeout=seconds)
-    session.putcmd("quit")  # whose answer nobody waits for
-    session.close()
-
-
 def missing(status: Status, role: str, units: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """The things that the host lacks to serve, in order, with the last log lines on each."""
     if status.setup.state != "done":
@@ -363,7 +277,7 @@ def look(role: str, way: str) -> Status:
         part("the queue", empty, queue) if listed else empty,
         part("the certificate", "", lambda: certificate(host) if is_gateway else ""),
         part("the disks", (), lambda: disks(looked.disks)),
-        part("the way out", None, lambda: egress(way) if way else None),
+        part("the way out", None, lambda: egress.last(way) if way else None),
         part("who is limited", {}, limited),
         (),
         # written by block_lists.py
@@ -394,7 +308,7 @@ def main() -> int:
     status = look(role, way)
     result = put(url, status.to_json())
     # the status does not wait for answers of other servers
-    if way and status.setup.state == "done" and try_egress(way, status.host):
+    if way and status.setup.state == "done" and egress.tried(way, status.host):
         result = put(url, look(role, way).to_json())
     return result
 

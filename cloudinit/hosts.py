@@ -27,6 +27,7 @@ FOLDERS = {
             "bounded.py",
             "bucket.py",
             "bundle.py",
+            "egress.py",
             "gateway_files.py",
             "host_status.py",
             "install.py",

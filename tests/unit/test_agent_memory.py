@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent import install, limits_watch, looked_at, published, report, status
+from agent import egress, install, limits_watch, looked_at, published, report, status
 from agent.limits import KINDS
 from agent.report import Report
 
@@ -117,17 +117,17 @@ def test_what_status_kept_is_forgotten_where_it_cannot_be_read(
         else:
             (tmp_path / name).write_text(text)
     monkeypatch.setattr(status, "RUN", tmp_path)
-    monkeypatch.setattr(status, "EGRESS", tmp_path / "egress.json")
+    monkeypatch.setattr(egress, "FILE", tmp_path / "egress.json")
     monkeypatch.setattr(status, "LIMITED", tmp_path / "limited.json")
     monkeypatch.setattr(status, "run", lambda *_: "")
-    monkeypatch.setattr(status, "_try", lambda _: ("smtp.far.example:587", ""))
+    monkeypatch.setattr(egress, "_try", lambda _: ("smtp.far.example:587", ""))
     assert status.stopped(("postfix.service",)) == ()
-    assert status.egress("smtp.far.example:587") is None
+    assert egress.last("smtp.far.example:587") is None
     assert status.limited() == {}
     # and it is written anew
     assert json.loads((tmp_path / "restarts.json").read_text()) == {}
-    assert status.try_egress("smtp.far.example:587", "mail.relay.example")
-    assert status.egress("smtp.far.example:587") is not None
+    assert egress.tried("smtp.far.example:587", "mail.relay.example")
+    assert egress.last("smtp.far.example:587") is not None
 
 
 @pytest.mark.parametrize("at", ["yesterday", 5, None])

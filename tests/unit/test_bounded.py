@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent import bucket, source, status
+from agent import bucket, egress, source
 from agent.bounded import within
 
 # A look that waited for it would end long after the tests' bound.
@@ -69,9 +69,9 @@ def test_a_bucket_that_cannot_be_looked_up_keeps_no_look(
 def test_a_way_out_that_cannot_be_looked_up_keeps_no_status(
     monkeypatch: pytest.MonkeyPatch, hangs: Any
 ) -> None:
-    monkeypatch.setattr(status, "SECONDS", 0.1)
-    monkeypatch.setattr(status.socket, "getaddrinfo", hangs)
-    way, problem = status._try(["smtp.far.example:587"])  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(egress, "SECONDS", 0.1)
+    monkeypatch.setattr(egress.socket, "getaddrinfo", hangs)
+    way, problem = egress._try(["smtp.far.example:587"])  # pyright: ignore[reportPrivateUsage]
     assert (way, problem) == ("smtp.far.example:587", "TimeoutError: no answer in 0 s")
 
 
@@ -80,7 +80,7 @@ def test_a_way_out_that_greets_for_ever_keeps_no_status(
     monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
     """A tarpit: smtplib's own time limit begins anew with each octet."""
-    monkeypatch.setattr(status, "SECONDS", 0.5)
+    monkeypatch.setattr(egress, "SECONDS", 0.5)
     over = Event()
 
     def greet(listening: socket.socket) -> None:
@@ -94,7 +94,7 @@ def test_a_way_out_that_greets_for_ever_keeps_no_status(
         server.start()
         way = f"127.0.0.1:{listening.getsockname()[1]}"
         began = time.monotonic()
-        found = status._try([way])  # pyright: ignore[reportPrivateUsage]
+        found = egress._try([way])  # pyright: ignore[reportPrivateUsage]
         seconds = time.monotonic() - began
         over.set()
         server.join()

@@ -12,7 +12,7 @@ import dns.resolver
 import pytest
 from test_user_data import KEEPS_MAIL
 
-from agent import answers, looked_at, status, watch
+from agent import answers, egress, looked_at, status, watch
 from agent.host_status import parse
 from cloudinit import files
 
@@ -111,21 +111,21 @@ def test_a_closed_port_25_takes_seconds_to_be_seen_however_many_hosts_there_are(
     monkeypatch: pytest.MonkeyPatch, exchanges: int, addresses: int
 ) -> None:
     network = Silent(addresses)
-    monkeypatch.setattr(status.time, "monotonic", network.monotonic)
-    monkeypatch.setattr(status.socket, "getaddrinfo", network.getaddrinfo)
+    monkeypatch.setattr(egress.time, "monotonic", network.monotonic)
+    monkeypatch.setattr(egress.socket, "getaddrinfo", network.getaddrinfo)
     monkeypatch.setattr(smtplib, "SMTP", network.connect)
     names = [f"mx{number}.inbox.example" for number in range(exchanges)]
-    assert status._try(names) == (", ".join(names), "TimeoutError: timed out")
-    assert network.now <= 2 * status.SECONDS
+    assert egress._try(names) == (", ".join(names), "TimeoutError: timed out")
+    assert network.now <= 2 * egress.SECONDS
 
 
 @pytest.mark.parametrize(
     ("bundle", "asked"),
     [
-        ({"forwards": {}, "mailboxes": ["jane@example.com"]}, [status.PROVIDER]),
-        ({"forwards": {"jane@example.com": ["a@b.example"]}}, [status.PROVIDER]),
-        ({"forwards": {"jane@example.org": ["a@b.example"]}}, ["example.com", status.PROVIDER]),
-        ({}, ["example.com", status.PROVIDER]),
+        ({"forwards": {}, "mailboxes": ["jane@example.com"]}, [egress.PROVIDER]),
+        ({"forwards": {"jane@example.com": ["a@b.example"]}}, [egress.PROVIDER]),
+        ({"forwards": {"jane@example.org": ["a@b.example"]}}, ["example.com", egress.PROVIDER]),
+        ({}, ["example.com", egress.PROVIDER]),
     ],
 )
 def test_a_domain_whose_mail_is_taken_here_is_no_way_out(
@@ -138,9 +138,9 @@ def test_a_domain_whose_mail_is_taken_here_is_no_way_out(
         raise dns.resolver.NoAnswer
 
     (tmp_path / "bundle.json").write_text(json.dumps(bundle))
-    monkeypatch.setattr(status, "TABLES", {"gateway": tmp_path})
+    monkeypatch.setattr(egress, "BUNDLE", tmp_path / "bundle.json")
     monkeypatch.setattr(dns.resolver, "resolve", resolve)
-    assert status.exchanges("example.com", "mail.example.com") == []
+    assert egress.exchanges("example.com", "mail.example.com") == []
     assert seen == asked
 
 
@@ -152,7 +152,6 @@ def test_how_a_host_is_is_written_before_others_are_asked(
     done.touch()
     for name, value in {
         "RUN": tmp_path,
-        "EGRESS": tmp_path / "egress.json",
         "DONE": done,
         "run": lambda *_: "",
         "stopped": lambda _: (),
@@ -166,7 +165,8 @@ def test_how_a_host_is_is_written_before_others_are_asked(
         order.append("asked")
         return ways[0], "TimeoutError"
 
-    monkeypatch.setattr(status, "_try", ask)
+    monkeypatch.setattr(egress, "FILE", tmp_path / "egress.json")
+    monkeypatch.setattr(egress, "_try", ask)
     monkeypatch.setattr(
         status.sys, "argv", ["status.py", "gateway", "s3://b/k", "smtp.x.example:587"]
     )
