@@ -52,14 +52,14 @@ class Answers:
         return cls(name, zones, {g.host: g.address.public_ip for g in gateways}, checks)
 
     def publish(self, gateway: Host) -> pulumi.Resource:
-        """Publish a gateway's address; with several gateways once it serves.
+        """Publish a gateway's address once it serves.
 
-        Route53 takes a new health check for healthy.
+        Route53 takes a new health check for healthy, and a gateway alone has none.
         """
         host = gateway.name
         wanted = records.submission(self.name, [self.addresses[host]])
         answer = Answer(_identifier(host), self.checks.get(host))
-        after = [*self.made[:1], *([gateway.served] if self.checks else [])]
+        after = [*self.made[:1], gateway.served]
         first = not self.made
         self.made.append(self.zones.publish_answer(wanted, host, answer, after, first=first))
         return self.made[-1]

@@ -69,13 +69,13 @@ def private_identities(
 ) -> dict[str, PrivateIdentity]:
     """Declare the identities of private clients, by name, and what leads them to the gateways.
 
-    Several gateways all serve before: nothing leaves one that does not out of the answers.
+    All of these serve before: nothing leaves one that does not out of the answers.
     """
     taking = {gateway.name for gateway in settings.taking}
     lead = [gateway for gateway in gateways if gateway.name in taking]
     private.lead_to(
         [gateway.identity.interface.private_ip for gateway in lead],
-        [gateway.served for gateway in lead] if len(lead) > 1 else [],
+        [gateway.served for gateway in lead],
         gateways[0].served,
     )
     return {

@@ -104,7 +104,7 @@ async def wait_for_another(
     seen = await asyncio.to_thread(look)
     own, others = seen[host], [name for name in seen if name != host]
     # one that cannot be read may serve
-    if _lacks(own) and not own.problem:
+    if own.lacks and not own.problem:
         return
     report(f"{host}: is rebuilt once another gateway writes that it serves")
     deadline, since = time.monotonic() + NEWS_SECONDS, dict[str, float]()
@@ -112,7 +112,7 @@ async def wait_for_another(
         for name in others:
             if not seen[name].problem:
                 since.setdefault(name, seen[name].written)
-        lacks = {name: _lacks(seen[name]) for name in others}
+        lacks = {name: seen[name].lacks for name in others}
         new = [name for name in since if seen[name].written > since[name]]
         for name, status in [(name, seen[name].status) for name in new if not lacks[name]]:
             if status:
@@ -152,10 +152,3 @@ def refusal(host: str, lacks: Mapping[str, str]) -> str:
         f"it made alone: pulumi up --target '**{next(iter(lacks))}**'. Or set wait.minutes: 0, "
         "which rebuilds all without a look"
     )
-
-
-def _lacks(found: Seen) -> str:
-    """The reason that a gateway does not serve, or "" if its last status says so."""
-    if found.status is None or found.mute:
-        return found.mute
-    return f"it lacks {', '.join(found.status.missing)}" if found.status.missing else ""

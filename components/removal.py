@@ -7,7 +7,7 @@ before a deletion, `pulumi destroy` would not work without the program.
 import asyncio
 import datetime
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ class Removal:
         # the only gateway gets another name: its successor begins with an empty queue, as always
         if len(before) == 1 and leaving:
             return
-        if problem := _nobody_left(before, after, self.discard):
+        if problem := await asyncio.to_thread(self._nobody_left, before, after):
             raise MailWaits(problem)
         problems = [
             await asyncio.to_thread(self._problem if drains else self._takes_mail, name)
@@ -92,6 +92,30 @@ class Removal:
             f"{name} takes mail: set drain: true for it in mail-relay:gateways, run `pulumi up`, "
             f"and take it away once its queue is empty; mail-relay:discard: [{name}] takes it away "
             "with what waits there"
+        )
+
+    def _nobody_left(self, before: Mapping[str, bool], after: Mapping[str, bool]) -> str:
+        """The problem if gateways no longer take mail, and no other one does already.
+
+        Both say of each gateway whether it drains. Hosts hear of a drain within a minute, and a new
+        gateway serves some minutes after it.
+        """
+        took, takes = ([n for n, drains in each.items() if not drains] for each in (before, after))
+        stops = [name for name in took if name not in {*takes, *self.discard}]
+        if not stops:
+            return ""
+        client, lacks = self.account.client("s3"), dict.fromkeys(takes, NEVER)
+        for name in takes:
+            if name in before:
+                found = self._see(client, name)
+                if found.problem or not found.lacks:  # one that cannot be read may serve
+                    return ""
+                lacks[name] = found.lacks
+        others = "; ".join(f"{name}: {why}" for name, why in lacks.items())
+        return (
+            f"nobody would take mail ({others}): have one of them serve first, in an `up` without "
+            f"this change (./relay verify says what it lacks), and {' and '.join(stops)} drain in "
+            "the next"
         )
 
     @property
@@ -199,21 +223,3 @@ def _left(found: Status) -> float:
     times = (found.written, found.tables.taken)
     written, taken = (datetime.datetime.fromisoformat(moment) for moment in times)
     return SESSION_SECONDS - (written - taken).total_seconds()
-
-
-def _nobody_left(
-    before: Mapping[str, bool], after: Mapping[str, bool], discard: Sequence[str]
-) -> str:
-    """The problem if those that take mail begin to drain while all others are still to be made.
-
-    Both say of each gateway whether it drains. Hosts know of a drain within a minute, and a new
-    gateway serves some minutes after it.
-    """
-    stops = [name for name, drains in before.items() if not drains and name not in discard]
-    takes = [name for name, drains in after.items() if not drains]
-    if not stops or any(name in before for name in takes):
-        return ""
-    return (
-        f"nobody would take mail until {' and '.join(takes)} serves: add it in an `up` of its own, "
-        f"and have {' and '.join(stops)} drain in the next"
-    )

@@ -66,6 +66,13 @@ class Seen:
             return f"it has written nothing for {self.silent / 60:.0f} minutes"
         return ""
 
+    @property
+    def lacks(self) -> str:
+        """The reason that the host does not serve; "" if its last status says that it does."""
+        if self.status is None or self.mute:
+            return self.mute
+        return f"it lacks {', '.join(self.status.missing)}" if self.status.missing else ""
+
 
 def indented(console: str) -> str:
     """The last lines of console output for an error message, without control sequences."""

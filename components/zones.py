@@ -18,7 +18,7 @@ from settings import Delegation, HostedZone, Settings
 # non-alias records").
 BALANCER_TTL = 60
 # Some resolvers remember an answer for a little longer than they should.
-FORGOTTEN_TTLS = 2
+FORGOTTEN_TTLS, LATE_SECONDS = 2, 60
 
 
 class Zones:
@@ -36,6 +36,9 @@ class Zones:
         forgotten = pulumi.ResourceHook("other-way-is-forgotten", _forget)
         waits = settings.wait.minutes > 0
         self._switches = pulumi.ResourceHookBinding(after_update=[forgotten] if waits else [])
+        exchanged = pulumi.ResourceHook("exchangers-are-forgotten", self._forget_exchangers)
+        self._exchanged = pulumi.ResourceHookBinding(after_update=[exchanged] if waits else [])
+        self._gateways = {gateway.name for gateway in settings.gateways}
         self._existing = [self._found(zone) for zone in settings.existing_zones]
         self._all = {zone.name: zone for zone in self._existing}
         self._lines: list[pulumi.Output[list[str]]] = []
@@ -96,9 +99,10 @@ class Zones:
         smtp_defer_if_no_mx_address_found), so none may be named before it has one.
         """
         for wanted, opts in self._exchanges:
-            exchangers = {str(value).split()[-1].rstrip(".") for value in wanted.values}
+            exchangers = {_exchanger(value) for value in wanted.values}
             after = [resource for name, resource in serving.items() if name in exchangers]
-            waits = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=after))
+            waits = pulumi.ResourceOptions(depends_on=after, hooks=self._exchanged)
+            waits = pulumi.ResourceOptions.merge(opts, waits)
             self.holding(wanted.name).publish(wanted, waits)
 
     def publish_answer(
@@ -197,6 +201,29 @@ class Zones:
                 zone.refuse_existing(args.name, name, kind, new.get("setIdentifier"))
         if problem := self._useless.get((name, kind)):
             raise RecordExists(problem)
+
+    async def _forget_exchangers(self, args: pulumi.ResourceHookArgs) -> None:
+        """Wait until resolvers have forgotten an MX record set of which no exchanger is left.
+
+        The names of gateways that are taken away go after that: a server that knew no other
+        exchanger would return its mail.
+        """
+        before, after = args.old_inputs or {}, args.new_inputs or {}
+        was, now = ({_exchanger(each) for each in held["records"]} for held in (before, after))
+        own = {name for name in was if any(names.is_within(name, zone) for zone in self._all)}
+        if was & now or not (gone := own - self._gateways):
+            return
+        seconds = before["ttl"] + LATE_SECONDS
+        pulumi.log.info(
+            f"{after['name']}: {seconds:.0f} seconds, until no server takes "
+            f"{' or '.join(sorted(gone))} for its only exchanger"
+        )
+        await asyncio.sleep(seconds)
+
+
+def _exchanger(value: object) -> str:
+    """The host of an MX value, such as "10 mx.example."."""
+    return str(value).split()[-1].rstrip(".")
 
 
 async def _forget(args: pulumi.ResourceHookArgs) -> None:

@@ -135,7 +135,7 @@ def test_one_that_may_hold_mail_stays_unless_that_is_told(
 
 
 def test_one_that_takes_mail_drains_first() -> None:
-    store = Store(mx2=(drained(), 30.0))
+    store = Store(mx1=(drained(), 30.0), mx2=(drained(), 30.0))
     said = judged({ONE: False, TWO: False, THREE: True}, {ONE: False}, store)
     assert f"{TWO} takes mail: set drain: true" in said
     assert f"{THREE}: it has written no status" in said
@@ -145,7 +145,8 @@ def test_one_that_takes_mail_drains_first() -> None:
 
 def test_one_that_never_was_a_host_may_go() -> None:
     """Its `up` failed before, at a limit perhaps, and the change is taken back."""
-    assert judged({ONE: False, TWO: False}, {ONE: False}, Store()) == ""
+    store = Store(mx1=(drained(), 30.0))
+    assert judged({ONE: False, TWO: False}, {ONE: False}, store) == ""
 
 
 def test_one_that_nobody_can_see_takes_mail() -> None:
@@ -153,7 +154,7 @@ def test_one_that_nobody_can_see_takes_mail() -> None:
         def head_object(self, Bucket: str, Key: str) -> dict[str, str]:
             raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
 
-    said = judged({ONE: False, TWO: False}, {ONE: False}, Closed())
+    said = judged({ONE: False, TWO: False}, {ONE: False}, Closed(mx1=(drained(), 30.0)))
     assert f"{TWO} takes mail" in said
 
 
@@ -171,9 +172,31 @@ def test_somebody_takes_mail_at_any_time(
     """Hosts hear of a drain at once, and a new gateway serves some minutes later."""
     store = Store(mx1=(drained(), 30.0), mx2=(drained(), 30.0))
     said = judged(before, after, store, *discard)
-    assert "nobody would take mail until" in said
+    assert "nobody would take mail (" in said
     one_that_stays = {**after, TWO if TWO in before else ONE: False}
     assert "nobody would take mail" not in judged(before, one_that_stays, store, *discard)
+
+
+@pytest.mark.parametrize(
+    ("found", "age", "said"),
+    [
+        (None, 0.0, f"({TWO}: it has written no status)"),
+        (drained(), 400.0, f"({TWO}: it has written nothing for 7 minutes)"),
+        (drained(missing={"a certificate": ("no",)}), 30.0, f"({TWO}: it lacks a certificate)"),
+        (drained(), 30.0, ""),
+    ],
+)
+def test_the_last_one_that_serves_drains_only_once_another_one_does(
+    found: Status | None, age: float, said: str
+) -> None:
+    store = Store(mx1=(drained(), 30.0), mx2=(found, age))
+    before = {ONE: False, TWO: False}
+    refused = judged(before, {ONE: True, TWO: False}, store)
+    assert said in refused
+    assert bool(refused) is bool(said)
+    # nothing drains in these
+    assert judged(before, {**before, THREE: False}, store) == ""
+    assert judged({ONE: True, TWO: False}, before, store) == ""
 
 
 def test_the_only_gateway_may_get_another_name() -> None:
