@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
+from components.forgetting import FORGOTTEN_TTLS
 from components.naming import eip_name, eip_tag
 from components.network import Place
 from components.tags import Tags
-from components.zones import FORGOTTEN_TTLS, Zones
+from components.zones import Zones
 from mail import records, spf
 from settings import Gateway
 

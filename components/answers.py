@@ -66,20 +66,21 @@ class Answers:
 
     async def leads(self, account: Account) -> Leads:
         """A look that says why the name does not lead to a host, or ""."""
-        zone = await pulumi.Output.from_input(self.zones.holding(self.name).id).future()
+        zones = await pulumi.Output.all(*self.zones.ids(self.name)).future() or []
         client: Any = account.client("route53")
-        return lambda host, _: no_record(client, zone or "", self.name, _identifier(host))
+        return lambda host, _: no_record(client, zones, self.name, _identifier(host))
 
 
 def _identifier(host: str) -> str:
     return f"{pulumi.get_project()}/{pulumi.get_stack()}/{host}"
 
 
-def no_record(client: Any, zone: str, name: str, identifier: str) -> str:
+def no_record(client: Any, zones: Sequence[str], name: str, identifier: str) -> str:
     """The reason that the name does not lead to whom an identifier is for; "" if it does.
 
-    While the stack's gateways get another name, the answers of the former one count: the new one
-    leads to each as soon as that is rebuilt.
+    `zones` are the ids of the stack's, of which the first one has the name. While the gateways get
+    another name, the answers of the former one count, in any zone: the new one leads to each as
+    soon as that is rebuilt.
     """
     stack, _, _ = identifier.rpartition("/")
 
@@ -88,11 +89,12 @@ def no_record(client: Any, zone: str, name: str, identifier: str) -> str:
         return [each for each, found in whose if (each["Type"], found) == ("A", stack)]
 
     here = client.list_resource_record_sets(
-        HostedZoneId=zone, StartRecordName=name, StartRecordType="A"
+        HostedZoneId=zones[0], StartRecordName=name, StartRecordType="A"
     )["ResourceRecordSets"]
     held = answers(each for each in here if each["Name"].rstrip(".") == name)
     if not held:
-        pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
+        pager = client.get_paginator("list_resource_record_sets")
+        pages = (page for zone in zones for page in pager.paginate(HostedZoneId=zone))
         held = answers(each for page in pages for each in page["ResourceRecordSets"])
     for each in held:
         if each["SetIdentifier"] == identifier:

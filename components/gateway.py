@@ -167,8 +167,8 @@ class Turns:
     """Gateways one after another: what leads connections to them, and who waits and looks.
 
     Connections come by `balancer` or by `answers`. Without `reach` nobody waits for them; without
-    `rebuild` nobody looks at the other gateways before one is rebuilt. `name` gets the record set
-    with which the submission name begins to lead somewhere.
+    `rebuild` nobody looks at the other gateways before one is rebuilt. `name` gets what is complete
+    once the submission name leads somewhere, and nobody goes a former way.
     """
 
     balancer: LoadBalancer | None
@@ -192,9 +192,13 @@ class Turns:
     def lead(self, s: Settings, zones: Zones, first: Sequence[pulumi.Resource]) -> None:
         """Publish the load balancer's name, after `first`: it then leads to a gateway."""
         if self.balancer:
-            self.name.append(_publish_balancer(s, self.balancer, zones, first))
+            led = _publish_balancer(s, self.balancer, zones, first)
         elif self.answers:
-            self.name.append(self.answers.made[0])
+            led = self.answers.made[0]
+        else:
+            return
+        balanced = self.balancer is not None
+        self.name.extend([led, zones.forget_other_way(s.submission_name, led, balancer=balanced)])
 
 
 def turns(

@@ -33,11 +33,15 @@ class MailWaits(Exception):
 
 @dataclass(frozen=True)
 class Removal:
-    """Checks which gateways may be removed; the queues of those in `discard` may be lost."""
+    """Checks which gateways may be removed; the queues of those in `discard` may be lost.
+
+    Whether one serves is looked at in a stack that `waits` alone.
+    """
 
     store: Tables
     account: Account
     discard: tuple[str, ...]
+    waits: bool
 
     def declare(self, settings: Settings) -> pulumi.Resource:
         """Declare the list of gateways, each with whether it drains.
@@ -107,8 +111,9 @@ class Removal:
         client, lacks = self.account.client("s3"), dict.fromkeys(takes, NEVER)
         for name in takes:
             if name in before:
-                found = self._see(client, name)
-                if found.problem or not found.lacks:  # one that cannot be read may serve
+                # one that cannot be read may serve
+                found = self._see(client, name) if self.waits else None
+                if found is None or found.problem or not found.lacks:
                     return ""
                 lacks[name] = found.lacks
         others = "; ".join(f"{name}: {why}" for name, why in lacks.items())

@@ -43,7 +43,7 @@ def declare(settings: Settings, region: str) -> dict[str, Any]:
     network = Network("network", cidr=settings.network.cidr, placement=placement, tags=tags)
     store = Tables("tables", account=aws.get_caller_identity().account_id, tags=tags)
     account = own_account(region)
-    judged = Removal(store, account, settings.discard).declare(settings)
+    judged = Removal(store, account, settings.discard, settings.wait.minutes > 0).declare(settings)
     smarthost = relay_host(settings, region, zones, tags)
     # standing identities, which stay when hosts are replaced
     entries = gateway.identities(settings, network, zones, smarthost, judged, account, tags)

@@ -1,24 +1,22 @@
 """All hosted zones of a stack, and all record sets that it publishes in them."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from components import hosted_zones
+from components import forgetting, hosted_zones
 from components.route53_zone import Alias, Answer, RecordExists, Route53Zone
 from components.tags import Tags
 from mail import names
-from mail.records import TTL
+from mail.records import SUBMISSION_TTL, TTL
 from mail.zonefile import RecordSet
 from settings import Delegation, HostedZone, Settings
 
 # The TTL of an alias to a load balancer (Route 53 Developer Guide, "Choosing between alias and
 # non-alias records").
 BALANCER_TTL = 60
-# Some resolvers remember an answer for a little longer than they should.
-FORGOTTEN_TTLS, LATE_SECONDS = 2, 60
 
 
 class Zones:
@@ -33,12 +31,8 @@ class Zones:
         self._guard = pulumi.ResourceHook(
             "record-is-new", self._refuse, pulumi.ResourceHookOptions(on_dry_run=True)
         )
-        forgotten = pulumi.ResourceHook("other-way-is-forgotten", _forget)
-        waits = settings.wait.minutes > 0
-        self._switches = pulumi.ResourceHookBinding(after_update=[forgotten] if waits else [])
-        exchanged = pulumi.ResourceHook("exchangers-are-forgotten", self._forget_exchangers)
-        self._exchanged = pulumi.ResourceHookBinding(after_update=[exchanged] if waits else [])
-        self._gateways = {gateway.name for gateway in settings.gateways}
+        self._waits = settings.wait.minutes > 0
+        self._gateways = [gateway.name for gateway in settings.gateways]
         self._existing = [self._found(zone) for zone in settings.existing_zones]
         self._all = {zone.name: zone for zone in self._existing}
         self._lines: list[pulumi.Output[list[str]]] = []
@@ -78,6 +72,11 @@ class Zones:
         """The zone that holds a name."""
         return self._all[max((z for z in self._all if names.is_within(name, z)), key=len)]
 
+    def ids(self, name: str) -> list[pulumi.Input[str]]:
+        """The ids of all zones, first of the one that holds a name."""
+        first = self.holding(name)
+        return [first.id, *(zone.id for zone in self._all.values() if zone is not first)]
+
     def publish(
         self, wanted: RecordSet[pulumi.Input[str]], opts: pulumi.ResourceOptions
     ) -> pulumi.Resource:
@@ -96,14 +95,19 @@ class Zones:
         """Publish each MX record set once the gateways that it names serve, each by its resource.
 
         A server whose exchangers have no address returns its mail (postconf(5),
-        smtp_defer_if_no_mx_address_found), so none may be named before it has one.
+        smtp_defer_if_no_mx_address_found), so none may be named before it has one, nor lose it
+        while it may be remembered as the only one.
         """
+        made, sets = list[pulumi.Resource](), dict[str, Any]()
         for wanted, opts in self._exchanges:
-            exchangers = {_exchanger(value) for value in wanted.values}
-            after = [resource for name, resource in serving.items() if name in exchangers]
-            waits = pulumi.ResourceOptions(depends_on=after, hooks=self._exchanged)
-            waits = pulumi.ResourceOptions.merge(opts, waits)
-            self.holding(wanted.name).publish(wanted, waits)
+            hosts = sorted(str(value).split()[-1].rstrip(".") for value in wanted.values)
+            after = [serving[host] for host in hosts if host in serving]
+            waits = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=after))
+            made.append(self.holding(wanted.name).publish(wanted, waits))
+            sets[wanted.name] = {"ttl": wanted.ttl, "hosts": hosts}
+        if made:
+            leads = {"sets": sets, "gateways": self._gateways}
+            forgetting.declare("exchangers", leads, forgetting.exchangers, made, waits=self._waits)
 
     def publish_answer(
         self,
@@ -116,13 +120,11 @@ class Zones:
     ) -> pulumi.Resource:
         """Publish one value of several as a record set of its own, which Route53 may leave out.
 
-        The first replaces a load balancer's alias, beside which there can be no other, and is
-        complete once no resolver remembers that.
+        The first replaces a load balancer's alias, beside which there can be no other.
         """
         name, kind, ttl, values = wanted.name, wanted.kind, wanted.ttl, list(wanted.values)
         self._include_in_zone_file(name, kind, ttl, values)
-        hooks = self._switches if first else None
-        opts = pulumi.ResourceOptions(depends_on=after, hooks=hooks)
+        opts = pulumi.ResourceOptions(depends_on=after)
         was = (f"{name}-{kind}",) if first else ()
         called = f"{name}-{kind}-{gateway}"
         return self.holding(name).make(called, name, kind, values, ttl, opts, answer, was)
@@ -132,15 +134,20 @@ class Zones:
     ) -> pulumi.Resource:
         """Publish the name of a load balancer; in a zone file, which has no aliases, a CNAME.
 
-        The alias replaces the answer with the address of a gateway, and is complete once no
-        resolver remembers that.
+        The alias replaces the answer with the address of a gateway.
         """
         values = [pulumi.Output.concat(target.name, ".")]
         self._include_in_zone_file(name, "CNAME", BALANCER_TTL, values)
         was = [f"{name}-A-{gateway}" for gateway in gateways]
-        switches = pulumi.ResourceOptions(hooks=self._switches)
-        merged = pulumi.ResourceOptions.merge(opts, switches)
-        return self.holding(name).make_alias(f"{name}-A", name, target, merged, was)
+        return self.holding(name).make_alias(f"{name}-A", name, target, opts, was)
+
+    def forget_other_way(
+        self, name: str, led: pulumi.Resource, *, balancer: bool
+    ) -> pulumi.Resource:
+        """What is complete once resolvers have forgotten that a name led another way than `led`."""
+        ttl = BALANCER_TTL if balancer else SUBMISSION_TTL
+        leads = {"name": name, "ttl": ttl, "balancer": balancer}
+        return forgetting.declare("way", leads, forgetting.way, [led], waits=self._waits)
 
     def publish_alias(
         self,
@@ -201,39 +208,3 @@ class Zones:
                 zone.refuse_existing(args.name, name, kind, new.get("setIdentifier"))
         if problem := self._useless.get((name, kind)):
             raise RecordExists(problem)
-
-    async def _forget_exchangers(self, args: pulumi.ResourceHookArgs) -> None:
-        """Wait until resolvers have forgotten an MX record set of which no exchanger is left.
-
-        The names of gateways that are taken away go after that: a server that knew no other
-        exchanger would return its mail.
-        """
-        before, after = args.old_inputs or {}, args.new_inputs or {}
-        was, now = ({_exchanger(each) for each in held["records"]} for held in (before, after))
-        own = {name for name in was if any(names.is_within(name, zone) for zone in self._all)}
-        if was & now or not (gone := own - self._gateways):
-            return
-        seconds = before["ttl"] + LATE_SECONDS
-        pulumi.log.info(
-            f"{after['name']}: {seconds:.0f} seconds, until no server takes "
-            f"{' or '.join(sorted(gone))} for its only exchanger"
-        )
-        await asyncio.sleep(seconds)
-
-
-def _exchanger(value: object) -> str:
-    """The host of an MX value, such as "10 mx.example."."""
-    return str(value).split()[-1].rstrip(".")
-
-
-async def _forget(args: pulumi.ResourceHookArgs) -> None:
-    """Wait until resolvers have forgotten where a name led, if it now leads another way.
-
-    What it led to is closed after that, and ends with the `up`.
-    """
-    before, after = args.old_inputs or {}, args.new_inputs or {}
-    if bool(before.get("aliases")) == bool(after.get("aliases")):
-        return
-    seconds = FORGOTTEN_TTLS * (BALANCER_TTL if before.get("aliases") else before["ttl"])
-    pulumi.log.info(f"{after['name']}: {seconds:.0f} seconds, until nobody goes the former way")
-    await asyncio.sleep(seconds)

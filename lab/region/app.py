@@ -193,7 +193,9 @@ class Region:
             identity = request.path.rpartition("/")[2]
             arn = f"arn:aws:route53:::change/{identity}"
             permissions.judge(self._memory, key, "route53:GetChange", arn, {})
-        elif request.path.rstrip("/").endswith("/hostedzone") and request.method == "GET":
+            content = route53.get_change(held=self._memory.changes_held)
+            return asked.answer(Response(content, content_type="text/xml"))
+        if request.path.rstrip("/").endswith("/hostedzone") and request.method == "GET":
             permissions.judge(self._memory, key, "route53:ListHostedZones", "*", {})
         elif path:
             permissions.judge(

@@ -47,6 +47,9 @@ def handle(memory: Memory, request: Request) -> Response:
         case ("PUT", ["account", "attachments"]):
             memory.attachments_held = body["held"]
             return _json({})
+        case ("PUT", ["account", "changes"]):
+            memory.changes_held = body["held"]
+            return _json({})
         case ("PUT", ["account", "endpoint-seconds"]):
             memory.endpoint_seconds = body["seconds"]
             return _json({})

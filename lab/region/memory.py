@@ -62,7 +62,8 @@ class Memory:
     metadata service, `credentials` are its answers by role, `tokens` are (instance id, end by the
     monotonic clock) by token. `quotas`, by code, are those that differ from the lab's defaults.
     `images_day` is the date for the deprecation of images, if it is not today. `attachments_held`:
-    attached volumes do not appear in the machine yet, as on AWS, where it takes seconds or longer.
+    attached volumes do not appear in the machine yet, as on AWS, where it takes seconds or longer;
+    `changes_held`: changes of record sets are not on all of Route53's servers yet.
     `policies` are those of Data Lifecycle Manager by id, `endpoints` those of EC2 Instance Connect,
     `endpoint_seconds` the time that a new one takes. `cut_instances` (by id) and `cut_zones` have
     the time since which there is no power.
@@ -89,6 +90,7 @@ class Memory:
     images_day: datetime | None = None
     port_25_blocked: bool = False
     attachments_held: bool = False
+    changes_held: bool = False
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     endpoint_seconds: float = CREATE_SECONDS
     cut_instances: dict[str, datetime] = field(default_factory=dict)

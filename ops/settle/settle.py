@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ ADOPTED = "adopted"
 SECOND = "second"
 DELETED = "deleted"
 NOTHING = "not made"
+CHANGED = "changed"
 REPEATED = "repeated"
 STARTED = "started"
 LEFT = "left"
@@ -26,12 +28,14 @@ MEANINGS = {
     SECOND: "there is one already; the next `pulumi up` deletes it",
     DELETED: "its secret cannot be read again; the next `pulumi up` makes a new one",
     NOTHING: "forgotten; the next `pulumi up` makes it",
+    CHANGED: "it had been changed already; the state has it as it is now",
     REPEATED: "it was being changed or deleted; the next `pulumi up` does what is left of that",
     STARTED: "it had been stopped for a change",
     LEFT: "it is left alone: it may hold mail, or somebody uses it; see ./relay leftovers {option}",
 }
 VOLUME = "aws:ebs/volume:Volume"
 INSTANCE = "aws:ec2/instance:Instance"
+RECORD = "aws:route53/record:Record"
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,28 @@ def _found(deployment: state.Deployment, client: orphans.Client) -> list[Finding
             findings.append(Finding(_adopt(deployment, resource, identity), urn, identity))
         if not new:
             findings.append(Finding(NOTHING, urn))
+    changed = [Finding(CHANGED, *each) for each in _changed(deployment, client)]
+    told = {finding.urn for finding in changed}
     begun = state.pending(deployment, "updating", "deleting")
-    return findings + [Finding(REPEATED, r["urn"], r.get("id", "")) for r in begun]
+    rest = [Finding(REPEATED, r["urn"], r.get("id", "")) for r in begun if r["urn"] not in told]
+    return [*findings, *changed, *rest]
+
+
+def _changed(deployment: state.Deployment, client: orphans.Client) -> Iterator[tuple[str, str]]:
+    """The URNs and new ids of record sets that were made others in their place.
+
+    Such a change is one call, and the provider, which would make it again from what the state has,
+    does not find that any more. What the account has is put into the state.
+    """
+    for resource in state.pending(deployment, "updating"):
+        if resource["type"] != RECORD:
+            continue
+        was = state.former_urns(resource)
+        held = {state.identity(r) for r in state.resources(deployment) if r["urn"] in was}
+        for identity in orphans.find(client, resource):
+            if identity not in held:
+                state.renew(deployment, resource, identity)
+                yield resource["urn"], identity
 
 
 def _adopt(deployment: state.Deployment, resource: state.Resource, identity: str) -> str:

@@ -77,6 +77,17 @@ def up_killed(
     process.stdout.close()
 
 
+def up_killed_once(stack: Stack, holds: Callable[[], bool]) -> None:
+    """`pulumi up`, ended as soon as something holds."""
+    process = stack.start("up", "--yes", "--skip-preview", "--stack=test")
+    until("it is so far", holds, 120)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.stdout
+    process.stdout.read()
+    process.wait()
+    process.stdout.close()
+
+
 def until_quiet(stack: Stack) -> None:
     """Wait for calls that were under way: the tests' plug-in outlives the engine."""
     seen: list[object] = [None]

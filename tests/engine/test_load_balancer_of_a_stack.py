@@ -3,14 +3,19 @@
 import re
 from typing import Any
 
+import pytest
 from examined import config
 from examined import found as examined
+from killed import Here, here, until_quiet, up_killed_once
 from stacks import Stack
 
 from components.rebuild import refusal
 from ops.leftovers.find import in_state
 from ops.leftovers.records import find
+from ops.settle.settle import CHANGED, settle
 from settings import read
+
+__all__ = ["here"]
 
 NAME = "mail.relay.example"
 
@@ -113,6 +118,24 @@ def test_06_with_one_answer_the_alias_takes_its_place(stack: Stack) -> None:
     assert strangers(stack) == []  # before the way back
     stack.write(settings(balanced=True))
     assert targets(stack) == [2, 2]
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_06_settle_knows_what_a_name_became_before_the_up_was_cut_off(
+    stack: Stack, here: Here, balanced: bool
+) -> None:
+    """The state is saved after the provider has waited until Route53's servers have the change."""
+    stack.write(settings(balanced=balanced, drain=not balanced))
+    stack.region.control.put("account/changes", {"held": True})
+    up_killed_once(stack, lambda: [".elb." in name for name in at_the_name(stack)] == [balanced])
+    stack.region.control.put("account/changes", {"held": False})
+    until_quiet(stack)
+    (found,) = [f for f in settle(here).findings if f.urn.rpartition("::")[2].startswith(NAME)]
+    assert found.result == CHANGED
+    stack.up()
+    stack.up("--expect-no-changes")
+    assert [".elb." in name for name in at_the_name(stack)] == [balanced]
+    assert strangers(stack) == []
 
 
 def test_07_one_gateway_of_several_is_rebuilt_alone(stack: Stack) -> None:

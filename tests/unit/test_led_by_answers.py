@@ -26,16 +26,19 @@ class Zone:
     """A hosted zone whose gateways' health checks are all healthy, but those of `ill`."""
 
     def __init__(self, held: list[dict[str, Any]], ill: str = "") -> None:
-        self.held, self.ill = held, ill
+        self.zones, self.ill = {"Z1": held}, ill
 
-    def list_resource_record_sets(self, **given: str) -> dict[str, Any]:
+    def list_resource_record_sets(self, HostedZoneId: str, **_: str) -> dict[str, Any]:
         # Route53 goes on to the names after the one that is asked for
-        return {"ResourceRecordSets": self.held}
+        return {"ResourceRecordSets": self.zones[HostedZoneId]}
 
     def get_paginator(self, name: str) -> Any:
         assert name == "list_resource_record_sets"
-        pages = [{"ResourceRecordSets": [one]} for one in self.held]
-        return SimpleNamespace(paginate=lambda **_: pages)
+
+        def paginate(HostedZoneId: str) -> list[dict[str, Any]]:
+            return [{"ResourceRecordSets": [one]} for one in self.zones[HostedZoneId]]
+
+        return SimpleNamespace(paginate=paginate)
 
     def get_health_check_status(self, HealthCheckId: str) -> Any:
         said = "Failure: refused" if HealthCheckId.endswith(self.ill or "-") else "Success: open"
@@ -61,9 +64,20 @@ class Zone:
     ],
 )
 def test_a_gateway_is_led_to_by_its_own_answer(held: list[dict[str, Any]], said: str) -> None:
-    assert no_record(Zone(held), "Z1", NAME, TWO) == said
+    assert no_record(Zone(held), ["Z1"], NAME, TWO) == said
 
 
 def test_an_answer_that_its_checkers_leave_out_leads_to_nobody() -> None:
     held = [answer(FORMER, ONE), answer(FORMER, TWO)]
-    assert "0 of 10 health checkers" in no_record(Zone(held, ill="mx2.example.com"), "Z", NAME, TWO)
+    assert "0 of 10 health checkers" in no_record(
+        Zone(held, ill="mx2.example.com"), ["Z1"], NAME, TWO
+    )
+
+
+def test_the_former_name_may_be_in_another_zone_of_the_stack() -> None:
+    zones = Zone([])
+    zones.zones["Z2"] = [answer("smtp.example.org", ONE), answer("smtp.example.org", TWO)]
+    assert no_record(zones, ["Z1"], NAME, TWO) == NOT_LED
+    assert no_record(zones, ["Z1", "Z2"], NAME, TWO) == ""
+    zones.zones["Z1"] = [answer(NAME, ONE)]
+    assert no_record(zones, ["Z1", "Z2"], NAME, TWO) == NOT_LED

@@ -1,14 +1,13 @@
 """Several gateways behind a load balancer: the resource graph, and what settings it goes with."""
 
 import asyncio
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from recorder import Recorded, Recorder, declare
 from test_several_gateways import NAME, changed
 
-from components import reach, zones
+from components import reach
 from components.route53_zone import RecordExists, Route53Zone
 from components.serving import NotServing
 from settings import SettingsError, read
@@ -202,31 +201,8 @@ def test_an_up_ends_with_what_the_target_group_says(monkeypatch: pytest.MonkeyPa
         waits(Elb(a=[sick]), 0.05)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "waits"),
-    [
-        ({"ttl": 30.0}, {"aliases": [{}]}, [60.0]),
-        ({"aliases": [{}]}, {"ttl": 30.0}, [120]),
-        ({"aliases": [{}]}, {"aliases": [{}, {}]}, []),
-        ({"ttl": 30.0}, {"ttl": 30.0}, []),
-    ],
-)
-def test_the_former_way_is_open_until_resolvers_have_forgotten_it(
-    monkeypatch: pytest.MonkeyPatch, old: dict[str, Any], new: dict[str, Any], waits: list[float]
-) -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    monkeypatch.setattr(zones.asyncio, "sleep", sleep)
-    monkeypatch.setattr(zones.pulumi.log, "info", lambda *_: None)
-    args = SimpleNamespace(old_inputs={**old, "name": NAME}, new_inputs={**new, "name": NAME})
-    asyncio.run(zones._forget(cast("Any", args)))  # pyright: ignore[reportPrivateUsage]
-    assert slept == waits
-
-
 def test_rules_go_after_the_name_leads_elsewhere(graph: Recorder) -> None:
     """Those that are declared no more; who waits for nothing has nothing to wait for."""
     for group in graph.of("VpcSecurityGroupRulesExclusive"):
         assert ("Record", f"{NAME}-A") in group.options.dependencies
+        assert ("Stash", "way") in group.options.dependencies

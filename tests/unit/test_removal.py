@@ -35,7 +35,7 @@ def drained(seconds: float = 600.0, tables: bytes = TABLES, **changes: Any) -> S
 class Store:
     """The bucket, and S3's client for it: each host's status, and how old it is in seconds."""
 
-    tables = TABLES
+    tables, waits = TABLES, True
     # S3's clock, which is not this computer's
     now = datetime.datetime(2031, 2, 3, tzinfo=datetime.UTC)
 
@@ -73,7 +73,7 @@ class Store:
 
 def judged(before: dict[str, bool], after: dict[str, bool], store: Store, *discard: str) -> str:
     """What the hook says of a change of the gateways, each with whether it drains; "" is yes."""
-    removal = Removal(cast(Any, store), cast(Any, store), discard)
+    removal = Removal(cast(Any, store), cast(Any, store), discard, store.waits)
     given = [{"input": {"gateways": gateways}} for gateways in (before, after)]
     args = SimpleNamespace(old_inputs=given[0], new_inputs=given[1])
     try:
@@ -194,6 +194,8 @@ def test_the_last_one_that_serves_drains_only_once_another_one_does(
     refused = judged(before, {ONE: True, TWO: False}, store)
     assert said in refused
     assert bool(refused) is bool(said)
+    store.waits = False
+    assert judged(before, {ONE: True, TWO: False}, store) == ""
     # nothing drains in these
     assert judged(before, {**before, THREE: False}, store) == ""
     assert judged({ONE: True, TWO: False}, before, store) == ""
@@ -237,7 +239,7 @@ def test_a_gateway_changes_to_no_address_that_was_not_prepared(
         for numbered in [{"mail.example.com": [*map(float, n)]}]  # as the engine passes numbers
     ]
     args = SimpleNamespace(old_inputs={"input": inputs[0]}, new_inputs={"input": inputs[1]})
-    removal = Removal(cast(Any, None), cast(Any, None), ())
+    removal = Removal(cast(Any, None), cast(Any, None), (), True)
     said = ""
     try:
         asyncio.run(removal._judge(cast(Any, args)))  # pyright: ignore[reportPrivateUsage]

@@ -101,12 +101,21 @@ def change(zone_id: str, batch: list[Change]) -> str:
                 record.ttl = given["TTL"]
     # listed by name, type (moto) and set identifier
     zone.rrsets = sorted(sets.values(), key=lambda r: r.set_identifier or "")
+    return _change_info("ChangeResourceRecordSetsResponse", "PENDING")
+
+
+def get_change(*, held: bool) -> str:
+    """The answer to GetChange, for any change: all servers have it, unless it is held."""
+    return _change_info("GetChangeResponse", "PENDING" if held else "INSYNC")
+
+
+def _change_info(response: str, status: str) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<ChangeResourceRecordSetsResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">'
-        "<ChangeInfo><Id>/change/C2682N5HXP0BZ4</Id><Status>INSYNC</Status>"
+        f'<{response} xmlns="https://route53.amazonaws.com/doc/2013-04-01/">'
+        f"<ChangeInfo><Id>/change/C2682N5HXP0BZ4</Id><Status>{status}</Status>"
         "<SubmittedAt>2026-01-01T00:00:00Z</SubmittedAt></ChangeInfo>"
-        "</ChangeResourceRecordSetsResponse>"
+        f"</{response}>"
     )
 
 
