@@ -35,7 +35,7 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
     optional = (
         {"mailboxes", "smarthost", "hosts", "draining", "asked"}
         if role == "gateway"
-        else {"ownSender"}
+        else {"ownSender", "gateways"}
     )
     _need(
         isinstance(bundle, dict) and keys <= set(bundle) <= keys | optional,
@@ -58,6 +58,8 @@ def parse(content: bytes, host: str, role: str) -> dict[str, Any]:
         _need(names.is_password(bundle["password"]), "password: not usable in Postfix's table")
         sender = bundle.get("ownSender", bundle["login"])
         _need(_is_sender(sender), "ownSender: neither an address nor @domain")
+        others = bundle.get("gateways", [])
+        _need(isinstance(others, list) and all(map(names.is_domain, others)), "gateways: not names")
         return bundle
     _mapping(bundle["domains"], "domains")
     for name, domain in bundle["domains"].items():

@@ -144,10 +144,16 @@ def client(bundle: dict[str, Any], base: Path) -> list[str]:
     own = GATEWAY.read_text().strip()
     if bundle["gateway"] != own:
         raise bundles.BadBundle(f"it is for {bundle['gateway']}, this host was made for {own}")
-    line = f"[{bundle['gateway']}]:587 {bundle['login']}:{bundle['password']}\n"
+    way = f"[{bundle['gateway']}]:587"
+    proves = ":".join([bundle["gateway"], *bundle.get("gateways", ())])
     # the host's own name may not send, so its mail gets the domain, or its one address, as sender
     own = f"@{bundle['host']} {bundle['ownSender']}\n" if "ownSender" in bundle else ""
-    return put("client", base, {"sasl_passwords": File(line), "own_senders": File(own)})
+    files = {
+        "sasl_passwords": File(f"{way} {bundle['login']}:{bundle['password']}\n"),
+        "tls_policy": File(f"{way} secure match={proves}\n"),
+        "own_senders": File(own),
+    }
+    return put("client", base, files)
 
 
 def look(role: str, url: str, base: Path) -> tuple[list[str], source.Answer]:

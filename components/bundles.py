@@ -102,4 +102,6 @@ def client(settings: Settings, client: Client, *, password: Any) -> dict[str, An
         "login": client.login,
         "password": password,
         **({"ownSender": sender} if sender else {}),
+        # while the gateways get another name, they can still prove their own ones
+        **({"gateways": [g.name for g in settings.gateways]} if settings.shared_name else {}),
     }

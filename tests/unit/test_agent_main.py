@@ -165,12 +165,21 @@ def test_a_client_gets_its_login_and_nothing_else(
     host.put(CLIENT)
     assert host.look() == 0
     files = {p.name: p for p in (base / "current").iterdir()}
-    assert files.keys() == {"sasl_passwords", "own_senders"}
+    assert files.keys() == {"sasl_passwords", "tls_policy", "own_senders"}
     assert files["sasl_passwords"].read_text() == (
         "[gw.relay.example]:587 relay@mail.relay.example:secret-123\n"
     )
     assert files["sasl_passwords"].stat().st_mode & 0o777 == 0o600
     assert files["own_senders"].read_text() == "@mail.relay.example @relay.example\n"
+    policy = files["tls_policy"].read_text()
+    assert policy == "[gw.relay.example]:587 secure match=gw.relay.example\n"
+    host.put({**CLIENT, "gateways": ["mx1.relay.example", "mx2.relay.example"]})
+    assert host.look() == 0
+    policy = (base / "current" / "tls_policy").read_text()
+    assert policy.endswith(" secure match=gw.relay.example:mx1.relay.example:mx2.relay.example\n")
+    host.put({**CLIENT, "gateways": ["mx1.relay.example match=x"]})
+    assert host.look() == 1
+    assert (base / "current" / "tls_policy").read_text() == policy
     # the gateways have got another name, and this host is not rebuilt yet
     host.put({**CLIENT, "gateway": "mail.relay.example"})
     assert host.look() == 1

@@ -312,6 +312,7 @@ def test_the_outputs_have_every_gateway_and_the_name_of_all(graph: Recorder) -> 
         objects(graph, "clients/app.example.org.json")[0].inputs["content"]["value"]
     )
     assert client["gateway"] == NAME
+    assert client["gateways"] == GATEWAYS
 
 
 def by_name(graph: Recorder) -> dict[tuple[str, str], Recorded]:

@@ -166,11 +166,14 @@ def check_clients(settings: Settings) -> None:
             main.client(taken, Path())
         texts = {name: table(file.octets.decode()) for name, file in written.items()}
         sender = settings.own_sender(client)
+        several = [gateway.name for gateway in settings.gateways] if settings.shared_name else []
+        proves = [settings.submission_name, *several]
         assert texts == {
             "sasl_passwords": {
                 f"[{settings.submission_name}]:587": f"relay@{client.name}:secret-of-a-host"
             },
             "own_senders": {f"@{client.name}": sender} if sender else {},
+            "tls_policy": {f"[{settings.submission_name}]:587": f"secure match={':'.join(proves)}"},
         }
         if sender:
             assert sender in settings.send_as(client)
