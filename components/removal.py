@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from agent.host_status import Status
 from components.account import Account
-from components.naming import tables_key
+from components.naming import owner_tags, tables_key
 from components.serving import NEVER, Seen, place, see
 from components.tables import Tables
 from settings import Settings
@@ -90,13 +90,30 @@ class Removal:
     def _takes_mail(self, name: str) -> str:
         """The problem of one that does not drain; "" if it has never been a host that serves."""
         client: Any = self.account.client("s3")
-        if self._see(client, name).mute == NEVER and not _forbidden(client, self._tables):
+        seen = self._see(client, name)
+        if seen.mute == NEVER and not _forbidden(client, self._tables):
+            return ""
+        if seen.status and self._is_of_another(name, seen.written):
             return ""
         return (
             f"{name} takes mail: set drain: true for it in mail-relay:gateways, run `pulumi up`, "
             f"and take it away once its queue is empty; mail-relay:discard: [{name}] takes it away "
             "with what waits there"
         )
+
+    def _is_of_another(self, name: str, written: float) -> bool:
+        """Whether a status is of a former gateway of this name: the data volume is newer, or none.
+
+        True of one whose `up` failed, which is taken back.
+        """
+        ec2: Any = self.account.client("ec2")
+        wanted = {**owner_tags(pulumi.get_project(), pulumi.get_stack()), "Name": f"{name} data"}
+        filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in wanted.items()]
+        try:
+            found = ec2.describe_volumes(Filters=filters)["Volumes"]
+        except ClientError:  # who may not look must not be told that it is so
+            return False
+        return all(volume["CreateTime"].timestamp() > written for volume in found)
 
     def _nobody_left(self, before: Mapping[str, bool], after: Mapping[str, bool]) -> str:
         """The problem if gateways no longer take mail, and no other one does already.

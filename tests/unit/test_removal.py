@@ -41,6 +41,8 @@ class Store:
 
     def __init__(self, **found: tuple[Status | None, float]) -> None:
         self.found = dict(found)
+        # the age of each data volume in seconds, None if there is none
+        self.volumes: dict[str, float | None] = dict.fromkeys(found, 9e6)
 
     def client(self, _: str) -> "Store":
         return self
@@ -66,6 +68,13 @@ class Store:
             "LastModified": written,
             "ResponseMetadata": date,
         }
+
+    def describe_volumes(self, Filters: list[dict[str, Any]]) -> dict[str, Any]:
+        (names,) = [each["Values"] for each in Filters if each["Name"] == "tag:Name"]
+        made = self.volumes[names[0].partition(".")[0]]
+        if made is None:
+            return {"Volumes": []}
+        return {"Volumes": [{"CreateTime": self.now - datetime.timedelta(seconds=made)}]}
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, str]:
         return {"ETag": f'"{hashlib.md5(self.tables, usedforsecurity=False).hexdigest()}"'}
@@ -147,6 +156,16 @@ def test_one_that_never_was_a_host_may_go() -> None:
     """Its `up` failed before, at a limit perhaps, and the change is taken back."""
     store = Store(mx1=(drained(), 30.0))
     assert judged({ONE: False, TWO: False}, {ONE: False}, store) == ""
+
+
+@pytest.mark.parametrize(("made", "goes"), [(None, True), (200.0, True), (9e6, False)])
+def test_a_status_that_a_former_gateway_of_its_name_wrote_says_nothing(
+    made: float | None, goes: bool
+) -> None:
+    """Its `up` failed before a host was made, and the change is taken back."""
+    store = Store(mx1=(drained(), 30.0), mx2=(drained(), 400.0))
+    store.volumes["mx2"] = made
+    assert (judged({ONE: False, TWO: False}, {ONE: False}, store) == "") is goes
 
 
 def test_one_that_nobody_can_see_takes_mail() -> None:
