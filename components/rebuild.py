@@ -149,6 +149,6 @@ def refusal(host: str, lacks: Mapping[str, str]) -> str:
     return (
         f"{not_up}Repair one of "
         "them first (./relay verify); if this change is its repair, or takes it into service, have "
-        f"it made alone: pulumi up --target '**::{next(iter(lacks))}'. Or set wait.minutes: 0, "
+        f"it made alone: pulumi up --target '**{next(iter(lacks))}**'. Or set wait.minutes: 0, "
         "which rebuilds all without a look"
     )

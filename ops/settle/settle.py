@@ -2,13 +2,14 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Set
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops.settle import orphans, state
+from ops import stack_yaml
+from ops.settle import orphans, state, strayed
 from ops.settle.locks import refresh, unlock
 from ops.settle.plugins import end_orphans
 from ops.target import Target
@@ -35,7 +36,6 @@ MEANINGS = {
 }
 VOLUME = "aws:ebs/volume:Volume"
 INSTANCE = "aws:ec2/instance:Instance"
-RECORD = "aws:route53/record:Record"
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,29 @@ def settle(target: Target) -> Settlement:
     export = json.loads(target.pulumi("stack", "export"))
     deployment = export["deployment"]
     done = Settlement(unlock(target, deployment))  # it fails if another `pulumi` still works
-    if not state.pending(deployment) and not state.unread(deployment):
-        return done
-    end_orphans()
-    done.export = str(keep_export(target, export))
+    begun = bool(state.pending(deployment) or state.unread(deployment))
     provider = state.provider(deployment)
+    if begun:
+        end_orphans()
     if provider is None:  # killed before any resource was begun
-        done.findings = [Finding(NOTHING, r["urn"]) for r in state.pending(deployment)]
-        _import(target, export)
+        if begun:
+            done.export = str(keep_export(target, export))
+            done.findings = [Finding(NOTHING, r["urn"]) for r in state.pending(deployment)]
+            _import(target, export)
         return done
+    if not begun and not any(strayed.may_stray(r) for r in state.resources(deployment)):
+        return done
+    owner = f"{stack_yaml.project_name()}/{target.name}/"
     with target.account(provider) as client:
-        found = list(_found(deployment, client))
-        done.findings = [_put_right(finding, deployment, client) for finding in found]
+        renamed = list(strayed.find(deployment, client, owner))
+        if not begun and not renamed:
+            return done
+        done.export = str(keep_export(target, export))
+        for resource, identity in renamed:
+            state.renew(deployment, resource, identity)
+            done.findings.append(Finding(CHANGED, resource["urn"], identity))
+        found = list(_found(deployment, client, {r["urn"] for r, _ in renamed}))
+        done.findings += [_put_right(finding, deployment, client) for finding in found]
         for resource in state.pending(deployment, "updating", "deleting"):
             if identity := _stopped(resource, client):
                 done.findings.append(Finding(STARTED, resource["urn"], identity))
@@ -117,8 +128,13 @@ def _import(target: Target, export: dict[str, Any]) -> None:
         target.pulumi("stack", "import", "--file", file.name)
 
 
-def _found(deployment: state.Deployment, client: orphans.Client) -> list[Finding]:
-    """A finding for each pending operation; resources that exist are put into the state."""
+def _found(
+    deployment: state.Deployment, client: orphans.Client, renamed: Set[str]
+) -> list[Finding]:
+    """A finding for each pending operation; resources that exist are put into the state.
+
+    None for the URNs in `renamed`, which the state has as they are.
+    """
     known = {(r["type"], state.identity(r)) for r in state.resources(deployment)}
     findings = []
     for resource in state.pending(deployment, "creating"):
@@ -132,28 +148,11 @@ def _found(deployment: state.Deployment, client: orphans.Client) -> list[Finding
             findings.append(Finding(_adopt(deployment, resource, identity), urn, identity))
         if not new:
             findings.append(Finding(NOTHING, urn))
-    changed = [Finding(CHANGED, *each) for each in _changed(deployment, client)]
-    told = {finding.urn for finding in changed}
-    begun = state.pending(deployment, "updating", "deleting")
-    rest = [Finding(REPEATED, r["urn"], r.get("id", "")) for r in begun if r["urn"] not in told]
-    return [*findings, *changed, *rest]
-
-
-def _changed(deployment: state.Deployment, client: orphans.Client) -> Iterator[tuple[str, str]]:
-    """The URNs and new ids of record sets that were made others in their place.
-
-    Such a change is one call, and the provider, which would make it again from what the state has,
-    does not find that any more. What the account has is put into the state.
-    """
-    for resource in state.pending(deployment, "updating"):
-        if resource["type"] != RECORD:
-            continue
-        was = state.former_urns(resource)
-        held = {state.identity(r) for r in state.resources(deployment) if r["urn"] in was}
-        for identity in orphans.find(client, resource):
-            if identity not in held:
-                state.renew(deployment, resource, identity)
-                yield resource["urn"], identity
+    return findings + [
+        Finding(REPEATED, held["urn"], held.get("id", ""))
+        for resource in state.pending(deployment, "updating", "deleting")
+        if (held := state.held(deployment, resource)) and held["urn"] not in renamed
+    ]
 
 
 def _adopt(deployment: state.Deployment, resource: state.Resource, identity: str) -> str:
@@ -165,7 +164,7 @@ def _adopt(deployment: state.Deployment, resource: state.Resource, identity: str
 
 def _put_right(finding: Finding, deployment: state.Deployment, client: orphans.Client) -> Finding:
     """Repair what no later `up` would: delete an unused access key, close a security group."""
-    resource = next(r for r in state.pending(deployment) if r["urn"] == finding.urn)
+    resource = next((r for r in state.pending(deployment) if r["urn"] == finding.urn), {})
     if finding.result == DELETED:
         user = resource["inputs"]["user"]
         if not orphans.delete_key(client, user, finding.id):

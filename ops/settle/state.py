@@ -1,6 +1,5 @@
 """The state of a stack as `pulumi stack export` has it, and the changes that settle makes to it."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -66,23 +65,16 @@ def adopt(deployment: Deployment, resource: Resource, identity: str) -> bool:
 
 
 def renew(deployment: Deployment, resource: Resource, identity: str) -> None:
-    """Put a resource with its new inputs and id in the place of the one that the state has.
-
-    That one may have another URN, which others refer to.
-    """
-    made = {key: value for key, value in resource.items() if key != "aliases"}
-    urn, was = resource["urn"], former_urns(resource)
-    kept = [r for r in resources(deployment) if r["urn"] not in was or r.get("delete")]
-    text = json.dumps(kept)
-    for other in was:
-        text = text.replace(json.dumps(other), json.dumps(urn))
-    deployment["resources"] = json.loads(text)
-    adopt(deployment, made, identity)
+    """Put a resource with other inputs and id in the place of the one that the state has."""
+    kept = [r for r in resources(deployment) if r["urn"] != resource["urn"] or r.get("delete")]
+    deployment["resources"] = kept
+    adopt(deployment, resource, identity)
 
 
-def former_urns(resource: Mapping[str, Any]) -> set[str]:
-    """The URNs that the state may have a resource under whose operation was interrupted."""
-    return {resource["urn"], *(resource.get("aliases") or [])}
+def held(deployment: Mapping[str, Any], resource: Mapping[str, Any]) -> Resource | None:
+    """What the state has of a resource whose operation is pending, maybe under a former URN."""
+    urns = {resource["urn"], *(resource.get("aliases") or [])}
+    return next((r for r in resources(deployment) if r["urn"] in urns), None)
 
 
 def _plain(value: Any) -> Any:

@@ -120,16 +120,27 @@ def test_06_with_one_answer_the_alias_takes_its_place(stack: Stack) -> None:
     assert targets(stack) == [2, 2]
 
 
+@pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("balanced", [False, True])
 def test_06_settle_knows_what_a_name_became_before_the_up_was_cut_off(
-    stack: Stack, here: Here, balanced: bool
+    stack: Stack, here: Here, balanced: bool, again: bool
 ) -> None:
-    """The state is saved after the provider has waited until Route53's servers have the change."""
+    """The state is saved after the provider has waited until Route53's servers have the change.
+
+    With `again`, an `up` before it fails, and forgets what was pending.
+    """
+    stack.write(settings(balanced=not balanced, drain=balanced))
+    stack.up()
     stack.write(settings(balanced=balanced, drain=not balanced))
     stack.region.control.put("account/changes", {"held": True})
     up_killed_once(stack, lambda: [".elb." in name for name in at_the_name(stack)] == [balanced])
     stack.region.control.put("account/changes", {"held": False})
     until_quiet(stack)
+    if again:
+        stack.pulumi("cancel", "--yes", "test")
+        code, said = stack.pulumi("up", "--yes", "--skip-preview", "--stack=test")
+        assert code != 0
+        assert "InvalidChangeBatch" in said
     (found,) = [f for f in settle(here).findings if f.urn.rpartition("::")[2].startswith(NAME)]
     assert found.result == CHANGED
     stack.up()
