@@ -122,23 +122,25 @@ class Removal:
         gateway serves some minutes after it.
         """
         took, takes = ([n for n, drains in each.items() if not drains] for each in (before, after))
-        stops = [name for name in took if name not in {*takes, *self.discard}]
-        if not stops:
+        ends = [name for name in took if name not in {*takes, *self.discard}]
+        if not (stops := [name for name in ends if not self._lacks(name)]):
             return ""
-        client, lacks = self.account.client("s3"), dict.fromkeys(takes, NEVER)
-        for name in takes:
-            if name in before:
-                # one that cannot be read may serve
-                found = self._see(client, name) if self.waits else None
-                if found is None or found.problem or not found.lacks:
-                    return ""
-                lacks[name] = found.lacks
+        lacks = {name: self._lacks(name) if name in before else NEVER for name in takes}
+        if not all(lacks.values()):
+            return ""
         others = "; ".join(f"{name}: {why}" for name, why in lacks.items())
         return (
             f"nobody would take mail ({others}): have one of them serve first, in an `up` without "
             f"this change (./relay verify says what it lacks), and {' and '.join(stops)} drain in "
             "the next"
         )
+
+    def _lacks(self, name: str) -> str:
+        """The reason that a gateway does not serve; "" for one that does, or cannot be read."""
+        if not self.waits:
+            return ""
+        found = self._see(self.account.client("s3"), name)
+        return "" if found.problem else found.lacks
 
     @property
     def _tables(self) -> str:
