@@ -7,6 +7,8 @@ _KILLED = (
     "stack is currently locked",
     "Another update is currently in progress",
     "pending operations from previous deployment",
+    # a name became the alias of a load balancer, or answers again, and the state does not know
+    "Tried to delete resource record set",
 )
 _BROKEN = "invalid YAML file"
 # If a value after `secure:` is not this stack's.

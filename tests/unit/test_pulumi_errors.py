@@ -25,6 +25,10 @@ OTHER_SALT = "error: getting stack configuration: get stack secrets manager: inc
 NO_ADDRESS = (
     "error: api error AddressLimitExceeded: The maximum number of addresses has been reached"
 )
+NOT_THERE = (
+    "error: api error InvalidChangeBatch: [Tried to delete resource record set [name='m.a.example', "
+    "type='A', set-identifier='mail-relay/prod/mx1.a.example'] but it was not found]"
+)
 TEXT = "config:\n  a: b: c\n"
 PLACE = "is not valid YAML at line 2, column 7"
 
@@ -57,6 +61,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     [
         (BROKEN, r"Pulumi\.try\.yaml is not valid YAML: yaml: line 2: "),
         (UNDECRYPTED, r"\nPulumi\.try\.yaml: a value after `secure:` was changed"),
+        (NOT_THERE, r"\nIf the last `pulumi` was killed: \./relay settle --stack try"),
         ("error: validating stack config: bad value", r"\nPulumi\.try\.yaml: a value after"),
         (NO_ADDRESS, r"gives others back: \./relay doctor --stack try has the numbers"),
         (NO_STACK, r"\nPulumi\.try\.yaml is there, the stack is not: pulumi stack init try"),
