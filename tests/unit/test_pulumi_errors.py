@@ -26,7 +26,7 @@ NO_ADDRESS = (
     "error: api error AddressLimitExceeded: The maximum number of addresses has been reached"
 )
 NOT_THERE = (
-    "error: api error InvalidChangeBatch: [Tried to delete resource record set [name='m.a.example', "
+    "error: api error InvalidChangeBatch: [Tried to delete resource record set [name='m.example', "
     "type='A', set-identifier='mail-relay/prod/mx1.a.example'] but it was not found]"
 )
 TEXT = "config:\n  a: b: c\n"
