@@ -129,7 +129,7 @@ def _import(target: Target, export: dict[str, Any]) -> None:
 
 
 def _found(
-    deployment: state.Deployment, client: orphans.Client, renamed: Set[str]
+    deployment: state.Deployment, client: orphans.Client, renamed: Set[str] = frozenset()
 ) -> list[Finding]:
     """A finding for each pending operation; resources that exist are put into the state.
 

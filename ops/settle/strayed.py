@@ -30,7 +30,8 @@ def find(
     `owner` is what set identifiers of the stack's answers begin with.
     """
     held = state.resources(deployment)
-    balancers = {_plain(r["outputs"]["dnsName"]) for r in held if r["type"] == BALANCER}
+    told = (r.get("outputs", {}).get("dnsName") for r in held if r["type"] == BALANCER)
+    balancers = {_plain(name) for name in told if name}
     known = {r["inputs"].get("setIdentifier") for r in held if r["type"] == RECORD}
     for resource in held:
         inputs = resource.get("inputs", {})
