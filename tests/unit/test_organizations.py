@@ -38,7 +38,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(leftovers, "find", lambda stack: note(stack.name))
     monkeypatch.setattr(doctor, "examine", lambda account: note(account.stack))
     monkeypatch.setattr(backups, "_found", tagged)
-    monkeypatch.setattr(backups, "_late", lambda *_: [])
+    monkeypatch.setattr(backups, "_making", lambda *_: None)
     return found
 
 
