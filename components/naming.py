@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from mail import dkim
 
@@ -20,6 +22,11 @@ LOAD_BALANCER, ENDPOINT, SRS_SECRET = "submission", "endpoint", "srs-secret"
 def owner_tags(project: str, stack: str) -> dict[str, str]:
     """The tags that name the stack that a resource belongs to."""
     return {"Project": project, "Stack": stack}
+
+
+def tag_filters(tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    """EC2's filters for what has all of these tags."""
+    return [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
 
 
 def bucket_name(project: str, stack: str, account: str) -> str:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from agent.host_status import Status
 from components.account import Account
-from components.naming import owner_tags, tables_key
+from components.naming import owner_tags, tables_key, tag_filters
 from components.serving import NEVER, Seen, place, see
 from components.tables import Tables
 from settings import Settings
@@ -108,9 +108,8 @@ class Removal:
         """
         ec2: Any = self.account.client("ec2")
         wanted = {**owner_tags(pulumi.get_project(), pulumi.get_stack()), "Name": f"{name} data"}
-        filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in wanted.items()]
         try:
-            found = ec2.describe_volumes(Filters=filters)["Volumes"]
+            found = ec2.describe_volumes(Filters=tag_filters(wanted))["Volumes"]
         except ClientError:  # who may not look must not be told that it is so
             return False
         return all(volume["CreateTime"].timestamp() > written for volume in found)

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from components.naming import owner_tags
+from components.naming import owner_tags, tag_filters
 from ops import stack_yaml
 from ops.edit.stack_file import StackFile
 from ops.leftovers.aws_types import SNAPSHOT_GIB
@@ -76,8 +76,8 @@ def _row(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _found(ec2: Any, tags: Mapping[str, str]) -> list[Snapshot]:
-    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-    pages = ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
+    snapshots = ec2.get_paginator("describe_snapshots")
+    pages = snapshots.paginate(OwnerIds=["self"], Filters=tag_filters(tags))
     return sorted(
         (_snapshot(item) for page in pages for item in page["Snapshots"]),
         key=lambda each: each.made,
@@ -112,8 +112,7 @@ def _making(client: Callable[[str], Any], tags: Mapping[str, str]) -> Making:
     if policy["State"] != _ENABLED:
         said = f"{policy['State']}, {policy.get('StatusMessage', '')}"
         problem = f"no snapshots are made, says the policy {policy['PolicyId']} ({said})"
-    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-    pages = client("ec2").get_paginator("describe_volumes").paginate(Filters=filters)
+    pages = client("ec2").get_paginator("describe_volumes").paginate(Filters=tag_filters(tags))
     since = {
         name.removesuffix(_NAMED): max(volume["CreateTime"], policy["DateCreated"])
         for page in pages

@@ -205,16 +205,16 @@ def record(client: Client, inputs: Inputs) -> Iterator[str]:
     )
     quoted = kind in ("TXT", "SPF")
     wanted = sorted(f'"{value}"' if quoted else value for value in inputs.get("records", ()))
-    wanted += [_plain(alias["name"]) for alias in inputs.get("aliases", ())]
+    wanted += [plain(alias["name"]) for alias in inputs.get("aliases", ())]
     for held in found["ResourceRecordSets"]:
         values = sorted(record["Value"] for record in held.get("ResourceRecords", []))
-        values += [_plain(held["AliasTarget"]["DNSName"])] if "AliasTarget" in held else []
+        values += [plain(held["AliasTarget"]["DNSName"])] if "AliasTarget" in held else []
         # Route53 writes a wildcard as \052
         same = (held["Name"].replace("\\052", "*"), held["Type"]) == (f"{name}.", kind)
         if same and values == wanted and held.get("SetIdentifier") == identifier:
             yield records.state_id(zone, name, kind, identifier)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """An alias's target without Route53's final dot and the "dualstack." of its console."""
     return name.rstrip(".").lower().removeprefix("dualstack.")

@@ -79,9 +79,7 @@ def the_one(used: Mapping[str, bool], what: str) -> list[str]:
 
 
 def _filters(tags: Mapping[str, str], name: str) -> list[dict[str, Any]]:
-    return [
-        {"Name": f"tag:{key}", "Values": [value]} for key, value in {**tags, "Name": name}.items()
-    ]
+    return tag_filters({**tags, "Name": name})
 
 
 def _records(stack: Stack) -> Iterator[tuple[str, str]]:

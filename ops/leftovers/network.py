@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from components.naming import tag_filters
 from ops.leftovers.aws_types import ADDRESS, GROUP, TYPES, Item, Listed
 from ops.leftovers.left import Left, monthly
 
@@ -20,7 +21,7 @@ ENDED = (
 
 def find(ec2: Any, tags: Mapping[str, str], hosts: Sequence[str]) -> Iterator[Left]:
     """Resources with all the tags, and addresses whose reverse name is a host's."""
-    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    filters = tag_filters(tags)
     for token, row in TYPES.items():
         if row.listed:
             found = _tagged(ec2, row.listed, filters)

@@ -8,6 +8,7 @@ from ops.leftovers.records import state_id
 Deployment = dict[str, Any]
 Resource = dict[str, Any]
 
+RECORD = "aws:route53/record:Record"
 _PROVIDER = "pulumi:providers:aws"
 
 
@@ -112,6 +113,6 @@ def identity(resource: Resource) -> str:
     the state the id that it was created with.
     """
     held = resource.get("outputs", {})
-    if resource.get("type") == "aws:route53/record:Record" and "zoneId" in held:
+    if resource.get("type") == RECORD and "zoneId" in held:
         return state_id(held["zoneId"], held["name"], held["type"], held.get("setIdentifier"))
     return resource.get("id", "")

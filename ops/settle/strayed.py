@@ -8,18 +8,17 @@ nothing pending, and none can go on: the provider does not find what it is to re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ops.leftovers.begun import Client
+from ops.leftovers.begun import Client, plain
 from ops.leftovers.records import state_id
 from ops.settle import state
 
-RECORD = "aws:route53/record:Record"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 
 
 def may_stray(resource: state.Resource) -> bool:
     """Whether a resource of the state is an answer, or the alias of a load balancer."""
     inputs = resource.get("inputs", {})
-    return resource["type"] == RECORD and bool({"aliases", "setIdentifier"} & inputs.keys())
+    return resource["type"] == state.RECORD and bool({"aliases", "setIdentifier"} & inputs.keys())
 
 
 def find(
@@ -31,8 +30,8 @@ def find(
     """
     held = state.resources(deployment)
     told = (r.get("outputs", {}).get("dnsName") for r in held if r["type"] == BALANCER)
-    balancers = {_plain(name) for name in told if name}
-    known = {r["inputs"].get("setIdentifier") for r in held if r["type"] == RECORD}
+    balancers = {plain(name) for name in told if name}
+    known = {r["inputs"].get("setIdentifier") for r in held if r["type"] == state.RECORD}
     for resource in held:
         inputs = resource.get("inputs", {})
         if not may_stray(resource):
@@ -43,7 +42,7 @@ def find(
         ours = [
             one
             for one in sets
-            if _plain(one.get("AliasTarget", {}).get("DNSName", "")) in balancers
+            if plain(one.get("AliasTarget", {}).get("DNSName", "")) in balancers
             or (
                 one.get("SetIdentifier", "").startswith(owner) and one["SetIdentifier"] not in known
             )
@@ -70,7 +69,7 @@ def _inputs(was: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: was[key] for key in ("name", "type", "zoneId")}
     if alias := held.get("AliasTarget"):
         target = {
-            "name": _plain(alias["DNSName"]),
+            "name": plain(alias["DNSName"]),
             "zoneId": alias["HostedZoneId"],
             "evaluateTargetHealth": alias["EvaluateTargetHealth"],
         }
@@ -84,7 +83,3 @@ def _inputs(was: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
         "setIdentifier": held["SetIdentifier"],
         "multivalueAnswerRoutingPolicy": True,
     }
-
-
-def _plain(name: str) -> str:
-    return name.rstrip(".").lower().removeprefix("dualstack.")
