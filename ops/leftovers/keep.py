@@ -7,7 +7,7 @@ away, mail to the domains would be refused for good.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.naming import eip_name, owner_tags
+from components.naming import eip_name, owner_tags, tag_filters
 from ops.errors import StackError
 from ops.leftovers import records
 from ops.leftovers.find import Stack
